@@ -1,0 +1,134 @@
+# cria: `make help` lists the targets.
+#
+# One build directory per flavour: build/ (release) and build/asan/. A change of compiler or flags
+# rebuilds everything in that directory (the stamp file), and the archive is written anew each time,
+# so nothing older than its sources is ever linked.
+
+FLAVOUR ?= release
+PREFIX ?= /usr/local
+CXXFLAGS ?= -O3 -g
+WERROR ?=
+TEST_ARGS ?=
+DEMO_ARGS ?=
+
+ifeq ($(FLAVOUR),release)
+  OUT := build
+  flavour_flags :=
+else ifeq ($(FLAVOUR),asan)
+  OUT := build/asan
+  flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+  $(error FLAVOUR must be release or asan, not '$(FLAVOUR)')
+endif
+
+# --- OpenMP: compiler's own; Homebrew's libomp on macOS; none otherwise (one core, and cria says so)
+omp_probe = $(shell printf '\043include <omp.h>\nint main() { return omp_get_max_threads() < 1; }\n' \
+  | $(CXX) $(1) -x c++ - -o /dev/null $(2) 2>/dev/null && echo yes)
+ifeq ($(call omp_probe,-fopenmp,),yes)
+  omp_flags := -fopenmp
+  omp_libs := -fopenmp
+else
+  brew_omp := $(shell brew --prefix libomp 2>/dev/null)
+  ifneq ($(brew_omp),)
+    omp_flags := -Xpreprocessor -fopenmp -I$(brew_omp)/include
+    omp_libs := -L$(brew_omp)/lib -lomp
+  endif
+endif
+ifeq ($(omp_flags),)
+  $(warning no OpenMP found for $(CXX): cria will run on one core)
+  omp_flags := -Wno-unknown-pragmas
+endif
+
+# GoogleTest in Homebrew's prefix when there is one; the system's otherwise.
+brew_prefix := $(shell brew --prefix 2>/dev/null)
+ifneq ($(brew_prefix),)
+  gtest_flags := -I$(brew_prefix)/include
+  gtest_libs := -L$(brew_prefix)/lib
+endif
+
+compile_flags := -std=c++20 -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror) $(CXXFLAGS) \
+  $(flavour_flags) $(omp_flags) -Iinclude
+link_flags := $(CXXFLAGS) $(flavour_flags) $(omp_libs) $(LDFLAGS) -pthread
+
+lib_sources := $(sort $(wildcard src/*/*.cpp))
+tool_sources := $(sort $(wildcard tools/*.cpp))
+test_sources := $(sort $(wildcard tests/*.cpp tests/*/*.cpp))
+object = $(patsubst %.cpp,$(OUT)/obj/%.o,$(1))
+lib_objects := $(call object,$(lib_sources))
+tool_objects := $(call object,$(tool_sources))
+test_objects := $(call object,$(test_sources))
+
+.PHONY: all demo test bench asan format lint install clean help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: $(OUT)/libcria.a $(OUT)/cria  ## build the library and the program (default)
+
+# Two stamps, rewritten only when their text changes: the command that compiles, and the list of
+# sources, so that an object whose source is gone leaves the archive too.
+stamp := $(OUT)/obj/flags
+sources_stamp := $(OUT)/obj/sources
+update_stamp = $(shell mkdir -p $(OUT)/obj; printf '%s\n' '$(2)' | cmp -s - $(1) || \
+  printf '%s\n' '$(2)' > $(1))
+compiler_version := $(shell $(CXX) -dumpfullversion -dumpversion 2>/dev/null)
+ifeq ($(filter help clean format,$(MAKECMDGOALS)),)
+  $(call update_stamp,$(stamp),$(CXX) $(compiler_version) $(compile_flags))
+  $(call update_stamp,$(sources_stamp),$(lib_sources) $(tool_sources) $(test_sources))
+endif
+
+$(OUT)/obj/%.o: %.cpp $(stamp)
+	@mkdir -p $(@D)
+	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
+
+$(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
+# Kernel bodies live beside their sources; no other folder may include them.
+$(OUT)/obj/src/kernels/%.o: compile_flags += -Isrc
+
+$(OUT)/libcria.a: $(lib_objects) $(sources_stamp)
+	@rm -f $@
+	$(AR) rcs $@ $(lib_objects)
+
+$(OUT)/cria: $(tool_objects) $(OUT)/libcria.a
+	$(CXX) $(tool_objects) $(OUT)/libcria.a $(link_flags) -o $@
+
+$(OUT)/cria_tests: $(test_objects) $(OUT)/libcria.a $(sources_stamp)
+	$(CXX) $(test_objects) $(OUT)/libcria.a $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
+
+demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
+	$(OUT)/cria demo $(DEMO_ARGS)
+
+test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gtest_filter=...)
+	CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
+
+bench: all  ## tokens per second of a whole training step
+	$(OUT)/cria bench configs/shakespeare_char.toml
+	$(OUT)/cria bench configs/stories15m.toml
+
+asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(MAKE) FLAVOUR=asan test
+
+format:  ## rewrite the sources in the project's style
+	clang-format -i $$(git ls-files '*.h' '*.cpp')
+
+lint:  ## style, warnings as errors with g++ and clang++ (what of these is installed)
+	clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cpp')
+	@for cxx in g++ clang++; do command -v $$cxx >/dev/null || continue; \
+	  echo "lint: $$cxx -Werror -fsyntax-only"; \
+	  for source in $(lib_sources) $(tool_sources) $(test_sources); do \
+	    $$cxx -std=c++20 -Wall -Wextra -Wpedantic -Werror -Wno-unknown-pragmas -fsyntax-only \
+	      -Iinclude -Isrc -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' $$source || exit 1; \
+	  done; done
+
+install: all  ## copy program, library and headers below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(OUT)/cria $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(OUT)/libcria.a $(DESTDIR)$(PREFIX)/lib/
+	cd include && find cria -name '*.h' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/include/{} \;
+
+clean:  ## remove everything built (runs/ and data/ stay)
+	rm -rf build
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include $(patsubst %.o,%.d,$(lib_objects) $(tool_objects) $(test_objects))

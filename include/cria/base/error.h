@@ -1,0 +1,42 @@
+// The one exception cria throws for anything a user can cause or mend.
+#pragma once
+
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace cria {
+
+// What a message needs besides the fact itself; empty parts are left out.
+struct ErrorContext {
+  std::string where = {};     // file, file:line:column, file at byte offset, or the operation
+  std::string expected = {};  // what would have been right
+  std::string got = {};       // what was found instead
+  std::string hint = {};      // what to do
+};
+
+// Failed work: exit code 1. what() is the whole message, several lines when there is context:
+//   where: summary
+//     expected: ...
+//     got: ...
+//     hint: ...
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& summary, const ErrorContext& context = {});
+};
+
+// Wrong usage of the command line: exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Throws the Error of a failed system call, with errno's text as what was got.
+[[noreturn]] void throw_system_error(const std::string& summary, const std::string& where,
+                                     const std::string& hint = {});
+
+// "did you mean 'x'?" for the candidate nearest to name by edit distance, or "" when none is near.
+std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
+
+}  // namespace cria
