@@ -1,0 +1,181 @@
+// Every inner loop of cria, behind one table of function pointers. One implementation per
+// instruction set fills the table; all of them compute the same things.
+//
+// Conventions: row-major fp32; strides in elements; `rows` is N = B*T. All functions are
+// parallel inside, give the same bits for any number of threads, allocate nothing, check nothing
+// (the layers have checked the shapes) and do not throw.
+// Dimensions: B batch, T time, C hidden_size, H query heads, K kv heads, D head_dim,
+// F intermediate_size, V vocabulary.
+#pragma once
+
+#include <cstdint>
+
+namespace cria {
+
+// C[M,N] = A[M,K] B[K,N] + addend[M,N].
+// A and B have any strides, so that all three products of a linear layer are this one:
+//   Y = X W^T, dX = dY W, dW += dY^T X.
+struct Gemm {
+  int64_t m, n, k;
+  const float* a;  // [M,K]
+  int64_t a_row, a_column;
+  const float* b;  // [K,N]
+  int64_t b_row, b_column;
+  float* c;  // [M,N], unit column stride
+  int64_t c_row;
+  const float* addend;  // [M,N], unit column stride; null: nothing is added; c itself: accumulate
+  int64_t addend_row;
+};
+
+// A tile of attention scores on its way to the softmax, already scaled, not yet masked.
+struct ScoreTile {
+  float* scores;          // [rows, columns]; in backward: their gradient
+  int64_t rows, columns;  //
+  int64_t row_stride;     //
+  int64_t batch, head;    // which sequence, which query head
+  int64_t query, key;     // positions of the tile's first row and first column in the sequence
+};
+
+// Lets a position encoding act on scores (a bias that depends on query - key, say) without the
+// kernel knowing which. Called concurrently for different tiles. Null functions do nothing.
+struct ScoreHook {
+  void (*forward)(void* context, const ScoreTile& tile) noexcept;
+  void (*backward)(void* context, const ScoreTile& tile) noexcept;
+  void* context;
+};
+
+// Causal attention, head by head:
+//   P = softmax(scale * Q K^T + hook),  out = P V,  log_sum_exp = log of the softmax's denominator
+// Query i of a sequence stands at position keys - queries + i and sees the keys up to its own
+// position, so the same call serves training (queries == keys) and a KV cache (queries < keys).
+// Query head h reads kv head h / (heads / kv_heads).
+// Source: FlashAttention (Dao et al., 2022): tiles of scores, never a [T,T] plane.
+struct Attention {
+  int64_t batch, heads, kv_heads, head_dim;
+  int64_t queries, keys;  // per sequence; keys >= queries
+  float scale;
+  ScoreHook hook;
+  const float* q;           // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d
+  const float* k;           // [B, keys, K, D]:    b * kv_batch + j * kv_row + h * D + d
+  const float* v;           // as k
+  int64_t q_batch, q_row;   //
+  int64_t kv_batch, kv_row; //
+  float* out;               // [B, queries, H, D]: b * out_batch + i * out_row + h * D + d
+  int64_t out_batch, out_row;
+  float* log_sum_exp;  // [B, H, queries]
+};
+
+// Gradients of attention_forward; queries == keys. P is recomputed from log_sum_exp.
+//   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(dO * O)),  dQ = scale * dS K,
+//   dK = scale * dS^T Q
+struct AttentionGradient {
+  Attention forward;      // as it was called; out holds O
+  const float* dout;      // strides as out
+  float* dq;              // strides as q; overwritten
+  float *dk, *dv;         // strides as k; overwritten, summed over the query heads that share them
+  float* dout_dot_out;    // scratch [B, H, T]
+};
+
+// y[t, h, :] rotated by the angle of position first + t, in pairs (i, i + D/2), in place:
+//   x' = x cos a - y sin a,  y' = x sin a + y cos a
+// The half-split form; source: RoFormer (Su et al., 2021), layout as in Hugging Face's Llama.
+struct Rotary {
+  float* x;  // [B, T, heads, D]: b * batch_stride + t * row_stride + h * D + d
+  int64_t batch, time, heads, head_dim;
+  int64_t batch_stride, row_stride;
+  const float *cos, *sin;  // [T, D/2], first row: the first position
+  bool inverse;            // rotate by -a: the backward of the rotation
+};
+
+// y = weight * x * r with r = 1 / sqrt(mean(x^2) + eps), per row.
+// Source: Root Mean Square Layer Normalization (Zhang & Sennrich, 2019).
+struct RmsNormForward {
+  int64_t rows, columns;
+  const float* x;       // [N,C]
+  const float* weight;  // [C]
+  float eps;
+  float* y;               // [N,C]
+  float* inverse_root;    // [N]: r
+};
+
+// With n = x r and s = weight dy:
+//   dx = r (s - n mean(s n)) + addend,  dweight += sum over rows of dy n
+struct RmsNormBackward {
+  int64_t rows, columns;
+  const float* x;             // [N,C]
+  const float* weight;        // [C]
+  const float* inverse_root;  // [N]
+  const float* dy;            // [N,C]
+  const float* addend;        // [N,C]; null: nothing is added; dx itself: accumulate
+  float* dx;                  // [N,C]
+  float* dweight;             // [C], accumulated
+};
+
+// One range of AdamW (Loshchilov & Hutter, 2019, as PyTorch computes it), g scaled first:
+//   g = grad_scale g;  p *= 1 - lr weight_decay;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
+//   p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps);  g = 0
+struct AdamW {
+  float* p;
+  float* g;  // zeroed
+  float* m;
+  float* v;
+  int64_t count;
+  float grad_scale;
+  float decay;              // 1 - lr * weight_decay
+  float beta1, beta2, eps;  //
+  float step_size;          // lr / (1 - beta1^t)
+  float v_scale;            // 1 / sqrt(1 - beta2^t)
+};
+
+struct Kernels {
+  const char* isa;
+
+  void (*gemm)(const Gemm&) noexcept;
+
+  // y[N,C] += bias[C] on every row; dbias[C] += sum of the rows of dy[N,C].
+  void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y) noexcept;
+  void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;
+
+  // out[n] = table[ids[n]]; dtable[ids[n]] += dout[n], in the order of n, except where ids[n] is
+  // padding_idx (-1: none). table [V,C], out [N,C].
+  void (*embedding_gather)(int64_t rows, int64_t columns, const int32_t* ids, const float* table,
+                           float* out) noexcept;
+  void (*embedding_scatter_add)(int64_t rows, int64_t columns, const int32_t* ids,
+                                int64_t padding_idx, const float* dout, float* dtable) noexcept;
+
+  void (*rms_norm_forward)(const RmsNormForward&) noexcept;
+  void (*rms_norm_backward)(const RmsNormBackward&) noexcept;
+
+  void (*rotary)(const Rotary&) noexcept;
+
+  void (*attention_forward)(const Attention&) noexcept;
+  void (*attention_backward)(const AttentionGradient&) noexcept;
+
+  // Rows of gate_up [N,2F] hold gate, then up. Forward: out[N,F] = silu(gate) up.
+  // Backward, in place: gate_up becomes its gradient, given dout[N,F].
+  //   dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,  s = sigmoid(gate)
+  void (*silu_mul)(int64_t rows, int64_t columns, const float* gate_up, float* out) noexcept;
+  void (*silu_mul_backward)(int64_t rows, int64_t columns, const float* dout,
+                            float* gate_up) noexcept;
+
+  // x[N,V] -> softmax of each row, in place.
+  void (*softmax)(int64_t rows, int64_t columns, float* x) noexcept;
+
+  // losses[n] = logsumexp(z_n) - z_n[target_n]; with gradient_scale != 0 the logits z [N,V] become
+  // dz = gradient_scale (softmax(z) - onehot(target)).
+  void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets,
+                        float gradient_scale, float* logits, float* losses) noexcept;
+
+  // Serial: the optimizer cuts the planes into pieces and runs these in parallel.
+  void (*adamw)(const AdamW&) noexcept;
+  double (*sum_of_squares)(int64_t count, const float* x) noexcept;
+};
+
+// The table in use.
+const Kernels& kernels();
+
+// Sets aside each thread's packing buffers now, so that no later call allocates. To be called
+// again when the number of threads has grown.
+void reserve_kernel_memory();
+
+}  // namespace cria

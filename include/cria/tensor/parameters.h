@@ -1,0 +1,83 @@
+// All learned tensors of a model: register them in forward order, allocate once, then each is a
+// view into four contiguous planes (value, grad, and AdamW's m and v).
+#pragma once
+
+#include <array>
+#include <deque>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/tensor/arena.h"
+#include "cria/tensor/tensor.h"
+
+namespace cria {
+
+// What optimizer and initialisation need to know about a tensor.
+enum class ParameterKind { matrix, embedding, norm, bias };
+
+// How a tensor starts: N(0, std^2) from a stream named after it, or a constant when std is 0.
+struct Initialization {
+  double std = 0.0;
+  float constant = 0.0f;
+  int64_t zero_row = -1;  // this row is zeroed afterwards (padding_idx)
+};
+
+struct Parameter {
+  std::string name;  // Hugging Face's
+  ParameterKind kind;
+  Initialization initialization;
+  Tensor value, grad, m, v;  // the same shape; null data until Parameters::allocate
+  int64_t offset = 0;        // of the first element in each plane
+};
+
+struct ParameterSpec {
+  std::string name;
+  std::vector<int64_t> shape;  // rank 1 or 2
+};
+
+class Parameters {
+ public:
+  // The returned reference stays valid for the life of this object.
+  Parameter& add(const ParameterSpec& spec, ParameterKind kind, const Initialization& init);
+
+  // Neighbours without a gap, so that together they are one matrix of all their rows.
+  std::vector<Parameter*> add_group(std::span<const ParameterSpec> specs, ParameterKind kind,
+                                    const Initialization& init);
+
+  // Another name for the same storage (tied weights). It is not counted, moved or stored twice.
+  void alias(const std::string& name, Parameter& target);
+
+  void allocate();
+  void initialize(uint64_t seed);
+
+  // In registration order; aliases are not slots.
+  const std::deque<Parameter>& slots() const { return slots_; }
+  std::deque<Parameter>& slots() { return slots_; }
+  Parameter* find(std::string_view name);  // slot or alias; nullptr when unknown
+  int64_t count() const;                   // learned numbers, each once
+
+  // The planes, padding between slots included (always zero).
+  int64_t plane_size() const { return plane_size_; }
+  float* value() { return planes_[0]; }
+  float* grad() { return planes_[1]; }
+  float* m() { return planes_[2]; }
+  float* v() { return planes_[3]; }
+
+ private:
+  void place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init);
+
+  std::deque<Parameter> slots_;
+  std::vector<std::pair<std::string, Parameter*>> aliases_;
+  int64_t plane_size_ = 0;
+  AlignedBytes memory_;
+  std::array<float*, 4> planes_{};
+};
+
+// The view over neighbours registered by add_group: [sum of rows, columns] for matrices, [sum] for
+// vectors; of their values or their gradients.
+Tensor fused(std::span<Parameter* const> group, Tensor Parameter::*plane);
+
+}  // namespace cria

@@ -1,0 +1,102 @@
+#include "cria/tensor/parameters.h"
+
+#include <algorithm>
+
+#include "cria/base/rng.h"
+
+namespace cria {
+namespace {
+
+constexpr int64_t kAlignedFloats = kAlignment / static_cast<int64_t>(sizeof(float));
+
+int64_t align(int64_t floats) {
+  return (floats + kAlignedFloats - 1) / kAlignedFloats * kAlignedFloats;
+}
+
+Tensor shaped(const std::vector<int64_t>& shape) {
+  return shape.size() == 1 ? Tensor(nullptr, {shape[0]}) : Tensor(nullptr, {shape[0], shape[1]});
+}
+
+}  // namespace
+
+void Parameters::place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init) {
+  if (find(spec.name)) throw Error("registered twice", {.where = spec.name});
+  const Tensor view = shaped(spec.shape);
+  slots_.push_back({spec.name, kind, init, view, view, view, view, plane_size_});
+  plane_size_ += view.size();
+}
+
+Parameter& Parameters::add(const ParameterSpec& spec, ParameterKind kind,
+                           const Initialization& init) {
+  return *add_group({&spec, 1}, kind, init).front();
+}
+
+std::vector<Parameter*> Parameters::add_group(std::span<const ParameterSpec> specs,
+                                              ParameterKind kind, const Initialization& init) {
+  std::vector<Parameter*> group;
+  for (const ParameterSpec& spec : specs) {
+    place(spec, kind, init);
+    group.push_back(&slots_.back());
+  }
+  plane_size_ = align(plane_size_);
+  return group;
+}
+
+void Parameters::alias(const std::string& name, Parameter& target) {
+  aliases_.emplace_back(name, &target);
+}
+
+void Parameters::allocate() {
+  const int64_t plane_bytes = plane_size_ * static_cast<int64_t>(sizeof(float));
+  memory_ = allocate_aligned(static_cast<int64_t>(planes_.size()) * plane_bytes, "parameters");
+  for (size_t i = 0; i < planes_.size(); ++i) {
+    planes_[i] = reinterpret_cast<float*>(memory_.get()) + static_cast<int64_t>(i) * plane_size_;
+  }
+  for (Parameter& slot : slots_) {
+    slot.value.data = value() + slot.offset;
+    slot.grad.data = grad() + slot.offset;
+    slot.m.data = m() + slot.offset;
+    slot.v.data = v() + slot.offset;
+  }
+}
+
+void Parameters::initialize(uint64_t seed) {
+  for (Parameter& slot : slots_) {
+    const Initialization& init = slot.initialization;
+    if (init.std > 0) {
+      // The stream is the tensor's own: adding or tying another tensor changes nothing here.
+      fill_normal(slot.value.data, 0, slot.value.size(), init.std, seed, "init/" + slot.name);
+    } else {
+      std::fill_n(slot.value.data, slot.value.size(), init.constant);
+    }
+    if (init.zero_row >= 0) {
+      std::fill_n(&slot.value(init.zero_row, 0), slot.value.columns(), 0.0f);
+    }
+  }
+}
+
+Parameter* Parameters::find(std::string_view name) {
+  for (Parameter& slot : slots_) {
+    if (slot.name == name) return &slot;
+  }
+  for (const auto& [alias, target] : aliases_) {
+    if (alias == name) return target;
+  }
+  return nullptr;
+}
+
+int64_t Parameters::count() const {
+  int64_t total = 0;
+  for (const Parameter& slot : slots_) total += slot.value.size();
+  return total;
+}
+
+Tensor fused(std::span<Parameter* const> group, Tensor Parameter::*plane) {
+  const Tensor& first = group.front()->*plane;
+  int64_t length = 0;
+  for (const Parameter* member : group) length += (member->*plane).shape[0];
+  return first.rank == 1 ? Tensor(first.data, {length})
+                         : Tensor(first.data, {length, first.shape[1]});
+}
+
+}  // namespace cria
