@@ -237,10 +237,12 @@ class Parser {
   size_t offset_ = 0;
 };
 
+// DEL needs no escape in JSON; with one, the text is a TOML string too.
 void dump_string(std::string& out, const std::string& text) {
+  constexpr char kHex[] = "0123456789abcdef";
   constexpr std::string_view kEscaped = "\"\\\n\r\t";
   if (first_invalid_utf8(text)) {
-    throw Error("cannot write a string as JSON", {.expected = "UTF-8", .got = quote(text)});
+    throw Error("cannot write a string that is not UTF-8", {.got = quote(text)});
   }
   out += '"';
   for (const char c : text) {
@@ -248,9 +250,10 @@ void dump_string(std::string& out, const std::string& text) {
     if (letter != kEscaped.npos) {
       out += '\\';
       out += "\"\\nrt"[letter];
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += c < 0x10 ? "\\u000" : "\\u001";
-      out += "0123456789abcdef"[c & 15];
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += "\\u00";
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
     } else {
       out += c;
     }

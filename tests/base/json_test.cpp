@@ -201,9 +201,8 @@ TEST(Json, BuildsAndDumps) {
   json.set("nested", Json::Object{{"x", size_t{7}}});
   json.set("step", 4);
   EXPECT_EQ(json.dump(),
-            R"({"step":4,"loss":1.0,"lr":3e-04,"nan":null,"name":"a\"\\\n\u0001\u001f/é)"
-            "\x7f"
-            R"(","flags":[true,false,null],"none":[],"nested":{"x":7}})");
+            R"({"step":4,"loss":1.0,"lr":3e-04,"nan":null,"name":"a\"\\\n\u0001\u001f/é\u007f",)"
+            R"("flags":[true,false,null],"none":[],"nested":{"x":7}})");
   EXPECT_EQ(Json(Json::Object{{"a", Json::Array{1, Json::Object{}}}}).dump(2),
             "{\n  \"a\": [\n    1,\n    {}\n  ]\n}");
   EXPECT_EQ(Json::parse(json.dump(4), "f"), Json::parse(json.dump(), "f"));
