@@ -5,13 +5,6 @@
 namespace cria {
 namespace {
 
-[[noreturn]] void fail(const std::string& key, const std::string& summary,
-                       const std::string& expected, const std::string& got,
-                       const std::string& hint = {}) {
-  throw Error(summary,
-              {.where = "model." + key, .expected = expected, .got = got, .hint = hint});
-}
-
 std::string divisors(int64_t number) {
   std::string text;
   for (int64_t divisor = 1; divisor <= number; ++divisor) {
@@ -22,7 +15,15 @@ std::string divisors(int64_t number) {
 
 }  // namespace
 
-ModelConfig resolved(ModelConfig c, int64_t sequence_length) {
+ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& where) {
+  const auto fail = [&](const std::string& key, const std::string& summary,
+                        const std::string& expected, const std::string& got,
+                        const std::string& hint = {}) {
+    throw Error(summary, {.where = where + ": " + key,
+                          .expected = expected,
+                          .got = got,
+                          .hint = hint});
+  };
   const auto number = [](int64_t value) { return std::to_string(value); };
   if (c.vocab_size < 1) {
     fail("vocab_size", "not given", "the number of tokens", number(c.vocab_size),

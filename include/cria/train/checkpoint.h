@@ -1,0 +1,47 @@
+// Model directories: config.json, model.safetensors, tokenizer.json as Hugging Face has them, and
+// in a checkpoint also optimizer.safetensors and trainer.json.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "cria/base/json.h"
+#include "cria/model/llama.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// Where training stands, besides the four planes. The order of the data and all random numbers are
+// functions of the seed and these counters.
+struct TrainingState {
+  int64_t step = 0;
+  int64_t tokens = 0;
+  uint64_t windows = 0;  // position in the data, see Batches
+  double seconds = 0;    // training time
+  Json data;             // what the position refers to; must be the same on resume
+};
+
+// Writes path completely or not at all. tokenizer may be null.
+void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
+                     const TrainingState& state);
+
+// Reads everything back into a model of the same architecture. Error naming the file and the first
+// difference; the weights are then unchanged.
+TrainingState load_checkpoint(const std::string& path, Llama& model);
+
+// run/checkpoints/step-XXXXXXXX
+std::string checkpoint_path(const std::string& run, int64_t step);
+// The checkpoints of a run directory, oldest first.
+std::vector<std::string> list_checkpoints(const std::string& run);
+
+struct LoadedModel {
+  std::string directory;
+  std::unique_ptr<Llama> model;
+  std::unique_ptr<Tokenizer> tokenizer;  // null when the directory has none
+};
+
+// path: a model directory, or a run (its latest checkpoint).
+LoadedModel load_model(const std::string& path);
+
+}  // namespace cria

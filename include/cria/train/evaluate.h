@@ -1,0 +1,39 @@
+// Loss over a validation set.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "cria/data/dataset.h"
+#include "cria/model/llama.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+struct Evaluation {
+  double loss = 0;        // mean of -log p per token, natural log
+  double perplexity = 0;  // exp(loss)
+  double bits_per_byte = std::numeric_limits<double>::quiet_NaN();  // NaN without a tokenizer
+  int64_t tokens = 0;     // predicted
+  double seconds = 0;
+};
+
+// Bytes that each token stands for; empty without a tokenizer.
+std::vector<int64_t> token_lengths(const Tokenizer* tokenizer);
+
+struct EvaluationRequest {
+  int64_t sequence_length;             // windows of this many tokens, side by side
+  int64_t batch_size;                  //
+  int64_t batches = 0;                 // only the first ones; 0: the whole set
+  std::vector<int64_t> token_lengths;  // see above
+  std::function<void(int64_t done, int64_t windows)> progress = {};
+};
+
+// bits per byte = sum of -log2 p / bytes of the predicted tokens.
+// memory: activations for at least [batch_size, sequence_length].
+Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+                    const EvaluationRequest& request);
+
+}  // namespace cria

@@ -1,0 +1,46 @@
+// Text from a model, token by token, with a key/value cache.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/base/rng.h"
+#include "cria/model/llama.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+struct Sampling {
+  double temperature = 0.8;  // 0: always the most likely token
+  int64_t top_k = 0;         // only the k most likely; 0: all
+  double top_p = 1.0;        // only the most likely that together reach p
+  uint64_t seed = 1;
+  int64_t max_new_tokens = 200;
+  std::string stop;  // end before this text; "": none
+};
+
+// Draws from softmax(logits / temperature), cut by top_k, then by top_p. scratch [V] is used up.
+int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rng& rng,
+                     std::vector<float>& scratch);
+
+class Generator {
+ public:
+  // Error when the tokenizer has more tokens than the model.
+  Generator(const Llama& model, const Tokenizer& tokenizer);
+
+  // Hands what follows the prompt to sink in pieces of valid UTF-8 as it comes; returns the number
+  // of tokens. When the model's positions are used up, it goes on from the last half of them.
+  int64_t run(std::string_view prompt, const Sampling& sampling,
+              const std::function<void(std::string_view)>& sink);
+
+ private:
+  const Llama* model_;
+  const Tokenizer* tokenizer_;
+  Activations memory_;
+};
+
+}  // namespace cria

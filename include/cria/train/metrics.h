@@ -1,0 +1,36 @@
+// metrics.jsonl: one line of JSON per training step and per evaluation. Keys are only ever added.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cria/base/json.h"
+#include "cria/train/evaluate.h"
+
+namespace cria {
+
+struct StepMetrics {
+  int64_t step = 0;    // optimizer steps done
+  int64_t tokens = 0;  // trained on since the beginning
+  double loss = 0;     // mean over the step's tokens, before its update
+  double learning_rate = 0;
+  double grad_norm = 0;  // before clipping
+  double tokens_per_second = 0;
+  double gflops = 0;   // 10^9 floating-point operations per second, see training_flops_per_token
+  double seconds = 0;  // training time since the beginning, resumed parts included
+};
+
+Json to_json(const StepMetrics& metrics);
+Json to_json(const Evaluation& evaluation, int64_t step);
+
+class MetricsLog {
+ public:
+  // Lines of steps after `step` are dropped: a resumed run writes them again.
+  MetricsLog(const std::string& path, int64_t step);
+  void write(const Json& line);
+
+ private:
+  std::string path_;
+};
+
+}  // namespace cria

@@ -1,0 +1,66 @@
+// Progress of long work: a bar that redraws itself on a terminal, plain lines now and then
+// elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "cria/train/trainer.h"
+
+namespace cria {
+
+// "1.2k", "3.4M"; "45s", "3m12s", "2h05m"
+std::string short_count(double value);
+std::string short_duration(double seconds);
+
+class ProgressBar {
+ public:
+  ProgressBar(std::FILE* out, std::string label, int64_t total);
+  ~ProgressBar() { finish(); }
+
+  // details stand behind the bar: "loss 1.23  4.5k tokens/s".
+  void update(int64_t done, const std::string& details);
+
+  // Leaves the last state on its own line; nothing is shown afterwards.
+  void finish();
+
+  // A line of its own above the bar.
+  void note(const std::string& line);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void draw();
+  void erase();
+
+  std::FILE* out_;
+  std::string label_, details_;
+  int64_t total_;
+  int64_t first_ = -1, done_ = 0;  // first_: at the first update; a resumed run starts late
+  bool terminal_, color_;
+  bool drawn_ = false;  // something is on the terminal's last line
+  bool stale_ = false;  // an update has not been shown
+  Clock::time_point start_, shown_;
+};
+
+// Shows a training run.
+class TrainingProgress : public TrainingObserver {
+ public:
+  TrainingProgress(std::FILE* out, int64_t steps) : bar_(out, "train", steps) {}
+
+  void stepped(const StepMetrics& metrics) override;
+  void evaluating(int64_t done, int64_t windows) override;
+  void evaluated(int64_t step, const Evaluation& evaluation) override;
+  void sampled(int64_t step, const std::string& text) override;
+  void saved(const std::string& checkpoint) override;
+
+  void finish() { bar_.finish(); }
+
+ private:
+  ProgressBar bar_;
+  StepMetrics last_;
+};
+
+}  // namespace cria

@@ -1,0 +1,58 @@
+// Everything a run is made of, as its TOML file says it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cria/model/config.h"
+#include "cria/optim/adamw.h"
+#include "cria/optim/schedule.h"
+
+namespace cria {
+
+struct DataConfig {
+  std::string train;      // shards to train on: a file or a glob
+  std::string val;        // shards to evaluate on; "": none
+  std::string tokenizer;  // tokenizer.json; "": the one beside the training shards, if any
+  std::string shard_format = "llmc";
+  int64_t sequence_length = 256;  // T
+};
+
+struct TrainConfig {
+  int64_t steps = 1000;
+  int64_t batch_size = 8;  // B, sequences per micro-batch
+  int64_t gradient_accumulation_steps = 1;
+  int64_t seed = 1;
+  double max_grad_norm = 1.0;      // 0: no clipping
+  int64_t eval_every = 250;        // steps; 0: only at the end
+  int64_t eval_batches = 0;        // 0: the whole validation set
+  int64_t checkpoint_every = 500;  // steps; 0: only at the end
+  int64_t keep_checkpoints = 2;    // 0: all
+  int64_t sample_every = 0;        // steps; 0: never
+  std::string sample_prompt = "\n";
+  int64_t sample_tokens = 200;
+  std::string output_dir;  // "": runs/NAME for a config NAME.toml
+};
+
+struct RunConfig {
+  ModelConfig model;
+  DataConfig data;
+  TrainConfig train;
+  AdamWConfig optimizer;
+  ScheduleConfig schedule;
+};
+
+// Reads a config file and applies overrides ("table.key=value", value in TOML). Errors name
+// file:line:column (or the override), the key, what was expected, and the nearest key there is.
+// The model is not resolved yet: that takes the tokenizer.
+RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides);
+
+// The config as TOML, every key with its value; reads back as the same config.
+std::string to_toml(const RunConfig& config);
+
+// A table of all keys with their meaning, for --help.
+std::string describe_keys();
+
+}  // namespace cria

@@ -1,0 +1,80 @@
+// The training loop: batches, forward and backward, clip, AdamW; evaluation, samples, checkpoints.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cria/base/file.h"
+#include "cria/data/batches.h"
+#include "cria/model/llama.h"
+#include "cria/optim/adamw.h"
+#include "cria/train/checkpoint.h"
+#include "cria/train/evaluate.h"
+#include "cria/train/metrics.h"
+#include "cria/train/run_config.h"
+
+namespace cria {
+
+// Hears what happens; the trainer itself prints nothing.
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  virtual void stepped(const StepMetrics& /*metrics*/) {}
+  virtual void evaluating(int64_t /*done*/, int64_t /*windows*/) {}
+  virtual void evaluated(int64_t /*step*/, const Evaluation& /*evaluation*/) {}
+  virtual void sampled(int64_t /*step*/, const std::string& /*text*/) {}
+  virtual void saved(const std::string& /*checkpoint*/) {}
+};
+
+class Trainer {
+ public:
+  // Reads tokenizer and data, builds the model, and only when all of that fits makes the run
+  // directory. resume: goes on from its latest checkpoint. Error when the directory holds a run
+  // already (without resume) or none (with).
+  Trainer(RunConfig config, bool resume, TrainingObserver& observer);
+
+  // Up to train.steps, or until stop becomes true; the last thing done is a checkpoint. Returns
+  // whether all steps are done.
+  bool run(const std::atomic<bool>& stop);
+
+  // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
+  // finite. Allocates nothing.
+  StepMetrics step();
+
+  Evaluation evaluate();
+  std::string sample();
+  void save();
+
+  const RunConfig& config() const { return config_; }  // resolved
+  const Llama& model() const { return *model_; }
+  bool has_validation() const { return validation_ != nullptr; }
+  int64_t steps_done() const { return state_.step; }
+  const Evaluation& last_evaluation() const { return last_evaluation_; }
+  int64_t tokens_per_step() const;
+
+ private:
+  void open_run_directory(bool resume);
+  void require_finite(const char* what, double value) const;
+  void prune_checkpoints();
+  void report_evaluation();
+
+  RunConfig config_;
+  TrainingObserver* observer_;
+  std::unique_ptr<Tokenizer> tokenizer_;  // may be null
+  std::unique_ptr<Dataset> training_, validation_;
+  std::unique_ptr<Llama> model_;
+  std::unique_ptr<Activations> memory_;
+  std::unique_ptr<AdamWOptimizer> optimizer_;
+  std::unique_ptr<Batches> batches_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<MetricsLog> log_;
+  std::vector<int32_t> inputs_, targets_;  // [B,T]
+  std::vector<int64_t> token_lengths_;
+  double flops_per_token_ = 0;
+  TrainingState state_;
+  Evaluation last_evaluation_;
+};
+
+}  // namespace cria

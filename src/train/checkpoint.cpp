@@ -1,0 +1,140 @@
+#include "cria/train/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/io/parameter_file.h"
+#include "cria/model/config_json.h"
+#include "cria/text/tokenizer_json.h"
+
+namespace cria {
+namespace {
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kTokenizer = "tokenizer.json";
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kTrainer = "trainer.json";
+
+const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
+// PyTorch's names for AdamW's state.
+const std::array<PlaneName, 2> kOptimizerPlanes = {
+    {{"exp_avg.", &Parameter::m}, {"exp_avg_sq.", &Parameter::v}}};
+
+Json read_json(const std::string& path) { return Json::parse(read_file(path), path); }
+
+// Throws unless the checkpoint's architecture is the model's, naming the first key that differs.
+void require_same_architecture(const std::string& path, const ModelConfig& model) {
+  const Json wanted = to_json(model);
+  const Json found = to_json(model_config_from_json(read_json(path), path));
+  for (const auto& [key, value] : wanted.as_object(path)) {
+    const Json* other = found.find(key);
+    if (!other || !(*other == value)) {
+      throw Error("the checkpoint is of another architecture",
+                  {.where = path + ": " + key,
+                   .expected = value.dump() + " (as the config says)",
+                   .got = other ? other->dump() : "nothing",
+                   .hint = "resume with the config the run was started with, or give another "
+                           "train.output_dir"});
+    }
+  }
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
+                     const TrainingState& state) {
+  AtomicDirectory directory(path);
+  const auto file = [&](const char* name) { return join_path(directory.path(), name); };
+  write_file(file(kConfig), to_json(model.config()).dump(2) + "\n");
+  write_parameters(model.parameters(), kWeightPlanes, file(kWeights));
+  if (tokenizer) write_file(file(kTokenizer), tokenizer_json(*tokenizer));
+  write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
+  Json json;
+  json.set("step", state.step);
+  json.set("tokens", state.tokens);
+  json.set("windows", state.windows);
+  json.set("seconds", state.seconds);
+  json.set("data", state.data);
+  write_file(file(kTrainer), json.dump(2) + "\n");
+  directory.commit();
+}
+
+TrainingState load_checkpoint(const std::string& path, Llama& model) {
+  require_same_architecture(join_path(path, kConfig), model.config());
+  const std::string trainer = join_path(path, kTrainer);
+  const Json json = read_json(trainer);
+  const auto get = [&](const char* key) -> const Json& {
+    const Json* value = json.find(key);
+    if (!value) throw Error("missing", {.where = trainer + ": " + key});
+    return *value;
+  };
+  const auto count = [&](const char* key) {
+    const int64_t value = get(key).as_int(trainer + ": " + key);
+    if (value < 0) {
+      throw Error("negative", {.where = trainer + ": " + key, .got = std::to_string(value)});
+    }
+    return value;
+  };
+  TrainingState state;
+  state.step = count("step");
+  state.tokens = count("tokens");
+  state.windows = static_cast<uint64_t>(count("windows"));
+  state.seconds = get("seconds").as_double(trainer + ": seconds");
+  state.data = get("data");
+  // The optimizer's first: its Error leaves the weights alone too.
+  read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
+  read_parameters(model.parameters(), kWeightPlanes, join_path(path, kWeights));
+  return state;
+}
+
+std::string checkpoint_path(const std::string& run, int64_t step) {
+  std::array<char, 32> name;
+  std::snprintf(name.data(), name.size(), "step-%08lld", static_cast<long long>(step));
+  return join_path(join_path(run, "checkpoints"), name.data());
+}
+
+std::vector<std::string> list_checkpoints(const std::string& run) {
+  std::vector<std::string> found;
+  std::error_code missing;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(join_path(run, "checkpoints"), missing)) {
+    const std::string name = entry.path().filename().string();
+    const bool complete = name.find_first_not_of("0123456789", 5) == std::string::npos;
+    if (name.starts_with("step-") && complete) found.push_back(entry.path().string());
+  }
+  // By number: the names grow when steps pass eight digits.
+  std::ranges::sort(found, [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return found;
+}
+
+LoadedModel load_model(const std::string& path) {
+  LoadedModel loaded;
+  loaded.directory = path;
+  if (!exists(join_path(path, kConfig))) {
+    const std::vector<std::string> checkpoints = list_checkpoints(path);
+    if (checkpoints.empty()) {
+      throw Error("no model here",
+                  {.where = path,
+                   .expected = "a model directory (config.json, model.safetensors), or a run "
+                               "directory with checkpoints",
+                   .got = exists(path) ? "neither" : "no such directory"});
+    }
+    loaded.directory = checkpoints.back();
+  }
+  const std::string config = join_path(loaded.directory, kConfig);
+  loaded.model = std::make_unique<Llama>(model_config_from_json(read_json(config), config));
+  read_parameters(loaded.model->parameters(), kWeightPlanes,
+                  join_path(loaded.directory, kWeights));
+  const std::string tokenizer = join_path(loaded.directory, kTokenizer);
+  if (exists(tokenizer)) loaded.tokenizer = read_tokenizer(tokenizer);
+  return loaded;
+}
+
+}  // namespace cria

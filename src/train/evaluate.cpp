@@ -1,0 +1,60 @@
+#include "cria/train/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+namespace cria {
+
+std::vector<int64_t> token_lengths(const Tokenizer* tokenizer) {
+  std::vector<int64_t> lengths;
+  if (!tokenizer) return lengths;
+  for (int64_t id = 0; id < tokenizer->vocab_size(); ++id) {
+    lengths.push_back(static_cast<int64_t>(tokenizer->token(static_cast<int32_t>(id)).size()));
+  }
+  return lengths;
+}
+
+Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+                    const EvaluationRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t length = request.sequence_length;
+  const int64_t all = dataset.evaluation_windows(length);
+  const int64_t windows =
+      request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
+  std::vector<int32_t> inputs(request.batch_size * length), targets(inputs.size());
+  Evaluation result;
+  double loss = 0;
+  int64_t bytes = 0;
+  for (int64_t next = 0; next < windows;) {
+    // As many windows of one length as follow each other: a shard's short last one goes alone.
+    const int64_t time = dataset.evaluation_window(next, length).length;
+    int64_t batch = 0;
+    while (batch < request.batch_size && next < windows) {
+      const Window window = dataset.evaluation_window(next, length);
+      if (window.length != time) break;
+      dataset.read(window, inputs.data() + batch * time, targets.data() + batch * time);
+      ++batch;
+      ++next;
+    }
+    const int64_t count = batch * time;
+    loss += model.loss_sum(memory, TokenIds(inputs.data(), {batch, time}),
+                           TokenIds(targets.data(), {batch, time}));
+    result.tokens += count;
+    for (int64_t n = 0; n < count; ++n) {
+      // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes.
+      const size_t id = static_cast<size_t>(targets[n]);
+      if (id < request.token_lengths.size()) bytes += request.token_lengths[id];
+    }
+    if (request.progress) request.progress(next, windows);
+  }
+  result.loss = loss / static_cast<double>(result.tokens);
+  result.perplexity = std::exp(result.loss);
+  if (bytes > 0) result.bits_per_byte = loss / (std::numbers::ln2 * static_cast<double>(bytes));
+  result.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace cria

@@ -1,0 +1,222 @@
+#include "cria/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "cria/base/error.h"
+#include "cria/optim/schedule.h"
+#include "cria/text/tokenizer_json.h"
+#include "cria/train/generate.h"
+
+namespace cria {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+// vocab_size from the tokenizer when the config leaves it open; the two must fit.
+void settle_vocabulary(ModelConfig& model, const Tokenizer* tokenizer, const std::string& path) {
+  if (!tokenizer) return;
+  if (model.vocab_size == 0) model.vocab_size = tokenizer->vocab_size();
+  if (model.vocab_size < tokenizer->vocab_size()) {
+    throw Error("smaller than the tokenizer's vocabulary",
+                {.where = "model.vocab_size",
+                 .expected = "at least " + std::to_string(tokenizer->vocab_size()) + " (" + path +
+                             ")",
+                 .got = std::to_string(model.vocab_size),
+                 .hint = "leave it out to take the tokenizer's"});
+  }
+}
+
+// What a position in the data means; a checkpoint can only go on over the same.
+Json describe_data(const RunConfig& config, const Dataset& dataset) {
+  Json json;
+  json.set("tokens", dataset.tokens());
+  json.set("sequence_length", config.data.sequence_length);
+  json.set("seed", config.train.seed);
+  return json;
+}
+
+}  // namespace
+
+Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
+    : config_(std::move(config)), observer_(&observer) {
+  const DataConfig& data = config_.data;
+  if (!data.tokenizer.empty()) tokenizer_ = read_tokenizer(data.tokenizer);
+  settle_vocabulary(config_.model, tokenizer_.get(), data.tokenizer);
+  config_.model = resolved(config_.model, data.sequence_length, "config");
+  token_lengths_ = token_lengths(tokenizer_.get());
+
+  const ShardFormat format = shard_format(data.shard_format);
+  const int64_t vocabulary = config_.model.vocab_size;
+  training_ = std::make_unique<Dataset>(data.train, format, vocabulary);
+  if (!data.val.empty()) validation_ = std::make_unique<Dataset>(data.val, format, vocabulary);
+  const int64_t batch = config_.train.batch_size, time = data.sequence_length;
+  batches_ = std::make_unique<Batches>(*training_, batch, time,
+                                       static_cast<uint64_t>(config_.train.seed));
+  inputs_.resize(batch * time);
+  targets_.resize(batch * time);
+
+  model_ = std::make_unique<Llama>(config_.model);
+  model_->initialize(static_cast<uint64_t>(config_.train.seed));
+  optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
+  flops_per_token_ = training_flops_per_token(config_.model, time);
+  state_.data = describe_data(config_, *training_);
+  open_run_directory(resume);
+}
+
+void Trainer::open_run_directory(bool resume) {
+  const std::string& run = config_.train.output_dir;
+  const std::vector<std::string> checkpoints = list_checkpoints(run);
+  const std::string metrics = join_path(run, "metrics.jsonl");
+  if (resume) {
+    if (checkpoints.empty()) {
+      throw Error("nothing to resume", {.where = run,
+                                        .expected = "a checkpoint below checkpoints/",
+                                        .hint = "start without --resume"});
+    }
+    const std::string& latest = checkpoints.back();
+    const Json data = state_.data;
+    state_ = load_checkpoint(latest, *model_);
+    if (!(state_.data == data)) {
+      throw Error("the checkpoint was trained on other data",
+                  {.where = latest,
+                   .expected = state_.data.dump(),
+                   .got = data.dump(),
+                   .hint = "resume with the data, sequence length and seed of the run"});
+    }
+    optimizer_->set_steps(state_.step);
+    batches_->set_position(state_.windows);
+  } else if (!checkpoints.empty() || exists(metrics)) {
+    throw Error("this directory holds a run already",
+                {.where = run,
+                 .hint = "go on with --resume, or give another train.output_dir=..., or remove it"});
+  }
+  make_directories(join_path(run, "checkpoints"));
+  lock_ = std::make_unique<FileLock>(join_path(run, "lock"),
+                                     "another cria is training in this directory");
+  write_file(join_path(run, "config.toml"), to_toml(config_));
+  log_ = std::make_unique<MetricsLog>(metrics, state_.step);
+}
+
+int64_t Trainer::tokens_per_step() const {
+  return config_.train.gradient_accumulation_steps * config_.train.batch_size *
+         config_.data.sequence_length;
+}
+
+void Trainer::require_finite(const char* what, double value) const {
+  if (std::isfinite(value)) return;
+  const std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
+  throw Error(std::string(what) + " is not finite",
+              {.where = "step " + std::to_string(state_.step + 1),
+               .got = std::to_string(value),
+               .hint = "last good checkpoint: " +
+                       (checkpoints.empty() ? "none yet" : checkpoints.back()) +
+                       "; try a lower optimizer.learning_rate or a longer warm-up"});
+}
+
+StepMetrics Trainer::step() {
+  const Clock::time_point start = Clock::now();
+  const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
+  const double tokens = static_cast<double>(tokens_per_step());
+  double loss = 0;
+  for (int64_t micro = 0; micro < config_.train.gradient_accumulation_steps; ++micro) {
+    batches_->next(inputs_.data(), targets_.data());
+    loss += model_->loss_and_gradient(*memory_, TokenIds(inputs_.data(), {batch, time}),
+                                      TokenIds(targets_.data(), {batch, time}),
+                                      static_cast<float>(1.0 / tokens));
+  }
+  loss /= tokens;
+  require_finite("the loss", loss);
+  const double norm = optimizer_->gradient_norm();
+  require_finite("the gradient norm", norm);
+  const double learning_rate = config_.optimizer.learning_rate *
+                               learning_rate_factor(config_.schedule, state_.step);
+  optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
+
+  const double elapsed = seconds_since(start);
+  ++state_.step;
+  state_.tokens += tokens_per_step();
+  state_.windows = batches_->position();
+  state_.seconds += elapsed;
+  return {.step = state_.step,
+          .tokens = state_.tokens,
+          .loss = loss,
+          .learning_rate = learning_rate,
+          .grad_norm = norm,
+          .tokens_per_second = tokens / elapsed,
+          .gflops = tokens * flops_per_token_ / elapsed * 1e-9,
+          .seconds = state_.seconds};
+}
+
+Evaluation Trainer::evaluate() {
+  return cria::evaluate(*model_, *memory_, *validation_,
+                        {.sequence_length = config_.data.sequence_length,
+                         .batch_size = config_.train.batch_size,
+                         .batches = config_.train.eval_batches,
+                         .token_lengths = token_lengths_,
+                         .progress = [&](int64_t done, int64_t windows) {
+                           observer_->evaluating(done, windows);
+                         }});
+}
+
+void Trainer::report_evaluation() {
+  last_evaluation_ = evaluate();
+  log_->write(to_json(last_evaluation_, state_.step));
+  observer_->evaluated(state_.step, last_evaluation_);
+}
+
+std::string Trainer::sample() {
+  Generator generator(*model_, *tokenizer_);
+  std::string text = config_.train.sample_prompt;
+  Sampling sampling;
+  sampling.seed = static_cast<uint64_t>(config_.train.seed + state_.step);
+  sampling.max_new_tokens = config_.train.sample_tokens;
+  generator.run(text, sampling, [&](std::string_view piece) { text += piece; });
+  return text;
+}
+
+void Trainer::save() {
+  const std::string path = checkpoint_path(config_.train.output_dir, state_.step);
+  if (!exists(path)) {
+    save_checkpoint(path, *model_, tokenizer_.get(), state_);
+    prune_checkpoints();
+  }
+  observer_->saved(path);
+}
+
+void Trainer::prune_checkpoints() {
+  if (config_.train.keep_checkpoints == 0) return;
+  const std::vector<std::string> all = list_checkpoints(config_.train.output_dir);
+  const size_t keep = static_cast<size_t>(config_.train.keep_checkpoints);
+  for (size_t i = 0; i + keep < all.size(); ++i) std::filesystem::remove_all(all[i]);
+}
+
+bool Trainer::run(const std::atomic<bool>& stop) {
+  const TrainConfig& train = config_.train;
+  while (state_.step < train.steps && !stop) {
+    const StepMetrics metrics = step();
+    log_->write(to_json(metrics));
+    observer_->stepped(metrics);
+    const bool last = state_.step == train.steps;
+    if (has_validation() && (last || is_due(state_.step, train.eval_every))) report_evaluation();
+    if (tokenizer_ && is_due(state_.step, train.sample_every)) {
+      const std::string text = sample();
+      append_to_file(join_path(train.output_dir, "samples.txt"),
+                     "--- step " + std::to_string(state_.step) + "\n" + text + "\n");
+      observer_->sampled(state_.step, text);
+    }
+    if (last || is_due(state_.step, train.checkpoint_every)) save();
+  }
+  if (state_.step < train.steps) save();
+  return state_.step >= train.steps;
+}
+
+}  // namespace cria

@@ -1,0 +1,23 @@
+// The subcommands: each takes what follows its name and returns the exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace cria {
+
+using Arguments = std::vector<std::string>;
+
+int run_prepare(const Arguments& arguments);
+int run_train(const Arguments& arguments);
+int run_eval(const Arguments& arguments);
+int run_generate(const Arguments& arguments);
+int run_gradcheck(const Arguments& arguments);
+int run_bench(const Arguments& arguments);
+int run_demo(const Arguments& arguments);
+
+// What run_train returns when Ctrl-C or SIGTERM ended it after a checkpoint: 128 + SIGINT, as a
+// shell has it.
+inline constexpr int kInterrupted = 130;
+
+}  // namespace cria

@@ -1,0 +1,98 @@
+// cria: parses nothing but the subcommand's name; the only place that turns errors into exit codes.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "cria/base/error.h"
+#include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+struct Command {
+  std::string name;
+  int (*run)(const Arguments&);
+  const char* summary;
+};
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"prepare", run_prepare, "text to tokenizer and token shards"},
+      {"train", run_train, "train a model from a config file"},
+      {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
+      {"generate", run_generate, "text from a model"},
+      {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
+      {"bench", run_bench, "speed of a whole training step"},
+      {"demo", run_demo, "all of it on a corpus of small stories, in under 3 minutes"},
+  };
+  return all;
+}
+
+void print_help() {
+  std::puts("usage: cria COMMAND [ARGUMENTS]\n\n"
+            "Train a small LLaMA from scratch, on this machine's CPU, from one config file.\n\n"
+            "commands:");
+  for (const Command& command : commands()) {
+    std::printf("  %-10s %s\n", command.name.c_str(), command.summary);
+  }
+  std::puts("\n'cria COMMAND --help' explains a command; 'cria --version' tells the version.\n"
+            "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
+}
+
+int dispatch(const Arguments& arguments) {
+  if (arguments.empty()) {
+    print_help();
+    return 2;
+  }
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return 0;
+  }
+  if (name == "--version") {
+    std::printf("cria %s, %s kernels, %s\n", kVersion, kernels().isa,
+                has_openmp() ? (std::to_string(max_threads()) + " threads").c_str()
+                             : "built without OpenMP: one core");
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == name) return command.run({arguments.begin() + 1, arguments.end()});
+    names.push_back(command.name);
+  }
+  const std::string guess = did_you_mean(name, names);
+  throw UsageError("unknown command '" + name + "'",
+                   {.hint = guess.empty() ? "'cria --help' lists them" : guess});
+}
+
+int report(const char* text, int code) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool color = ::isatty(STDERR_FILENO) == 1 && (!no_color || !*no_color);
+  std::fprintf(stderr, "%scria: error:%s %s\n", color ? "\033[31m" : "", color ? "\033[0m" : "",
+               text);
+  return code;
+}
+
+}  // namespace
+}  // namespace cria
+
+int main(int argc, char** argv) {
+  try {
+    const int code = cria::dispatch(cria::Arguments(argv + 1, argv + argc));
+    // A full disk or a closed pipe behind standard output is a failure too.
+    if (std::fflush(stdout) != 0) return cria::report("cannot write to standard output", 1);
+    return code;
+  } catch (const cria::UsageError& error) {
+    return cria::report(error.what(), 2);
+  } catch (const std::exception& error) {
+    return cria::report(error.what(), 1);
+  }
+}

@@ -1,0 +1,102 @@
+// cria demo: the other commands one after the other, on a corpus that cria writes itself.
+#include <cstdio>
+
+#include "commands.h"
+#include "cria/base/file.h"
+#include "cria/base/json.h"
+#include "cria/data/demo_corpus.h"
+#include "cria/train/checkpoint.h"
+#include "cria/train/run_config.h"
+#include "options.h"
+
+namespace cria {
+namespace {
+
+constexpr const char* kConfig = "configs/demo.toml";
+constexpr const char* kData = "data/demo";
+constexpr uint64_t kSeed = 1;
+constexpr uint64_t kTrainBytes = 3300 * 1000, kValBytes = 100 * 1000;
+
+// Shows the command, then runs it.
+int run(int (*command)(const Arguments&), const std::string& name, const Arguments& arguments) {
+  std::string line = "$ cria " + name;
+  for (const std::string& argument : arguments) {
+    const bool plain = argument.find_first_of(" *\n") == std::string::npos;
+    line += plain ? " " + argument : argument == "\n\n" ? " $'\\n\\n'" : " '" + argument + "'";
+  }
+  std::printf("\n%s\n", line.c_str());
+  std::fflush(stdout);
+  return command(arguments);
+}
+
+// train.txt, val.txt and what their generator knows of them.
+void write_corpus(const std::string& directory) {
+  make_directories(directory);
+  const auto write = [&](const char* name, uint64_t first, uint64_t bytes) {
+    AtomicFile file(join_path(directory, name));
+    const DemoCorpus totals = write_demo_corpus(
+        kSeed, first, bytes, [&](std::string_view story) { file.write(story); });
+    file.commit();
+    return totals;
+  };
+  const DemoCorpus train = write("train.txt", 0, kTrainBytes);
+  const DemoCorpus val = write("val.txt", train.stories, kValBytes);
+  Json json;
+  json.set("stories", train.stories + val.stories);
+  json.set("val_bytes", val.bytes);
+  json.set("val_bits_per_byte", val.bits / static_cast<double>(val.bytes));
+  write_file(join_path(directory, "corpus.json"), json.dump(2) + "\n");
+  std::printf("%s: %llu stories, %.1f MB\n", directory.c_str(),
+              static_cast<unsigned long long>(train.stories + val.stories),
+              static_cast<double>(train.bytes + val.bytes) * 1e-6);
+}
+
+double floor_bits_per_byte(const std::string& path) {
+  const Json json = Json::parse(read_file(path), path);
+  const Json* value = json.find("val_bits_per_byte");
+  return (value ? *value : Json()).as_double(path + ": val_bits_per_byte");
+}
+
+}  // namespace
+
+int run_demo(const Arguments& arguments) {
+  Options options("demo", "[table.key=value ...]",
+                  "Write a corpus of small stories to data/demo, train configs/demo.toml on it "
+                  "(with these overrides),\nand print three stories of the model's own. What is "
+                  "already done is not done again; remove\ndata/demo and runs/demo to start over.",
+                  {});
+  if (!options.parse(arguments)) return 0;
+  const std::string data = kData;
+  const std::string corpus = join_path(data, "corpus.json");
+  if (!exists(corpus)) write_corpus(data);
+  if (!exists(join_path(data, "dataset.json"))) {
+    const int code = run(run_prepare, "prepare",
+                         {join_path(data, "train.txt"), "--val", join_path(data, "val.txt"),
+                          "--out", data, "--tokenizer", "chars"});
+    if (code != 0) return code;
+  }
+
+  const RunConfig config = read_run_config(kConfig, options.positional());
+  const std::string& output = config.train.output_dir;
+  if (!exists(checkpoint_path(output, config.train.steps))) {
+    Arguments train = {kConfig};
+    train.insert(train.end(), options.positional().begin(), options.positional().end());
+    if (!list_checkpoints(output).empty()) train.push_back("--resume");
+    const int code = run(run_train, "train", train);
+    if (code != 0) return code;
+  }
+
+  const int code = run(run_eval, "eval", {output, "--data", config.data.val});
+  if (code != 0) return code;
+  std::printf("floor          %.4f bits per byte: what the stories' own generator needs\n",
+              floor_bits_per_byte(corpus));
+  for (const char* seed : {"1", "2", "3"}) {
+    const int story = run(run_generate, "generate",
+                          {output, "--prompt", "\n\n", "--stop", "\n\n", "--temperature", "0.7",
+                           "--max-new-tokens", "1200", "--seed", seed});
+    if (story != 0) return story;
+  }
+  return 0;
+}
+
+}  // namespace cria

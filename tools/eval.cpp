@@ -1,0 +1,64 @@
+// cria eval: how well a model predicts token shards.
+#include <cmath>
+#include <cstdio>
+
+#include "commands.h"
+#include "cria/base/error.h"
+#include "cria/train/checkpoint.h"
+#include "cria/train/metrics.h"
+#include "cria/train/progress.h"
+#include "options.h"
+
+namespace cria {
+
+int run_eval(const Arguments& arguments) {
+  Options options("eval", "MODEL --data GLOB",
+                  "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
+                  "Face directory)\nover every token of the shards that GLOB names.",
+                  {{"data", "GLOB", "token shards"},
+                   {"shard-format", "NAME", "llmc (default) or raw_uint16"},
+                   {"sequence-length", "N", "tokens per window (default: what the model knows)"},
+                   {"batch-size", "N", "windows at a time (default 8)"},
+                   {"batches", "N", "only the first N batches (default 0: everything)"},
+                   {"json", "", "print the result as JSON"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  if (!options.has("data")) {
+    throw UsageError("--data is missing", {.where = "cria eval",
+                                           .hint = "--data 'data/demo/val_*.bin'"});
+  }
+  const LoadedModel loaded = load_model(options.positional().front());
+  const ModelConfig& config = loaded.model->config();
+  const Dataset dataset(options.text("data", ""), shard_format(options.text("shard-format", "llmc")),
+                        config.vocab_size);
+  const int64_t length = options.integer("sequence-length", config.max_position_embeddings, 1,
+                                         config.max_position_embeddings);
+  const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
+  Activations memory(*loaded.model, Purpose::evaluation, batch, length);
+  Evaluation result;
+  {
+    ProgressBar bar(stderr, "eval", dataset.evaluation_windows(length));
+    result = evaluate(*loaded.model, memory, dataset,
+                      {.sequence_length = length,
+                       .batch_size = batch,
+                       .batches = options.integer("batches", 0, 0, INT32_MAX),
+                       .token_lengths = token_lengths(loaded.tokenizer.get()),
+                       .progress = [&](int64_t done, int64_t) { bar.update(done, ""); }});
+  }
+  if (options.has("json")) {
+    Json json = to_json(result, 0);
+    json.set("tokens", result.tokens);
+    json.set("model", loaded.directory);
+    std::printf("%s\n", json.dump().c_str());
+    return 0;
+  }
+  std::printf("model          %s\ntokens         %lld\nloss           %.4f\nperplexity     %.4f\n",
+              loaded.directory.c_str(), static_cast<long long>(result.tokens), result.loss,
+              result.perplexity);
+  if (!std::isnan(result.bits_per_byte)) {
+    std::printf("bits per byte  %.4f\n", result.bits_per_byte);
+  }
+  return 0;
+}
+
+}  // namespace cria

@@ -1,0 +1,61 @@
+// cria generate: text from a model, as it comes.
+#include <cstdio>
+
+#include "commands.h"
+#include "cria/base/error.h"
+#include "cria/base/json.h"
+#include "cria/train/checkpoint.h"
+#include "cria/train/generate.h"
+#include "options.h"
+
+namespace cria {
+
+int run_generate(const Arguments& arguments) {
+  Options options("generate", "MODEL --prompt TEXT",
+                  "Go on from TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). "
+                  "The same seed gives\nthe same text.",
+                  {{"prompt", "TEXT", "what the text begins with (default: a line break)"},
+                   {"max-new-tokens", "N", "length of what is added (default 200)"},
+                   {"temperature", "X", "0: always the most likely token (default 0.8)"},
+                   {"top-k", "K", "choose among the K most likely (default 0: all)"},
+                   {"top-p", "P", "choose among the most likely that reach P (default 1)"},
+                   {"seed", "N", "of the random choices (default 1)"},
+                   {"stop", "TEXT", "end before this text"},
+                   {"json", "", "print prompt and text as JSON, at the end"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  Sampling sampling;
+  sampling.temperature = options.real("temperature", sampling.temperature, 0.0, 1000.0);
+  sampling.top_k = options.integer("top-k", 0, 0, INT32_MAX);
+  sampling.top_p = options.real("top-p", 1.0, 0.0, 1.0);
+  sampling.seed = static_cast<uint64_t>(options.integer("seed", 1, 0, INT64_MAX));
+  sampling.max_new_tokens = options.integer("max-new-tokens", 200, 0, INT32_MAX);
+  sampling.stop = options.text("stop", "");
+  const std::string prompt = options.text("prompt", "\n");
+
+  const LoadedModel loaded = load_model(options.positional().front());
+  if (!loaded.tokenizer) {
+    throw Error("no tokenizer.json here, so no text", {.where = loaded.directory});
+  }
+  Generator generator(*loaded.model, *loaded.tokenizer);
+  if (options.has("json")) {
+    std::string text;
+    const int64_t tokens =
+        generator.run(prompt, sampling, [&](std::string_view piece) { text += piece; });
+    Json json;
+    json.set("prompt", prompt);
+    json.set("text", text);
+    json.set("tokens", tokens);
+    std::printf("%s\n", json.dump().c_str());
+    return 0;
+  }
+  std::fwrite(prompt.data(), 1, prompt.size(), stdout);
+  generator.run(prompt, sampling, [](std::string_view piece) {
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    std::fflush(stdout);
+  });
+  std::fputc('\n', stdout);
+  return 0;
+}
+
+}  // namespace cria

@@ -1,0 +1,129 @@
+#include "options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <limits>
+
+#include "cria/base/error.h"
+#include "cria/base/json.h"
+#include "cria/base/parallel.h"
+
+namespace cria {
+namespace {
+
+template <class Number>
+bool parse_number(const std::string& text, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc{} && stop == end && !text.empty();
+}
+
+}  // namespace
+
+Options::Options(std::string command, std::string usage, std::string description,
+                 std::vector<Option> options)
+    : command_(std::move(command)),
+      usage_(std::move(usage)),
+      description_(std::move(description)),
+      options_(std::move(options)) {
+  options_.push_back({"threads", "N", "threads to use (default: all cores, or OMP_NUM_THREADS)"});
+  options_.push_back({"help", "", "this text"});
+}
+
+bool Options::parse(const std::vector<std::string>& arguments) {
+  bool only_positional = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (only_positional || argument.size() < 2 || argument[0] != '-') {
+      positional_.push_back(argument);
+      continue;
+    }
+    if (argument == "--") {
+      only_positional = true;
+      continue;
+    }
+    const size_t equals = argument.find('=');
+    std::string name = argument.substr(0, equals);
+    if (name == "-h") name = "--help";
+    std::vector<std::string> known;
+    for (const Option& option : options_) known.push_back("--" + option.name);
+    const auto found = std::ranges::find(known, name);
+    if (found == known.end()) fail("unknown option '" + name + "'", did_you_mean(name, known));
+    const Option& option = options_[static_cast<size_t>(found - known.begin())];
+    if (option.value.empty()) {
+      if (equals != std::string::npos) fail(name + " takes no value", "");
+      values_[option.name] = "";
+    } else if (equals != std::string::npos) {
+      values_[option.name] = argument.substr(equals + 1);
+    } else if (i + 1 < arguments.size()) {
+      values_[option.name] = arguments[++i];
+    } else {
+      fail(name + " needs a value", name + " " + option.value);
+    }
+  }
+  if (has("help")) {
+    print_help();
+    return false;
+  }
+  if (has("threads")) {
+    const int threads = static_cast<int>(integer("threads", 1, 1, 4096));
+    if (threads > 1 && !has_openmp()) {
+      std::fputs("cria: built without OpenMP, running on one core\n", stderr);
+    }
+    set_threads(threads);
+  }
+  return true;
+}
+
+void Options::require_positional(size_t least, size_t most) const {
+  if (positional_.size() >= least && positional_.size() <= most) return;
+  fail(positional_.size() < least ? "too few arguments"
+                                  : "unexpected argument '" + positional_[most] + "'",
+       "usage: cria " + command_ + " " + usage_);
+}
+
+std::string Options::text(const std::string& name, const std::string& fallback) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? fallback : found->second;
+}
+
+int64_t Options::integer(const std::string& name, int64_t fallback, int64_t least,
+                         int64_t most) const {
+  if (!has(name)) return fallback;
+  int64_t number = 0;
+  if (!parse_number(values_.at(name), number) || number < least || number > most) {
+    const std::string range = most == std::numeric_limits<int64_t>::max()
+                                  ? "of at least " + std::to_string(least)
+                                  : std::to_string(least) + " to " + std::to_string(most);
+    fail("--" + name + " " + values_.at(name), "an integer " + range);
+  }
+  return number;
+}
+
+double Options::real(const std::string& name, double fallback, double least, double most) const {
+  if (!has(name)) return fallback;
+  double number = 0;
+  if (!parse_number(values_.at(name), number) || !(number >= least && number <= most)) {
+    fail("--" + name + " " + values_.at(name),
+         "a number from " + shortest_double(least) + " to " + shortest_double(most));
+  }
+  return number;
+}
+
+void Options::fail(const std::string& summary, const std::string& hint) const {
+  throw UsageError(summary, {.where = "cria " + command_,
+                             .hint = hint.empty() ? "see 'cria " + command_ + " --help'" : hint});
+}
+
+void Options::print_help() const {
+  std::printf("usage: cria %s %s\n\n%s\n\noptions:\n", command_.c_str(), usage_.c_str(),
+              description_.c_str());
+  for (const Option& option : options_) {
+    const std::string left =
+        "--" + option.name + (option.value.empty() ? "" : " " + option.value);
+    std::printf("  %-24s %s\n", left.c_str(), option.help.c_str());
+  }
+}
+
+}  // namespace cria

@@ -1,0 +1,46 @@
+// The command line of one subcommand.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace cria {
+
+struct Option {
+  std::string name;   // without the dashes
+  std::string value;  // what stands for its value in --help; "": a switch
+  std::string help;
+};
+
+class Options {
+ public:
+  // usage: what follows the command's name. --help and --threads are added to options.
+  Options(std::string command, std::string usage, std::string description,
+          std::vector<Option> options);
+
+  // False when --help was asked for (and printed). UsageError for what is not known. Options may
+  // stand anywhere, as --name VALUE or --name=VALUE; what follows "--" is positional.
+  bool parse(const std::vector<std::string>& arguments);
+
+  const std::vector<std::string>& positional() const { return positional_; }
+  // UsageError unless there are at least `least` and at most `most` of them.
+  void require_positional(size_t least, size_t most) const;
+
+  bool has(const std::string& name) const { return values_.contains(name); }
+  std::string text(const std::string& name, const std::string& fallback) const;
+  int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
+  double real(const std::string& name, double fallback, double least, double most) const;
+
+ private:
+  [[noreturn]] void fail(const std::string& summary, const std::string& hint) const;
+  void print_help() const;
+
+  std::string command_, usage_, description_;
+  std::vector<Option> options_;
+  std::map<std::string, std::string> values_;
+  std::vector<std::string> positional_;
+};
+
+}  // namespace cria

@@ -1,0 +1,92 @@
+// cria train: a run directory from a config file.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+
+#include "commands.h"
+#include "cria/base/json.h"
+#include "cria/base/parallel.h"
+#include "cria/train/progress.h"
+#include "cria/train/trainer.h"
+#include "options.h"
+
+namespace cria {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+
+void request_stop(int) { stop_requested = true; }
+
+// The first Ctrl-C (or SIGTERM) asks for an orderly end; the second one ends at once.
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+void print_plan(const Trainer& trainer, const std::string& source) {
+  const RunConfig& config = trainer.config();
+  const auto line = [](const char* format, auto... values) {
+    std::fprintf(stderr, format, values...);
+  };
+  line("cria train %s -> %s\n", source.c_str(), config.train.output_dir.c_str());
+  line("  model: %s parameters, %lld layers, hidden %lld, vocabulary %lld, %s embeddings\n",
+       short_count(static_cast<double>(trainer.model().parameters().count())).c_str(),
+       static_cast<long long>(config.model.num_hidden_layers),
+       static_cast<long long>(config.model.hidden_size),
+       static_cast<long long>(config.model.vocab_size),
+       config.model.tie_word_embeddings ? "tied" : "untied");
+  line("  steps: %lld of %lld tokens each, from step %lld, %d thread%s\n",
+       static_cast<long long>(config.train.steps),
+       static_cast<long long>(trainer.tokens_per_step()),
+       static_cast<long long>(trainer.steps_done()), max_threads(), max_threads() > 1 ? "s" : "");
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  Options options("train", "CONFIG [table.key=value ...]",
+                  "Train a model as CONFIG says. Overrides are TOML: train.steps=100, "
+                  "data.train='\"a.bin\"'.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
+                  "keys and their defaults:\n" +
+                      describe_keys(),
+                  {{"resume", "", "go on from the latest checkpoint of the run, bit for bit"},
+                   {"json", "", "print the result as JSON"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, SIZE_MAX);
+  const std::string& source = options.positional().front();
+  const Arguments overrides(options.positional().begin() + 1, options.positional().end());
+
+  RunConfig config = read_run_config(source, overrides);
+  const int64_t steps = config.train.steps;
+  TrainingProgress progress(stderr, steps);
+  Trainer trainer(std::move(config), options.has("resume"), progress);
+  print_plan(trainer, source);
+  handle_signals();
+  const bool finished = trainer.run(stop_requested);
+  progress.finish();
+  const std::string checkpoint =
+      checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());
+  if (!finished) {
+    std::string again = "cria train " + source;
+    for (const std::string& argument : overrides) again += " '" + argument + "'";
+    std::fprintf(stderr, "stopped after step %lld; go on with: %s --resume\n",
+                 static_cast<long long>(trainer.steps_done()), again.c_str());
+    return kInterrupted;
+  }
+  if (options.has("json")) {
+    Json json = trainer.has_validation()
+                    ? to_json(trainer.last_evaluation(), trainer.steps_done())
+                    : Json(Json::Object{{"step", trainer.steps_done()}});
+    json.set("checkpoint", checkpoint);
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    std::printf("%s\n", checkpoint.c_str());
+  }
+  return 0;
+}
+
+}  // namespace cria
