@@ -1,0 +1,45 @@
+// The shape of a model; names and meanings are those of Hugging Face's config.json for Llama.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cria {
+
+struct ModelConfig {
+  int64_t vocab_size = 0;           // V
+  int64_t hidden_size = 128;        // C
+  int64_t intermediate_size = 0;    // F; 0: 8/3 hidden_size, rounded up to a multiple of 8
+  int64_t num_hidden_layers = 4;    // L
+  int64_t num_attention_heads = 4;  // H
+  int64_t num_key_value_heads = 0;  // K; 0: as many as query heads
+  int64_t head_dim = 0;             // D; 0: hidden_size / num_attention_heads
+  int64_t max_position_embeddings = 0;  // 0: the sequence length trained on
+  double rms_norm_eps = 1e-5;
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;  // on q, k, v and o
+  bool mlp_bias = false;        // on gate, up and down
+  int64_t pad_token_id = -1;    // nn.Embedding's padding_idx; -1: none
+  double initializer_range = 0.02;
+  // Residual projections (o_proj, down_proj) start at initializer_range / sqrt(2 L), as in GPT-2.
+  bool scale_residual_init = true;
+  std::string position = "rope";
+  double rope_theta = 10000.0;
+
+  bool operator==(const ModelConfig&) const = default;
+};
+
+// Fills in what 0 left to be derived and checks that everything fits together; the Error names the
+// key ("model.num_attention_heads") and what would fit. sequence_length > 0 is the length to train
+// on: the default for max_position_embeddings, and not to exceed it.
+ModelConfig resolved(ModelConfig config, int64_t sequence_length = 0);
+
+// Floating-point operations of one training step (forward and backward) per token at sequence
+// length T: matrix products and attention, a multiply-add counted as two.
+//   linear layers:  6 * (weights of all projections and of the head)
+//   attention:      scores and values over the visible half, (T + 1) / 2 keys on average:
+//                   forward 4 H D (T + 1) / 2, backward (with dP, dV, dQ, dK) twice that
+// Recomputing scores in backward is work that cria chose to do, so it is not counted.
+double training_flops_per_token(const ModelConfig& config, int64_t sequence_length);
+
+}  // namespace cria

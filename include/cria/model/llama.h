@@ -1,0 +1,92 @@
+// The decoder: embedding, L blocks, final norm, head. Start reading here.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cria/model/config.h"
+#include "cria/nn/block.h"
+#include "cria/nn/embedding.h"
+#include "cria/nn/head_loss.h"
+#include "cria/nn/rms_norm.h"
+#include "cria/position/position.h"
+#include "cria/tensor/parameters.h"
+
+namespace cria {
+
+// What a pass is for decides what is kept in memory.
+enum class Purpose {
+  training,    // every block keeps its own Saved; backward is possible
+  evaluation,  // the blocks share one
+  generation,  // as evaluation, with a key/value cache and logits
+};
+
+class Llama;
+
+// The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
+class Activations {
+ public:
+  Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time);
+
+  Purpose purpose() const { return purpose_; }
+  int64_t bytes() const { return plan_.saved.bytes() + plan_.scratch.bytes(); }
+  int64_t cached() const { return caches_.empty() ? 0 : caches_.front().length; }
+  void clear_cache();
+
+ private:
+  friend class Llama;
+  void carve(const Llama& model);
+
+  Purpose purpose_;
+  int64_t batch_, time_;
+  Plan plan_;
+  std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
+  std::vector<Block::Saved> blocks_;
+  std::vector<KvCache> caches_;  // generation only, one per block
+  RmsNorm::Saved norm_;
+  Tensor normed_;  // [B,T,C]: the final norm's output, then its gradient
+  Tensor dx_;      // [B,T,C]: the gradient on its way down
+  HeadLoss::Saved head_;
+  Tensor logits_;  // [B,V], generation only
+};
+
+class Llama {
+ public:
+  // Registers and allocates all parameters; they are zero until initialize() or a file sets them.
+  // config as resolved() gives it.
+  explicit Llama(const ModelConfig& config);
+
+  void initialize(uint64_t seed) { parameters_.initialize(seed); }
+
+  const ModelConfig& config() const { return config_; }
+  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+
+  // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
+  double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const;
+
+  // The same, and the backward of gradient_scale times that sum: gradients accumulate in the
+  // parameters. Error when memory is not for training.
+  double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+                           float gradient_scale) const;
+
+  // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
+  ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;
+
+ private:
+  friend class Activations;
+
+  // tokens [B,T] -> the final norm's output [B,T,C]
+  Tensor forward(Activations& memory, const TokenIds& tokens) const;
+  void backward(Activations& memory, const TokenIds& tokens) const;
+
+  ModelConfig config_;
+  Parameters parameters_;
+  std::unique_ptr<Position> position_;
+  Embedding embed_tokens_;
+  std::vector<Block> layers_;
+  RmsNorm norm_;
+  HeadLoss lm_head_;
+};
+
+}  // namespace cria

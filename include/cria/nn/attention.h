@@ -1,0 +1,61 @@
+// Causal self-attention with grouped key/value heads:
+//   out = O(attention(P(Q x), P(K x), V x)) + addend,  P the position encoding.
+// Source: Vaswani et al., 2017; grouped heads: Ainslie et al., 2023.
+#pragma once
+
+#include <string>
+
+#include "cria/kernels/kernels.h"
+#include "cria/nn/linear.h"
+#include "cria/position/position.h"
+
+namespace cria {
+
+// Keys and values of the tokens a sequence has already seen.
+struct KvCache {
+  Tensor k, v;         // [B, capacity, K, D]; keys as the position encoding left them
+  int64_t length = 0;  // positions filled
+};
+
+struct AttentionConfig {
+  std::string name;  // "model.layers.0.self_attn"
+  int64_t layer = 0;
+  int64_t hidden_size = 0;
+  int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
+  bool bias = false;
+  double std = 0, residual_std = 0;  // of q/k/v and of the output projection
+};
+
+struct SelfAttention {
+  AttentionConfig config;
+  const Position* position = nullptr;
+  Linear qkv_proj;  // q_proj, k_proj, v_proj
+  Linear o_proj;
+
+  struct Saved {
+    Tensor qkv;           // [B, T, (H + 2K) D]
+    Tensor context;       // [B, T, H D]: attention's output before o_proj
+    Tensor log_sum_exp;   // [B, H, T]
+    Tensor dqkv;          // scratch, as qkv
+    Tensor dcontext;      // scratch, as context
+    Tensor dout_dot_out;  // scratch, as log_sum_exp
+  };
+
+  SelfAttention() = default;
+  SelfAttention(Parameters& parameters, const AttentionConfig& config, const Position& position);
+
+  Saved plan(Plan& plan, int64_t batch, int64_t time) const;
+
+  // x [B,T,C] -> out [B,T,C]. With a cache, x holds the tokens after cache->length; their keys and
+  // values are appended, and there is no backward.
+  void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+               const ConstTensor& addend = {}, KvCache* cache = nullptr) const;
+  void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
+                const Tensor& dx) const;
+
+ private:
+  Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
+                      const Tensor& context, const Tensor& log_sum_exp) const;
+};
+
+}  // namespace cria

@@ -1,0 +1,53 @@
+// One decoder block:
+//   middle = x + attention(norm(x)),  out = middle + mlp(norm(middle))
+#pragma once
+
+#include <string>
+
+#include "cria/nn/attention.h"
+#include "cria/nn/rms_norm.h"
+#include "cria/nn/swiglu.h"
+
+namespace cria {
+
+struct BlockConfig {
+  std::string name;  // "model.layers.0"
+  int64_t layer = 0;
+  int64_t hidden_size = 0, intermediate_size = 0;
+  int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  double rms_norm_eps = 0;
+  bool attention_bias = false, mlp_bias = false;
+  double std = 0, residual_std = 0;  // see Initialization; residual_std: o_proj and down_proj
+};
+
+struct Block {
+  RmsNorm input_layernorm;
+  SelfAttention self_attn;
+  RmsNorm post_attention_layernorm;
+  SwiGlu mlp;
+
+  struct Saved {
+    RmsNorm::Saved input_layernorm;
+    Tensor attention_in;  // [B,T,C]: norm(x)
+    SelfAttention::Saved self_attn;
+    Tensor middle;  // [B,T,C]
+    RmsNorm::Saved post_attention_layernorm;
+    Tensor mlp_in;  // [B,T,C]: norm(middle)
+    SwiGlu::Saved mlp;
+    Tensor dnorm;  // scratch, [B,T,C]: gradient of a norm's output
+  };
+
+  Block() = default;
+  Block(Parameters& parameters, const BlockConfig& config, const Position& position);
+
+  Saved plan(Plan& plan, int64_t batch, int64_t time) const;
+
+  // x [B,T,C] -> out [B,T,C]; out may be x when there is no backward.
+  void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+               KvCache* cache = nullptr) const;
+  // dx may be dout: the blocks go down with one gradient buffer.
+  void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
+                const Tensor& dx) const;
+};
+
+}  // namespace cria

@@ -1,0 +1,31 @@
+// The output head and its cross-entropy, in chunks of rows: [B,T,V] logits never exist.
+#pragma once
+
+#include "cria/nn/embedding.h"
+#include "cria/nn/layer.h"
+#include "cria/tensor/parameters.h"
+
+namespace cria {
+
+struct HeadLoss {
+  Parameter* weight = nullptr;  // [V,C]; the embedding's when tied
+
+  struct Saved {
+    Tensor logits;  // scratch, [chunk, V]
+    Tensor losses;  // [N]
+  };
+
+  Saved plan(Plan& plan, int64_t batch, int64_t time) const;
+
+  // x [N,C], targets [N] in [0, V) -> the sum over rows of -log p(target) (natural log); each row's
+  // own is left in saved.losses. With dx, also the backward of gradient_scale times that sum:
+  //   dz = gradient_scale (softmax(z) - onehot),  dx = dz W (overwritten),  dW += dz^T x
+  double forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
+                          float gradient_scale, const Tensor& dx) const;
+  double forward(const ConstTensor& x, const TokenIds& targets, Saved& saved) const;
+
+  // x [N,C] -> logits [N,V], for generation.
+  void logits(const ConstTensor& x, const Tensor& logits) const;
+};
+
+}  // namespace cria

@@ -1,0 +1,37 @@
+// The contract of a layer.
+//
+// A layer is a plain struct: its parameters and sizes, no memory. What backward needs from forward
+// goes into its Saved, whose views are carved before training starts.
+//   forward(in, out, saved)
+//   backward(dout, in, saved, din)   weight gradients accumulate (+=), din is overwritten (=);
+//                                    what saved holds is used up
+// The formula of the gradient stands above each backward.
+#pragma once
+
+#include <concepts>
+#include <initializer_list>
+
+#include "cria/tensor/arena.h"
+#include "cria/tensor/tensor.h"
+
+namespace cria {
+
+// Memory of a pass: `saved` holds what lives from forward to backward, `scratch` what a layer needs
+// only while it runs. Layers that run one after another share scratch (the planner rewinds it).
+struct Plan {
+  Arena saved;
+  Arena scratch;
+};
+
+template <class L>
+concept Layer = requires(const L& layer, Plan& plan, typename L::Saved& saved, ConstTensor in,
+                         Tensor out) {
+  { layer.plan(plan, int64_t{}, int64_t{}) } -> std::same_as<typename L::Saved>;  // at most [B,T]
+  layer.forward(in, out, saved);
+  layer.backward(in, in, saved, out);
+};
+
+// The beginning of planned memory as a tensor of a pass that may be smaller than planned.
+Tensor within(const Tensor& memory, std::initializer_list<int64_t> shape);
+
+}  // namespace cria

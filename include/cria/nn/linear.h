@@ -1,0 +1,52 @@
+// y = x W^T + b, W [out, in] as in PyTorch.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cria/nn/layer.h"
+#include "cria/tensor/parameters.h"
+
+namespace cria {
+
+struct LinearOutput {
+  std::string name;  // without ".weight"
+  int64_t features;
+};
+
+// Several outputs of the same input (q, k and v; gate and up) are one matrix product: their
+// weights are neighbours in memory, and each keeps its own name.
+struct Linear {
+  std::vector<Parameter*> weight;  // together [out, in]
+  std::vector<Parameter*> bias;    // together [out]; empty: no bias
+  int64_t in_features = 0;
+  int64_t out_features = 0;
+
+  struct Saved {};
+
+  Linear() = default;
+  Linear(Parameters& parameters, std::span<const LinearOutput> outputs, int64_t in_features,
+         bool has_bias, double std);
+
+  Saved plan(Plan&, int64_t, int64_t) const { return {}; }
+
+  // x [..., in] -> out [..., out] = x W^T + b + addend. addend: none, or shaped as out (out itself
+  // to accumulate, another tensor for a residual).
+  void forward(const ConstTensor& x, const Tensor& out, Saved&,
+               const ConstTensor& addend = {}) const;
+
+  // dW += dout^T x,  db += sum of the rows of dout,  dx = dout W. dx may be x.
+  void backward(const ConstTensor& dout, const ConstTensor& x, Saved&, const Tensor& dx) const;
+};
+
+// The three products of a linear layer with weights [out, in], for those that have only a matrix
+// (the head): y = x W^T + addend, dx = dy W, dw += dy^T x. All arguments contiguous rows.
+void multiply_weight(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
+                     const ConstTensor& addend = {});
+void multiply_weight_backward_input(const ConstTensor& dy, const ConstTensor& weight,
+                                    const Tensor& dx);
+void multiply_weight_backward_weight(const ConstTensor& dy, const ConstTensor& x,
+                                     const Tensor& dweight);
+
+}  // namespace cria

@@ -1,0 +1,41 @@
+// The body of every implementation: an ISA file defines CRIA_ISA (its namespace), its vector width
+// and its register block, and includes this once. Everything is in an anonymous namespace, so that
+// no function compiled for one instruction set can be picked by the linker for another.
+#include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
+#include "kernels/workspace.h"
+
+// Reading order.
+#include "kernels/generic/vector.h"       // IWYU pragma: keep
+#include "kernels/generic/gemm.h"         // IWYU pragma: keep
+#include "kernels/generic/attention.h"    // IWYU pragma: keep
+#include "kernels/generic/elementwise.h"  // IWYU pragma: keep
+#include "kernels/generic/embedding.h"    // IWYU pragma: keep
+#include "kernels/generic/adamw.h"        // IWYU pragma: keep
+
+namespace cria::CRIA_ISA {
+
+extern const Kernels kTable;
+#define CRIA_STRING_(x) #x
+#define CRIA_STRING(x) CRIA_STRING_(x)
+const Kernels kTable = {
+    .isa = CRIA_STRING(CRIA_ISA),
+    .gemm = gemm,
+    .add_bias = add_bias,
+    .bias_gradient = bias_gradient,
+    .embedding_gather = embedding_gather,
+    .embedding_scatter_add = embedding_scatter_add,
+    .rms_norm_forward = rms_norm_forward,
+    .rms_norm_backward = rms_norm_backward,
+    .rotary = rotary,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .silu_mul = silu_mul,
+    .silu_mul_backward = silu_mul_backward,
+    .softmax = softmax,
+    .cross_entropy = cross_entropy,
+    .adamw = adamw,
+    .sum_of_squares = sum_of_squares,
+};
+
+}  // namespace cria::CRIA_ISA

@@ -1,0 +1,169 @@
+#include "cria/model/llama.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace cria {
+namespace {
+
+void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
+  if (tokens.shape != targets.shape) {
+    throw_shape_error("loss", "targets " + tokens.to_string(), targets.to_string());
+  }
+}
+
+}  // namespace
+
+Llama::Llama(const ModelConfig& c)
+    : config_(c),
+      position_(make_position({.name = c.position,
+                               .head_dim = c.head_dim,
+                               .max_positions = c.max_position_embeddings,
+                               .rope_theta = c.rope_theta})),
+      embed_tokens_(parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
+                    c.pad_token_id, c.initializer_range) {
+  const double residual_std =
+      c.scale_residual_init
+          ? c.initializer_range / std::sqrt(2.0 * static_cast<double>(c.num_hidden_layers))
+          : c.initializer_range;
+  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+    layers_.emplace_back(parameters_,
+                         BlockConfig{.name = "model.layers." + std::to_string(layer),
+                                     .layer = layer,
+                                     .hidden_size = c.hidden_size,
+                                     .intermediate_size = c.intermediate_size,
+                                     .heads = c.num_attention_heads,
+                                     .kv_heads = c.num_key_value_heads,
+                                     .head_dim = c.head_dim,
+                                     .rms_norm_eps = c.rms_norm_eps,
+                                     .attention_bias = c.attention_bias,
+                                     .mlp_bias = c.mlp_bias,
+                                     .std = c.initializer_range,
+                                     .residual_std = residual_std},
+                         *position_);
+  }
+  norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps);
+  if (c.tie_word_embeddings) {
+    parameters_.alias("lm_head.weight", *embed_tokens_.weight);
+    lm_head_.weight = embed_tokens_.weight;
+  } else {
+    lm_head_.weight = &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}},
+                                       ParameterKind::matrix, {.std = c.initializer_range});
+  }
+  parameters_.allocate();
+  reserve_kernel_memory();
+}
+
+Tensor Llama::forward(Activations& memory, const TokenIds& tokens) const {
+  const int64_t batch = tokens.shape[0], time = tokens.shape[1];
+  const auto residual = [&](size_t layer) {
+    const size_t index = std::min(layer, memory.residual_.size() - 1);
+    return within(memory.residual_[index], {batch, time, config_.hidden_size});
+  };
+  embed_tokens_.forward(tokens, residual(0));
+  position_->on_embedding(residual(0), memory.cached());
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l],
+                       memory.caches_.empty() ? nullptr : &memory.caches_[l]);
+  }
+  const Tensor normed = within(memory.normed_, {batch, time, config_.hidden_size});
+  norm_.forward(residual(layers_.size()), normed, memory.norm_);
+  return normed;
+}
+
+// From dx_ (the gradient of the final norm's output) down to the embedding table.
+void Llama::backward(Activations& memory, const TokenIds& tokens) const {
+  const int64_t batch = tokens.shape[0], time = tokens.shape[1];
+  const auto view = [&](const Tensor& whole) {
+    return within(whole, {batch, time, config_.hidden_size});
+  };
+  const Tensor dx = view(memory.dx_);
+  norm_.backward(dx, view(memory.residual_.back()), memory.norm_, dx);
+  for (size_t l = layers_.size(); l-- > 0;) {
+    layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], dx);
+  }
+  position_->on_embedding_backward(dx, 0);
+  embed_tokens_.backward(dx, tokens);
+}
+
+double Llama::loss_sum(Activations& memory, const TokenIds& tokens,
+                       const TokenIds& targets) const {
+  require_same_shape(tokens, targets);
+  memory.clear_cache();
+  return lm_head_.forward(forward(memory, tokens), targets, memory.head_);
+}
+
+double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
+                                const TokenIds& targets, float gradient_scale) const {
+  require_same_shape(tokens, targets);
+  if (memory.purpose() != Purpose::training) {
+    throw Error("these activations keep nothing for a backward pass",
+                {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
+  }
+  const Tensor normed = forward(memory, tokens);
+  const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
+  const double loss =
+      lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
+  backward(memory, tokens);
+  return loss;
+}
+
+ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) const {
+  const int64_t batch = tokens.shape[0], time = tokens.shape[1];
+  const Tensor normed = forward(memory, tokens);
+  // Only the last position of each sequence goes through the head.
+  for (int64_t b = 0; b < batch; ++b) {
+    std::memmove(&normed(0, 0) + b * config_.hidden_size, &normed(b, time - 1),
+                 static_cast<size_t>(config_.hidden_size) * sizeof(float));
+  }
+  const Tensor logits = within(memory.logits_, {batch, config_.vocab_size});
+  lm_head_.logits(Tensor(normed.data, {batch, config_.hidden_size}), logits);
+  return logits;
+}
+
+Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time)
+    : purpose_(purpose), batch_(batch), time_(time) {
+  carve(model);
+  plan_.saved.allocate("activations");
+  plan_.scratch.allocate("activations");
+  carve(model);
+}
+
+void Activations::carve(const Llama& model) {
+  const ModelConfig& config = model.config_;
+  const bool training = purpose_ == Purpose::training;
+  const auto take = [&] { return plan_.saved.take({batch_, time_, config.hidden_size}); };
+  residual_.assign(1, take());
+  blocks_.clear();
+  for (const Block& block : model.layers_) {
+    // Scratch is only used inside one block at a time; without backward, so is everything.
+    plan_.scratch.rewind(0);
+    if (!training && !blocks_.empty()) {
+      blocks_.push_back(blocks_.front());
+    } else {
+      blocks_.push_back(block.plan(plan_, batch_, time_));
+    }
+    if (training) residual_.push_back(take());
+  }
+  norm_ = model.norm_.plan(plan_, batch_, time_);
+  normed_ = take();
+  if (training) dx_ = take();
+  plan_.scratch.rewind(0);
+  if (purpose_ == Purpose::generation) {
+    const std::initializer_list<int64_t> shape = {batch_, time_, config.num_key_value_heads,
+                                                  config.head_dim};
+    caches_.clear();
+    for (size_t l = 0; l < model.layers_.size(); ++l) {
+      caches_.push_back({plan_.saved.take(shape), plan_.saved.take(shape)});
+    }
+    logits_ = plan_.saved.take({batch_, config.vocab_size});
+  } else {
+    head_ = model.lm_head_.plan(plan_, batch_, time_);
+  }
+}
+
+void Activations::clear_cache() {
+  for (KvCache& cache : caches_) cache.length = 0;
+}
+
+}  // namespace cria

@@ -1,0 +1,120 @@
+#include "cria/nn/attention.h"
+
+#include <algorithm>
+
+namespace cria {
+namespace {
+
+struct Heads {
+  Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
+};
+
+// The three parts of the fused projection [B, T, (H + 2K) D], as heads, without a copy.
+Heads split_heads(const Tensor& qkv, const AttentionConfig& config) {
+  const auto part = [&](int64_t first_head, int64_t heads) {
+    Tensor view = qkv;
+    view.data += first_head * config.head_dim;
+    view.rank = 4;
+    view.shape = {qkv.shape[0], qkv.shape[1], heads, config.head_dim};
+    view.strides = {qkv.strides[0], qkv.strides[1], config.head_dim, 1};
+    return view;
+  };
+  return {part(0, config.heads), part(config.heads, config.kv_heads),
+          part(config.heads + config.kv_heads, config.kv_heads)};
+}
+
+// cache[:, first + t] = x[:, t]
+void append(const Tensor& x, const Tensor& cache, int64_t first) {
+  for (int64_t b = 0; b < x.shape[0]; ++b) {
+    for (int64_t t = 0; t < x.shape[1]; ++t) {
+      std::copy_n(&x(b, t), x.shape[2] * x.shape[3], &cache(b, first + t));
+    }
+  }
+}
+
+}  // namespace
+
+SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c,
+                             const Position& encoding)
+    : config(c), position(&encoding) {
+  const int64_t kv_features = c.kv_heads * c.head_dim;
+  const LinearOutput qkv[] = {{c.name + ".q_proj", c.heads * c.head_dim},
+                              {c.name + ".k_proj", kv_features},
+                              {c.name + ".v_proj", kv_features}};
+  qkv_proj = Linear(parameters, qkv, c.hidden_size, c.bias, c.std);
+  const LinearOutput out[] = {{c.name + ".o_proj", c.hidden_size}};
+  o_proj = Linear(parameters, out, c.heads * c.head_dim, c.bias, c.residual_std);
+}
+
+SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time) const {
+  const int64_t qkv = qkv_proj.out_features, context = o_proj.in_features;
+  return {.qkv = plan.saved.take({batch, time, qkv}),
+          .context = plan.saved.take({batch, time, context}),
+          .log_sum_exp = plan.saved.take({batch, config.heads, time}),
+          .dqkv = plan.scratch.take({batch, time, qkv}),
+          .dcontext = plan.scratch.take({batch, time, context}),
+          .dout_dot_out = plan.scratch.take({batch, config.heads, time})};
+}
+
+Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
+                                   const Tensor& context, const Tensor& log_sum_exp) const {
+  return {.batch = q.shape[0], .heads = config.heads, .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim, .queries = q.shape[1], .keys = k.shape[1],
+          .scale = position->score_scale(config.head_dim),
+          .hook = position->on_scores(config.layer),
+          .q = q.data, .k = k.data, .v = v.data,
+          .q_batch = q.strides[0], .q_row = q.strides[1],
+          .kv_batch = k.strides[0], .kv_row = k.strides[1],
+          .out = context.data,
+          .out_batch = context.strides[0], .out_row = context.strides[1],
+          .log_sum_exp = log_sum_exp.data};
+}
+
+void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+                            const ConstTensor& addend, KvCache* cache) const {
+  if (x.rank != 3) throw_shape_error("attention " + config.name, "[B, T, C]", x.to_string());
+  const int64_t batch = x.shape[0], time = x.shape[1], first = cache ? cache->length : 0;
+  const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
+  const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
+  const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
+  Linear::Saved none;
+  qkv_proj.forward(x, qkv, none);
+  const Heads heads = split_heads(qkv, config);
+  position->on_qk(config.layer, heads.q, heads.k, first);
+  ConstTensor k = heads.k, v = heads.v;
+  if (cache) {
+    // narrow also refuses to go beyond the capacity.
+    k = cache->k.narrow(1, 0, first + time).narrow(0, 0, batch);
+    v = cache->v.narrow(1, 0, first + time).narrow(0, 0, batch);
+    append(heads.k, cache->k, first);
+    append(heads.v, cache->v, first);
+    cache->length += time;
+  }
+  kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp));
+  o_proj.forward(context, out, none, addend);
+}
+
+// Through o_proj, the attention kernel (see AttentionGradient), the position encoding's reverse,
+// and the fused q/k/v projection.
+void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
+                             const Tensor& dx) const {
+  const int64_t batch = x.shape[0], time = x.shape[1];
+  const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
+  const Tensor dqkv = within(saved.dqkv, {batch, time, qkv_proj.out_features});
+  const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
+  const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
+  Linear::Saved none;
+  o_proj.backward(dout, context, none, dcontext);
+  const Heads heads = split_heads(qkv, config), gradients = split_heads(dqkv, config);
+  kernels().attention_backward(
+      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp),
+       .dout = dcontext.data,
+       .dq = gradients.q.data,
+       .dk = gradients.k.data,
+       .dv = gradients.v.data,
+       .dout_dot_out = saved.dout_dot_out.data});
+  position->on_qk_backward(config.layer, gradients.q, gradients.k, 0);
+  qkv_proj.backward(dqkv, x, none, dx);
+}
+
+}  // namespace cria

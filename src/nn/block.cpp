@@ -1,0 +1,63 @@
+#include "cria/nn/block.h"
+
+namespace cria {
+
+Block::Block(Parameters& parameters, const BlockConfig& c, const Position& position)
+    : input_layernorm(parameters, c.name + ".input_layernorm.weight", c.hidden_size,
+                      c.rms_norm_eps),
+      self_attn(parameters,
+                {.name = c.name + ".self_attn",
+                 .layer = c.layer,
+                 .hidden_size = c.hidden_size,
+                 .heads = c.heads,
+                 .kv_heads = c.kv_heads,
+                 .head_dim = c.head_dim,
+                 .bias = c.attention_bias,
+                 .std = c.std,
+                 .residual_std = c.residual_std},
+                position),
+      post_attention_layernorm(parameters, c.name + ".post_attention_layernorm.weight",
+                               c.hidden_size, c.rms_norm_eps),
+      mlp(parameters, {.name = c.name + ".mlp",
+                       .hidden_size = c.hidden_size,
+                       .intermediate_size = c.intermediate_size,
+                       .bias = c.mlp_bias,
+                       .std = c.std,
+                       .residual_std = c.residual_std}) {}
+
+Block::Saved Block::plan(Plan& plan, int64_t batch, int64_t time) const {
+  const int64_t columns = input_layernorm.weight->value.size();
+  const auto take = [&](Arena& arena) { return arena.take({batch, time, columns}); };
+  return {.input_layernorm = input_layernorm.plan(plan, batch, time),
+          .attention_in = take(plan.saved),
+          .self_attn = self_attn.plan(plan, batch, time),
+          .middle = take(plan.saved),
+          .post_attention_layernorm = post_attention_layernorm.plan(plan, batch, time),
+          .mlp_in = take(plan.saved),
+          .mlp = mlp.plan(plan, batch, time),
+          .dnorm = take(plan.scratch)};
+}
+
+void Block::forward(const ConstTensor& x, const Tensor& out, Saved& saved, KvCache* cache) const {
+  const std::initializer_list<int64_t> shape = {x.shape[0], x.shape[1], x.shape[2]};
+  const Tensor attention_in = within(saved.attention_in, shape);
+  const Tensor middle = within(saved.middle, shape);
+  const Tensor mlp_in = within(saved.mlp_in, shape);
+  input_layernorm.forward(x, attention_in, saved.input_layernorm);
+  self_attn.forward(attention_in, middle, saved.self_attn, x, cache);
+  post_attention_layernorm.forward(middle, mlp_in, saved.post_attention_layernorm);
+  mlp.forward(mlp_in, out, saved.mlp, middle);
+}
+
+//   dmiddle = dout + norm'(mlp'(dout)),  dx = dmiddle + norm'(attention'(dmiddle))
+void Block::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
+                     const Tensor& dx) const {
+  const std::initializer_list<int64_t> shape = {x.shape[0], x.shape[1], x.shape[2]};
+  const Tensor middle = within(saved.middle, shape), dnorm = within(saved.dnorm, shape);
+  mlp.backward(dout, within(saved.mlp_in, shape), saved.mlp, dnorm);
+  post_attention_layernorm.backward(dnorm, middle, saved.post_attention_layernorm, dx, dout);
+  self_attn.backward(dx, within(saved.attention_in, shape), saved.self_attn, dnorm);
+  input_layernorm.backward(dnorm, x, saved.input_layernorm, dx, dx);
+}
+
+}  // namespace cria

@@ -1,0 +1,72 @@
+#include "cria/nn/head_loss.h"
+
+#include <algorithm>
+
+#include "cria/kernels/kernels.h"
+#include "cria/nn/linear.h"
+
+namespace cria {
+namespace {
+
+// Rows of logits at a time: 4 MiB of them, so that they are still in cache when they become
+// gradients, but at least 64 rows to give the matrix products something to do. A function of V
+// only, so that the order of summation never depends on the machine.
+int64_t chunk_rows(int64_t vocabulary) {
+  constexpr int64_t kChunkFloats = 1 << 20;
+  return std::max<int64_t>(64, kChunkFloats / vocabulary);
+}
+
+}  // namespace
+
+HeadLoss::Saved HeadLoss::plan(Plan& plan, int64_t batch, int64_t time) const {
+  const int64_t vocabulary = weight->value.shape[0];
+  const int64_t rows = std::min(chunk_rows(vocabulary), batch * time);
+  return {.logits = plan.scratch.take({rows, vocabulary}),
+          .losses = plan.saved.take({batch * time})};
+}
+
+double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
+                                  float gradient_scale, const Tensor& dx) const {
+  const int64_t vocabulary = weight->value.shape[0], columns = weight->value.shape[1];
+  const int64_t rows = x.rows();
+  if (x.columns() != columns || targets.size() != rows) {
+    throw_shape_error("head_loss", "[N, " + std::to_string(columns) + "] and N targets",
+                      x.to_string() + " and " + targets.to_string());
+  }
+  for (int64_t n = 0; n < rows; ++n) {
+    if (targets.data[n] < 0 || targets.data[n] >= vocabulary) {
+      throw Error("target id out of range",
+                  {.where = "head_loss, row " + std::to_string(n),
+                   .expected = "0 to " + std::to_string(vocabulary - 1),
+                   .got = std::to_string(targets.data[n])});
+    }
+  }
+  const Tensor losses = within(saved.losses, {rows});
+  const ConstTensor x_rows = x.reshape({rows, columns});
+  for (int64_t begin = 0; begin < rows; begin += saved.logits.shape[0]) {
+    const int64_t count = std::min(saved.logits.shape[0], rows - begin);
+    const Tensor z = saved.logits.narrow(0, 0, count);
+    const ConstTensor x_chunk = x_rows.narrow(0, begin, count);
+    multiply_weight(x_chunk, weight->value, z);
+    kernels().cross_entropy(count, vocabulary, targets.data + begin, dx ? gradient_scale : 0.0f,
+                            z.data, losses.data + begin);
+    if (dx) {
+      multiply_weight_backward_input(z, weight->value,
+                                     dx.reshape({rows, columns}).narrow(0, begin, count));
+      multiply_weight_backward_weight(z, x_chunk, weight->grad);
+    }
+  }
+  double total = 0;
+  for (int64_t n = 0; n < rows; ++n) total += static_cast<double>(losses.data[n]);
+  return total;
+}
+
+double HeadLoss::forward(const ConstTensor& x, const TokenIds& targets, Saved& saved) const {
+  return forward_backward(x, targets, saved, 0.0f, Tensor{});
+}
+
+void HeadLoss::logits(const ConstTensor& x, const Tensor& logits) const {
+  multiply_weight(x, weight->value, logits);
+}
+
+}  // namespace cria

@@ -1,0 +1,43 @@
+#include "cria/nn/rms_norm.h"
+
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+
+RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double epsilon)
+    : weight(&parameters.add({name, {columns}}, ParameterKind::norm, {.constant = 1.0f})),
+      eps(static_cast<float>(epsilon)) {}
+
+RmsNorm::Saved RmsNorm::plan(Plan& plan, int64_t batch, int64_t time) const {
+  return {plan.saved.take({batch * time})};
+}
+
+void RmsNorm::forward(const ConstTensor& x, const Tensor& y, Saved& saved) const {
+  if (x.columns() != weight->value.size() || y.size() != x.size()) {
+    throw_shape_error("rms_norm " + weight->name, "[N, " + weight->value.to_string() + "]",
+                      x.to_string() + " -> " + y.to_string());
+  }
+  const Tensor inverse_root = within(saved.inverse_root, {x.rows()});
+  kernels().rms_norm_forward({.rows = x.rows(),
+                              .columns = x.columns(),
+                              .x = x.data,
+                              .weight = weight->value.data,
+                              .eps = eps,
+                              .y = y.data,
+                              .inverse_root = inverse_root.data});
+}
+
+void RmsNorm::backward(const ConstTensor& dy, const ConstTensor& x, Saved& saved, const Tensor& dx,
+                       const ConstTensor& addend) const {
+  kernels().rms_norm_backward({.rows = x.rows(),
+                               .columns = x.columns(),
+                               .x = x.data,
+                               .weight = weight->value.data,
+                               .inverse_root = saved.inverse_root.data,
+                               .dy = dy.data,
+                               .addend = addend.data,
+                               .dx = dx.data,
+                               .dweight = weight->grad.data});
+}
+
+}  // namespace cria

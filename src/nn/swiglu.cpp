@@ -1,0 +1,45 @@
+#include "cria/nn/swiglu.h"
+
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+
+SwiGlu::SwiGlu(Parameters& parameters, const SwiGluConfig& c)
+    : intermediate_size(c.intermediate_size) {
+  const LinearOutput gate_up[] = {{c.name + ".gate_proj", c.intermediate_size},
+                                  {c.name + ".up_proj", c.intermediate_size}};
+  gate_up_proj = Linear(parameters, gate_up, c.hidden_size, c.bias, c.std);
+  const LinearOutput down[] = {{c.name + ".down_proj", c.hidden_size}};
+  down_proj = Linear(parameters, down, c.intermediate_size, c.bias, c.residual_std);
+}
+
+SwiGlu::Saved SwiGlu::plan(Plan& plan, int64_t batch, int64_t time) const {
+  return {.gate_up = plan.saved.take({batch * time, 2 * intermediate_size}),
+          .activated = plan.saved.take({batch * time, intermediate_size})};
+}
+
+void SwiGlu::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+                     const ConstTensor& addend) const {
+  const int64_t rows = x.rows();
+  const Tensor gate_up = within(saved.gate_up, {rows, 2 * intermediate_size});
+  const Tensor activated = within(saved.activated, {rows, intermediate_size});
+  Linear::Saved none;
+  gate_up_proj.forward(x, gate_up, none);
+  kernels().silu_mul(rows, intermediate_size, gate_up.data, activated.data);
+  down_proj.forward(activated, out, none, addend);
+}
+
+// With h = silu(g) u:  dh = dout W_down,  dg = dh u silu'(g),  du = dh silu(g),
+// dx = [dg du] [W_gate; W_up].  dh takes the place of h, and dg, du that of g, u.
+void SwiGlu::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
+                      const Tensor& dx) const {
+  const int64_t rows = x.rows();
+  const Tensor gate_up = within(saved.gate_up, {rows, 2 * intermediate_size});
+  const Tensor activated = within(saved.activated, {rows, intermediate_size});
+  Linear::Saved none;
+  down_proj.backward(dout, activated, none, activated);
+  kernels().silu_mul_backward(rows, intermediate_size, activated.data, gate_up.data);
+  gate_up_proj.backward(gate_up, x, none, dx);
+}
+
+}  // namespace cria
