@@ -39,7 +39,7 @@ struct Shape {
 };
 
 void check(const Shape& shape, Layout a_layout, Layout b_layout, Addend mode) {
-  const auto [m, n, k] = shape;
+  const int64_t m = shape.m, n = shape.n, k = shape.k;
   SCOPED_TRACE("m " + std::to_string(m) + " n " + std::to_string(n) + " k " + std::to_string(k) +
                " layouts " + std::to_string(static_cast<int>(a_layout)) +
                std::to_string(static_cast<int>(b_layout)) + " addend " +
@@ -54,7 +54,6 @@ void check(const Shape& shape, Layout a_layout, Layout b_layout, Addend mode) {
         c, c_row, added, added_row};
   };
 
-  // The second run meets other threads, and a fresh C.
   const Arrays got = run_with_any_threads([&] {
     Guarded c(m, n, 5);
     const int64_t c_row = n + 5;
@@ -113,9 +112,9 @@ TEST(Gemm, SeveralBlocksInEveryDimension) {
   check({9, 4099, 17}, Layout::columns, Layout::columns, Addend::itself);
 }
 
-// 0 * infinity would be NaN: nothing outside a row's own products may enter it, and padding in the
-// packing buffers left by an earlier call must not either.
-TEST(Gemm, InfinityStaysInItsRowAndColumn) {
+// 0 * infinity would be NaN: nothing but a row's own products may enter it, and nothing that an
+// earlier call left in a packing buffer.
+TEST(Gemm, InfinityStaysInItsRow) {
   const int64_t m = 9, n = 21, k = 5;
   Factor a(m, k, Layout::rows, "a"), b(k, n, Layout::rows, "b");
   Guarded c(m, n, 0);

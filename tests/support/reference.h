@@ -282,8 +282,10 @@ inline std::vector<float> embedding_scatter_add(int64_t rows, int64_t columns, c
   return dtable;
 }
 
+// For negative x as exp(x) / (1 + exp(x)), which does not overflow.
 inline Bounded sigmoid(const Bounded& x) {
-  return Bounded(1.0) / (Bounded(1.0) + exp(-x));
+  const Bounded one = 1.0;
+  return x.value < 0 ? exp(x) / (one + exp(x)) : one / (one + exp(-x));
 }
 
 // out[N,F]
