@@ -5,10 +5,10 @@
 #include <string>
 
 #include "cria/kernels/kernels.h"
+#include "support/any_threads.h"
 #include "support/guarded.h"
 #include "support/random.h"
 #include "support/reference.h"
-#include "support/threads.h"
 
 namespace cria {
 namespace {

@@ -1,14 +1,7 @@
 // Tests that change the number of threads, and put it back.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <cstddef>
-#include <vector>
-
 #include "cria/base/parallel.h"
-#include "cria/kernels/kernels.h"
-#include "support/compare.h"
 
 namespace cria {
 
@@ -22,25 +15,5 @@ class ThreadCount {
  private:
   int before_;
 };
-
-using Arrays = std::vector<std::vector<float>>;
-
-// run() must give the same arrays, bit for bit, with one thread and with more (some more than there
-// are items to share, or than there are cores). Returns them.
-template <class Run>
-Arrays run_with_any_threads(Run&& run) {
-  Arrays expected;
-  for (const int threads : {1, 2, 3, 5}) {
-    const ThreadCount scope(threads);
-    reserve_kernel_memory();
-    const Arrays arrays = run();
-    if (threads == 1) expected = arrays;
-    for (size_t i = 0; i < arrays.size(); ++i) {
-      EXPECT_TRUE(same_bits(arrays[i], expected[i]))
-          << "array " << i << ", " << threads << " threads";
-    }
-  }
-  return expected;
-}
 
 }  // namespace cria
