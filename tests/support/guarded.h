@@ -28,7 +28,7 @@ class Guarded {
   // All elements start as guards, so that an output which depends on them shows.
   Guarded(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides)
       : offsets_(strided_offsets(shape, strides)),
-        cells_(kMargin + 1 + *std::max_element(offsets_.begin(), offsets_.end()) + kMargin,
+        cells_(kMargin + 1 + *std::max_element(offsets_.begin(), offsets_.end()) + kMarginAfter,
                guard()) {}
 
   // rows of unit stride, `gap` guards between them.
@@ -68,8 +68,15 @@ class Guarded {
  private:
   // Wider than any vector register, and odd: no kernel may count on aligned rows.
   static constexpr int64_t kMargin = 33;
+#ifdef __SANITIZE_ADDRESS__
+  static constexpr int64_t kMarginAfter = 0;  // whoever reads beyond the end is caught as well
+#else
+  static constexpr int64_t kMarginAfter = kMargin;
+#endif
   static constexpr uint32_t kGuardBits = 0x7fc0c41au;
-  static float guard() { return std::bit_cast<float>(kGuardBits); }
+  static float guard() {
+    return std::bit_cast<float>(kGuardBits);
+  }
 
   std::vector<int64_t> offsets_;
   std::vector<float> cells_;
