@@ -1,0 +1,95 @@
+// Files: read by mapping, written under a temporary name and renamed, so that a reader never sees
+// half a file and a failed write leaves nothing behind.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cria {
+
+// A file's bytes, read-only, for the life of the object. An empty file maps to an empty view.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+
+  std::string_view bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  const char* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+std::string read_file(const std::string& path);
+
+// A file that appears under its name only when commit() succeeds (fsync, then rename).
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  ~AtomicFile();  // without commit(): the temporary file is removed
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);
+  // Overwrites what was written at offset (a header whose counts are known last).
+  void write_at(uint64_t offset, std::string_view bytes);
+  void commit();
+
+ private:
+  void flush();
+
+  std::string path_, temporary_;
+  std::string buffer_;
+  int descriptor_ = -1;
+};
+
+void write_file(const std::string& path, std::string_view bytes);
+
+// Adds to the end of a file, in one write.
+void append_to_file(const std::string& path, std::string_view bytes);
+
+// A directory that appears under its name only when commit() succeeds: fill path(), then commit.
+// Fails when the name exists.
+class AtomicDirectory {
+ public:
+  explicit AtomicDirectory(const std::string& path);
+  ~AtomicDirectory();  // without commit(): everything is removed
+  AtomicDirectory(const AtomicDirectory&) = delete;
+  AtomicDirectory& operator=(const AtomicDirectory&) = delete;
+
+  const std::string& path() const { return temporary_; }
+  void commit();
+
+ private:
+  std::string final_, temporary_;
+  bool committed_ = false;
+};
+
+// Held until the object goes (or the process dies); Error when another process holds it.
+class FileLock {
+ public:
+  FileLock(const std::string& path, const std::string& hint);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+bool exists(const std::string& path);
+void make_directories(const std::string& path);
+
+// The existing files that a pattern (* ? [abc]) names, sorted; Error when there is none.
+std::vector<std::string> glob_files(const std::string& pattern);
+
+// "a/b" for ("a", "b").
+std::string join_path(std::string_view directory, std::string_view name);
+
+}  // namespace cria

@@ -1,0 +1,52 @@
+// UTF-8: decoding, checking, repairing a stream, and showing text and places in error messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cria {
+
+struct Decoded {
+  uint32_t code_point;
+  int length;  // bytes, 1 to 4; 0: no valid sequence starts here, code_point means nothing
+};
+
+// The code point at byte `offset`, by table 3-7 of the Unicode standard: overlong forms, surrogates
+// and values above U+10FFFF are invalid, as is an offset at or past the end.
+Decoded decode_utf8(std::string_view text, size_t offset);
+
+// Appends code_point, which must be a scalar value: at most U+10FFFF and no surrogate.
+void append_utf8(std::string& out, uint32_t code_point);
+
+// Byte offset of the first invalid or incomplete sequence, if there is one.
+std::optional<size_t> first_invalid_utf8(std::string_view text);
+
+// Turns bytes that arrive in arbitrary pieces into valid UTF-8. A sequence cut off by the end of a
+// piece waits for the next one; each maximal subpart of an ill-formed sequence becomes one U+FFFD
+// (the Unicode standard, section 3.9, "U+FFFD Substitution of Maximal Subparts").
+class Utf8Stream {
+ public:
+  std::string push(std::string_view bytes);
+  std::string finish();  // what still waits, as U+FFFD; the stream is then as new
+
+ private:
+  std::string pending_;  // at most 3 bytes
+};
+
+// text in single quotes, with quotes, backslashes, control characters and invalid bytes escaped.
+std::string quote(std::string_view text);
+
+// The character at byte `offset`, quoted, or "end of text": what a parser found instead.
+std::string quote_at(std::string_view text, size_t offset);
+
+struct LineColumn {
+  int line;    // from 1
+  int column;  // from 1, in code points
+};
+
+LineColumn locate(std::string_view text, size_t offset);
+
+}  // namespace cria

@@ -1,0 +1,45 @@
+// Token shards as one sequence of windows to train or evaluate on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cria/data/shard.h"
+
+namespace cria {
+
+// tokens begin .. begin + length of a shard are the inputs; the targets are one further on.
+struct Window {
+  int64_t shard, begin, length;
+};
+
+class Dataset {
+ public:
+  // pattern: a file or a glob; shards in the order of their names. Error when nothing matches.
+  Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size);
+
+  int64_t tokens() const;
+  const std::string& pattern() const { return pattern_; }
+
+  // Windows of exactly `length` that do not overlap within a shard: (tokens - 1) / length each.
+  // Error when no shard is long enough, naming the pattern, the length and the tokens there are.
+  int64_t training_windows(int64_t length) const;
+  // Window `index` of them, moved on by `shift` tokens (so that an epoch need not cut the text
+  // where the last one did), the last of a shard no further than its end.
+  Window training_window(int64_t index, int64_t length, int64_t shift) const;
+
+  // As above without a shift, and also what is left at the end of each shard: every token but the
+  // first of a shard is a target exactly once.
+  int64_t evaluation_windows(int64_t length) const;
+  Window evaluation_window(int64_t index, int64_t length) const;
+
+  // inputs[length] and targets[length] of a window.
+  void read(const Window& window, int32_t* inputs, int32_t* targets) const;
+
+ private:
+  std::string pattern_;
+  int64_t vocab_size_;
+  std::vector<Shard> shards_;
+};
+
+}  // namespace cria

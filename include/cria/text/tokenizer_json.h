@@ -1,0 +1,19 @@
+// Tokenizers in Hugging Face's tokenizer.json form.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// bytes: a byte-level BPE with 256 tokens and no merges; chars: a BPE of single characters with no
+// merges and no pre-tokenizer. Both load in Hugging Face's tokenizers and give the same ids.
+std::string tokenizer_json(const Tokenizer& tokenizer);
+
+// Reads the two forms that tokenizer_json writes; anything else in the file is an Error that names
+// it, never a silent difference.
+std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path);
+
+}  // namespace cria

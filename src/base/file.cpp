@@ -1,0 +1,206 @@
+#include "cria/base/file.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "cria/base/error.h"
+
+namespace cria {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kBufferBytes = size_t{1} << 20;
+
+// Closes on every way out.
+struct Descriptor {
+  int value;
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
+std::string parent(const std::string& path) {
+  const fs::path directory = fs::path(path).parent_path();
+  return directory.empty() ? "." : directory.string();
+}
+
+void write_all(int descriptor, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw_system_error("cannot write", path, "is the disk full?");
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void sync_directory(const std::string& path) {
+  const Descriptor directory{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (directory.value < 0 || ::fsync(directory.value) != 0) {
+    throw_system_error("cannot flush the directory", path);
+  }
+}
+
+std::string temporary_name(const std::string& path) {
+  return path + "." + std::to_string(::getpid()) + ".tmp";
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.value < 0) throw_system_error("cannot open", path);
+  struct stat status {};
+  if (::fstat(file.value, &status) != 0) throw_system_error("cannot read", path);
+  if (!S_ISREG(status.st_mode)) throw Error("not a regular file", {.where = path});
+  size_ = static_cast<size_t>(status.st_size);
+  if (size_ == 0) return;
+  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
+  if (mapping == MAP_FAILED) throw_system_error("cannot map", path);
+  data_ = static_cast<const char*>(mapping);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<char*>(data_), size_);
+}
+
+std::string read_file(const std::string& path) { return std::string(MappedFile(path).bytes()); }
+
+AtomicFile::AtomicFile(const std::string& path)
+    : path_(path), temporary_(temporary_name(path)) {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_system_error("cannot create", path);
+  buffer_.reserve(kBufferBytes);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::flush() {
+  write_all(descriptor_, buffer_, path_);
+  buffer_.clear();
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kBufferBytes) flush();
+  if (bytes.size() > kBufferBytes) {
+    write_all(descriptor_, bytes, path_);
+  } else {
+    buffer_ += bytes;
+  }
+}
+
+void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
+  flush();
+  const ssize_t written =
+      ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  if (written != static_cast<ssize_t>(bytes.size())) throw_system_error("cannot write", path_);
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (::fsync(descriptor_) != 0) throw_system_error("cannot flush", path_, "is the disk full?");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    throw_system_error("cannot rename the finished file", path_);
+  }
+  ::close(std::exchange(descriptor_, -1));
+  sync_directory(parent(path_));
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void append_to_file(const std::string& path, std::string_view bytes) {
+  const Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
+  if (file.value < 0) throw_system_error("cannot open", path);
+  write_all(file.value, bytes, path);
+}
+
+AtomicDirectory::AtomicDirectory(const std::string& path)
+    : final_(path), temporary_(temporary_name(path)) {
+  if (exists(path)) {
+    throw Error("exists already", {.where = path, .hint = "remove it or choose another name"});
+  }
+  make_directories(parent(path));
+  if (::mkdir(temporary_.c_str(), 0755) != 0) {
+    throw_system_error("cannot create the directory", path);
+  }
+}
+
+AtomicDirectory::~AtomicDirectory() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(temporary_, ignored);
+}
+
+void AtomicDirectory::commit() {
+  sync_directory(temporary_);
+  if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
+    throw_system_error("cannot rename the finished directory", final_);
+  }
+  committed_ = true;
+  sync_directory(parent(final_));
+}
+
+FileLock::FileLock(const std::string& path, const std::string& hint) {
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_system_error("cannot create", path);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor_);
+    throw Error("locked by another process", {.where = path, .hint = hint});
+  }
+}
+
+FileLock::~FileLock() { ::close(descriptor_); }
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+void make_directories(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw Error("cannot create the directory", {.where = path, .got = error.message()});
+  }
+}
+
+std::vector<std::string> glob_files(const std::string& pattern) {
+  glob_t found{};
+  const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
+  std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  if (status != 0 || paths.empty()) {
+    throw Error("no such file",
+                {.where = pattern, .expected = "a file, or a pattern that matches files"});
+  }
+  return paths;
+}
+
+std::string join_path(std::string_view directory, std::string_view name) {
+  return (fs::path(directory) / name).string();
+}
+
+}  // namespace cria
