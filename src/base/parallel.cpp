@@ -15,7 +15,7 @@ void set_threads(int threads) { omp_set_num_threads(threads); }
 bool has_openmp() { return true; }
 
 void parallel_ranges(int64_t count, int64_t grain, RangeBody body, void* context) {
-  const int64_t ranges = std::min<int64_t>(max_threads(), (count + grain - 1) / grain);
+  const int64_t ranges = std::min<int64_t>(max_threads(), count / grain);
   if (ranges <= 1) {
     if (count > 0) body(context, 0, count, 0);
     return;

@@ -15,7 +15,7 @@ bool has_openmp();
 using RangeBody = void (*)(void* context, int64_t begin, int64_t end, int thread);
 
 // Cuts [0, count) into at most one contiguous range per thread, each of at least `grain` items
-// (but the last). For even work: each thread meets the same range again on every call.
+// (or all there are). For even work: each thread meets the same range again on every call.
 void parallel_ranges(int64_t count, int64_t grain, RangeBody body, void* context);
 
 // Hands single items of [0, count) to whichever thread is free, lowest first. For uneven work.

@@ -1,0 +1,67 @@
+#include "cria/base/error.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+namespace cria {
+namespace {
+
+TEST(Error, SummaryAlone) {
+  EXPECT_STREQ(Error("broken").what(), "broken");
+}
+
+TEST(Error, WholeContext) {
+  const Error error("wrong type", {.where = "a.toml:3:7",
+                                   .expected = "an integer",
+                                   .got = "a string",
+                                   .hint = "remove the quotes"});
+  EXPECT_STREQ(error.what(),
+               "a.toml:3:7: wrong type\n"
+               "  expected: an integer\n"
+               "  got: a string\n"
+               "  hint: remove the quotes");
+}
+
+TEST(Error, EmptyPartsAreLeftOut) {
+  EXPECT_STREQ(Error("broken", {.got = "nothing"}).what(), "broken\n  got: nothing");
+  EXPECT_STREQ(Error("broken", {.where = "here", .hint = "mend it"}).what(),
+               "here: broken\n  hint: mend it");
+}
+
+TEST(Error, UsageErrorIsAnError) {
+  EXPECT_THROW(throw UsageError("no such command"), Error);
+  EXPECT_STREQ(UsageError("no such command", {.where = "cria"}).what(), "cria: no such command");
+}
+
+TEST(Error, SystemErrorTellsErrno) {
+  try {
+    errno = ENOENT;
+    throw_system_error("cannot open", "missing.txt", "check the path");
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_EQ(text.find("missing.txt: cannot open\n"), 0u);
+    EXPECT_NE(text.find("got: No such file or directory"), std::string::npos);
+    EXPECT_NE(text.find("hint: check the path"), std::string::npos);
+  }
+}
+
+TEST(DidYouMean, NamesTheNearest) {
+  const std::vector<std::string> keys = {"learning_rate", "steps", "seed", "batch_size"};
+  EXPECT_EQ(did_you_mean("learning-rate", keys), "did you mean 'learning_rate'?");
+  EXPECT_EQ(did_you_mean("step", keys), "did you mean 'steps'?");
+  EXPECT_EQ(did_you_mean("sede", keys), "did you mean 'seed'?");
+  EXPECT_EQ(did_you_mean("steps", keys), "did you mean 'steps'?");
+}
+
+TEST(DidYouMean, IsSilentWhenNothingIsNear) {
+  const std::vector<std::string> keys = {"learning_rate", "steps"};
+  EXPECT_EQ(did_you_mean("zebra", keys), "");
+  EXPECT_EQ(did_you_mean("rate", keys), "");
+  EXPECT_EQ(did_you_mean("steps", {}), "");
+}
+
+}  // namespace
+}  // namespace cria

@@ -1,0 +1,275 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "cria/kernels/kernels.h"
+#include "support/any_threads.h"
+#include "support/guarded.h"
+#include "support/random.h"
+#include "support/reference.h"
+
+namespace cria {
+namespace {
+
+// Ragged sizes, and last one that is enough work for several threads.
+template <class Check>
+void each_size(Check check) {
+  const auto traced = [&](int64_t rows, int64_t columns) {
+    SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns));
+    check(rows, columns);
+  };
+  for (const int64_t rows : {1, 2, 3, 5, 16, 17}) {
+    for (const int64_t columns : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 80, 257}) {
+      traced(rows, columns);
+    }
+  }
+  traced(131, 521);
+}
+
+void check_rms_norm_forward(int64_t rows, int64_t columns) {
+  Guarded x(normal_values(rows * columns, "x")), weight(normal_values(columns, "weight"));
+  RmsNormForward norm{rows, columns, x.data(), weight.data(), 1e-5f, nullptr, nullptr};
+  const Arrays got = run_with_any_threads([&] {
+    Guarded y(rows * columns), inverse_root(rows);
+    norm.y = y.data();
+    norm.inverse_root = inverse_root.data();
+    kernels().rms_norm_forward(norm);
+    EXPECT_TRUE(y.gaps_untouched() && inverse_root.gaps_untouched());
+    return Arrays{y.elements(), inverse_root.elements()};
+  });
+  const auto want = reference::rms_norm_forward(norm);
+  EXPECT_TRUE(within(got[0], want.y));
+  EXPECT_TRUE(within(got[1], want.inverse_root)) << "inverse_root";
+}
+
+TEST(RmsNorm, Forward) {
+  each_size(check_rms_norm_forward);
+}
+
+TEST(RmsNorm, ZeroRowStaysZero) {
+  const std::vector<float> x(2 * 17), weight(17, 2.0f);
+  std::vector<float> y(x.size(), 1.0f), inverse_root(2);
+  kernels().rms_norm_forward(
+      {2, 17, x.data(), weight.data(), 1e-6f, y.data(), inverse_root.data()});
+  EXPECT_EQ(y, x);
+  EXPECT_NEAR(inverse_root[1], 1e3, 1e3 * 8 * kEpsilon);  // 1 / sqrt(eps)
+}
+
+void check_rms_norm_backward(int64_t rows, int64_t columns) {
+  const std::vector<float> added = normal_values(rows * columns, "addend");
+  const std::vector<float> initial = normal_values(columns, "dweight");
+  Guarded x(normal_values(rows * columns, "x")), weight(normal_values(columns, "weight"));
+  Guarded dy(normal_values(rows * columns, "dy")), addend(added);
+  std::vector<float> inverse_root = normal_values(rows, "inverse_root");
+  Guarded roots(inverse_root);
+  enum Mode { none, separate, itself };
+  for (const Mode mode : {none, separate, itself}) {
+    RmsNormBackward norm{rows,      columns, x.data(), weight.data(), roots.data(),
+                         dy.data(), nullptr, nullptr,  nullptr};
+    const Arrays got = run_with_any_threads([&] {
+      Guarded dx(rows * columns), dweight(initial);
+      if (mode == itself) dx.set(added);
+      norm.addend = mode == none ? nullptr : mode == separate ? addend.data() : dx.data();
+      norm.dx = dx.data();
+      norm.dweight = dweight.data();
+      kernels().rms_norm_backward(norm);
+      EXPECT_TRUE(dx.gaps_untouched() && dweight.gaps_untouched());
+      return Arrays{dx.elements(), dweight.elements()};
+    });
+    Guarded dweight(initial);
+    norm.addend = mode == none ? nullptr : addend.data();
+    norm.dweight = dweight.data();
+    const auto want = reference::rms_norm_backward(norm);
+    EXPECT_TRUE(within(got[0], want.dx)) << "mode " << mode;
+    EXPECT_TRUE(within(got[1], want.dweight)) << "dweight, mode " << mode;
+  }
+}
+
+TEST(RmsNorm, Backward) {
+  each_size(check_rms_norm_backward);
+}
+
+void check_add_bias(int64_t rows, int64_t columns) {
+  const std::vector<float> initial = normal_values(rows * columns, "y");
+  Guarded bias(normal_values(columns, "bias"));
+  const Arrays got = run_with_any_threads([&] {
+    Guarded y(initial);
+    kernels().add_bias(rows, columns, bias.data(), y.data());
+    EXPECT_TRUE(y.gaps_untouched());
+    return Arrays{y.elements()};
+  });
+  EXPECT_TRUE(within(got[0], reference::add_bias(rows, columns, bias.data(), initial.data())));
+}
+
+TEST(Bias, Add) {
+  each_size(check_add_bias);
+}
+
+void check_bias_gradient(int64_t rows, int64_t columns) {
+  const std::vector<float> initial = normal_values(columns, "dbias");
+  Guarded dy(normal_values(rows * columns, "dy"));
+  const Arrays got = run_with_any_threads([&] {
+    Guarded dbias(initial);
+    kernels().bias_gradient(rows, columns, dy.data(), dbias.data());
+    EXPECT_TRUE(dbias.gaps_untouched());
+    return Arrays{dbias.elements()};
+  });
+  EXPECT_TRUE(within(got[0], reference::bias_gradient(rows, columns, dy.data(), initial.data())));
+}
+
+TEST(Bias, Gradient) {
+  each_size(check_bias_gradient);
+}
+
+// Gates across the range where exp neither vanishes nor overflows, and beyond it.
+std::vector<float> gates_and_ups(int64_t rows, int64_t columns) {
+  std::vector<float> values = normal_values(rows * 2 * columns, "gate_up", 4.0);
+  constexpr float kExtremes[] = {100.0f, -100.0f, 0.0f, -60.0f, 88.0f, -88.0f, -35.0f, -1e4f};
+  for (size_t i = 0; i < values.size(); i += 11) values[i] = kExtremes[i / 11 % 8];
+  return values;
+}
+
+void check_silu_mul(int64_t rows, int64_t columns) {
+  Guarded gate_up(gates_and_ups(rows, columns));
+  const Arrays got = run_with_any_threads([&] {
+    Guarded out(rows * columns);
+    kernels().silu_mul(rows, columns, gate_up.data(), out.data());
+    EXPECT_TRUE(out.gaps_untouched());
+    return Arrays{out.elements()};
+  });
+  EXPECT_TRUE(within(got[0], reference::silu_mul(rows, columns, gate_up.data())));
+}
+
+TEST(SiluMul, Forward) {
+  each_size(check_silu_mul);
+}
+
+void check_silu_mul_backward(int64_t rows, int64_t columns) {
+  const std::vector<float> initial = gates_and_ups(rows, columns);
+  Guarded dout(normal_values(rows * columns, "dout"));
+  const Arrays got = run_with_any_threads([&] {
+    Guarded gate_up(initial);
+    kernels().silu_mul_backward(rows, columns, dout.data(), gate_up.data());
+    EXPECT_TRUE(gate_up.gaps_untouched());
+    return Arrays{gate_up.elements()};
+  });
+  EXPECT_TRUE(
+      within(got[0], reference::silu_mul_backward(rows, columns, dout.data(), initial.data())));
+}
+
+TEST(SiluMul, Backward) {
+  each_size(check_silu_mul_backward);
+}
+
+void check_softmax_of(int64_t rows, int64_t columns, const std::vector<float>& logits) {
+  const Arrays got = run_with_any_threads([&] {
+    Guarded x(logits);
+    kernels().softmax(rows, columns, x.data());
+    EXPECT_TRUE(x.gaps_untouched());
+    return Arrays{x.elements()};
+  });
+  EXPECT_TRUE(within(got[0], reference::softmax(rows, columns, logits.data())));
+}
+
+void check_cross_entropy_of(int64_t rows, int64_t columns, const std::vector<float>& values) {
+  const std::vector<int32_t> targets = random_ids(rows, columns, "targets");
+  const float scale = 0.3f;
+  const Arrays got = run_with_any_threads([&] {
+    Guarded logits(values), losses(rows), scratch(values), losses_only(rows);
+    kernels().cross_entropy(rows, columns, targets.data(), scale, logits.data(), losses.data());
+    kernels().cross_entropy(rows, columns, targets.data(), 0.0f, scratch.data(),
+                            losses_only.data());
+    for (const Guarded* array : {&logits, &losses, &scratch, &losses_only}) {
+      EXPECT_TRUE(array->gaps_untouched());
+    }
+    return Arrays{losses.elements(), logits.elements(), losses_only.elements()};
+  });
+  const auto want = reference::cross_entropy(rows, columns, targets.data(), scale, values.data());
+  EXPECT_TRUE(within(got[0], want.losses)) << "losses";
+  EXPECT_TRUE(within(got[1], want.dlogits)) << "dlogits";
+  EXPECT_TRUE(within(got[2], want.losses)) << "losses without gradient";
+}
+
+std::vector<float> logits(int64_t rows, int64_t columns) {
+  return normal_values(rows * columns, "logits", 3.0);
+}
+
+// Rows in which one logit of 1e4 towers, all are -1e4, all are 1e4, and both occur.
+std::vector<float> large_logits(int64_t columns) {
+  std::vector<float> values(4 * columns);
+  for (int64_t c = 0; c < columns; ++c) {
+    values[c] = c == columns / 2 ? 1e4f : 0.0f;
+    values[columns + c] = -1e4f;
+    values[2 * columns + c] = 1e4f;
+    values[3 * columns + c] = c % 2 == 0 ? 1e4f : -1e4f;
+  }
+  return values;
+}
+
+TEST(Softmax, Rows) {
+  each_size([](int64_t rows, int64_t columns) {
+    check_softmax_of(rows, columns, logits(rows, columns));
+  });
+}
+
+TEST(Softmax, LargeLogits) {
+  for (const int64_t columns : {1, 7, 16, 65}) check_softmax_of(4, columns, large_logits(columns));
+}
+
+TEST(CrossEntropy, LossesAndGradients) {
+  each_size([](int64_t rows, int64_t columns) {
+    check_cross_entropy_of(rows, columns, logits(rows, columns));
+  });
+}
+
+TEST(CrossEntropy, LargeLogits) {
+  for (const int64_t columns : {1, 7, 16, 65}) {
+    check_cross_entropy_of(4, columns, large_logits(columns));
+  }
+}
+
+struct RotaryCase {
+  int64_t batch, time, heads, head_dim;
+  int64_t gap;  // between the heads of two positions: other projections, or nothing
+};
+
+void check_rotary(const RotaryCase& c, bool inverse) {
+  SCOPED_TRACE("T " + std::to_string(c.time) + " heads " + std::to_string(c.heads) + " D " +
+               std::to_string(c.head_dim));
+  const int64_t row = c.heads * c.head_dim + c.gap, batch = c.time * row + c.gap;
+  Guarded cos(normal_values(c.time * c.head_dim / 2, "cos"));  // scaled encodings are not unit
+  Guarded sin(normal_values(c.time * c.head_dim / 2, "sin"));
+  const auto initial = [&] {
+    Guarded x({c.batch, c.time, c.heads * c.head_dim}, {batch, row, 1});
+    x.set(normal_values(x.size(), "x"));
+    return x;
+  };
+  const auto call = [&](Guarded& x) {
+    return Rotary{x.data(), c.batch, c.time,     c.heads,    c.head_dim,
+                  batch,    row,     cos.data(), sin.data(), inverse};
+  };
+  const Arrays got = run_with_any_threads([&] {
+    Guarded x = initial();
+    kernels().rotary(call(x));
+    EXPECT_TRUE(x.gaps_untouched());
+    return Arrays{x.elements()};
+  });
+  Guarded x = initial();
+  EXPECT_TRUE(within(got[0], reference::rotary(call(x))));
+}
+
+TEST(Rotary, ForwardAndInverse) {
+  for (const bool inverse : {false, true}) {
+    for (const int64_t head_dim : {2, 6, 8, 20, 32, 64, 80}) {
+      for (const int64_t heads : {1, 3}) {
+        check_rotary({1, 1, heads, head_dim, 0}, inverse);
+        check_rotary({2, 5, heads, head_dim, head_dim + 3}, inverse);
+      }
+    }
+    check_rotary({3, 131, 5, 32, 17}, inverse);
+  }
+}
+
+}  // namespace
+}  // namespace cria

@@ -1,0 +1,390 @@
+// Every kernel once more, as its formula: naive loops in double precision that know no tiles,
+// blocks or vectors, each result with the error bound of a fp32 evaluation (bounded.h).
+// Arguments are the kernels' own; results come back contiguous and nothing is written.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "cria/kernels/kernels.h"
+#include "support/bounded.h"
+
+namespace cria::reference {
+
+// Over `count` elements, each array with its own stride.
+inline Bounded dot(int64_t count, const float* a, int64_t a_stride, const float* b,
+                   int64_t b_stride) {
+  Sum sum;
+  for (int64_t i = 0; i < count; ++i) sum.add(Bounded(a[i * a_stride]) * Bounded(b[i * b_stride]));
+  return sum.total();
+}
+
+// C[M,N]
+inline BoundedValues gemm(const Gemm& g) {
+  BoundedValues c;
+  for (int64_t i = 0; i < g.m; ++i) {
+    for (int64_t j = 0; j < g.n; ++j) {
+      const Bounded product =
+          dot(g.k, g.a + i * g.a_row, g.a_column, g.b + j * g.b_column, g.b_row);
+      // The addend may be the start of the sum, and so take part in each of its roundings.
+      Sum sum;
+      sum.add(product);
+      if (g.addend) {
+        const Bounded addend = g.addend[i * g.addend_row + j];
+        sum.add({addend.value, static_cast<double>(g.k) * kEpsilon * std::abs(addend.value)});
+      }
+      c.push_back(sum.total());
+    }
+  }
+  return c;
+}
+
+// What a score hook adds to the score of a query and a key, by their positions.
+using ScoreBias = std::function<float(int64_t head, int64_t query, int64_t key)>;
+
+struct AttentionResult {
+  BoundedValues scores;       // [B, H, queries, keys]: scaled, before the bias; 0 where masked
+  BoundedValues log_sum_exp;  // [B, H, queries]
+  BoundedValues out;          // [B, queries, H, D]
+};
+
+inline AttentionResult attention_forward(const Attention& a, const ScoreBias& bias) {
+  AttentionResult result;
+  result.scores.resize(a.batch * a.heads * a.queries * a.keys);
+  result.log_sum_exp.resize(a.batch * a.heads * a.queries);
+  result.out.resize(a.batch * a.queries * a.heads * a.head_dim);
+  for (int64_t b = 0; b < a.batch; ++b) {
+    for (int64_t h = 0; h < a.heads; ++h) {
+      const int64_t shared = b * a.kv_batch + h / (a.heads / a.kv_heads) * a.head_dim;
+      for (int64_t i = 0; i < a.queries; ++i) {
+        const int64_t row = (b * a.heads + h) * a.queries + i;
+        const int64_t position = a.keys - a.queries + i, visible = position + 1;
+        const float* q = a.q + b * a.q_batch + i * a.q_row + h * a.head_dim;
+
+        BoundedValues biased(visible);
+        double maximum = -std::numeric_limits<double>::infinity();
+        for (int64_t j = 0; j < visible; ++j) {
+          const float* k = a.k + shared + j * a.kv_row;
+          const Bounded score = dot(a.head_dim, q, 1, k, 1) * Bounded(a.scale);
+          result.scores[row * a.keys + j] = score;
+          biased[j] = bias ? score + Bounded(bias(h, position, j)) : score;
+          maximum = std::max(maximum, biased[j].value);
+        }
+
+        // An online softmax rescales what it has by another exp whenever the maximum grows: at
+        // most once for each key.
+        const double rescaling = static_cast<double>(visible) * (kFunctionRounding + 2 * kEpsilon);
+        Sum denominator;
+        for (Bounded& weight : biased) {
+          weight = exp(weight - Bounded(maximum));
+          weight.error += rescaling * weight.value;
+          denominator.add(weight);
+        }
+        result.log_sum_exp[row] = Bounded(maximum) + log(denominator.total());
+
+        for (int64_t d = 0; d < a.head_dim; ++d) {
+          Sum numerator;
+          for (int64_t j = 0; j < visible; ++j) {
+            numerator.add(biased[j] * Bounded(a.v[shared + j * a.kv_row + d]));
+          }
+          result.out[((b * a.queries + i) * a.heads + h) * a.head_dim + d] =
+              numerator.total() / denominator.total();
+        }
+      }
+    }
+  }
+  return result;
+}
+
+struct AttentionGradients {
+  BoundedValues dscores;  // [B, H, T, T]: with respect to the biased scores; 0 where masked
+  BoundedValues dq;       // [B, T, H, D]
+  BoundedValues dk, dv;   // [B, T, K, D]
+};
+
+inline AttentionGradients attention_backward(const AttentionGradient& gradient,
+                                             const ScoreBias& bias) {
+  const Attention& a = gradient.forward;
+  const int64_t time = a.queries, group = a.heads / a.kv_heads;
+  const AttentionResult forward = attention_forward(a, bias);
+  BoundedValues probabilities(forward.scores.size());
+  AttentionGradients result;
+  result.dscores.resize(forward.scores.size());
+  const auto plane = [&](int64_t b, int64_t h, int64_t i, int64_t j) {
+    return ((b * a.heads + h) * time + i) * time + j;
+  };
+
+  for (int64_t b = 0; b < a.batch; ++b) {
+    for (int64_t h = 0; h < a.heads; ++h) {
+      for (int64_t i = 0; i < time; ++i) {
+        const float* dout = gradient.dout + b * a.out_batch + i * a.out_row + h * a.head_dim;
+        Sum dout_dot_out;
+        for (int64_t d = 0; d < a.head_dim; ++d) {
+          dout_dot_out.add(Bounded(dout[d]) *
+                           forward.out[((b * time + i) * a.heads + h) * a.head_dim + d]);
+        }
+        for (int64_t j = 0; j <= i; ++j) {
+          const int64_t at = plane(b, h, i, j);
+          const Bounded score =
+              bias ? forward.scores[at] + Bounded(bias(h, i, j)) : forward.scores[at];
+          probabilities[at] = exp(score - forward.log_sum_exp[(b * a.heads + h) * time + i]);
+          const float* v = a.v + b * a.kv_batch + j * a.kv_row + h / group * a.head_dim;
+          const Bounded dprobability = dot(a.head_dim, dout, 1, v, 1);
+          result.dscores[at] = probabilities[at] * (dprobability - dout_dot_out.total());
+        }
+      }
+    }
+  }
+
+  for (int64_t b = 0; b < a.batch; ++b) {
+    for (int64_t i = 0; i < time; ++i) {
+      for (int64_t h = 0; h < a.heads; ++h) {
+        for (int64_t d = 0; d < a.head_dim; ++d) {
+          Sum dq;
+          for (int64_t j = 0; j <= i; ++j) {
+            const float k = a.k[b * a.kv_batch + j * a.kv_row + h / group * a.head_dim + d];
+            dq.add(result.dscores[plane(b, h, i, j)] * Bounded(k));
+          }
+          result.dq.push_back(Bounded(a.scale) * dq.total());
+        }
+      }
+    }
+    for (int64_t j = 0; j < time; ++j) {
+      for (int64_t kv_head = 0; kv_head < a.kv_heads; ++kv_head) {
+        for (int64_t d = 0; d < a.head_dim; ++d) {
+          Sum dk, dv;
+          for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+            for (int64_t i = j; i < time; ++i) {
+              const float q = a.q[b * a.q_batch + i * a.q_row + h * a.head_dim + d];
+              const float dout =
+                  gradient.dout[b * a.out_batch + i * a.out_row + h * a.head_dim + d];
+              dk.add(result.dscores[plane(b, h, i, j)] * Bounded(q));
+              dv.add(probabilities[plane(b, h, i, j)] * Bounded(dout));
+            }
+          }
+          result.dk.push_back(Bounded(a.scale) * dk.total());
+          result.dv.push_back(dv.total());
+        }
+      }
+    }
+  }
+  return result;
+}
+
+// x[B, T, heads, D] after the rotation.
+inline BoundedValues rotary(const Rotary& r) {
+  BoundedValues rotated;
+  const int64_t half = r.head_dim / 2;
+  for (int64_t b = 0; b < r.batch; ++b) {
+    for (int64_t t = 0; t < r.time; ++t) {
+      for (int64_t h = 0; h < r.heads; ++h) {
+        const float* x = r.x + b * r.batch_stride + t * r.row_stride + h * r.head_dim;
+        for (int64_t d = 0; d < r.head_dim; ++d) {
+          const int64_t i = d % half;
+          const Bounded first = x[i], second = x[i + half], cos = r.cos[t * half + i];
+          const Bounded sin = r.inverse ? -r.sin[t * half + i] : r.sin[t * half + i];
+          rotated.push_back(d < half ? first * cos - second * sin : first * sin + second * cos);
+        }
+      }
+    }
+  }
+  return rotated;
+}
+
+struct RmsNormResult {
+  BoundedValues y;             // [N,C]
+  BoundedValues inverse_root;  // [N]
+};
+
+inline RmsNormResult rms_norm_forward(const RmsNormForward& n) {
+  RmsNormResult result;
+  for (int64_t row = 0; row < n.rows; ++row) {
+    const float* x = n.x + row * n.columns;
+    const Bounded mean = dot(n.columns, x, 1, x, 1) / Bounded(static_cast<double>(n.columns));
+    const Bounded r = Bounded(1.0) / sqrt(mean + Bounded(n.eps));
+    result.inverse_root.push_back(r);
+    for (int64_t c = 0; c < n.columns; ++c) {
+      result.y.push_back(Bounded(n.weight[c]) * Bounded(x[c]) * r);
+    }
+  }
+  return result;
+}
+
+struct RmsNormGradients {
+  BoundedValues dx;       // [N,C]
+  BoundedValues dweight;  // [C]
+};
+
+inline RmsNormGradients rms_norm_backward(const RmsNormBackward& n) {
+  RmsNormGradients result;
+  std::vector<Sum> dweight(n.columns);
+  for (int64_t c = 0; c < n.columns; ++c) dweight[c].add(n.dweight[c]);
+  for (int64_t row = 0; row < n.rows; ++row) {
+    const int64_t begin = row * n.columns;
+    const Bounded r = n.inverse_root[row];
+    const auto normalized = [&](int64_t c) { return Bounded(n.x[begin + c]) * r; };
+    const auto scaled = [&](int64_t c) { return Bounded(n.weight[c]) * Bounded(n.dy[begin + c]); };
+    Sum sum;
+    for (int64_t c = 0; c < n.columns; ++c) sum.add(scaled(c) * normalized(c));
+    const Bounded mean = sum.total() / Bounded(static_cast<double>(n.columns));
+    for (int64_t c = 0; c < n.columns; ++c) {
+      const Bounded dx = r * (scaled(c) - normalized(c) * mean);
+      result.dx.push_back(n.addend ? dx + Bounded(n.addend[begin + c]) : dx);
+      dweight[c].add(Bounded(n.dy[begin + c]) * normalized(c));
+    }
+  }
+  for (const Sum& sum : dweight) result.dweight.push_back(sum.total());
+  return result;
+}
+
+// y[N,C] + bias[C]
+inline BoundedValues add_bias(int64_t rows, int64_t columns, const float* bias, const float* y) {
+  BoundedValues sums;
+  for (int64_t i = 0; i < rows * columns; ++i) {
+    sums.push_back(Bounded(y[i]) + Bounded(bias[i % columns]));
+  }
+  return sums;
+}
+
+// dbias[C] + the sum of dy[N,C] over its rows
+inline BoundedValues bias_gradient(int64_t rows, int64_t columns, const float* dy,
+                                   const float* dbias) {
+  BoundedValues sums;
+  for (int64_t c = 0; c < columns; ++c) {
+    Sum sum;
+    sum.add(dbias[c]);
+    for (int64_t row = 0; row < rows; ++row) sum.add(dy[row * columns + c]);
+    sums.push_back(sum.total());
+  }
+  return sums;
+}
+
+// table[V,C] at ids[N]: [N,C], no rounding.
+inline std::vector<float> embedding_gather(int64_t rows, int64_t columns, const int32_t* ids,
+                                           const float* table) {
+  std::vector<float> out;
+  for (int64_t n = 0; n < rows; ++n) {
+    out.insert(out.end(), table + ids[n] * columns, table + (ids[n] + 1) * columns);
+  }
+  return out;
+}
+
+// dtable[V,C] after the additions. The kernel's order is given, so its fp32 bits are too.
+inline std::vector<float> embedding_scatter_add(int64_t rows, int64_t columns, const int32_t* ids,
+                                                int64_t padding_idx, const float* dout,
+                                                std::vector<float> dtable) {
+  for (int64_t n = 0; n < rows; ++n) {
+    if (ids[n] == padding_idx) continue;
+    for (int64_t c = 0; c < columns; ++c) dtable[ids[n] * columns + c] += dout[n * columns + c];
+  }
+  return dtable;
+}
+
+// For negative x as exp(x) / (1 + exp(x)), which does not overflow.
+inline Bounded sigmoid(const Bounded& x) {
+  const Bounded one = 1.0;
+  return x.value < 0 ? exp(x) / (one + exp(x)) : one / (one + exp(-x));
+}
+
+// out[N,F]
+inline BoundedValues silu_mul(int64_t rows, int64_t columns, const float* gate_up) {
+  BoundedValues out;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const Bounded gate = gate_up[row * 2 * columns + c];
+      const Bounded up = gate_up[row * 2 * columns + columns + c];
+      out.push_back(gate * sigmoid(gate) * up);
+    }
+  }
+  return out;
+}
+
+// The gradient of gate_up[N,2F].
+inline BoundedValues silu_mul_backward(int64_t rows, int64_t columns, const float* dout,
+                                       const float* gate_up) {
+  BoundedValues gradient;
+  for (int64_t row = 0; row < rows; ++row) {
+    BoundedValues dup;
+    for (int64_t c = 0; c < columns; ++c) {
+      const Bounded gate = gate_up[row * 2 * columns + c];
+      const Bounded up = gate_up[row * 2 * columns + columns + c];
+      const Bounded d = dout[row * columns + c], s = sigmoid(gate), one = 1.0;
+      gradient.push_back(d * up * s * (one + gate * (one - s)));
+      dup.push_back(d * gate * s);
+    }
+    gradient.insert(gradient.end(), dup.begin(), dup.end());
+  }
+  return gradient;
+}
+
+struct SoftmaxRow {
+  BoundedValues probabilities;
+  Bounded log_sum_exp;
+};
+
+inline SoftmaxRow softmax_row(int64_t columns, const float* x) {
+  const Bounded maximum = *std::max_element(x, x + columns);
+  SoftmaxRow row;
+  Sum denominator;
+  for (int64_t c = 0; c < columns; ++c) {
+    row.probabilities.push_back(exp(Bounded(x[c]) - maximum));
+    denominator.add(row.probabilities.back());
+  }
+  for (Bounded& probability : row.probabilities) probability = probability / denominator.total();
+  row.log_sum_exp = maximum + log(denominator.total());
+  return row;
+}
+
+// softmax of each row of x[N,V]
+inline BoundedValues softmax(int64_t rows, int64_t columns, const float* x) {
+  BoundedValues y;
+  for (int64_t row = 0; row < rows; ++row) {
+    const SoftmaxRow result = softmax_row(columns, x + row * columns);
+    y.insert(y.end(), result.probabilities.begin(), result.probabilities.end());
+  }
+  return y;
+}
+
+struct CrossEntropyResult {
+  BoundedValues losses;   // [N]
+  BoundedValues dlogits;  // [N,V]
+};
+
+inline CrossEntropyResult cross_entropy(int64_t rows, int64_t columns, const int32_t* targets,
+                                        float gradient_scale, const float* logits) {
+  CrossEntropyResult result;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* z = logits + row * columns;
+    const SoftmaxRow softmax = softmax_row(columns, z);
+    result.losses.push_back(softmax.log_sum_exp - Bounded(z[targets[row]]));
+    for (int64_t c = 0; c < columns; ++c) {
+      const Bounded onehot = c == targets[row] ? 1.0 : 0.0;
+      result.dlogits.push_back(Bounded(gradient_scale) * (softmax.probabilities[c] - onehot));
+    }
+  }
+  return result;
+}
+
+struct AdamWResult {
+  BoundedValues p, m, v;
+};
+
+inline AdamWResult adamw(const AdamW& a) {
+  AdamWResult result;
+  const Bounded beta1 = a.beta1, beta2 = a.beta2, one = 1.0;
+  for (int64_t i = 0; i < a.count; ++i) {
+    const Bounded g = Bounded(a.grad_scale) * Bounded(a.g[i]);
+    const Bounded m = beta1 * Bounded(a.m[i]) + (one - beta1) * g;
+    const Bounded v = beta2 * Bounded(a.v[i]) + (one - beta2) * g * g;
+    const Bounded update =
+        Bounded(a.step_size) * m / (sqrt(v) * Bounded(a.v_scale) + Bounded(a.eps));
+    result.p.push_back(Bounded(a.p[i]) * Bounded(a.decay) - update);
+    result.m.push_back(m);
+    result.v.push_back(v);
+  }
+  return result;
+}
+
+}  // namespace cria::reference

@@ -1,0 +1,85 @@
+#include "cria/tensor/arena.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cria {
+namespace {
+
+bool is_aligned(const void* memory) {
+  return reinterpret_cast<uintptr_t>(memory) % static_cast<uintptr_t>(kAlignment) == 0;
+}
+
+TEST(AlignedBytes, AreAlignedAndZero) {
+  for (const int64_t bytes : {0, 1, 64, 65, 1000}) {
+    const AlignedBytes memory = allocate_aligned(bytes, "test");
+    ASSERT_TRUE(memory);
+    EXPECT_TRUE(is_aligned(memory.get()));
+    EXPECT_TRUE(std::all_of(memory.get(), memory.get() + bytes,
+                            [](std::byte byte) { return byte == std::byte{0}; }));
+  }
+}
+
+TEST(AlignedBytes, TooMuchIsAnErrorThatSaysForWhat) {
+  try {
+    allocate_aligned(int64_t{1} << 60, "activations");
+    FAIL() << "no machine has that much";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("activations"), std::string::npos);
+  }
+}
+
+// One sweep of a carving: two arrays that live long, two that share their place.
+std::vector<Tensor> carve(Arena& arena) {
+  std::vector<Tensor> views = {arena.take({3, 5}), arena.take({17})};
+  const int64_t mark = arena.mark();
+  views.push_back(arena.take({100}));
+  arena.rewind(mark);
+  views.push_back(arena.take({2, 2, 2}));
+  return views;
+}
+
+TEST(Arena, MeasuresThenCarves) {
+  Arena arena;
+  for (const Tensor& view : carve(arena)) EXPECT_EQ(view.data, nullptr);
+  // 15, 17 and 100 floats, each on lines of its own: 64 + 128 + 448 bytes.
+  EXPECT_EQ(arena.bytes(), 640);
+
+  arena.allocate("test");
+  std::vector<Tensor> views = carve(arena);
+  EXPECT_EQ(views[0].to_string(), "[3, 5]");
+  EXPECT_EQ(views[3].to_string(), "[2, 2, 2]");
+  for (const Tensor& view : views) {
+    EXPECT_TRUE(is_aligned(view.data));
+    EXPECT_TRUE(std::all_of(view.data, view.data + view.size(), [](float x) { return x == 0; }));
+  }
+  EXPECT_EQ(views[1].data - views[0].data, 16);
+  EXPECT_EQ(views[2].data - views[1].data, 32);
+  EXPECT_EQ(views[3].data, views[2].data);
+  EXPECT_EQ(arena.bytes(), 640);
+}
+
+TEST(Arena, RefusesMoreThanWasMeasured) {
+  Arena arena;
+  arena.take({16});
+  arena.allocate("test");
+  arena.take({16});
+  EXPECT_THROW(arena.take({1}), Error);
+}
+
+TEST(Arena, CanBeCarvedAgain) {
+  Arena arena;
+  arena.take({16});
+  arena.allocate("test");
+  const int64_t begin = arena.mark();
+  float* first = arena.take_floats(16);
+  arena.rewind(begin);
+  EXPECT_EQ(arena.take_floats(16), first);
+}
+
+}  // namespace
+}  // namespace cria
