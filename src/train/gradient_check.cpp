@@ -22,6 +22,45 @@ void normalize(std::vector<float>& v) {
 
 }  // namespace
 
+GradientCheck check_gradient(const std::string& name, const Tensor& value,
+                             const ConstTensor& gradient, const std::function<double()>& loss,
+                             uint64_t seed) {
+  const size_t size = static_cast<size_t>(value.size());
+  const std::vector<float> start(value.data, value.data + size);
+  const std::vector<float> g(gradient.data, gradient.data + size);
+  const double norm = norm_of(g);
+  std::vector<float> direction(size);
+  fill_normal(direction.data(), 0, size, 1.0, seed, "direction/" + name);
+  normalize(direction);
+  if (norm > 0) {
+    for (size_t i = 0; i < size; ++i) direction[i] += static_cast<float>(g[i] / norm);
+    normalize(direction);
+  }
+  double analytic = 0;
+  for (size_t i = 0; i < size; ++i) analytic += static_cast<double>(g[i]) * direction[i];
+
+  // (loss(w + h d) - loss(w - h d)) / 2h
+  const auto difference = [&](double h) {
+    double side[2];
+    for (const int i : {0, 1}) {
+      const double step = i == 0 ? h : -h;
+      for (size_t j = 0; j < size; ++j) {
+        value.data[j] = static_cast<float>(start[j] + step * direction[j]);
+      }
+      side[i] = loss();
+    }
+    return (side[0] - side[1]) / (2 * h);
+  };
+  // The loss should change by 2%, far above its rounding, if the weights allow it.
+  const double weight_scale = std::max(0.1, norm_of(start));
+  const double wanted = 0.02 * std::max(std::abs(loss()), 0.1);
+  const double h = std::min(0.1 * weight_scale, wanted / std::max(norm, 1e-12));
+  const double numeric = (4 * difference(h / 2) - difference(h)) / 3;
+  std::ranges::copy(start, value.data);
+  return {name, value.to_string(), norm, analytic, numeric,
+          std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0)};
+}
+
 std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
                                            uint64_t seed) {
   const int64_t count = batch * time;
@@ -37,43 +76,13 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   Parameters& parameters = model.parameters();
   std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
   model.loss_and_gradient(memory, inputs, outputs, 1.0f / static_cast<float>(count));
-
+  const auto mean_loss = [&] {
+    return model.loss_sum(memory, inputs, outputs) / static_cast<double>(count);
+  };
   std::vector<GradientCheck> results;
-  for (Parameter& parameter : parameters.slots()) {
-    const size_t size = static_cast<size_t>(parameter.value.size());
-    const std::vector<float> start(parameter.value.data, parameter.value.data + size);
-    const std::vector<float> gradient(parameter.grad.data, parameter.grad.data + size);
-    const double norm = norm_of(gradient);
-    std::vector<float> direction(size);
-    fill_normal(direction.data(), 0, size, 1.0, seed, "direction/" + parameter.name);
-    normalize(direction);
-    if (norm > 0) {
-      for (size_t i = 0; i < size; ++i) direction[i] += static_cast<float>(gradient[i] / norm);
-      normalize(direction);
-    }
-    double analytic = 0;
-    for (size_t i = 0; i < size; ++i) analytic += static_cast<double>(gradient[i]) * direction[i];
-
-    // (loss(w + h d) - loss(w - h d)) / 2h, over the step that fp32 made of h d.
-    const auto difference = [&](double h) {
-      double loss[2];
-      for (const int side : {0, 1}) {
-        const double signed_step = side == 0 ? h : -h;
-        for (size_t i = 0; i < size; ++i) {
-          parameter.value.data[i] = static_cast<float>(start[i] + signed_step * direction[i]);
-        }
-        loss[side] = model.loss_sum(memory, inputs, outputs) / static_cast<double>(count);
-      }
-      return (loss[0] - loss[1]) / (2 * h);
-    };
-    // The loss should change by some 1e-2, far above its rounding, if the weights allow it.
-    const double weight_scale = std::max(0.1, norm_of(start));
-    const double h = std::min(0.1 * weight_scale, 0.02 / std::max(norm, 1e-12));
-    const double numeric = (4 * difference(h / 2) - difference(h)) / 3;
-    std::ranges::copy(start, parameter.value.data);
-    const double error = std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0);
+  for (const Parameter& parameter : parameters.slots()) {
     results.push_back(
-        {parameter.name, parameter.value.to_string(), norm, analytic, numeric, error});
+        check_gradient(parameter.name, parameter.value, parameter.grad, mean_loss, seed));
   }
   std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
   return results;

@@ -37,7 +37,9 @@ struct ScoreTile {
 };
 
 // Lets a position encoding act on scores (a bias that depends on query - key, say) without the
-// kernel knowing which. Called concurrently for different tiles. Null functions do nothing.
+// kernel knowing which. Each visible (query, key) pair is in one tile, forward and backward.
+// Called concurrently, for tiles of different sequences also of the same head. Null functions do
+// nothing.
 struct ScoreHook {
   void (*forward)(void* context, const ScoreTile& tile) noexcept;
   void (*backward)(void* context, const ScoreTile& tile) noexcept;
@@ -105,7 +107,7 @@ struct RmsNormBackward {
   const float* x;             // [N,C]
   const float* weight;        // [C]
   const float* inverse_root;  // [N]
-  const float* dy;            // [N,C]
+  const float* dy;            // [N,C]; may be dx
   const float* addend;        // [N,C]; null: nothing is added; dx itself: accumulate
   float* dx;                  // [N,C]
   float* dweight;             // [C], accumulated
@@ -161,8 +163,8 @@ struct Kernels {
   // x[N,V] -> softmax of each row, in place.
   void (*softmax)(int64_t rows, int64_t columns, float* x) noexcept;
 
-  // losses[n] = logsumexp(z_n) - z_n[target_n]; with gradient_scale != 0 the logits z [N,V] become
-  // dz = gradient_scale (softmax(z) - onehot(target)).
+  // losses[n] = logsumexp(z_n) - z_n[target_n]. The logits z [N,V] are used up: they become
+  // dz = gradient_scale (softmax(z) - onehot(target)), or nothing of use when gradient_scale is 0.
   void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets,
                         float gradient_scale, float* logits, float* losses) noexcept;
 

@@ -1,7 +1,8 @@
-// Analytic gradients of a whole model against numeric ones.
+// Analytic gradients against numeric ones.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,17 +11,23 @@
 namespace cria {
 
 struct GradientCheck {
-  std::string name;  // of the parameter
+  std::string name;
   std::string shape;
-  double norm;               // of its analytic gradient
-  double analytic, numeric;  // derivative of the mean loss along one direction
+  double norm;               // of the analytic gradient
+  double analytic, numeric;  // derivative of the loss along one direction
   double error;              // |analytic - numeric| / norm; |numeric| when norm is 0
 };
 
-// For every parameter, the derivative along d = (g / |g| + r) / |...|, r a random unit vector, so
-// that a missing as well as a superfluous part of the gradient g shows. Numerically: central
-// differences with steps h and h/2, extrapolated (Richardson). The passes are fp32: expect errors
-// of 1e-4 to 1e-3. tokens [B,T] and targets are random; the gradients are zero afterwards.
+// The derivative of loss() along d = (g / |g| + r) / |...| in the space of `value`, g the analytic
+// gradient and r a random unit vector, so that a missing as well as a superfluous part of g shows.
+// Numerically: central differences with steps h and h/2, extrapolated (Richardson). The passes are
+// fp32: expect errors of 1e-5 to 1e-3. value is contiguous and is restored.
+GradientCheck check_gradient(const std::string& name, const Tensor& value,
+                             const ConstTensor& gradient, const std::function<double()>& loss,
+                             uint64_t seed);
+
+// Every parameter of a model, on random tokens and targets [B,T]. The gradients are zero
+// afterwards.
 std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
                                            uint64_t seed);
 

@@ -50,11 +50,12 @@ inline void store_part(float* p, Vector v, int64_t count) {
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
 }
 
-// exp(x) to about 1 ulp; x below -87.3 gives the smallest normal number or so, never NaN or 0.
+// exp(x) to about 1 ulp; x below -87.3 gives the smallest normal number or so, never 0. NaN stays
+// NaN (it is the second operand of min and max), so that a diverged model is noticed.
 //   x = n ln 2 + r, |r| <= ln 2 / 2;  exp(x) = 2^n exp(r)
 // ln 2 in two parts and the polynomial for exp(r): Cephes, expf (Moshier).
 inline Vector exp(Vector x) {
-  x = min(max(x, broadcast(-87.3f)), broadcast(88.7f));
+  x = min(broadcast(88.7f), max(broadcast(-87.3f), x));
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the mantissa.
   const Vector shifted = x * 1.44269504f + 12582912.0f;
   const Vector n = shifted - 12582912.0f;

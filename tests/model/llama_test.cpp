@@ -1,0 +1,246 @@
+// Whole models: against PyTorch, at initialisation, on one batch, for any number of threads.
+#include "cria/model/llama.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cria/optim/adamw.h"
+#include "cria/train/gradient_check.h"
+#include "support/golden.h"
+#include "support/layer_check.h"
+#include "support/threads.h"
+#include "support/tiny_model.h"
+
+namespace cria {
+namespace {
+
+class ModelGolden : public ::testing::TestWithParam<std::string> {
+ protected:
+  static ModelConfig config_of(const Golden& golden) {
+    ModelConfig config;
+    config.vocab_size = golden.integer("vocab_size");
+    config.hidden_size = golden.integer("hidden_size");
+    config.intermediate_size = golden.integer("intermediate_size");
+    config.num_hidden_layers = golden.integer("num_hidden_layers");
+    config.num_attention_heads = golden.integer("num_attention_heads");
+    config.num_key_value_heads = golden.integer("num_key_value_heads");
+    config.head_dim = golden.integer("head_dim");
+    config.rms_norm_eps = golden.number("rms_norm_eps");
+    config.rope_theta = golden.number("rope_theta");
+    config.tie_word_embeddings = golden.flag("tie_word_embeddings");
+    config.attention_bias = golden.flag("attention_bias");
+    config.mlp_bias = golden.flag("mlp_bias");
+    return resolved(config, 13, "golden");
+  }
+};
+
+// The figures asked for: loss within 1e-6, gradients within 1e-5 of their norm, weights after ten
+// steps of AdamW within 1e-5 of their norm.
+TEST_P(ModelGolden, LossGradientsAndTenSteps) {
+  const Golden golden(GetParam());
+  Llama model(config_of(golden));
+  for (Parameter& slot : model.parameters().slots()) {
+    const std::vector<float> values = golden.floats(slot.name);
+    ASSERT_EQ(static_cast<int64_t>(values.size()), slot.value.size()) << slot.name;
+    std::copy(values.begin(), values.end(), slot.value.data);
+  }
+  EXPECT_EQ(model.parameters().find("lm_head.weight") ==
+                model.parameters().find("model.embed_tokens.weight"),
+            golden.flag("tie_word_embeddings"));
+  const std::vector<int32_t> tokens = golden.ints("tokens"), targets = golden.ints("targets");
+  const std::vector<float> losses = golden.floats("losses"), norms = golden.floats("grad_norm");
+  constexpr int64_t kBatch = 3, kTime = 13, kRows = kBatch * kTime;
+  Activations memory(model, Purpose::training, kBatch, kTime);
+  AdamWOptimizer optimizer(model.parameters(), {.learning_rate = golden.number("lr"),
+                                                .beta1 = golden.number("beta1"),
+                                                .beta2 = golden.number("beta2"),
+                                                .eps = golden.number("eps"),
+                                                .weight_decay = golden.number("weight_decay")});
+  for (int64_t step = 0; step < 10; ++step) {
+    const TokenIds inputs(tokens.data() + step * kRows, {kBatch, kTime});
+    const TokenIds outputs(targets.data() + step * kRows, {kBatch, kTime});
+    const double loss = model.loss_and_gradient(memory, inputs, outputs, 1.0f / kRows) / kRows;
+    EXPECT_NEAR(loss, losses[step], 1e-6 * losses[step]) << "step " << step;
+    if (step == 0) {
+      EXPECT_EQ(model.loss_sum(memory, inputs, outputs) / kRows, loss);
+      for (const Parameter& slot : model.parameters().slots()) {
+        expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);
+      }
+    }
+    const double norm = optimizer.gradient_norm();
+    EXPECT_NEAR(norm, norms[step], 1e-5 * norms[step]) << "step " << step;
+    optimizer.step(golden.number("lr"), clip_factor(norm, golden.number("max_grad_norm")));
+  }
+  for (const Parameter& slot : model.parameters().slots()) {
+    expect_near_norm(slot.value, golden.floats("after." + slot.name), 1e-5, slot.name);
+  }
+}
+
+TEST_P(ModelGolden, LogitsWithACacheEqualPyTorchs) {
+  const Golden golden(GetParam());
+  Llama model(config_of(golden));
+  for (Parameter& slot : model.parameters().slots()) {
+    const std::vector<float> values = golden.floats(slot.name);
+    std::copy(values.begin(), values.end(), slot.value.data);
+  }
+  const std::vector<int32_t> tokens = golden.ints("tokens");
+  const std::vector<float> want = golden.floats("logits0");  // [3, 13, V]
+  const int64_t vocabulary = model.config().vocab_size;
+  // The prompt in pieces of every size, then token by token.
+  for (const int64_t prompt : {1, 5, 13}) {
+    Activations memory(model, Purpose::generation, 1, 13);
+    for (int64_t t = 0; t < 13;) {
+      const int64_t count = t == 0 ? prompt : 1;
+      const ConstTensor logits = model.next_logits(memory, TokenIds(&tokens[t], {1, count}));
+      t += count;
+      const float* row = &want[(t - 1) * vocabulary];
+      expect_near_norm(logits, {row, row + vocabulary}, 1e-5,
+                       "position " + std::to_string(t - 1));
+    }
+    EXPECT_EQ(memory.cached(), 13);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ModelGolden,
+                         ::testing::Values("model_untied", "model_tied", "model_gqa",
+                                           "model_bias"));
+
+TEST(Llama, FiniteDifferences) {
+  for (const bool tied : {false, true}) {
+    ModelConfig config = tiny_config();
+    config.tie_word_embeddings = tied;
+    config.attention_bias = config.mlp_bias = true;
+    // Larger than usual, so that the blocks matter against the embedding.
+    config.initializer_range = 0.2;
+    Llama model(config);
+    model.initialize(1);
+    for (const GradientCheck& check : check_gradients(model, 2, 7, 1)) expect_gradient(check);
+  }
+}
+
+// At initialisation every token is about equally likely: the loss is ln V.
+TEST(Llama, InitialLossIsLnV) {
+  for (const int64_t hidden : {128, 288}) {
+    for (const bool tied : {false, true}) {
+      ModelConfig config = tiny_config();
+      config.vocab_size = 1000;
+      config.hidden_size = hidden;
+      config.head_dim = 0;
+      config.intermediate_size = 0;
+      config.tie_word_embeddings = tied;
+      Llama model(resolved(config, 32, "test"));
+      model.initialize(1);
+      Activations memory(model, Purpose::evaluation, 4, 32);
+      const TokenBatch data(4, 32, 1000);
+      const double loss = model.loss_sum(memory, data.inputs(), data.targets()) / 128;
+      EXPECT_NEAR(loss, std::log(1000.0), 0.03 * std::log(1000.0))
+          << "hidden " << hidden << (tied ? ", tied" : ", untied");
+    }
+  }
+}
+
+double train(Llama& model, const TokenBatch& data, int steps, double learning_rate) {
+  Activations memory(model, Purpose::training, data.batch, data.time);
+  AdamWOptimizer optimizer(model.parameters(), {.weight_decay = 0});
+  const double rows = static_cast<double>(data.batch * data.time);
+  double loss = 0;
+  for (int i = 0; i < steps; ++i) {
+    loss = model.loss_and_gradient(memory, data.inputs(), data.targets(),
+                                   static_cast<float>(1 / rows)) /
+           rows;
+    optimizer.step(learning_rate, clip_factor(optimizer.gradient_norm(), 1.0));
+  }
+  return loss;
+}
+
+TEST(Llama, OverfitsOneBatch) {
+  for (const bool tied : {false, true}) {
+    ModelConfig config = tiny_config();
+    config.tie_word_embeddings = tied;
+    Llama model(config);
+    model.initialize(1);
+    EXPECT_LT(train(model, TokenBatch(2, 16, 37), 300, 1e-2), 0.01) << (tied ? "tied" : "untied");
+  }
+}
+
+TEST(Llama, SameBitsForAnyNumberOfThreads) {
+  const TokenBatch data(3, 70, 37);  // 70: more than one attention tile
+  std::vector<float> first;
+  double first_loss = 0;
+  for (const int threads : {1, 2, 3}) {
+    const ThreadCount count(threads);
+    Llama model(tiny_config());
+    model.initialize(1);
+    const double loss = train(model, data, 3, 1e-3);
+    const float* begin = model.parameters().value();
+    const std::vector<float> weights(begin, begin + model.parameters().plane_size());
+    if (first.empty()) {
+      first = weights;
+      first_loss = loss;
+    }
+    EXPECT_EQ(loss, first_loss) << threads << " threads";
+    EXPECT_TRUE(weights == first) << threads << " threads";
+  }
+}
+
+TEST(Llama, PassesSmallerThanPlannedGiveTheSame) {
+  Llama model(tiny_config());
+  model.initialize(1);
+  const TokenBatch data(2, 9, 37);
+  Activations exact(model, Purpose::training, 2, 9), roomy(model, Purpose::training, 3, 20);
+  Activations shared(model, Purpose::evaluation, 4, 10);
+  const double loss = model.loss_sum(exact, data.inputs(), data.targets());
+  EXPECT_EQ(model.loss_sum(roomy, data.inputs(), data.targets()), loss);
+  EXPECT_EQ(model.loss_sum(shared, data.inputs(), data.targets()), loss);
+  EXPECT_LT(shared.bytes(), roomy.bytes());
+  EXPECT_THROW(model.loss_sum(exact, TokenBatch(2, 10, 37).inputs(),
+                              TokenBatch(2, 10, 37).targets()),
+               Error);
+}
+
+TEST(Llama, GradientNeedsTrainingMemory) {
+  Llama model(tiny_config());
+  Activations memory(model, Purpose::evaluation, 1, 4);
+  const TokenBatch data(1, 4, 37);
+  EXPECT_THROW(model.loss_and_gradient(memory, data.inputs(), data.targets(), 1.0f), Error);
+}
+
+TEST(Llama, TyingSharesStorageAndIsCountedOnce) {
+  ModelConfig config = tiny_config();
+  const int64_t untied = Llama(config).parameters().count();
+  config.tie_word_embeddings = true;
+  Llama model(config);
+  EXPECT_EQ(untied - model.parameters().count(), 37 * 24);
+  EXPECT_EQ(model.parameters().find("lm_head.weight"),
+            model.parameters().find("model.embed_tokens.weight"));
+}
+
+// Tied and untied runs differ in the tying only: all other weights start the same.
+TEST(Llama, InitialisationOfATensorDependsOnItsNameOnly) {
+  ModelConfig config = tiny_config();
+  Llama untied(config);
+  config.tie_word_embeddings = true;
+  Llama tied(config);
+  untied.initialize(5);
+  tied.initialize(5);
+  for (const Parameter& slot : tied.parameters().slots()) {
+    const Parameter* other = untied.parameters().find(slot.name);
+    EXPECT_TRUE(std::equal(slot.value.data, slot.value.data + slot.value.size(),
+                           other->value.data))
+        << slot.name;
+  }
+}
+
+TEST(Llama, PaddingRowStaysZeroInTraining) {
+  ModelConfig config = tiny_config();
+  config.pad_token_id = 3;
+  Llama model(config);
+  model.initialize(1);
+  train(model, TokenBatch(2, 16, 37), 5, 1e-2);
+  const Tensor& table = model.parameters().find("model.embed_tokens.weight")->value;
+  for (int64_t c = 0; c < 24; ++c) EXPECT_EQ(table(3, c), 0.0f);
+}
+
+}  // namespace
+}  // namespace cria

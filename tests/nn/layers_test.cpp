@@ -1,0 +1,346 @@
+// Every layer against PyTorch's float64 results, and by finite differences.
+#include <gtest/gtest.h>
+
+#include "cria/nn/attention.h"
+#include "cria/nn/block.h"
+#include "cria/nn/embedding.h"
+#include "cria/nn/head_loss.h"
+#include "cria/nn/linear.h"
+#include "cria/nn/rms_norm.h"
+#include "cria/nn/swiglu.h"
+#include "support/golden.h"
+#include "support/layer_check.h"
+
+namespace cria {
+namespace {
+
+static_assert(Layer<Linear> && Layer<RmsNorm> && Layer<SwiGlu> && Layer<SelfAttention> &&
+              Layer<Block>);
+
+// fp32 against float64: sums of at most a few hundred terms of rounding 6e-8.
+constexpr double kForward = 1e-6;
+constexpr double kGradient = 1e-5;
+
+std::unique_ptr<Position> rope(int64_t head_dim, int64_t positions, double theta = 10000.0) {
+  return make_position({"rope", head_dim, positions, theta});
+}
+
+// Forward with the golden input (and residual), backward with the golden dout; compares y, dx and
+// every parameter's gradient "d<name>".
+template <Layer L>
+void expect_golden(const L& layer, Parameters& parameters, const Golden& golden,
+                   const std::string& prefix, bool has_residual) {
+  std::vector<float> x = golden.floats("x"), dout = golden.floats("dout"), residual;
+  std::vector<float> y(dout.size()), dx(x.size());
+  const Tensor x_view = golden.shaped("x", x.data()), y_view = golden.shaped("y", y.data());
+  LayerRun<L> run(layer, x_view.shape[0], x_view.shape[1]);
+  if constexpr (requires { layer.forward(x_view, y_view, run.saved(), ConstTensor{}); }) {
+    ConstTensor addend;
+    if (has_residual) {
+      residual = golden.floats("residual");
+      addend = golden.shaped("residual", residual.data());
+    }
+    layer.forward(x_view, y_view, run.saved(), addend);
+  } else {
+    layer.forward(x_view, y_view, run.saved());
+  }
+  expect_near_norm(y_view, golden.floats("y"), kForward, "y");
+  const Tensor dx_view = golden.shaped("x", dx.data());
+  layer.backward(golden.shaped("dout", dout.data()), x_view, run.saved(), dx_view);
+  expect_near_norm(dx_view, golden.floats("dx"), kGradient, "dx");
+  for (const Parameter& slot : parameters.slots()) {
+    const std::string name = slot.name.substr(prefix.size());
+    expect_near_norm(slot.grad, golden.floats("d" + name), kGradient, slot.name);
+  }
+}
+
+TEST(Linear, Golden) {
+  const Golden golden("linear");
+  Parameters parameters;
+  const LinearOutput outputs[] = {{"x", 40}};
+  const Linear linear(parameters, outputs, 24, true, 1.0);
+  load_parameters(parameters, golden, "x.");
+  expect_golden(linear, parameters, golden, "x.", true);
+}
+
+TEST(Linear, GradientsOfFusedOutputs) {
+  Parameters parameters;
+  const LinearOutput outputs[] = {{"a", 5}, {"b", 3}, {"c", 7}};
+  const Linear linear(parameters, outputs, 11, true, 1.0);
+  randomize(parameters, 0.3);
+  expect_layer_gradients(linear, parameters, 2, 3, 11, 15);
+}
+
+TEST(Linear, WrongShapeNamesTheLayer) {
+  Parameters parameters;
+  const LinearOutput outputs[] = {{"some_proj", 5}};
+  const Linear linear(parameters, outputs, 4, false, 1.0);
+  parameters.allocate();
+  std::vector<float> memory(64);
+  Linear::Saved none;
+  try {
+    linear.forward(Tensor(memory.data(), {2, 3}), Tensor(memory.data(), {2, 5}), none);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("some_proj"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("[2, 3]"), std::string::npos) << error.what();
+  }
+}
+
+TEST(RmsNorm, Golden) {
+  const Golden golden("rms_norm");
+  Parameters parameters;
+  const RmsNorm norm(parameters, "weight", 24, golden.number("eps"));
+  load_parameters(parameters, golden);
+  expect_golden(norm, parameters, golden, "", false);
+}
+
+TEST(RmsNorm, Gradients) {
+  Parameters parameters;
+  const RmsNorm norm(parameters, "weight", 13, 1e-5);
+  randomize(parameters, 0.3);
+  expect_layer_gradients(norm, parameters, 2, 3, 13, 13);
+}
+
+TEST(SwiGlu, Golden) {
+  const Golden golden("swiglu");
+  Parameters parameters;
+  const SwiGlu mlp(parameters, {.name = "mlp",
+                                .hidden_size = 24,
+                                .intermediate_size = 40,
+                                .bias = true,
+                                .std = 1.0,
+                                .residual_std = 1.0});
+  load_parameters(parameters, golden, "mlp.");
+  expect_golden(mlp, parameters, golden, "mlp.", true);
+}
+
+TEST(SwiGlu, Gradients) {
+  Parameters parameters;
+  const SwiGlu mlp(parameters, {.name = "mlp",
+                                .hidden_size = 7,
+                                .intermediate_size = 9,
+                                .bias = true,
+                                .std = 1.0,
+                                .residual_std = 1.0});
+  randomize(parameters, 0.4);
+  expect_layer_gradients(mlp, parameters, 2, 3, 7, 7);
+}
+
+AttentionConfig attention_config(int64_t hidden, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                                 bool bias) {
+  return {.name = "attn",
+          .hidden_size = hidden,
+          .heads = heads,
+          .kv_heads = kv_heads,
+          .head_dim = head_dim,
+          .bias = bias,
+          .std = 1.0,
+          .residual_std = 1.0};
+}
+
+class AttentionGolden : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(AttentionGolden, Golden) {
+  const Golden golden(GetParam());
+  const int64_t head_dim = golden.integer("head_dim");
+  const auto position = rope(head_dim, 64, golden.number("rope_theta"));
+  Parameters parameters;
+  const SelfAttention attention(
+      parameters,
+      attention_config(24, golden.integer("num_attention_heads"),
+                       golden.integer("num_key_value_heads"), head_dim, golden.has("q_proj.bias")),
+      *position);
+  load_parameters(parameters, golden, "attn.");
+  expect_golden(attention, parameters, golden, "attn.", true);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, AttentionGolden, ::testing::Values("attention", "attention_bias"));
+
+TEST(SelfAttention, GradientsForEveryGroupSizeAndBothPositions) {
+  for (const std::string name : {"rope", "none"}) {
+    for (const int64_t kv_heads : {4, 2, 1}) {
+      SCOPED_TRACE(name + ", kv heads " + std::to_string(kv_heads));
+      const auto position = make_position({name, 6, 64, 10000.0});
+      Parameters parameters;
+      // Without a rotation the bias of k shifts all scores of a query alike: it has no gradient,
+      // and what is computed is rounding.
+      const bool bias = name == "rope";
+      const SelfAttention attention(parameters, attention_config(10, 4, kv_heads, 6, bias),
+                                    *position);
+      randomize(parameters, 0.4);
+      expect_layer_gradients(attention, parameters, 2, 5, 10, 10);
+    }
+  }
+}
+
+TEST(Block, Golden) {
+  const Golden golden("block");
+  const auto position = rope(4, 64);
+  Parameters parameters;
+  const Block block(parameters,
+                    {.name = "b",
+                     .layer = 0,
+                     .hidden_size = 24,
+                     .intermediate_size = golden.integer("intermediate_size"),
+                     .heads = 6,
+                     .kv_heads = 2,
+                     .head_dim = 4,
+                     .rms_norm_eps = golden.number("rms_norm_eps"),
+                     .std = 1.0,
+                     .residual_std = 1.0},
+                    *position);
+  load_parameters(parameters, golden, "b.");
+  expect_golden(block, parameters, golden, "b.", false);
+}
+
+TEST(Block, Gradients) {
+  const auto position = rope(6, 64);
+  Parameters parameters;
+  const Block block(parameters,
+                    {.name = "b",
+                     .layer = 0,
+                     .hidden_size = 12,
+                     .intermediate_size = 18,
+                     .heads = 2,
+                     .kv_heads = 1,
+                     .head_dim = 6,
+                     .rms_norm_eps = 1e-5,
+                     .attention_bias = true,
+                     .mlp_bias = true,
+                     .std = 1.0,
+                     .residual_std = 1.0},
+                    *position);
+  randomize(parameters, 0.3);
+  expect_layer_gradients(block, parameters, 2, 5, 12, 12);
+}
+
+TEST(Embedding, Golden) {
+  const Golden golden("embedding");
+  Parameters parameters;
+  const Embedding embedding(parameters, "weight", 11, 24, golden.integer("padding_idx"), 1.0);
+  load_parameters(parameters, golden);
+  const std::vector<int32_t> ids = golden.ints("ids");
+  const TokenIds id_view(ids.data(), {2, 6});
+  std::vector<float> y(2 * 6 * 24), dout = golden.floats("dout");
+  embedding.forward(id_view, Tensor(y.data(), {2, 6, 24}));
+  EXPECT_EQ(y, golden.floats("y"));  // a copy of rows: exact
+  embedding.backward(Tensor(dout.data(), {2, 6, 24}), id_view);
+  expect_near_norm(embedding.weight->grad, golden.floats("dweight"), kForward, "dweight");
+  const Tensor padding = embedding.weight->grad.narrow(0, embedding.padding_idx, 1);
+  for (int64_t c = 0; c < 24; ++c) EXPECT_EQ(padding(0, c), 0.0f);
+}
+
+TEST(Embedding, GradientByDifferences) {
+  Parameters parameters;
+  const Embedding embedding(parameters, "weight", 7, 5, -1, 1.0);
+  randomize(parameters, 1.0);
+  const std::vector<int32_t> ids = {1, 1, 6, 0, 3, 1};
+  const TokenIds id_view(ids.data(), {2, 3});
+  std::vector<float> y(30);
+  const std::vector<float> dout = normal_values(30, "dout");
+  const auto loss = [&] {
+    embedding.forward(id_view, Tensor(y.data(), {2, 3, 5}));
+    double total = 0;
+    for (size_t i = 0; i < y.size(); ++i) total += static_cast<double>(y[i]) * dout[i];
+    return total;
+  };
+  embedding.backward(ConstTensor(dout.data(), {2, 3, 5}), id_view);
+  expect_gradient(
+      check_gradient("weight", embedding.weight->value, embedding.weight->grad, loss, 3));
+}
+
+TEST(Embedding, PaddingRowStartsAtZero) {
+  Parameters parameters;
+  const Embedding embedding(parameters, "weight", 5, 4, 2, 1.0);
+  parameters.allocate();
+  parameters.initialize(1);
+  for (int64_t c = 0; c < 4; ++c) {
+    EXPECT_EQ(embedding.weight->value(2, c), 0.0f);
+    EXPECT_NE(embedding.weight->value(1, c), 0.0f);
+  }
+}
+
+TEST(Embedding, IdOutOfRangeNamesBatchPositionAndId) {
+  Parameters parameters;
+  const Embedding embedding(parameters, "weight", 5, 4, -1, 1.0);
+  parameters.allocate();
+  for (const int32_t bad : {5, -1}) {
+    const std::vector<int32_t> ids = {0, 1, 2, 3, 4, bad};
+    std::vector<float> y(24, 9.0f);
+    try {
+      embedding.forward(TokenIds(ids.data(), {2, 3}), Tensor(y.data(), {2, 3, 4}));
+      FAIL() << "no error";
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      EXPECT_NE(text.find("batch 1, position 2"), std::string::npos) << text;
+      EXPECT_NE(text.find("got: " + std::to_string(bad)), std::string::npos) << text;
+    }
+    EXPECT_EQ(y, std::vector<float>(24, 9.0f)) << "written before the error";
+  }
+}
+
+// The head alone, with memory for `rows` rows at a time.
+struct HeadRun {
+  Parameters parameters;
+  HeadLoss head;
+  Plan plan;
+  HeadLoss::Saved saved;
+
+  HeadRun(int64_t vocabulary, int64_t columns, int64_t rows) {
+    head.weight =
+        &parameters.add({"weight", {vocabulary, columns}}, ParameterKind::matrix, {.std = 1.0});
+    parameters.allocate();
+    reserve_kernel_memory();
+    head.plan(plan, 1, rows);
+    plan.saved.allocate("test");
+    plan.scratch.allocate("test");
+    saved = head.plan(plan, 1, rows);
+  }
+};
+
+TEST(HeadLoss, GoldenInOneChunkAndInSeveral) {
+  const Golden golden("head_loss");
+  for (const int64_t chunk : {10, 3}) {
+    HeadRun run(37, 24, 10);
+    run.saved.logits = run.saved.logits.narrow(0, 0, chunk);
+    const std::vector<float> weight = golden.floats("weight"), x = golden.floats("x");
+    std::copy(weight.begin(), weight.end(), run.head.weight->value.data);
+    const std::vector<int32_t> targets = golden.ints("targets");
+    std::vector<float> dx(x.size());
+    const ConstTensor x_view(x.data(), {10, 24});
+    const double sum =
+        run.head.forward_backward(x_view, TokenIds(targets.data(), {1, 10}), run.saved, 0.1f,
+                                  Tensor(dx.data(), {10, 24}));
+    EXPECT_NEAR(sum / 10, golden.floats("loss")[0], 1e-6 * golden.floats("loss")[0]);
+    expect_near_norm(run.saved.losses, golden.floats("losses"), kForward, "losses");
+    expect_near_norm(Tensor(dx.data(), {10, 24}), golden.floats("dx"), kGradient, "dx");
+    expect_near_norm(run.head.weight->grad, golden.floats("dweight"), kGradient, "dweight");
+  }
+}
+
+TEST(HeadLoss, GradientsByDifferences) {
+  HeadRun run(9, 6, 5);
+  run.parameters.initialize(1);
+  std::vector<float> x = normal_values(30, "x"), dx(30);
+  const std::vector<int32_t> targets = {8, 0, 3, 3, 1};
+  const TokenIds target_view(targets.data(), {1, 5});
+  const Tensor x_view(x.data(), {5, 6}), dx_view(dx.data(), {5, 6});
+  const auto loss = [&] { return run.head.forward(x_view, target_view, run.saved); };
+  run.head.forward_backward(x_view, target_view, run.saved, 1.0f, dx_view);
+  expect_gradient(check_gradient("x", x_view, dx_view, loss, 3));
+  expect_gradient(
+      check_gradient("weight", run.head.weight->value, run.head.weight->grad, loss, 3));
+}
+
+TEST(HeadLoss, TargetOutOfRangeNamesTheRow) {
+  HeadRun run(9, 6, 2);
+  const std::vector<float> x(12);
+  const std::vector<int32_t> targets = {0, 9};
+  EXPECT_THROW(run.head.forward(ConstTensor(x.data(), {2, 6}), TokenIds(targets.data(), {1, 2}),
+                                run.saved),
+               Error);
+}
+
+}  // namespace
+}  // namespace cria

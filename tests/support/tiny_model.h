@@ -1,0 +1,35 @@
+// A small model and random tokens for it.
+#pragma once
+
+#include <vector>
+
+#include "cria/model/llama.h"
+#include "support/random.h"
+
+namespace cria {
+
+inline ModelConfig tiny_config() {
+  ModelConfig config;
+  config.vocab_size = 37;
+  config.hidden_size = 24;
+  config.intermediate_size = 40;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.max_position_embeddings = 80;
+  return resolved(config, 0, "test");
+}
+
+// Tokens and the targets one further on.
+struct TokenBatch {
+  std::vector<int32_t> ids;
+  int64_t batch, time;
+
+  TokenBatch(int64_t b, int64_t t, int64_t vocabulary, const char* name = "tokens")
+      : ids(random_ids(b * t + 1, vocabulary, name)), batch(b), time(t) {}
+
+  TokenIds inputs() const { return TokenIds(ids.data(), {batch, time}); }
+  TokenIds targets() const { return TokenIds(ids.data() + 1, {batch, time}); }
+};
+
+}  // namespace cria
