@@ -29,6 +29,11 @@ struct Descriptor {
   }
 };
 
+std::string without_trailing_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
 std::string parent(const std::string& path) {
   const fs::path directory = fs::path(path).parent_path();
   return directory.empty() ? "." : directory.string();
@@ -52,6 +57,7 @@ void sync_directory(const std::string& path) {
   }
 }
 
+// Beside the final name, since rename() does not cross file systems.
 std::string temporary_name(const std::string& path) {
   return path + "." + std::to_string(::getpid()) + ".tmp";
 }
@@ -59,7 +65,8 @@ std::string temporary_name(const std::string& path) {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.value < 0) throw_system_error("cannot open", path);
   struct stat status {};
   if (::fstat(file.value, &status) != 0) throw_system_error("cannot read", path);
@@ -80,10 +87,11 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<char*>(data_), size_);
 }
 
-std::string read_file(const std::string& path) { return std::string(MappedFile(path).bytes()); }
+std::string read_file(const std::string& path) {
+  return std::string(MappedFile(path).bytes());
+}
 
-AtomicFile::AtomicFile(const std::string& path)
-    : path_(path), temporary_(temporary_name(path)) {
+AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(temporary_name(path)) {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);
   buffer_.reserve(kBufferBytes);
@@ -111,9 +119,11 @@ void AtomicFile::write(std::string_view bytes) {
 
 void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
   flush();
-  const ssize_t written =
-      ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-  if (written != static_cast<ssize_t>(bytes.size())) throw_system_error("cannot write", path_);
+  if (::lseek(descriptor_, static_cast<off_t>(offset), SEEK_SET) < 0) {
+    throw_system_error("cannot seek", path_);
+  }
+  write_all(descriptor_, bytes, path_);
+  if (::lseek(descriptor_, 0, SEEK_END) < 0) throw_system_error("cannot seek", path_);
 }
 
 void AtomicFile::commit() {
@@ -139,11 +149,14 @@ void append_to_file(const std::string& path, std::string_view bytes) {
 }
 
 AtomicDirectory::AtomicDirectory(const std::string& path)
-    : final_(path), temporary_(temporary_name(path)) {
+    : final_(without_trailing_slashes(path)), temporary_(temporary_name(final_)) {
   if (exists(path)) {
     throw Error("exists already", {.where = path, .hint = "remove it or choose another name"});
   }
-  make_directories(parent(path));
+  make_directories(parent(final_));
+  // A killed process that had this number, as in a restarted container, may have left its own.
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
   if (::mkdir(temporary_.c_str(), 0755) != 0) {
     throw_system_error("cannot create the directory", path);
   }
@@ -167,12 +180,19 @@ FileLock::FileLock(const std::string& path, const std::string& hint) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const int problem = errno;
     ::close(descriptor_);
-    throw Error("locked by another process", {.where = path, .hint = hint});
+    if (problem == EWOULDBLOCK) {
+      throw Error("locked by another process", {.where = path, .hint = hint});
+    }
+    errno = problem;
+    throw_system_error("cannot lock", path);
   }
 }
 
-FileLock::~FileLock() { ::close(descriptor_); }
+FileLock::~FileLock() {
+  ::close(descriptor_);
+}
 
 bool exists(const std::string& path) {
   std::error_code ignored;
@@ -188,6 +208,7 @@ void make_directories(const std::string& path) {
 }
 
 std::vector<std::string> glob_files(const std::string& pattern) {
+  if (exists(pattern)) return {pattern};  // its name may hold brackets
   glob_t found{};
   const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
