@@ -20,11 +20,12 @@ class Tokenizer {
   virtual std::string_view token(int32_t id) const = 0;
 
   // Appends the ids of text to out. `where` names the text in errors and `offset` is its first
-  // byte's place there (text may be a piece of a file). Error naming where and byte for what has
-  // no token.
-  virtual void encode(std::string_view text, std::vector<int32_t>& out,
-                      const std::string& where, uint64_t offset = 0) const = 0;
+  // byte's place there (text may be a piece of a file that cuts no character). Error naming where
+  // and byte for what has no token.
+  virtual void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
+                      uint64_t offset = 0) const = 0;
 
+  // Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 };
 
@@ -32,10 +33,10 @@ class Tokenizer {
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 
 // One token per code point, ids in code-point order, as nanoGPT's shakespeare_char.
-// characters: sorted, distinct code points.
+// characters: sorted, distinct code points. Error when there are none.
 std::unique_ptr<Tokenizer> make_char_tokenizer(const std::vector<uint32_t>& characters);
 
-// Collects the distinct code points of texts, piece by piece.
+// Collects the distinct code points of texts, piece by piece; a piece cuts no character.
 class CharacterSet {
  public:
   CharacterSet() : seen_(0x110000) {}

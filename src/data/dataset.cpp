@@ -1,0 +1,92 @@
+#include "cria/data/dataset.h"
+
+#include <algorithm>
+
+#include "cria/base/error.h"
+
+namespace cria {
+namespace {
+
+// Targets are the tokens after the first, so a shard of n tokens has room for n - 1.
+int64_t whole_windows(const Shard& shard, int64_t length) {
+  return (shard.tokens() - 1) / length;
+}
+
+int64_t started_windows(const Shard& shard, int64_t length) {
+  return (shard.tokens() - 1 + length - 1) / length;
+}
+
+template <class Count>
+int64_t total(const std::vector<Shard>& shards, int64_t length, Count count) {
+  int64_t windows = 0;
+  for (const Shard& shard : shards) windows += count(shard, length);
+  return windows;
+}
+
+// Window `index` of all that count finds, with the length it has if its shard does not end first.
+template <class Count>
+Window window_at(const std::vector<Shard>& shards, int64_t index, int64_t length, Count count) {
+  size_t shard = 0;
+  for (; index >= count(shards[shard], length); ++shard) index -= count(shards[shard], length);
+  return {static_cast<int64_t>(shard), index * length, length};
+}
+
+}  // namespace
+
+Dataset::Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size)
+    : pattern_(pattern), vocab_size_(vocab_size) {
+  // A name that is there is meant as it stands, brackets and all.
+  const auto paths = exists(pattern) ? std::vector<std::string>{pattern} : glob_files(pattern);
+  for (const std::string& path : paths) shards_.emplace_back(path, format);
+}
+
+int64_t Dataset::tokens() const {
+  int64_t tokens = 0;
+  for (const Shard& shard : shards_) tokens += shard.tokens();
+  return tokens;
+}
+
+int64_t Dataset::training_windows(int64_t length) const {
+  const int64_t windows = total(shards_, length, whole_windows);
+  if (windows > 0) return windows;
+  int64_t longest = 0;
+  for (const Shard& shard : shards_) longest = std::max(longest, shard.tokens());
+  throw Error("too few tokens for one training sequence",
+              {.where = pattern_,
+               .expected = "a shard of at least " + std::to_string(length + 1) +
+                           " tokens (data.sequence_length + 1)",
+               .got = std::to_string(tokens()) + " tokens, " + std::to_string(longest) +
+                      " in the longest shard",
+               .hint = "lower data.sequence_length or give more text"});
+}
+
+Window Dataset::training_window(int64_t index, int64_t length, int64_t shift) const {
+  Window window = window_at(shards_, index, length, whole_windows);
+  const int64_t last = shards_[static_cast<size_t>(window.shard)].tokens() - 1 - length;
+  window.begin = std::min(window.begin + shift, last);
+  return window;
+}
+
+int64_t Dataset::evaluation_windows(int64_t length) const {
+  const int64_t windows = total(shards_, length, started_windows);
+  if (windows > 0) return windows;
+  throw Error("no token to predict", {.where = pattern_,
+                                      .expected = "a shard of at least 2 tokens",
+                                      .got = std::to_string(shards_.size()) + " of 1 token each"});
+}
+
+Window Dataset::evaluation_window(int64_t index, int64_t length) const {
+  Window window = window_at(shards_, index, length, started_windows);
+  const int64_t targets = shards_[static_cast<size_t>(window.shard)].tokens() - 1;
+  window.length = std::min(length, targets - window.begin);
+  return window;
+}
+
+void Dataset::read(const Window& window, int32_t* inputs, int32_t* targets) const {
+  const Shard& shard = shards_[static_cast<size_t>(window.shard)];
+  shard.read(window.begin, window.length, vocab_size_, inputs);
+  std::copy(inputs + 1, inputs + window.length, targets);
+  shard.read(window.begin + window.length, 1, vocab_size_, targets + window.length - 1);
+}
+
+}  // namespace cria

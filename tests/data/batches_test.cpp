@@ -1,0 +1,203 @@
+#include "cria/data/batches.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "cria/base/error.h"
+#include "support/files.h"
+
+namespace cria {
+namespace {
+
+std::vector<uint64_t> permutation(uint64_t count, uint64_t seed, uint64_t epoch) {
+  std::vector<uint64_t> places(count);
+  for (uint64_t i = 0; i < count; ++i) places[i] = permuted(i, count, seed, epoch);
+  return places;
+}
+
+bool is_permutation_of_range(std::vector<uint64_t> places) {
+  std::sort(places.begin(), places.end());
+  for (uint64_t i = 0; i < places.size(); ++i) {
+    if (places[i] != i) return false;
+  }
+  return true;
+}
+
+TEST(Permuted, IsAPermutation) {
+  for (uint64_t count = 1; count <= 300; ++count) {
+    EXPECT_TRUE(is_permutation_of_range(permutation(count, 1, count))) << count;
+  }
+  // Around powers of four, where the network's range changes.
+  for (const uint64_t count : {1023, 1024, 1025, 4095, 4096, 4097, 5000}) {
+    EXPECT_TRUE(is_permutation_of_range(permutation(count, 2, 0))) << count;
+  }
+}
+
+TEST(Permuted, DependsOnSeedAndEpoch) {
+  const auto places = permutation(1000, 1, 0);
+  EXPECT_EQ(permutation(1000, 1, 0), places);
+  for (const auto& other : {permutation(1000, 2, 0), permutation(1000, 1, 1)}) {
+    int same = 0;
+    for (size_t i = 0; i < places.size(); ++i) same += other[i] == places[i];
+    // One is expected of two independent permutations; twelve happens once in 10^9.
+    EXPECT_LT(same, 12);
+  }
+}
+
+// Of independent uniform permutations of n: the correlation of index and place has mean 0 and
+// variance 1 / (n - 1), the mean displacement is (n^2 - 1) / (3 n), and a place follows directly on
+// the one before (n - 1) / n times on average, as a Poisson variable.
+TEST(Permuted, MixesWell) {
+  for (const uint64_t count : {20, 64, 1000, 4357}) {
+    const double n = static_cast<double>(count), middle = (n - 1) / 2;
+    const int epochs = static_cast<int>(60000 / count);
+    double square = 0, displacement = 0;
+    int neighbours = 0;
+    for (uint64_t epoch = 0; epoch < static_cast<uint64_t>(epochs); ++epoch) {
+      const auto places = permutation(count, 3, epoch);
+      double covariance = 0;
+      for (size_t i = 0; i < count; ++i) {
+        const double index = static_cast<double>(i), place = static_cast<double>(places[i]);
+        covariance += (index - middle) * (place - middle);
+        displacement += std::abs(index - place);
+        if (i > 0 && places[i] == places[i - 1] + 1) ++neighbours;
+      }
+      const double correlation = covariance / (n * (n * n - 1) / 12);
+      square += correlation * correlation * (n - 1);
+    }
+    // Nearly chi-squared with a degree of freedom for each epoch; five standard deviations.
+    EXPECT_NEAR(square, epochs, 5 * std::sqrt(2.0 * epochs)) << count;
+    // One displacement deviates by about n / 4; the sum over an epoch is that of n dependent ones,
+    // less than independent ones would. Five of them.
+    const double mean = displacement / epochs / n;
+    EXPECT_NEAR(mean, (n * n - 1) / (3 * n), 5 * n / 4 / std::sqrt(n * epochs)) << count;
+    EXPECT_NEAR(neighbours, epochs * (n - 1) / n, 5 * std::sqrt(epochs)) << count;
+  }
+}
+
+// A tiny set has few orders; over many epochs each element must come first about as often.
+TEST(Permuted, EveryElementLeadsEquallyOften) {
+  constexpr int kEpochs = 7000;
+  std::vector<int> leads(7);
+  for (uint64_t epoch = 0; epoch < kEpochs; ++epoch) ++leads[permuted(0, 7, 5, epoch)];
+  // Binomial: mean 1000, standard deviation 29; five of them.
+  for (const int count : leads) EXPECT_NEAR(count, 1000, 146);
+}
+
+TEST(Permuted, WorksForHugeCounts) {
+  for (const uint64_t count :
+       {(uint64_t{1} << 62) - 1, uint64_t{1} << 62, (uint64_t{1} << 40) + 7}) {
+    std::set<uint64_t> places;
+    for (uint64_t i = 0; i < 500; ++i) {
+      for (const uint64_t index : {i, count - 1 - i}) {
+        const uint64_t place = permuted(index, count, 1, 2);
+        EXPECT_LT(place, count);
+        places.insert(place);
+      }
+    }
+    EXPECT_EQ(places.size(), 1000u);
+    // Uniform in [0, count): no place of 1000 in the last fiftieth has a chance of 2e-9.
+    EXPECT_GT(*places.rbegin(), count / 50 * 49);
+  }
+}
+
+class BatchesTest : public testing::Test {
+ protected:
+  static constexpr int64_t kLength = 8;
+
+  // Tokens 0, 1, ... in two shards, so that a token tells its place; 13 + 6 windows and rests of 5
+  // and 7 targets. Token 110 begins the second shard.
+  BatchesTest() : dataset_(written()) {}
+
+  Dataset written() const {
+    std::vector<int32_t> tokens(110 + 56);
+    std::iota(tokens.begin(), tokens.end(), 0);
+    const std::span<const int32_t> all = tokens;
+    write("a_0.bin", all.first(110));
+    write("a_1.bin", all.subspan(110));
+    return Dataset(directory_ / "a_*.bin", ShardFormat::llmc, 256);
+  }
+
+  void write(const std::string& name, std::span<const int32_t> tokens) const {
+    ShardWriter writer(directory_ / name, 256);
+    writer.write(tokens);
+    writer.finish();
+  }
+
+  // The first token of each of `count` windows, in batches of `batch`; checks the rest of them.
+  static std::vector<int32_t> firsts(Batches& batches, int64_t batch, int64_t count) {
+    std::vector<int32_t> inputs(static_cast<size_t>(batch * kLength)), targets = inputs, all;
+    for (int64_t i = 0; i < count / batch; ++i) {
+      batches.next(inputs.data(), targets.data());
+      for (size_t at = 0; at < inputs.size(); ++at) {
+        EXPECT_EQ(targets[at], inputs[at] + 1);
+        if (at % kLength == 0) {
+          all.push_back(inputs[at]);
+        } else {
+          EXPECT_EQ(inputs[at], inputs[at - 1] + 1);
+        }
+      }
+    }
+    return all;
+  }
+
+  TemporaryDirectory directory_;
+  Dataset dataset_;
+};
+
+TEST_F(BatchesTest, EveryWindowOncePerEpoch) {
+  Batches batches(dataset_, 1, kLength, 1);
+  ASSERT_EQ(batches.windows(), 19);
+  std::set<std::vector<int32_t>> orders;
+  std::set<int32_t> shifts;
+  for (int epoch = 0; epoch < 64; ++epoch) {
+    std::vector<int32_t> starts = firsts(batches, 1, 19);
+    orders.insert(starts);
+    std::sort(starts.begin(), starts.end());
+    const int32_t shift = starts[0];
+    shifts.insert(shift);
+    ASSERT_GE(shift, 0);
+    ASSERT_LT(shift, kLength);
+    for (int32_t i = 0; i < 13; ++i) {
+      ASSERT_EQ(starts[static_cast<size_t>(i)], std::min(8 * i + shift, 101));
+    }
+    for (int32_t i = 0; i < 6; ++i) {
+      ASSERT_EQ(starts[static_cast<size_t>(13 + i)], 110 + std::min(8 * i + shift, 47));
+    }
+  }
+  EXPECT_EQ(orders.size(), 64u);
+  // Eight shifts are possible; that 64 draws miss a given one has a chance of 2e-4, and the seed is
+  // fixed.
+  EXPECT_EQ(shifts.size(), 8u);
+}
+
+TEST_F(BatchesTest, BatchesStraddleEpochs) {
+  Batches one(dataset_, 1, kLength, 4), five(dataset_, 5, kLength, 4);
+  EXPECT_EQ(firsts(one, 1, 60), firsts(five, 5, 60));
+  EXPECT_EQ(five.position(), 60u);
+}
+
+TEST_F(BatchesTest, PositionIsAllTheState) {
+  Batches batches(dataset_, 4, kLength, 9);
+  firsts(batches, 4, 28);
+  const uint64_t position = batches.position();
+  const auto expected = firsts(batches, 4, 40);
+  Batches resumed(dataset_, 4, kLength, 9);
+  resumed.set_position(position);
+  EXPECT_EQ(firsts(resumed, 4, 40), expected);
+  Batches other(dataset_, 4, kLength, 10);
+  other.set_position(position);
+  EXPECT_NE(firsts(other, 4, 40), expected);
+}
+
+TEST_F(BatchesTest, NeedsOneWindow) {
+  EXPECT_EQ(Batches(dataset_, 1, 109, 1).windows(), 1);
+  EXPECT_THROW(Batches(dataset_, 1, 110, 1), Error);
+}
+
+}  // namespace
+}  // namespace cria

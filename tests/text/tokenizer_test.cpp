@@ -1,0 +1,129 @@
+#include "cria/text/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+
+namespace cria {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using Characters = std::vector<uint32_t>;
+
+Characters characters_of(std::string_view text) {
+  CharacterSet set;
+  set.add(text, "text");
+  return set.sorted();
+}
+
+Ids encode(const Tokenizer& tokenizer, std::string_view text) {
+  Ids ids;
+  tokenizer.encode(text, ids, "text");
+  return ids;
+}
+
+std::string error_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ByteTokenizer, IdsAreBytes) {
+  const auto tokenizer = make_byte_tokenizer();
+  EXPECT_EQ(tokenizer->kind(), "bytes");
+  EXPECT_EQ(tokenizer->vocab_size(), 256);
+  std::string text;
+  Ids ids;
+  for (int byte = 0; byte < 256; ++byte) {
+    text += static_cast<char>(byte);
+    ids.push_back(byte);
+    EXPECT_EQ(tokenizer->token(byte), std::string(1, static_cast<char>(byte)));
+  }
+  EXPECT_EQ(encode(*tokenizer, text), ids);
+  EXPECT_EQ(tokenizer->decode(ids), text);
+}
+
+TEST(CharacterSet, SortsCodePointsOfAllPieces) {
+  CharacterSet set;
+  EXPECT_TRUE(set.sorted().empty());
+  set.add("b\xF4\x8F\xBF\xBFz", "text");  // U+10FFFF, the last there is
+  set.add(std::string_view("\0éb", 4), "text");
+  EXPECT_EQ(set.sorted(), (Characters{0, 'b', 'z', 0xE9, 0x10FFFF}));
+}
+
+TEST(CharTokenizer, IdsAreInCodePointOrder) {
+  const auto tokenizer = make_char_tokenizer(characters_of("zeé€😀\n"));
+  EXPECT_EQ(tokenizer->kind(), "chars");
+  EXPECT_EQ(tokenizer->vocab_size(), 6);
+  EXPECT_EQ(encode(*tokenizer, "\nezé€😀z"), (Ids{0, 1, 2, 3, 4, 5, 2}));
+  EXPECT_EQ(tokenizer->decode({5, 0, 3}), "😀\né");
+  EXPECT_EQ(tokenizer->token(4), "€");
+}
+
+TEST(CharTokenizer, EncodeAppends) {
+  const auto tokenizer = make_char_tokenizer({'a', 'b'});
+  Ids ids = {7};
+  tokenizer->encode("ba", ids, "text");
+  tokenizer->encode("", ids, "text");
+  EXPECT_EQ(ids, (Ids{7, 1, 0}));
+}
+
+// Below and above the vocabulary's last character, inside and outside ASCII.
+TEST(CharTokenizer, UnknownCharacterIsNamedWithItsPlace) {
+  const auto tokenizer = make_char_tokenizer({'a', 0xEA});
+  Ids ids;
+  const auto error = [&](std::string_view text) {
+    return error_of([&] { tokenizer->encode(text, ids, "notes.txt", 1000); });
+  };
+  EXPECT_TRUE(error("aé").starts_with(
+      "notes.txt at byte 1001: character 'é' (U+00E9) is not in the vocabulary\n"))
+      << error("aé");
+  EXPECT_NE(error("a\n").find("at byte 1001: character '\\n' (U+000A)"), std::string::npos);
+  EXPECT_NE(error("ê😀").find("at byte 1002: character '😀' (U+1F600)"), std::string::npos);
+  EXPECT_NE(error("z").find("hint: "), std::string::npos);
+}
+
+TEST(CharTokenizer, InvalidUtf8IsNamedWithItsPlace) {
+  const auto tokenizer = make_char_tokenizer({'a'});
+  Ids ids;
+  CharacterSet set;
+  for (const char* text : {"aa\xFFz", "aa\xC3", "aa\xED\xA0\x80"}) {
+    const std::string encoding = error_of([&] { tokenizer->encode(text, ids, "notes.txt", 10); });
+    const std::string collecting = error_of([&] { set.add(text, "notes.txt", 10); });
+    EXPECT_TRUE(encoding.starts_with("notes.txt at byte 12: invalid UTF-8\n")) << encoding;
+    EXPECT_NE(encoding.find("hint: --tokenizer bytes takes any bytes"), std::string::npos);
+    EXPECT_EQ(encoding, collecting);
+  }
+}
+
+TEST(CharTokenizer, NeedsACharacter) {
+  EXPECT_THROW(make_char_tokenizer({}), Error);
+}
+
+TEST(Tokenizer, DecodeRefusesIdsOutsideTheVocabulary) {
+  const auto tokenizer = make_char_tokenizer({'a', 'b'});
+  EXPECT_THROW(tokenizer->decode({0, 2}), Error);
+  EXPECT_THROW(tokenizer->decode({-1}), Error);
+}
+
+TEST(CharTokenizer, Shakespeare) {
+  const std::string path = CRIA_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
+  if (!exists(path)) GTEST_SKIP() << path << " is not there";
+  const std::string text = read_file(path);
+  const auto tokenizer = make_char_tokenizer(characters_of(text));
+  EXPECT_EQ(tokenizer->vocab_size(), 65);
+  const Ids ids = encode(*tokenizer, text);
+  EXPECT_EQ(ids.size(), 1115394u);
+  // "First Cit": new line is 0, space 1, A 13, a 39.
+  EXPECT_EQ(Ids(ids.begin(), ids.begin() + 9), (Ids{18, 47, 56, 57, 58, 1, 15, 47, 58}));
+  EXPECT_EQ(tokenizer->decode(ids), text);
+}
+
+}  // namespace
+}  // namespace cria
