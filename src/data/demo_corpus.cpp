@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "cria/base/error.h"
@@ -232,7 +233,9 @@ class Storyteller {
 
 }  // namespace
 
-std::string derive_demo_story(const DemoChooser& choose) { return Storyteller(choose).tell(); }
+std::string derive_demo_story(const DemoChooser& choose) {
+  return Storyteller(choose).tell();
+}
 
 DemoStory demo_story(uint64_t seed, uint64_t index) {
   Rng rng(seed, "demo_corpus/" + std::to_string(index));

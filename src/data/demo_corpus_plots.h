@@ -42,15 +42,16 @@ inline constexpr DemoRule kDemoPlots[] = {
   long, | Later, | At last, | In a little while,)"},
     {"she", "", R"({hero} | {hero.he})"},
     {"She", "", R"({Hero} | {Hero.he})"},
-    {"next_she", "", R"(<lead> <she>)"},
 
     {"friend_in", "", R"(
   {hero.his} [ | good | dear | old] friend <friend:@hero.other> | a [ | <nature>]
   <friend:@hero.other.noun> named {friend})"},
     {"softly", "", R"(
-  | softly | quietly | at once | gently | slowly | right away | in a low voice)"},
+  | softly | quietly | at once | gently | slowly | right away | in a low voice | in a small
+  voice | politely | after a moment | shyly)"},
     {"gladly", "", R"(
-  | happily | loudly | with a smile | with a laugh | cheerfully | at once | right away)"},
+  | happily | loudly | with a smile | with a laugh | cheerfully | at once | right away |
+  joyfully | merrily | brightly | with a big smile)"},
     {"spot", "", R"(
   [near | behind | by | beside | next to | in front of] the [big | old | small | little | white
   | brown | gray | new | red | green | blue | yellow] <nook>)"},
@@ -60,7 +61,7 @@ inline constexpr DemoRule kDemoPlots[] = {
     {"on_the_way", "", R"(
   On the way, <she> [saw | met | passed | waved to | said hello to | smiled at] [<animal> |
   <plain_animal> <outside> | <animal> and <animal>].)"},
-    {"walk", "", R"(<on_the_way> | <She> wore a <color> <garment> and a <color> <garment>.)"},
+    {"walk", "", R"(<on_the_way> | <She> wore a <color> <hat> and a <color> <coat>.)"},
     {"they_saw", "", R"(
   <lead> they [saw | met | played with | talked to] [<animal> | <plain_animal> <outside> |
   <animal> and <animal>]. | They ate <food>, <food> and <food> <outside>. | They
@@ -69,7 +70,8 @@ inline constexpr DemoRule kDemoPlots[] = {
     {"animal_came", "", R"(
   A <creature_look> <creature> [ | and <animal>] came to [look | see | watch | help].)"},
     {"learned", "", R"(
-  {Hero} [learned | knew | saw | found out] that it is [good | fun | nice | best | great | wise])"},
+  {Hero} [learned | knew | saw | found out] that it is [good | fun | nice | best | great | wise
+  | lovely | right])"},
     {"what_is_wrong", "", R"(
   "[What is wrong | Why are you sad | Are you [sad | all right] | What happened]?" asked)"},
     {"thank_you", "", R"(
@@ -127,8 +129,8 @@ inline constexpr DemoRule kDemoPlots[] = {
 
     {"rain", "", R"(
   <day>, it rained, so the [road | grass | street | path] was wet. {Hero} put on a <color>
-  <garment> and took a <color:color> umbrella. <on_the_way> <lead> <she> saw <friend_in>
-  <outside>. {Friend} had no [umbrella | coat | hat | cap], so {friend.he} was [cold | wet |
+  <coat> and took a <color:color> umbrella. <on_the_way> <lead> <she> saw <friend_in> <outside>.
+  {Friend} had no [umbrella | coat | hat | cap | hood | cape], so {friend.he} was [cold | wet |
   cold and wet]. {Hero} [shared | held] the umbrella and gave {friend.him} a <color> <garment>.
   They had [warm | hot] <drink>, <food> and <food>. <lead> the rain stopped and [the sun came
   out | they saw a rainbow]. <they_saw> [<learned> to [share | help a friend | have a friend]. |
@@ -136,11 +138,11 @@ inline constexpr DemoRule kDemoPlots[] = {
 
     {"snow", "", R"(
   One [cold | winter | gray | dark] [day | morning], it snowed, so the <place> was white. {Hero}
-  put on a <color> <garment> and a <color> <garment> and [ran | went] out. <lead> <she> met
-  <friend_in>. "Let us [make | build] a snow <creature>," said [{hero} | {friend}] <gladly>.
-  They gave it a <color> <garment>, a <color> <thing> and a <color> <thing>. It looked [<glad> |
-  <sad> | funny]. <they_saw> Soon they were cold, so they had [warm | hot] <drink>, <food> and
-  <food>. <happy_end>)"},
+  put on a <color> <hat> and a <color> <coat> and [ran | went] out. <lead> <she> met
+  <friend_in>. "Let us [make | build] a <look> snow <creature>," said [{hero} | {friend}]
+  <gladly>. They gave it a <color> <garment>, a <color> <thing> and a <color> <thing>. It looked
+  [<glad> | <sad> | funny]. <they_saw> Soon they were cold, so they had [warm | hot] <drink>,
+  <food> and <food>. <happy_end>)"},
 
     {"wind", "", R"(
   <day>, the wind was strong, so {hero} [took | got] a <color:color> kite and [ran | went] to
@@ -222,14 +224,14 @@ inline constexpr DemoRule kDemoPlots[] = {
   [branch | rope | bell] in the wind | rain on a <color> <load>)"},
 
     {"learning", "", R"(
-  {Hero} wanted to learn to <skill:skill>. <day>, {hero.he} put on a <color> <garment> and a
-  <color> <garment> and tried, but it was too hard. {Hero} [was | felt] [ | so | very] <sad> and
-  ate <food> and <food>. <lead> <friend_in> came [by | along | over] with <plain_animal>. "[Do
-  not give up | Try again | I will help you]," said {friend} <softly>. {Hero} tried again
-  <outside> and <outside>. <animal_came> [At last | On <weekday>] {hero} could {skill}! "[Look
-  at me | I can do it | I did it]!" {hero.he} shouted <gladly>. {Friend} [clapped | cheered] and
-  gave {hero.him} a <look> <color> <thing>. [<learned> to [try again | work hard | have a
-  friend]. | <happy_end>])"},
+  {Hero} wanted to learn to <skill:skill>. <day>, {hero.he} put on a <color> <hat> and a <color>
+  <coat> and tried, but it was too hard. {Hero} [was | felt] [ | so | very] <sad> and ate <food>
+  and <food>. <lead> <friend_in> came [by | along | over] with <plain_animal>. "[Do not give up
+  | Try again | I will help you]," said {friend} <softly>. {Hero} tried again <outside> and
+  <outside>. <animal_came> [At last | On <weekday>] {hero} could {skill}! "[Look at me | I can
+  do it | I did it]!" {hero.he} shouted <gladly>. {Friend} [clapped | cheered] and gave
+  {hero.him} a <look> <color> <thing>. [<learned> to [try again | work hard | have a friend]. |
+  <happy_end>])"},
 
     {"garden", "", R"(
   In the spring, {hero} planted a <color> seed <outside>. Every [day | morning | <weekday>]

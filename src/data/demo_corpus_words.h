@@ -37,7 +37,7 @@ inline constexpr DemoRule kDemoWords[] = {
   red | blue | green | yellow | pink | purple | white | brown | black | gray | gold | silver |
   tan)"},
     {"look", "name", R"(
-  big | small | tiny | shiny | pretty | new | nice | fine | neat | lovely | round | soft)"},
+  big | small | tiny | shiny | pretty | new | nice | fine | neat | lovely | round | good)"},
     {"toy", "name", R"(
   ball | kite | doll | boat | drum | train | puppet | robot | truck | horn | teddy | wagon | top
   | whistle | rocket | bus)"},
@@ -54,11 +54,13 @@ inline constexpr DemoRule kDemoWords[] = {
   | lazy | young | gray | brown | white | black | spotted | clean | wise | strong | tall | loud
   | dirty | merry | pretty)"},
     {"food", "name", R"(
-  bread | cheese | plums | pears | nuts | soup | cake | jam | rice | beans | corn | eggs | honey
-  | grapes | cookies | carrots | berries | muffins | toast | peas | figs | apples | pie |
-  pancakes | fish | melon | ham | butter | salad | pudding | fudge | yogurt)"},
+  bread | cheese | plums | pears | nuts | soup | candy | jam | rice | beans | corn | eggs |
+  honey | grapes | cookies | carrots | berries | muffins | toast | peas | figs | apples |
+  peaches | pancakes | fish | melon | ham | butter | salad | pudding | fudge | yogurt)"},
     {"garment", "name", R"(
   hat | scarf | coat | cap | sweater | shirt | jacket | vest | cape | hood | belt | tie)"},
+    {"hat", "name", R"(hat | cap | hood | helmet | bonnet | scarf)"},
+    {"coat", "name", R"(coat | sweater | shirt | jacket | vest | cape | robe | apron)"},
     {"activity", "name past", R"(
   sing/sang | dance/danced | run/ran | jump/jumped | hop/hopped | read/read | paint/painted |
   skip/skipped | climb trees/climbed trees | pick flowers/picked flowers | tell jokes/told jokes
