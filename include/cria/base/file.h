@@ -86,7 +86,8 @@ class FileLock {
 bool exists(const std::string& path);
 void make_directories(const std::string& path);
 
-// The existing files that a pattern (* ? [abc]) names, sorted; Error when there is none.
+// The existing files that a pattern (* ? [abc]) names, sorted; Error when there is none. The name
+// of an existing file names that file alone.
 std::vector<std::string> glob_files(const std::string& pattern);
 
 // "a/b" for ("a", "b").

@@ -19,8 +19,8 @@ void write_parameters(const Parameters& parameters, std::span<const PlaneName> p
                       const std::string& path);
 
 // Every slot must be there with its shape, and nothing else but what an alias names and the
-// rotary_emb.inv_freq of old files: Error naming the file and the tensor. Nothing is changed
-// unless everything fits.
+// rotary_emb.inv_freq of old files; an alias that is stored must equal its slot. Otherwise Error
+// naming the file and the tensor. Nothing is changed unless everything fits.
 void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const std::string& path);
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,13 +32,17 @@ class SafetensorsFile {
   const Entry* find(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
 
-  // Converts the tensor to fp32 into out (contiguous). Error when it is missing, when its shape is
-  // not out's (both are named), or when its dtype is no float.
+  // The tensor, as one that fits `like`. Error when it is missing, when its shape is not like's
+  // (both are named), or when its dtype is no float.
+  const Entry& require(std::string_view name, const ConstTensor& like) const;
+  // Converts the tensor that out, which is contiguous, requires to fp32, exactly.
   void read(std::string_view name, const Tensor& out) const;
   // An i32 tensor of any shape.
   std::vector<int32_t> read_i32(std::string_view name) const;
 
  private:
+  const Entry& require(std::string_view name) const;
+
   MappedFile file_;
   std::vector<Entry> entries_;
   std::vector<std::pair<std::string, std::string>> metadata_;

@@ -1,0 +1,111 @@
+#include "cria/io/parameter_file.h"
+
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "cria/base/error.h"
+#include "cria/base/unicode.h"
+#include "cria/io/safetensors.h"
+
+namespace cria {
+namespace {
+
+struct Target {
+  std::string name;  // in the file
+  Tensor tensor;
+};
+
+std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneName> planes) {
+  std::vector<Target> all;
+  for (const PlaneName& plane : planes) {
+    for (const Parameter& slot : parameters.slots()) {
+      all.push_back({plane.prefix + slot.name, slot.*plane.plane});
+    }
+  }
+  return all;
+}
+
+// The tensor that a name, be it a slot's or an alias's, stands for.
+std::optional<Target> resolve(Parameters& parameters, std::span<const PlaneName> planes,
+                              std::string_view name) {
+  for (const PlaneName& plane : planes) {
+    if (!name.starts_with(plane.prefix)) continue;
+    const Parameter* const slot = parameters.find(name.substr(plane.prefix.size()));
+    if (slot) return Target{plane.prefix + slot->name, slot->*plane.plane};
+  }
+  return std::nullopt;
+}
+
+// Some writers stored the RoPE frequencies, which follow from the config.
+bool is_derived(std::string_view name) {
+  return name.ends_with("rotary_emb.inv_freq");
+}
+
+[[noreturn]] void throw_names(const std::string& summary, const std::vector<std::string>& names,
+                              const std::string& path, const std::string& hint) {
+  const size_t others = names.size() - 1;
+  throw Error(summary + " " + quote(names.front()) +
+                  (others > 0 ? " and " + std::to_string(others) + " more" : ""),
+              {.where = path,
+               .expected = "each tensor of the model, and no other",
+               .hint = hint.empty() ? "does the model's config belong to this file?" : hint});
+}
+
+// A tied tensor that is stored twice must be stored equal, or reading one would lose the other.
+void check_equal(const SafetensorsFile& file, const std::string& alias, const Target& target) {
+  file.require(alias, target.tensor);
+  std::vector<float> values[2];
+  for (std::vector<float>& each : values) {
+    each.resize(static_cast<size_t>(target.tensor.size()));
+    Tensor view = target.tensor;
+    view.data = each.data();
+    file.read(&each == &values[0] ? target.name : alias, view);
+  }
+  if (std::memcmp(values[0].data(), values[1].data(), values[0].size() * sizeof(float)) != 0) {
+    throw Error("tied tensors differ", {.where = file.path() + ": tensor " + quote(alias),
+                                        .expected = "the values of " + quote(target.name),
+                                        .got = "other values",
+                                        .hint = "this file is of a model that does not tie them"});
+  }
+}
+
+}  // namespace
+
+void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
+                      const std::string& path) {
+  std::vector<NamedTensor> tensors;
+  for (const Target& target : targets(parameters, planes)) {
+    tensors.push_back({target.name, target.tensor});
+  }
+  write_safetensors(path, std::move(tensors));
+}
+
+void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
+                     const std::string& path) {
+  const SafetensorsFile file(path);
+  const std::vector<Target> wanted = targets(parameters, planes);
+
+  std::vector<std::string> missing, unexpected, aliases;
+  for (const Target& target : wanted) {
+    if (!file.find(target.name)) missing.push_back(target.name);
+  }
+  for (const SafetensorsFile::Entry& entry : file.entries()) {
+    const std::optional<Target> target = resolve(parameters, planes, entry.name);
+    if (!target && !is_derived(entry.name)) unexpected.push_back(entry.name);
+    if (target && target->name != entry.name) aliases.push_back(entry.name);
+  }
+  // A misspelt name is both unexpected and missing: the unexpected one can name the other.
+  if (!unexpected.empty()) {
+    throw_names("unexpected tensor", unexpected, path, did_you_mean(unexpected.front(), missing));
+  }
+  if (!missing.empty()) throw_names("missing tensor", missing, path, "");
+
+  for (const Target& target : wanted) file.require(target.name, target.tensor);
+  for (const std::string& alias : aliases) {
+    check_equal(file, alias, *resolve(parameters, planes, alias));
+  }
+  for (const Target& target : wanted) file.read(target.name, target.tensor);
+}
+
+}  // namespace cria
