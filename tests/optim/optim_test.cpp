@@ -25,10 +25,12 @@ TEST(AdamW, Golden) {
                                         .beta2 = golden.number("beta2"),
                                         .eps = golden.number("eps"),
                                         .weight_decay = golden.number("weight_decay")});
-  for (int step = 1; step <= 5; ++step) {
-    std::copy_n(gradients.data() + (step - 1) * 50, 50, p.grad.data);
+  const float* gradient = gradients.data();
+  for (const char* step : {"p1", "p2", "p3", "p4", "p5"}) {
+    std::copy_n(gradient, 50, p.grad.data);
+    gradient += 50;
     optimizer.step(lr, 1.0);
-    const std::vector<float> want = golden.floats("p" + std::to_string(step));
+    const std::vector<float> want = golden.floats(step);
     // An update is at most a few lr; fp32 holds it to 1e-6 of that, and p itself to 6e-8.
     for (int i = 0; i < 50; ++i) {
       EXPECT_NEAR(p.value.data[i], want[i], 1e-7 * (1 + std::abs(want[i]))) << step << ", " << i;
