@@ -10,7 +10,7 @@ RunConfig model_from_config(const std::vector<std::string>& arguments) {
   if (config.model.vocab_size == 0 && !config.data.tokenizer.empty()) {
     config.model.vocab_size = read_tokenizer(config.data.tokenizer)->vocab_size();
   }
-  config.model = resolved(config.model, config.data.sequence_length, path);
+  config.model = resolved(config.model, config.data.sequence_length, path + ": model.");
   return config;
 }
 

@@ -15,11 +15,11 @@ std::string divisors(int64_t number) {
 
 }  // namespace
 
-ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& where) {
+ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& place) {
   const auto fail = [&](const std::string& key, const std::string& summary,
                         const std::string& expected, const std::string& got,
                         const std::string& hint = {}) {
-    throw Error(summary, {.where = where + ": " + key,
+    throw Error(summary, {.where = place + key,
                           .expected = expected,
                           .got = got,
                           .hint = hint});

@@ -149,7 +149,7 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   c.pad_token_id = reader.integer("pad_token_id", -1, -1, kMost);
   c.position = reader.text("position", "rope");
   c.rope_theta = read_rope_theta(reader, where);
-  return resolved(c, 0, where);
+  return resolved(c, 0, where + ": ");
 }
 
 }  // namespace cria

@@ -198,6 +198,7 @@ void list_keys(RunConfig config, Line&& line) {
 
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides) {
   RunConfig config;
+  config.source = path;
   for (const TomlEntry& entry : parse_toml(read_file(path), path)) {
     set_key(config, entry.key, entry.value,
             path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column));

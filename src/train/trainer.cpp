@@ -21,14 +21,15 @@ double seconds_since(Clock::time_point start) {
 bool is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 // vocab_size from the tokenizer when the config leaves it open; the two must fit.
-void settle_vocabulary(ModelConfig& model, const Tokenizer* tokenizer, const std::string& path) {
+void settle_vocabulary(RunConfig& config, const Tokenizer* tokenizer) {
   if (!tokenizer) return;
+  ModelConfig& model = config.model;
   if (model.vocab_size == 0) model.vocab_size = tokenizer->vocab_size();
   if (model.vocab_size < tokenizer->vocab_size()) {
     throw Error("smaller than the tokenizer's vocabulary",
-                {.where = "model.vocab_size",
-                 .expected = "at least " + std::to_string(tokenizer->vocab_size()) + " (" + path +
-                             ")",
+                {.where = config.source + ": model.vocab_size",
+                 .expected = "at least " + std::to_string(tokenizer->vocab_size()) + " (" +
+                             config.data.tokenizer + ")",
                  .got = std::to_string(model.vocab_size),
                  .hint = "leave it out to take the tokenizer's"});
   }
@@ -49,8 +50,8 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
     : config_(std::move(config)), observer_(&observer) {
   const DataConfig& data = config_.data;
   if (!data.tokenizer.empty()) tokenizer_ = read_tokenizer(data.tokenizer);
-  settle_vocabulary(config_.model, tokenizer_.get(), data.tokenizer);
-  config_.model = resolved(config_.model, data.sequence_length, "config");
+  settle_vocabulary(config_, tokenizer_.get());
+  config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
   token_lengths_ = token_lengths(tokenizer_.get());
 
   const ShardFormat format = shard_format(data.shard_format);

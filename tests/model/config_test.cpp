@@ -43,7 +43,7 @@ TEST(ModelConfig, WhatDoesNotFitIsNamed) {
     ModelConfig config = tiny_config();
     test.change(config);
     try {
-      resolved(config, 64, "file");
+      resolved(config, 64, "file: model.");
       ADD_FAILURE() << "no error: " << test.expected;
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find(test.expected), std::string::npos) << error.what();

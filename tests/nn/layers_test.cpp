@@ -182,7 +182,7 @@ TEST(Block, Golden) {
                     {.name = "b",
                      .layer = 0,
                      .hidden_size = 24,
-                     .intermediate_size = golden.integer("intermediate_size"),
+                     .intermediate_size = 40,
                      .heads = 6,
                      .kv_heads = 2,
                      .head_dim = 4,

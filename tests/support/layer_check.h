@@ -35,9 +35,9 @@ class LayerRun {
   typename L::Saved saved_;
 };
 
-// fp32 passes: sums of n terms carry about sqrt(n) 6e-8, and the differences take away 2% of the
-// loss, so 1e-4 is what rounding alone may leave; curvature that the extrapolation misses adds
-// to it. A wrong term in a formula is off by 1e-1.
+// fp32 passes: sums carry an error of about 1e-6, and the differences are of losses 0.02 apart,
+// so 1e-4 is what rounding alone may leave; curvature that the extrapolation misses adds to it. A
+// wrong term in a formula is off by 1e-1.
 inline constexpr double kGradientTolerance = 2e-3;
 
 inline void expect_gradient(const GradientCheck& check) {

@@ -29,10 +29,10 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
-// Fills in what 0 left to be derived and checks that everything fits together; the Error names
-// where (the file the config is from), the key and what would fit. sequence_length > 0 is the
-// length to train on: the default for max_position_embeddings, and not to exceed it.
-ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::string& where);
+// Fills in what 0 left to be derived and checks that everything fits together; the Error names the
+// key, behind `place` ("demo.toml: model."), and what would fit. sequence_length > 0 is the length
+// to train on: the default for max_position_embeddings, and not to exceed it.
+ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::string& place);
 
 // Floating-point operations of one training step (forward and backward) per token at sequence
 // length T: matrix products and attention, a multiply-add counted as two.

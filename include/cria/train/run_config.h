@@ -37,6 +37,7 @@ struct TrainConfig {
 };
 
 struct RunConfig {
+  std::string source;  // the file it was read from, for errors; not a key
   ModelConfig model;
   DataConfig data;
   TrainConfig train;
