@@ -6,7 +6,7 @@
 
 FLAVOUR ?= release
 PREFIX ?= /usr/local
-CXXFLAGS ?= -O3 -g
+CXXFLAGS ?= -O2 -g
 WERROR ?=
 TEST_ARGS ?=
 DEMO_ARGS ?=
@@ -82,7 +82,7 @@ $(OUT)/obj/%.o: %.cpp $(stamp)
 
 $(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # Kernel bodies live beside their sources; no other folder may include them.
-$(OUT)/obj/src/kernels/%.o: compile_flags += -Isrc
+$(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -Isrc
 
 $(OUT)/libcria.a: $(lib_objects) $(sources_stamp)
 	@rm -f $@

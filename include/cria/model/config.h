@@ -21,8 +21,9 @@ struct ModelConfig {
   bool mlp_bias = false;        // on gate, up and down
   int64_t pad_token_id = -1;    // nn.Embedding's padding_idx; -1: none
   double initializer_range = 0.02;
-  // Residual projections (o_proj, down_proj) start at initializer_range / sqrt(2 L), as in GPT-2.
-  bool scale_residual_init = true;
+  // Residual projections (o_proj, down_proj) start at initializer_range / sqrt(2 L), as in GPT-2;
+  // Hugging Face's Llama does not.
+  bool scale_residual_init = false;
   std::string position = "rope";
   double rope_theta = 10000.0;
 

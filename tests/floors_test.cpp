@@ -1,0 +1,141 @@
+// The shape of the source tree: floors include downward only, and src/README.md lists every unit.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cria/base/file.h"
+
+namespace cria {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = CRIA_SOURCE_DIR;
+
+struct Folder {
+  int floor;
+  std::set<std::string> neighbours = {};  // folders of the same floor it may see
+};
+
+const std::map<std::string, Folder>& folders() {
+  static const std::map<std::string, Folder> all = {
+      {"base", {0}},
+      {"tensor", {1}},
+      {"kernels", {2}},
+      {"position", {3}},
+      {"nn", {4}},
+      {"model", {5}},
+      {"optim", {5}},
+      {"text", {5}},
+      {"data", {5}},
+      {"io", {5}},
+      {"train", {6}},
+  };
+  return all;
+}
+
+// Only the model is built from layers; the other folders of its floor stand on the first three.
+bool may_include(const std::string& from, const std::string& to) {
+  if (from == to) return true;
+  const Folder& a = folders().at(from);
+  const Folder& b = folders().at(to);
+  if (a.floor == 5 && from != "model") return b.floor <= 2;
+  return b.floor < a.floor;
+}
+
+std::vector<fs::path> sources_below(const fs::path& directory) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / directory)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".h" || extension == ".cpp") found.push_back(entry.path());
+  }
+  return found;
+}
+
+std::vector<std::string> includes_of(const fs::path& file) {
+  static const std::regex pattern(R"re(#include "([^"]+)")re");
+  const std::string text = read_file(file.string());
+  std::vector<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+    found.push_back((*it)[1]);
+  }
+  return found;
+}
+
+// "nn" for include/cria/nn/linear.h and src/nn/linear.cpp.
+std::string folder_of(const fs::path& file) {
+  const fs::path relative = fs::relative(file, kRoot);
+  auto part = relative.begin();
+  const bool is_header = *part == "include";
+  std::advance(part, is_header ? 2 : 1);
+  return part->string();
+}
+
+TEST(Floors, IncludeDownwardOnly) {
+  size_t checked = 0;
+  for (const char* top : {"include", "src"}) {
+    for (const fs::path& file : sources_below(top)) {
+      const std::string from = folder_of(file);
+      ASSERT_TRUE(folders().contains(from)) << file << ": a folder without a floor";
+      for (const std::string& include : includes_of(file)) {
+        if (include.find('/') == std::string::npos) continue;  // beside the file itself
+        const bool is_public = include.starts_with("cria/");
+        const std::string path = is_public ? include.substr(5) : include;
+        const std::string to = path.substr(0, path.find('/'));
+        ASSERT_TRUE(folders().contains(to)) << file << " includes " << include;
+        EXPECT_TRUE(may_include(from, to)) << file << " includes " << include;
+        // What is not below include/ is a folder's own business.
+        EXPECT_TRUE(is_public || from == to) << file << " includes " << include;
+        ++checked;
+      }
+    }
+  }
+  EXPECT_GT(checked, 100u);
+}
+
+TEST(Floors, TheRuleRefusesWhatItShould) {
+  EXPECT_TRUE(may_include("model", "nn"));
+  EXPECT_TRUE(may_include("train", "io"));
+  EXPECT_FALSE(may_include("nn", "model"));
+  EXPECT_FALSE(may_include("io", "model"));
+  EXPECT_FALSE(may_include("data", "text"));
+  EXPECT_FALSE(may_include("data", "nn"));
+  EXPECT_FALSE(may_include("tensor", "kernels"));
+}
+
+TEST(Floors, ReadmeListsEveryUnit) {
+  const std::string readme = read_file((kRoot / "src/README.md").string());
+  for (const fs::path& file : sources_below("include")) {
+    const std::string unit = folder_of(file) + "/" + file.stem().string();
+    EXPECT_NE(readme.find("`" + unit + "`"), std::string::npos)
+        << unit << " is missing from src/README.md";
+  }
+}
+
+// The one place for threads; kernels go through it too.
+TEST(Floors, OpenMpStandsInParallelOnly) {
+  for (const char* top : {"include", "src", "tools"}) {
+    for (const fs::path& file : sources_below(top)) {
+      if (file.filename() == "parallel.cpp") continue;
+      EXPECT_EQ(read_file(file.string()).find("#pragma omp"), std::string::npos) << file;
+    }
+  }
+}
+
+// Only tools print, exit and catch.
+TEST(Floors, LibraryDoesNotExit) {
+  const std::regex pattern(R"(\b(std::cout|std::cerr|std::exit|abort)\b|\bprintf\()");
+  for (const char* top : {"include", "src"}) {
+    for (const fs::path& file : sources_below(top)) {
+      EXPECT_FALSE(std::regex_search(read_file(file.string()), pattern)) << file;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cria
