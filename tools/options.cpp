@@ -1,26 +1,14 @@
 #include "options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <limits>
 
 #include "cria/base/error.h"
-#include "cria/base/json.h"
+#include "cria/base/number.h"
 #include "cria/base/parallel.h"
 
 namespace cria {
-namespace {
-
-template <class Number>
-bool parse_number(const std::string& text, Number& number) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc{} && stop == end && !text.empty();
-}
-
-}  // namespace
-
 Options::Options(std::string command, std::string usage, std::string description,
                  std::vector<Option> options)
     : command_(std::move(command)),

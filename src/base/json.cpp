@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cria/base/error.h"
+#include "cria/base/number.h"
 #include "cria/base/unicode.h"
 
 namespace cria {
@@ -216,13 +217,10 @@ class Parser {
       if (!take('+')) take('-');
       digits();
     }
-    const char* const first = text_.data() + begin;
-    const char* const last = text_.data() + offset_;
-    if (int64_t exact; whole && std::from_chars(first, last, exact).ec == std::errc{}) return exact;
+    const std::string_view number = text_.substr(begin, offset_ - begin);
+    if (int64_t exact; whole && parse_number(number, exact)) return exact;
     double rounded;
-    if (std::from_chars(first, last, rounded).ec != std::errc{}) {
-      fail(begin, "JSON number beyond the range of double");
-    }
+    if (!parse_number(number, rounded)) fail(begin, "JSON number beyond the range of double");
     return rounded;
   }
 
@@ -383,14 +381,6 @@ bool Json::operator==(const Json& other) const {
 int64_t Json::checked(bool fits, int64_t value) {
   if (!fits) throw Error("integer too large for JSON", {.expected = "at most 2^63 - 1"});
   return value;
-}
-
-std::string shortest_double(double value) {
-  char buffer[32];  // the longest shortest form has 24 characters
-  const auto [end, problem] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  std::string text(buffer, end);
-  if (text.find_first_of(".e") == text.npos) text += ".0";
-  return text;
 }
 
 }  // namespace cria

@@ -8,6 +8,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/json.h"
+#include "cria/base/number.h"
 #include "cria/base/unicode.h"
 
 namespace cria {
@@ -21,11 +22,6 @@ bool is_digit(char c) {
 
 bool is_bare(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-}
-
-template <class Number>
-bool read_number(const std::string& text, Number& out) {
-  return std::from_chars(text.data(), text.data() + text.size(), out).ec == std::errc{};
 }
 
 // What a dotted path has been defined as, and where: TOML lets nothing be defined twice.
@@ -339,8 +335,8 @@ class Parser {
 
     std::string plain(token.substr(token[0] == '+'));
     std::erase(plain, '_');
-    if (int64_t integer; is_integer && read_number(plain, integer)) return {integer};
-    if (double real; !is_integer && read_number(plain, real)) return {real};
+    if (int64_t integer; is_integer && parse_number(plain, integer)) return {integer};
+    if (double real; !is_integer && parse_number(plain, real)) return {real};
     fail(begin, is_integer ? "integer beyond 64 bits" : "float beyond the range of double",
          {.got = plain});
   }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cria/base/error.h"
+#include "cria/base/number.h"
 
 namespace cria {
 namespace {

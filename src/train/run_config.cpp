@@ -7,7 +7,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/json.h"
+#include "cria/base/number.h"
 #include "cria/base/toml.h"
 #include "cria/data/shard.h"
 #include "cria/position/position.h"

@@ -7,6 +7,7 @@
 
 #include "base/mutations.h"
 #include "cria/base/error.h"
+#include "cria/base/number.h"
 #include "cria/base/unicode.h"
 
 namespace cria {

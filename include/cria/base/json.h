@@ -78,8 +78,4 @@ class Json {
   std::variant<std::nullptr_t, bool, int64_t, double, std::string, Array, Object> value_;
 };
 
-// The shortest text of a finite double that reads back as the same double, and as a double rather
-// than an integer: "1.0", "0.1", "1e+22". Valid in JSON and in TOML.
-std::string shortest_double(double value);
-
 }  // namespace cria
