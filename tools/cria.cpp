@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -36,25 +37,29 @@ const std::vector<Command>& commands() {
   return all;
 }
 
-void print_help() {
-  std::puts("usage: cria COMMAND [ARGUMENTS]\n\n"
-            "Train a small LLaMA from scratch, on this machine's CPU, from one config file.\n\n"
-            "commands:");
+void print_help(std::FILE* out) {
+  std::fputs(
+      "usage: cria COMMAND [ARGUMENTS]\n\n"
+      "Train a small LLaMA from scratch, on this machine's CPU, from one config file.\n\n"
+      "commands:\n",
+      out);
   for (const Command& command : commands()) {
-    std::printf("  %-10s %s\n", command.name.c_str(), command.summary);
+    std::fprintf(out, "  %-10s %s\n", command.name.c_str(), command.summary);
   }
-  std::puts("\n'cria COMMAND --help' explains a command; 'cria --version' tells the version.\n"
-            "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
+  std::fputs(
+      "\n'cria COMMAND --help' explains a command; 'cria --version' tells the version.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
+      out);
 }
 
 int dispatch(const Arguments& arguments) {
   if (arguments.empty()) {
-    print_help();
+    print_help(stderr);
     return 2;
   }
   const std::string& name = arguments.front();
   if (name == "--help" || name == "-h" || name == "help") {
-    print_help();
+    print_help(stdout);
     return 0;
   }
   if (name == "--version") {
@@ -88,10 +93,14 @@ int main(int argc, char** argv) {
   try {
     const int code = cria::dispatch(cria::Arguments(argv + 1, argv + argc));
     // A full disk or a closed pipe behind standard output is a failure too.
-    if (std::fflush(stdout) != 0) return cria::report("cannot write to standard output", 1);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      return cria::report("cannot write to standard output", 1);
     return code;
   } catch (const cria::UsageError& error) {
     return cria::report(error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return cria::report(
+        "not enough memory\n  hint: make the batch, the sequence or the model smaller", 1);
   } catch (const std::exception& error) {
     return cria::report(error.what(), 1);
   }

@@ -24,13 +24,13 @@ int run_eval(const Arguments& arguments) {
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   if (!options.has("data")) {
-    throw UsageError("--data is missing", {.where = "cria eval",
-                                           .hint = "--data 'data/demo/val_*.bin'"});
+    throw UsageError("--data is missing",
+                     {.where = "cria eval", .hint = "--data 'data/demo/val_*.bin'"});
   }
+  const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   const LoadedModel loaded = load_model(options.positional().front());
   const ModelConfig& config = loaded.model->config();
-  const Dataset dataset(options.text("data", ""), shard_format(options.text("shard-format", "llmc")),
-                        config.vocab_size);
+  const Dataset dataset(options.text("data", ""), format, config.vocab_size);
   const int64_t length = options.integer("sequence-length", config.max_position_embeddings, 1,
                                          config.max_position_embeddings);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
@@ -46,7 +46,7 @@ int run_eval(const Arguments& arguments) {
                        .progress = [&](int64_t done, int64_t) { bar.update(done, ""); }});
   }
   if (options.has("json")) {
-    Json json = to_json(result, 0);
+    Json json = to_json(result, loaded.step);
     json.set("tokens", result.tokens);
     json.set("model", loaded.directory);
     std::printf("%s\n", json.dump().c_str());

@@ -1,9 +1,11 @@
 // cria generate: text from a model, as it comes.
 #include <cstdio>
+#include <utility>
 
 #include "commands.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
+#include "cria/base/unicode.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/generate.h"
 #include "options.h"
@@ -33,6 +35,14 @@ int run_generate(const Arguments& arguments) {
   sampling.stop = options.text("stop", "");
   const std::string prompt = options.text("prompt", "\n");
 
+  for (const char* name : {"prompt", "stop"}) {
+    if (!first_invalid_utf8(options.text(name, ""))) continue;
+    throw UsageError("invalid UTF-8", {.where = std::string("cria generate --") + name,
+                                       .expected = "text in UTF-8",
+                                       .got = quote(options.text(name, "")),
+                                       .hint = "is the terminal's encoding UTF-8?"});
+  }
+
   const LoadedModel loaded = load_model(options.positional().front());
   if (!loaded.tokenizer) {
     throw Error("no tokenizer.json here, so no text", {.where = loaded.directory});
@@ -49,9 +59,11 @@ int run_generate(const Arguments& arguments) {
     std::printf("%s\n", json.dump().c_str());
     return 0;
   }
-  std::fwrite(prompt.data(), 1, prompt.size(), stdout);
-  generator.run(prompt, sampling, [](std::string_view piece) {
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
+  // The prompt goes out with the first piece: then it is known to be made of the model's tokens.
+  std::string before = prompt;
+  generator.run(prompt, sampling, [&](std::string_view piece) {
+    const std::string text = std::exchange(before, "").append(piece);
+    std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   });
   std::fputc('\n', stdout);

@@ -84,7 +84,7 @@ int64_t Options::integer(const std::string& name, int64_t fallback, int64_t leas
     const std::string range = most == std::numeric_limits<int64_t>::max()
                                   ? "of at least " + std::to_string(least)
                                   : std::to_string(least) + " to " + std::to_string(most);
-    fail("--" + name + " " + values_.at(name), "an integer " + range);
+    reject(name, "an integer " + range);
   }
   return number;
 }
@@ -93,10 +93,29 @@ double Options::real(const std::string& name, double fallback, double least, dou
   if (!has(name)) return fallback;
   double number = 0;
   if (!parse_number(values_.at(name), number) || !(number >= least && number <= most)) {
-    fail("--" + name + " " + values_.at(name),
-         "a number from " + shortest_double(least) + " to " + shortest_double(most));
+    reject(name, "a number from " + shortest_double(least) + " to " + shortest_double(most));
   }
   return number;
+}
+
+std::string Options::choice(const std::string& name,
+                            const std::vector<std::string>& choices) const {
+  const std::string value = text(name, choices.front());
+  if (std::ranges::find(choices, value) == choices.end()) {
+    std::string list;
+    for (const std::string& each : choices) list += (list.empty() ? "" : " or ") + each;
+    reject(name, list, did_you_mean(value, choices));
+  }
+  return value;
+}
+
+void Options::reject(const std::string& name, const std::string& expected,
+                     const std::string& hint) const {
+  throw UsageError("invalid value of --" + name,
+                   {.where = "cria " + command_,
+                    .expected = expected,
+                    .got = "'" + values_.at(name) + "'",
+                    .hint = hint.empty() ? "see 'cria " + command_ + " --help'" : hint});
 }
 
 void Options::fail(const std::string& summary, const std::string& hint) const {
@@ -108,8 +127,7 @@ void Options::print_help() const {
   std::printf("usage: cria %s %s\n\n%s\n\noptions:\n", command_.c_str(), usage_.c_str(),
               description_.c_str());
   for (const Option& option : options_) {
-    const std::string left =
-        "--" + option.name + (option.value.empty() ? "" : " " + option.value);
+    const std::string left = "--" + option.name + (option.value.empty() ? "" : " " + option.value);
     std::printf("  %-24s %s\n", left.c_str(), option.help.c_str());
   }
 }

@@ -32,9 +32,13 @@ class Options {
   std::string text(const std::string& name, const std::string& fallback) const;
   int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
   double real(const std::string& name, double fallback, double least, double most) const;
+  // One of the choices; the first when the option is not given.
+  std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
 
  private:
   [[noreturn]] void fail(const std::string& summary, const std::string& hint) const;
+  [[noreturn]] void reject(const std::string& name, const std::string& expected,
+                           const std::string& hint = {}) const;
   void print_help() const;
 
   std::string command_, usage_, description_;

@@ -1,6 +1,7 @@
 // cria prepare: text files to a tokenizer and token shards.
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "commands.h"
@@ -16,7 +17,9 @@
 namespace cria {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;          // bytes encoded at a time
+const std::vector<std::string> kKinds = {"bytes", "chars"};  // of tokenizers to be made
+
+constexpr size_t kPiece = size_t{1} << 20;           // bytes encoded at a time
 constexpr int64_t kShardTokens = 100 * 1000 * 1000;  // as llm.c's shards
 
 // body(piece, file, offset) over all texts in pieces that end between code points.
@@ -38,7 +41,12 @@ std::vector<MappedFile> open_texts(const std::vector<std::string>& paths) {
   std::vector<MappedFile> files;
   for (const std::string& path : paths) {
     files.emplace_back(path);
-    if (files.back().bytes().empty()) throw Error("the text is empty", {.where = path});
+    if (files.back().bytes().empty()) {
+      throw Error("the text is empty", {.where = path,
+                                        .expected = "text to make tokens of",
+                                        .got = "0 bytes",
+                                        .hint = "is it the right file?"});
+    }
   }
   return files;
 }
@@ -50,8 +58,10 @@ std::unique_ptr<Tokenizer> choose_tokenizer(const std::string& name,
   if (name != "chars") {
     if (exists(name)) return read_tokenizer(name);
     throw UsageError("no such tokenizer",
-                     {.where = "--tokenizer " + name,
-                      .expected = "bytes, chars, or the path of a tokenizer.json"});
+                     {.where = "cria prepare --tokenizer",
+                      .expected = "bytes, chars, or the path of a tokenizer.json",
+                      .got = "'" + name + "'",
+                      .hint = did_you_mean(name, kKinds)});
   }
   CharacterSet characters;
   const auto add = [&](std::string_view piece, const std::string& path, size_t offset) {
@@ -99,6 +109,31 @@ struct Split {
   }
 };
 
+// Removes, unless dismissed, what a failure would leave of the dataset: finished shards and the
+// directories made for them, these only when empty.
+class Rollback {
+ public:
+  ~Rollback() {
+    std::error_code ignored;
+    for (const std::string& path : paths_) std::filesystem::remove(path, ignored);
+  }
+  void make_directory(const std::filesystem::path& path) {
+    for (std::filesystem::path each = path; !each.empty() && !exists(each.string());
+         each = each.parent_path()) {
+      paths_.push_back(each.string());
+    }
+    make_directories(path.string());
+  }
+  // A file about to be written. One that is there already is the user's and stays.
+  void watch(const std::string& path) {
+    if (!exists(path)) paths_.insert(paths_.begin(), path);
+  }
+  void dismiss() { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;  // what is inside before what it is in
+};
+
 std::string hash_text(const std::string& content) {
   char text[32];
   std::snprintf(text, sizeof text, "fnv1a:%016llx",
@@ -125,6 +160,8 @@ int run_prepare(const Arguments& arguments) {
   const std::string summary_path = join_path(out, "dataset.json");
   if (exists(summary_path)) {
     throw Error("exists already", {.where = summary_path,
+                                   .expected = "no dataset here yet",
+                                   .got = "the summary of one",
                                    .hint = "remove the dataset or choose another --out"});
   }
 
@@ -143,11 +180,18 @@ int run_prepare(const Arguments& arguments) {
     tokenizer->encode(piece, ids, path, offset);
     total += static_cast<int64_t>(ids.size());
   });
-  const int64_t boundary =
-      val_files.empty() ? static_cast<int64_t>(static_cast<double>(total) * (1.0 - fraction))
-                        : total;
-
-  make_directories(out);
+  const int64_t boundary = val_files.empty()
+                               ? static_cast<int64_t>(static_cast<double>(total) * (1.0 - fraction))
+                               : total;
+  if (boundary == 0) {
+    throw Error("no token is left to train on",
+                {.where = options.positional().front(),
+                 .expected = "more text, or a smaller --val-fraction",
+                 .got = std::to_string(total) + " tokens, all of them to validate on",
+                 .hint = "--val-fraction 0 keeps all of them to train on"});
+  }
+  Rollback rollback;
+  rollback.make_directory(out);
   Split train{out, "train", tokenizer->vocab_size()};
   Split val{out, "val", tokenizer->vocab_size()};
   train.documents = train_files.size();
@@ -183,10 +227,17 @@ int run_prepare(const Arguments& arguments) {
   summary.set("train", train.describe());
   summary.set("val", val.describe());
   for (Split* split : {&train, &val}) {
-    for (const std::unique_ptr<ShardWriter>& shard : split->shards) shard->finish();
+    for (size_t i = 0; i < split->shards.size(); ++i) {
+      rollback.watch(join_path(out, split->names[i]));
+      split->shards[i]->finish();
+    }
   }
-  write_file(join_path(out, "tokenizer.json"), tokenizer_text);
+  const std::string tokenizer_path = join_path(out, "tokenizer.json");
+  rollback.watch(tokenizer_path);
+  write_file(tokenizer_path, tokenizer_text);
+  rollback.watch(summary_path);
   write_file(summary_path, summary.dump(2) + "\n");
+  rollback.dismiss();
   if (options.has("json")) {
     std::printf("%s\n", summary.dump().c_str());
   } else {

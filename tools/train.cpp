@@ -16,7 +16,9 @@ namespace {
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
-void request_stop(int) { stop_requested = true; }
+void request_stop(int) {
+  stop_requested = true;
+}
 
 // The first Ctrl-C (or SIGTERM) asks for an orderly end; the second one ends at once.
 void handle_signals() {
@@ -25,6 +27,16 @@ void handle_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+}
+
+// As one word of a shell's command line.
+std::string shell_quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 void print_plan(const Trainer& trainer, const std::string& source) {
@@ -71,14 +83,15 @@ int run_train(const Arguments& arguments) {
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());
   if (!finished) {
-    std::string again = "cria train " + source;
-    for (const std::string& argument : overrides) again += " '" + argument + "'";
+    std::string again = "cria train " + shell_quoted(source);
+    for (const std::string& argument : overrides) again += " " + shell_quoted(argument);
     std::fprintf(stderr, "stopped after step %lld; go on with: %s --resume\n",
                  static_cast<long long>(trainer.steps_done()), again.c_str());
     return kInterrupted;
   }
   if (options.has("json")) {
-    Json json = trainer.has_validation()
+    // A run that was complete before has evaluated nothing.
+    Json json = trainer.last_evaluation().tokens > 0
                     ? to_json(trainer.last_evaluation(), trainer.steps_done())
                     : Json(Json::Object{{"step", trainer.steps_done()}});
     json.set("checkpoint", checkpoint);

@@ -39,8 +39,9 @@ Error::Error(const std::string& summary, const ErrorContext& context)
     : std::runtime_error(compose(summary, context)) {}
 
 void throw_system_error(const std::string& summary, const std::string& where,
-                        const std::string& hint) {
-  throw Error(summary, {.where = where, .got = std::strerror(errno), .hint = hint});
+                        const std::string& hint, const std::string& expected) {
+  throw Error(summary,
+              {.where = where, .expected = expected, .got = std::strerror(errno), .hint = hint});
 }
 
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {

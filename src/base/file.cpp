@@ -39,12 +39,30 @@ std::string parent(const std::string& path) {
   return directory.empty() ? "." : directory.string();
 }
 
+// A full disk takes a part of a write; a reader of lines shall not meet half of one.
+struct CutBack {
+  int descriptor;
+  off_t size;
+  ~CutBack() {
+    if (descriptor < 0) return;
+    [[maybe_unused]] const int ignored = ::ftruncate(descriptor, size);
+  }
+};
+
+// What to say to a path that leads nowhere.
+std::string path_hint(const std::string& path) {
+  if (fs::path(path).is_absolute()) return "is the path right?";
+  std::error_code ignored;
+  return "is the path right? it is relative to " + fs::current_path(ignored).string();
+}
+
 void write_all(int descriptor, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      throw_system_error("cannot write", path, "is the disk full?");
+      throw_system_error("cannot write", path, "is the disk full?",
+                         "room for " + std::to_string(bytes.size()) + " more bytes");
     }
     bytes.remove_prefix(static_cast<size_t>(written));
   }
@@ -68,7 +86,12 @@ std::string temporary_name(const std::string& path) {
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   // Without O_NONBLOCK, opening a pipe would wait for its writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.value < 0) throw_system_error("cannot open", path);
+  if (file.value < 0) {
+    const int problem = errno;
+    const std::string hint = problem == ENOENT ? path_hint(path) : "";
+    errno = problem;
+    throw_system_error("cannot open", path, hint, "a file that can be read");
+  }
   struct stat status {};
   if (::fstat(file.value, &status) != 0) throw_system_error("cannot read", path);
   if (!S_ISREG(status.st_mode)) throw Error("not a regular file", {.where = path});
@@ -146,7 +169,11 @@ void write_file(const std::string& path, std::string_view bytes) {
 void append_to_file(const std::string& path, std::string_view bytes) {
   const Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
   if (file.value < 0) throw_system_error("cannot open", path);
+  struct stat before {};
+  if (::fstat(file.value, &before) != 0) throw_system_error("cannot read", path);
+  CutBack unless_written{file.value, before.st_size};
   write_all(file.value, bytes, path);
+  unless_written.descriptor = -1;
 }
 
 AtomicDirectory::AtomicDirectory(const std::string& path)
@@ -204,7 +231,11 @@ void make_directories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    throw Error("cannot create the directory", {.where = path, .got = error.message()});
+    throw Error("cannot create the directory",
+                {.where = path,
+                 .expected = "a directory, or a place where one can be made",
+                 .got = error.message(),
+                 .hint = "is a file in the way, or the permission missing?"});
   }
 }
 
@@ -215,8 +246,10 @@ std::vector<std::string> glob_files(const std::string& pattern) {
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   if (status != 0 || paths.empty()) {
-    throw Error("no such file",
-                {.where = pattern, .expected = "a file, or a pattern that matches files"});
+    throw Error("no such file", {.where = pattern,
+                                 .expected = "a file, or a pattern that matches files",
+                                 .got = "nothing of that name",
+                                 .hint = path_hint(pattern)});
   }
   return paths;
 }

@@ -42,7 +42,10 @@ class Parser {
   }
 
   [[noreturn]] void fail_here(const std::string& summary, const std::string& expected) {
-    fail(offset_, summary, {.expected = expected, .got = quote_at(text_, offset_)});
+    fail(offset_, summary,
+         {.expected = expected,
+          .got = quote_at(text_, offset_),
+          .hint = offset_ < text_.size() ? "" : "is the file cut off?"});
   }
 
   std::string place(size_t offset) const {

@@ -73,7 +73,10 @@ class Parser {
   }
 
   [[noreturn]] void fail_here(const std::string& summary, const std::string& expected) {
-    fail(offset_, summary, {.expected = expected, .got = quote_at(text_, offset_)});
+    fail(offset_, summary,
+         {.expected = expected,
+          .got = quote_at(text_, offset_),
+          .hint = "TOML is made of lines: [table], key = value, # comment"});
   }
 
   [[noreturn]] void not_supported(size_t offset, const std::string& what, const std::string& hint) {
@@ -170,8 +173,10 @@ class Parser {
                                        const Definition& earlier) {
     const char* const kind = earlier.kind == Definition::kValue ? "a value" : "a table";
     fail(offset, quote(path) + " is defined twice",
-         {.hint = std::string("it is ") + kind + " since line " +
-                  std::to_string(locate(text_, earlier.offset).line)});
+         {.expected = "one definition",
+          .got = std::string("another; it is ") + kind + " since line " +
+                 std::to_string(locate(text_, earlier.offset).line),
+          .hint = "remove one of the two"});
   }
 
   std::vector<std::string> key_parts() {
@@ -298,9 +303,12 @@ class Parser {
       not_supported(begin, "inf and nan are", "write a finite number");
     }
     if (sign || is_digit(token[0]) || token[0] == '.') return number(begin, token, unsigned_part);
-    fail(begin, "invalid value " + quote(token),
+    const std::string word(
+        text_.substr(begin, text_.find_first_of(" \t\r\n#,]\"'", begin) - begin));
+    fail(begin, "invalid value",
          {.expected = "a string, number, boolean or array",
-          .hint = "a string stands in quotes: \"" + std::string(token) + "\""});
+          .got = quote(word),
+          .hint = "a string stands in quotes: \"" + word + "\""});
   }
 
   TomlValue number(size_t begin, std::string_view token, std::string_view unsigned_part) {

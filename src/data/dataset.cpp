@@ -31,13 +31,22 @@ Window window_at(const std::vector<Shard>& shards, int64_t index, int64_t length
   return {static_cast<int64_t>(shard), index * length, length};
 }
 
+// Reads it all once: a wrong id is to be found now, not in the middle of a run.
+void check_ids(const Shard& shard, int64_t vocab_size) {
+  std::vector<int32_t> ids(1 << 14);
+  const int64_t room = static_cast<int64_t>(ids.size());
+  for (int64_t begin = 0; begin < shard.tokens(); begin += room) {
+    shard.read(begin, std::min(room, shard.tokens() - begin), vocab_size, ids.data());
+  }
+}
+
 }  // namespace
 
 Dataset::Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size)
     : pattern_(pattern), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(pattern) ? std::vector<std::string>{pattern} : glob_files(pattern);
-  for (const std::string& path : paths) shards_.emplace_back(path, format);
+  for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
 }
 
 int64_t Dataset::tokens() const {
@@ -72,7 +81,8 @@ int64_t Dataset::evaluation_windows(int64_t length) const {
   if (windows > 0) return windows;
   throw Error("no token to predict", {.where = pattern_,
                                       .expected = "a shard of at least 2 tokens",
-                                      .got = std::to_string(shards_.size()) + " of 1 token each"});
+                                      .got = std::to_string(shards_.size()) + " of 1 token each",
+                                      .hint = "give more text, or none to evaluate on"});
 }
 
 Window Dataset::evaluation_window(int64_t index, int64_t length) const {

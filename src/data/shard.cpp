@@ -96,7 +96,12 @@ ShardFormat shard_format(const std::string& name) {
 Shard::Shard(const std::string& path, ShardFormat format) : file_(path) {
   const std::string_view bytes = file_.bytes();
   const int64_t size = static_cast<int64_t>(bytes.size());
-  if (size == 0) throw Error("empty file", {.where = path, .expected = "a token shard"});
+  if (size == 0) {
+    throw Error("empty file", {.where = path,
+                               .expected = "a token shard",
+                               .got = "0 bytes",
+                               .hint = "copy it again, or make it again with 'cria prepare'"});
+  }
   if (format == ShardFormat::raw_uint16) {
     if (size % 2 != 0) {
       throw Error("half a token at the end", {.where = path,
@@ -127,7 +132,8 @@ Shard::Shard(const std::string& path, ShardFormat format) : file_(path) {
         {.where = path,
          .expected = std::to_string(expected) + " bytes (" + std::to_string(kHeaderBytes) + " + " +
                      std::to_string(tokens_) + " tokens of " + std::to_string(width_) + ")",
-         .got = std::to_string(size)});
+         .got = std::to_string(size),
+         .hint = "copy it again, or make it again with 'cria prepare'"});
   }
 }
 

@@ -29,6 +29,7 @@ Decoded decode_or_throw(std::string_view text, size_t at, const std::string& whe
   const Decoded character = decode_utf8(text, at);
   if (character.length == 0) {
     throw Error("invalid UTF-8", {.where = at_byte(where, offset + at),
+                                  .expected = "text in UTF-8",
                                   .got = quote_at(text, at),
                                   .hint = "--tokenizer bytes takes any bytes"});
   }
@@ -83,6 +84,7 @@ class CharTokenizer : public Tokenizer {
                 ") is not in the vocabulary",
             {.where = at_byte(where, offset + at),
              .expected = "one of the tokenizer's " + std::to_string(tokens_.size()) + " characters",
+             .got = quote_at(text, at),
              .hint = "make the tokenizer from text that has this character, or use "
                      "--tokenizer bytes"});
       }

@@ -25,7 +25,23 @@ const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
 const std::array<PlaneName, 2> kOptimizerPlanes = {
     {{"exp_avg.", &Parameter::m}, {"exp_avg_sq.", &Parameter::v}}};
 
-Json read_json(const std::string& path) { return Json::parse(read_file(path), path); }
+Json read_json(const std::string& path) {
+  return Json::parse(read_file(path), path);
+}
+
+const Json& value_at(const Json& json, const char* key, const std::string& path) {
+  const Json* value = json.find(key);
+  if (!value) throw Error("missing", {.where = path + ": " + key});
+  return *value;
+}
+
+int64_t count_at(const Json& json, const char* key, const std::string& path) {
+  const int64_t value = value_at(json, key, path).as_int(path + ": " + key);
+  if (value < 0) {
+    throw Error("negative", {.where = path + ": " + key, .got = std::to_string(value)});
+  }
+  return value;
+}
 
 // Throws unless the checkpoint's architecture is the model's, naming the first key that differs.
 void require_same_architecture(const std::string& path, const ModelConfig& model) {
@@ -68,24 +84,12 @@ TrainingState load_checkpoint(const std::string& path, Llama& model) {
   require_same_architecture(join_path(path, kConfig), model.config());
   const std::string trainer = join_path(path, kTrainer);
   const Json json = read_json(trainer);
-  const auto get = [&](const char* key) -> const Json& {
-    const Json* value = json.find(key);
-    if (!value) throw Error("missing", {.where = trainer + ": " + key});
-    return *value;
-  };
-  const auto count = [&](const char* key) {
-    const int64_t value = get(key).as_int(trainer + ": " + key);
-    if (value < 0) {
-      throw Error("negative", {.where = trainer + ": " + key, .got = std::to_string(value)});
-    }
-    return value;
-  };
   TrainingState state;
-  state.step = count("step");
-  state.tokens = count("tokens");
-  state.windows = static_cast<uint64_t>(count("windows"));
-  state.seconds = get("seconds").as_double(trainer + ": seconds");
-  state.data = get("data");
+  state.step = count_at(json, "step", trainer);
+  state.tokens = count_at(json, "tokens", trainer);
+  state.windows = static_cast<uint64_t>(count_at(json, "windows", trainer));
+  state.seconds = value_at(json, "seconds", trainer).as_double(trainer + ": seconds");
+  state.data = value_at(json, "data", trainer);
   // The optimizer's first: its Error leaves the weights alone too.
   read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
   read_parameters(model.parameters(), kWeightPlanes, join_path(path, kWeights));
@@ -124,16 +128,18 @@ LoadedModel load_model(const std::string& path) {
                   {.where = path,
                    .expected = "a model directory (config.json, model.safetensors), or a run "
                                "directory with checkpoints",
-                   .got = exists(path) ? "neither" : "no such directory"});
+                   .got = exists(path) ? "neither" : "no such directory",
+                   .hint = "'cria train' makes a run"});
     }
     loaded.directory = checkpoints.back();
   }
   const std::string config = join_path(loaded.directory, kConfig);
   loaded.model = std::make_unique<Llama>(model_config_from_json(read_json(config), config));
-  read_parameters(loaded.model->parameters(), kWeightPlanes,
-                  join_path(loaded.directory, kWeights));
+  read_parameters(loaded.model->parameters(), kWeightPlanes, join_path(loaded.directory, kWeights));
   const std::string tokenizer = join_path(loaded.directory, kTokenizer);
   if (exists(tokenizer)) loaded.tokenizer = read_tokenizer(tokenizer);
+  const std::string trainer = join_path(loaded.directory, kTrainer);
+  if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
   return loaded;
 }
 

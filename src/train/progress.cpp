@@ -71,9 +71,10 @@ void ProgressBar::draw() {
       static_cast<double>(done_ - first_) / std::max(1e-9, seconds(Clock::now() - start_));
   std::string left = "?";
   if (rate > 0) left = short_duration(static_cast<double>(total_ - done_) / rate);
-  const std::string counts = format("%lld/%lld", static_cast<long long>(done_),
-                                    static_cast<long long>(total_));
-  const std::string tail = (details_.empty() ? "" : "  " + details_) + "  " + left + " left";
+  const std::string counts =
+      format("%lld/%lld", static_cast<long long>(done_), static_cast<long long>(total_));
+  std::string tail = details_.empty() ? "" : "  " + details_;
+  if (done_ < total_) tail += "  " + left + " left";
   if (terminal_) {
     constexpr int kCells = 24;
     const int filled = static_cast<int>(fraction * kCells);
@@ -83,8 +84,8 @@ void ProgressBar::draw() {
     const size_t room = terminal_width(out_);
     const size_t fixed = label_.size() + 1 + kCells;
     if (fixed + text.size() >= room) text.resize(room > fixed + 1 ? room - fixed - 1 : 0);
-    std::fprintf(out_, "\r\033[K%s %s%s%s%s", label_.c_str(), color_ ? "\033[36m" : "",
-                 bar.c_str(), color_ ? "\033[0m" : "", text.c_str());
+    std::fprintf(out_, "\r\033[K%s %s%s%s%s", label_.c_str(), color_ ? "\033[36m" : "", bar.c_str(),
+                 color_ ? "\033[0m" : "", text.c_str());
   } else {
     std::fprintf(out_, "%s %s%s\n", label_.c_str(), counts.c_str(), tail.c_str());
   }
@@ -135,6 +136,8 @@ void TrainingProgress::sampled(int64_t step, const std::string& text) {
   bar_.note(format("step %lld, sample:\n", static_cast<long long>(step)) + text);
 }
 
-void TrainingProgress::saved(const std::string& checkpoint) { bar_.note("saved " + checkpoint); }
+void TrainingProgress::saved(const std::string& checkpoint) {
+  bar_.note("saved " + checkpoint);
+}
 
 }  // namespace cria

@@ -139,9 +139,11 @@ std::string expectation(const Key& key) {
 // Assigns a TOML value to a key's field.
 void assign(const Key& key, const TomlValue& value, const std::string& where) {
   const auto fail = [&](const std::string& summary, const std::string& hint = {}) {
-    throw Error(
-        std::string(key.name) + ": " + summary,
-        {.where = where, .expected = expectation(key), .got = dump_toml(value), .hint = hint});
+    throw Error(std::string(key.name) + ": " + summary,
+                {.where = where,
+                 .expected = expectation(key),
+                 .got = dump_toml(value),
+                 .hint = hint.empty() ? std::string("meaning of the key: ") + key.meaning : hint});
   };
   std::visit(
       [&](auto* field) {
@@ -178,9 +180,17 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
     if (name == key.name) return assign(key, value, where);
     names.push_back(key.name);
   }
-  std::string hint = did_you_mean(name, names);
-  if (hint.empty()) hint = "'cria train --help' lists all keys";
-  throw Error("unknown key '" + name + "'", {.where = where, .hint = hint});
+  // The right key in another table, or in none, is not near by edit distance.
+  const std::string last = name.substr(name.rfind('.') + 1);
+  const auto same = std::ranges::find_if(
+      names, [&](const std::string& key) { return key.substr(key.find('.') + 1) == last; });
+  std::string hint =
+      same != names.end() ? "did you mean '" + *same + "'?" : did_you_mean(name, names);
+  if (hint.empty()) hint = "a key stands below its [table], or is written table.key";
+  throw Error("unknown key '" + name + "'", {.where = where,
+                                             .expected = "a key that 'cria train --help' lists",
+                                             .got = "'" + name + "'",
+                                             .hint = hint});
 }
 
 // Calls line(table, key, value as TOML, meaning) for every key.

@@ -18,7 +18,9 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-bool is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+bool is_due(int64_t step, int64_t every) {
+  return every > 0 && step % every == 0;
+}
 
 // vocab_size from the tokenizer when the config leaves it open; the two must fit.
 void settle_vocabulary(RunConfig& config, const Tokenizer* tokenizer) {
@@ -49,6 +51,8 @@ Json describe_data(const RunConfig& config, const Dataset& dataset) {
 Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
     : config_(std::move(config)), observer_(&observer) {
   const DataConfig& data = config_.data;
+  // First: without the shards there is no tokenizer beside them and no vocabulary either.
+  glob_files(data.train);
   if (!data.tokenizer.empty()) tokenizer_ = read_tokenizer(data.tokenizer);
   settle_vocabulary(config_, tokenizer_.get());
   config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
@@ -57,17 +61,20 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   const ShardFormat format = shard_format(data.shard_format);
   const int64_t vocabulary = config_.model.vocab_size;
   training_ = std::make_unique<Dataset>(data.train, format, vocabulary);
-  if (!data.val.empty()) validation_ = std::make_unique<Dataset>(data.val, format, vocabulary);
+  if (!data.val.empty()) {
+    validation_ = std::make_unique<Dataset>(data.val, format, vocabulary);
+    validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
+  }
   const int64_t batch = config_.train.batch_size, time = data.sequence_length;
-  batches_ = std::make_unique<Batches>(*training_, batch, time,
-                                       static_cast<uint64_t>(config_.train.seed));
-  inputs_.resize(batch * time);
-  targets_.resize(batch * time);
+  batches_ =
+      std::make_unique<Batches>(*training_, batch, time, static_cast<uint64_t>(config_.train.seed));
 
   model_ = std::make_unique<Llama>(config_.model);
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
+  inputs_.resize(batch * time);
+  targets_.resize(batch * time);
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, *training_);
   open_run_directory(resume);
@@ -75,13 +82,23 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 
 void Trainer::open_run_directory(bool resume) {
   const std::string& run = config_.train.output_dir;
+  const std::string metrics = join_path(run, "metrics.jsonl"), lock = join_path(run, "lock");
+  const auto take_lock = [&] {
+    lock_ = std::make_unique<FileLock>(
+        lock, "another cria is training here: wait for it, or give another train.output_dir=...");
+  };
+  // Before all advice to resume or to remove what may be in use.
+  if (exists(lock)) take_lock();
   const std::vector<std::string> checkpoints = list_checkpoints(run);
-  const std::string metrics = join_path(run, "metrics.jsonl");
+  const bool begun = exists(metrics);
   if (resume) {
     if (checkpoints.empty()) {
-      throw Error("nothing to resume", {.where = run,
-                                        .expected = "a checkpoint below checkpoints/",
-                                        .hint = "start without --resume"});
+      throw Error(
+          "nothing to resume",
+          {.where = run,
+           .expected = "a checkpoint below checkpoints/",
+           .got = begun ? "a run that ended before its first checkpoint" : "no run",
+           .hint = begun ? "remove it and start without --resume" : "start without --resume"});
     }
     const std::string& latest = checkpoints.back();
     const Json data = state_.data;
@@ -95,14 +112,16 @@ void Trainer::open_run_directory(bool resume) {
     }
     optimizer_->set_steps(state_.step);
     batches_->set_position(state_.windows);
-  } else if (!checkpoints.empty() || exists(metrics)) {
+  } else if (!checkpoints.empty() || begun) {
+    const std::string other = "remove it, or give another train.output_dir=...";
     throw Error("this directory holds a run already",
                 {.where = run,
-                 .hint = "go on with --resume, or give another train.output_dir=..., or remove it"});
+                 .expected = "a directory without checkpoints and metrics.jsonl",
+                 .got = checkpoints.empty() ? metrics : checkpoints.back(),
+                 .hint = checkpoints.empty() ? other : "go on with --resume, or " + other});
   }
   make_directories(join_path(run, "checkpoints"));
-  lock_ = std::make_unique<FileLock>(join_path(run, "lock"),
-                                     "another cria is training in this directory");
+  if (!lock_) take_lock();
   write_file(join_path(run, "config.toml"), to_toml(config_));
   log_ = std::make_unique<MetricsLog>(metrics, state_.step);
 }
@@ -114,13 +133,19 @@ int64_t Trainer::tokens_per_step() const {
 
 void Trainer::require_finite(const char* what, double value) const {
   if (std::isfinite(value)) return;
-  const std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
+  std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
+  std::string hint = "try a lower optimizer.learning_rate or a longer schedule.warmup_steps";
+  // A checkpoint of this very moment holds the weights that have just failed.
+  const std::string now = checkpoint_path(config_.train.output_dir, state_.step);
+  if (std::erase(checkpoints, now) > 0) hint += "; " + now + " is bad: remove it";
+  hint = (checkpoints.empty() ? "no good checkpoint yet"
+                              : "last good checkpoint: " + checkpoints.back()) +
+         "; " + hint;
   throw Error(std::string(what) + " is not finite",
               {.where = "step " + std::to_string(state_.step + 1),
-               .got = std::to_string(value),
-               .hint = "last good checkpoint: " +
-                       (checkpoints.empty() ? "none yet" : checkpoints.back()) +
-                       "; try a lower optimizer.learning_rate or a longer warm-up"});
+               .expected = "a finite number",
+               .got = std::isnan(value) ? "nan" : std::to_string(value),
+               .hint = hint});
 }
 
 StepMetrics Trainer::step() {
@@ -138,8 +163,8 @@ StepMetrics Trainer::step() {
   require_finite("the loss", loss);
   const double norm = optimizer_->gradient_norm();
   require_finite("the gradient norm", norm);
-  const double learning_rate = config_.optimizer.learning_rate *
-                               learning_rate_factor(config_.schedule, state_.step);
+  const double learning_rate =
+      config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
 
   const double elapsed = seconds_since(start);
@@ -158,14 +183,13 @@ StepMetrics Trainer::step() {
 }
 
 Evaluation Trainer::evaluate() {
-  return cria::evaluate(*model_, *memory_, *validation_,
-                        {.sequence_length = config_.data.sequence_length,
-                         .batch_size = config_.train.batch_size,
-                         .batches = config_.train.eval_batches,
-                         .token_lengths = token_lengths_,
-                         .progress = [&](int64_t done, int64_t windows) {
-                           observer_->evaluating(done, windows);
-                         }});
+  return cria::evaluate(
+      *model_, *memory_, *validation_,
+      {.sequence_length = config_.data.sequence_length,
+       .batch_size = config_.train.batch_size,
+       .batches = config_.train.eval_batches,
+       .token_lengths = token_lengths_,
+       .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); }});
 }
 
 void Trainer::report_evaluation() {

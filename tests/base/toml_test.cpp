@@ -167,7 +167,7 @@ TEST(Toml, RejectsWhatIsNotToml) {
       {"a = 1e", "1:5", "invalid number"},
       {"a = 1e+", "1:5", "invalid number"},
       {"a = 1__0", "1:5", "invalid number '1__0'"},
-      {"a = _1", "1:5", "invalid value '_1'"},
+      {"a = _1", "1:5", "got: '_1'"},
       {"a = 1_", "1:5", "invalid number"},
       {"a = 1_.0", "1:5", "invalid number"},
       {"a = 1._0", "1:5", "invalid number"},
@@ -199,7 +199,7 @@ TEST(Toml, RejectsWhatIsNotToml) {
       {"a = \"\\U0000DFFF\"", "1:6", "no character"},
       {"a = \"\\U00110000\"", "1:6", "no character"},
       {"a = rope", "1:5", "in quotes: \"rope\""},
-      {"a = True", "1:5", "invalid value 'True'"},
+      {"a = True", "1:5", "got: 'True'"},
       {"a = truefalse", "1:5", "invalid value"},
       // arrays
       {"a = [1", "1:7", "',' or ']'"},
@@ -239,20 +239,36 @@ TEST(Toml, SaysWhatIsNotSupportedAndWhatToWrite) {
 
 TEST(Toml, NothingIsDefinedTwice) {
   expect_errors({
-      {"a = 1\n\na = 2", "3:1", "'a' is defined twice\n  hint: it is a value since line 1"},
+      {"a = 1\n\na = 2", "3:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a value since line "
+       "1"},
       {"a = 1\n\"a\" = 2", "2:1", "a value since line 1"},
       {"'' = 1\n\"\" = 2", "2:1", "'' is defined twice"},
       {"[m]\na.b = 1\na.b = 2", "3:1", "'m.a.b' is defined twice"},
-      {"[a]\n[b]\n[a]", "3:1", "'a' is defined twice\n  hint: it is a table since line 1"},
+      {"[a]\n[b]\n[a]", "3:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a table since line "
+       "1"},
       {"[a]\n[ 'a' ]", "2:1", "a table since line 1"},
       {"[a.b]\n[a]\n[a]", "3:1", "a table since line 2"},
-      {"a = 1\n[a]", "2:1", "'a' is defined twice\n  hint: it is a value since line 1"},
-      {"a = 1\n[a.b]", "2:1", "'a' is defined twice\n  hint: it is a value since line 1"},
-      {"a = 1\na.b = 2", "2:1", "'a' is defined twice\n  hint: it is a value since line 1"},
-      {"a.b = 1\na = 2", "2:1", "'a' is defined twice\n  hint: it is a table since line 1"},
-      {"a.b = 1\n[a]", "2:1", "'a' is defined twice\n  hint: it is a table since line 1"},
+      {"a = 1\n[a]", "2:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a value since line "
+       "1"},
+      {"a = 1\n[a.b]", "2:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a value since line "
+       "1"},
+      {"a = 1\na.b = 2", "2:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a value since line "
+       "1"},
+      {"a.b = 1\na = 2", "2:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a table since line "
+       "1"},
+      {"a.b = 1\n[a]", "2:1",
+       "'a' is defined twice\n  expected: one definition\n  got: another; it is a table since line "
+       "1"},
       {"[x]\na.b.c = 1\n[x.a.b]", "3:1", "'x.a.b' is defined twice"},
-      {"[a.b]\n[a]\nb = 1", "3:1", "'a.b' is defined twice\n  hint: it is a table since line 1"},
+      {"[a.b]\n[a]\nb = 1", "3:1",
+       "'a.b' is defined twice\n  expected: one definition\n  got: another; it is a table since "
+       "line 1"},
       {"[a.b]\n[a]\nb.c = 1", "3:1", "'a.b' is defined twice"},
       {"[a.b.c]\n[a]\nb.d = 1", "3:1", "'a.b' is defined twice"},
       {"[a.b]\nx = 1\n[a.b.x.y]", "3:1", "'a.b.x' is defined twice"},

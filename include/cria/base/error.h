@@ -34,7 +34,8 @@ class UsageError : public Error {
 
 // Throws the Error of a failed system call, with errno's text as what was got.
 [[noreturn]] void throw_system_error(const std::string& summary, const std::string& where,
-                                     const std::string& hint = {});
+                                     const std::string& hint = {},
+                                     const std::string& expected = {});
 
 // "did you mean 'x'?" for the candidate nearest to name by edit distance, or "" when none is near.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);

@@ -51,7 +51,7 @@ class AtomicFile {
 
 void write_file(const std::string& path, std::string_view bytes);
 
-// Adds to the end of a file, in one write.
+// Adds to the end of a file: all of it or, when that fails, nothing. One writer at a time.
 void append_to_file(const std::string& path, std::string_view bytes);
 
 // A directory that appears under its name only when commit() succeeds: fill path(), then commit.

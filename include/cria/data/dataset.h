@@ -15,7 +15,8 @@ struct Window {
 
 class Dataset {
  public:
-  // pattern: a file or a glob; shards in the order of their names. Error when nothing matches.
+  // pattern: a file or a glob; shards in the order of their names. Error when nothing matches
+  // or an id is not below vocab_size.
   Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size);
 
   int64_t tokens() const;

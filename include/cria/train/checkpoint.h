@@ -39,6 +39,7 @@ struct LoadedModel {
   std::string directory;
   std::unique_ptr<Llama> model;
   std::unique_ptr<Tokenizer> tokenizer;  // null when the directory has none
+  int64_t step = 0;                      // of its training; 0 when nothing says
 };
 
 // path: a model directory, or a run (its latest checkpoint).

@@ -1,0 +1,418 @@
+// The commands as a user meets them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "cria/base/json.h"
+#include "cria/base/unicode.h"
+#include "cria/data/shard.h"
+#include "cria/text/tokenizer_json.h"
+#include "support/cli.h"
+
+namespace cria {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names keys(const Json& json) {
+  Names names;
+  for (const auto& [key, value] : json.as_object("json")) names.push_back(key);
+  return names;
+}
+
+// The only line of text, as JSON.
+Json json_line(const std::string& text) {
+  EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
+  return Json::parse(text, "standard output");
+}
+
+std::vector<Json> json_lines(const std::string& text) {
+  std::vector<Json> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    lines.push_back(Json::parse(text.substr(begin, end - begin), "line"));
+    begin = end == std::string::npos ? text.size() : end + 1;
+  }
+  return lines;
+}
+
+std::string after(const std::string& text, const std::string& mark) {
+  const size_t at = text.find(mark);
+  return at == std::string::npos ? "" : text.substr(at + mark.size());
+}
+
+// --- usage
+
+TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
+  const std::vector<std::pair<std::string, Names>> commands = {
+      {"prepare", {"--out DIR", "--tokenizer NAME", "--val FILE", "--val-fraction F", "--json"}},
+      {"train", {"--resume", "--json", "learning_rate", "[schedule]", "output_dir"}},
+      {"eval", {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--json"}},
+      {"generate",
+       {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
+        "--seed N", "--stop TEXT", "--json"}},
+      {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
+      {"bench", {"--steps N", "--json"}},
+      {"demo", {"table.key=value"}},
+  };
+  const std::string all = run({"--help"}).out;
+  for (const auto& [command, options] : commands) {
+    EXPECT_TRUE(contains(all, "\n  " + command + " ")) << all;
+    const ProcessResult help = run({command, "--help"});
+    EXPECT_TRUE(help.out.starts_with("usage: cria " + command + " ")) << help.out;
+    EXPECT_EQ(help.err, "");
+    for (const std::string& option : options) EXPECT_TRUE(contains(help.out, option)) << option;
+    for (const char* option : {"--threads N", "--help"}) EXPECT_TRUE(contains(help.out, option));
+    EXPECT_EQ(run({command, "-h"}).out, help.out);
+  }
+}
+
+TEST_F(CliTest, Version) {
+  EXPECT_TRUE(run({"--version"}).out.starts_with("cria 0."));
+}
+
+TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
+  const ProcessResult nothing = cria({});
+  EXPECT_EQ(nothing.exit_code, 2);
+  EXPECT_EQ(nothing.out, "");
+  EXPECT_TRUE(nothing.err.starts_with("usage: cria COMMAND")) << nothing.err;
+
+  const std::vector<std::pair<Arguments, std::string>> cases = {
+      {{"trian"}, "unknown command 'trian'\n  hint: did you mean 'train'?"},
+      {{"xyzzy"}, "unknown command 'xyzzy'\n  hint: 'cria --help' lists them"},
+      {{"train", "tiny.toml", "--resum"},
+       "cria train: unknown option '--resum'\n  hint: did you mean '--resume'?"},
+      {{"train", "tiny.toml", "--xyzzyx"},
+       "cria train: unknown option '--xyzzyx'\n  hint: see 'cria train --help'"},
+      {{"train"}, "cria train: too few arguments\n  hint: usage: cria train CONFIG"},
+      {{"train", "tiny.toml", "steps"}, "override 'steps': not an override\n  expected: table.key"},
+      {{"train", "tiny.toml", "--threads", "0"},
+       "cria train: invalid value of --threads\n  expected: an integer 1 to 4096\n  got: '0'"},
+      {{"train", "tiny.toml", "--threads"}, "cria train: --threads needs a value"},
+      {{"train", "tiny.toml", "--json=1"}, "cria train: --json takes no value"},
+      {{"bench", "tiny.toml", "--steps", "ten"},
+       "cria bench: invalid value of --steps\n  expected: an integer 1 to 100000\n  got: 'ten'"},
+      {{"generate", "run", "x"}, "cria generate: unexpected argument 'x'\n  hint: usage: "},
+      {{"generate", "run", "--temperature", "-1"},
+       "cria generate: invalid value of --temperature\n  expected: a number from 0.0 to 1000.0"},
+      {{"generate", "run", "--prompt", "\xFF"}, "cria generate --prompt: invalid UTF-8\n"},
+      {{"eval", "run"}, "cria eval: --data is missing\n  hint: --data "},
+      {{"eval", "run", "--data", kValShard, "--shard-format", "llm"},
+       "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
+       "'llm'\n  hint: did you mean 'llmc'?"},
+      {{"prepare", "text.txt"}, "cria prepare: --out is missing"},
+      {{"prepare", "text.txt", "--out", "d", "--val-fraction", "1.5"},
+       "cria prepare: invalid value of --val-fraction\n  expected: a number from 0.0 to 0.999"},
+  };
+  const auto before = files();
+  for (const auto& [arguments, message] : cases) {
+    const ProcessResult result = cria(arguments);
+    EXPECT_EQ(result.exit_code, 2) << message;
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(result.err.starts_with("cria: error: " + message)) << result.err;
+  }
+  EXPECT_EQ(files(), before);
+}
+
+// --- prepare
+
+TEST_F(CliTest, PrepareSplitsCharactersAsNanoGptDoes) {
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(path("data/tokenizer.json"));
+  std::vector<int32_t> all;
+  tokenizer->encode(text(), all, "text");
+  const auto ids = [&](const std::string& name) {
+    const Shard shard(path(name), ShardFormat::llmc);
+    std::vector<int32_t> out(static_cast<size_t>(shard.tokens()));
+    shard.read(0, shard.tokens(), tokenizer->vocab_size(), out.data());
+    return out;
+  };
+  // data[:int(n * 0.9)] and data[int(n * 0.9):]
+  const auto boundary = all.begin() + static_cast<int64_t>(0.9 * static_cast<double>(all.size()));
+  EXPECT_EQ(ids(kTrainShard), std::vector<int32_t>(all.begin(), boundary));
+  EXPECT_EQ(ids(kValShard), std::vector<int32_t>(boundary, all.end()));
+  // Every character once, in the order of the code points.
+  EXPECT_EQ(tokenizer->kind(), "chars");
+  std::set<std::string_view> seen;
+  for (const int32_t id : all) seen.insert(tokenizer->token(id));
+  EXPECT_EQ(static_cast<int64_t>(seen.size()), tokenizer->vocab_size());
+}
+
+TEST_F(CliTest, PrepareDescribesTheDataset) {
+  write("val.txt", "Lama zog.");
+  const ProcessResult result = run({"prepare", "text.txt", "text.txt", "--val", "val.txt", "--out",
+                                    "deep/d", "--tokenizer", "bytes", "--json"});
+  const std::string twice = std::to_string(2 * text().size());
+  const Json json = json_line(result.out);
+  EXPECT_EQ(Json::parse(read("deep/d/dataset.json"), "dataset.json"), json);
+  EXPECT_EQ(keys(json), (Names{"tokenizer", "train", "val"}));
+  EXPECT_TRUE(contains(result.out,
+                       "{\"kind\":\"bytes\",\"vocab_size\":256,"
+                       "\"file\":\"tokenizer.json\",\"hash\":\"fnv1a:"));
+  EXPECT_EQ(json.find("train")->dump(), "{\"tokens\":" + twice + ",\"bytes\":" + twice +
+                                            ",\"documents\":2,\"shards\":[\"train_000000.bin\"]}");
+  EXPECT_EQ(json.find("val")->dump(),
+            "{\"tokens\":9,\"bytes\":9,\"documents\":1,\"shards\":[\"val_000000.bin\"]}");
+  EXPECT_EQ(read("deep/d/val_000000.bin").size(), 1024u + 2 * 9);
+}
+
+TEST_F(CliTest, PrepareWithATokenizerThatExists) {
+  write("more.txt", "zog zog");
+  run({"prepare", "more.txt", "--out", "more", "--tokenizer", "data/tokenizer.json",
+       "--val-fraction", "0"});
+  EXPECT_EQ(read("more/tokenizer.json"), read("data/tokenizer.json"));
+  const Json json = Json::parse(read("more/dataset.json"), "dataset.json");
+  EXPECT_EQ(json.find("train")->find("tokens")->dump(), "7");
+  EXPECT_EQ(json.find("val")->dump(), "{\"tokens\":0,\"bytes\":0,\"documents\":0,\"shards\":[]}");
+  EXPECT_FALSE(exists(path("more/val_000000.bin")));
+}
+
+// --- train
+
+TEST_F(CliTest, TrainMakesARun) {
+  const ProcessResult result = run({"train", "tiny.toml", "--json"});
+  const Json json = json_line(result.out);
+  EXPECT_EQ(keys(json), (Names{"step", "val_loss", "val_perplexity", "val_bits_per_byte", "seconds",
+                               "checkpoint"}));
+  EXPECT_EQ(json.find("checkpoint")->as_string(""), "new/checkpoints/step-00000004");
+  EXPECT_TRUE(contains(result.err, "saved new/checkpoints/step-00000004\n")) << result.err;
+
+  Names made;
+  for (const auto& [name, bytes] : files()) {
+    if (name.starts_with("new/")) made.push_back(name.substr(4));
+  }
+  Names wanted = {"checkpoints", "config.toml", "lock", "metrics.jsonl"};
+  for (const std::string step : {"checkpoints/step-00000002", "checkpoints/step-00000004"}) {
+    wanted.push_back(step);
+    for (const char* file : {"config.json", "model.safetensors", "optimizer.safetensors",
+                             "tokenizer.json", "trainer.json"}) {
+      wanted.push_back(step + "/" + file);
+    }
+  }
+  std::ranges::sort(wanted);
+  EXPECT_EQ(made, wanted);
+
+  // The same again from the resolved config, bit for bit.
+  run({"train", "new/config.toml", "train.output_dir=\"again\""});
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
+    const std::string name = std::string("/checkpoints/step-00000004/") + file;
+    EXPECT_TRUE(read("again" + name) == read("new" + name)) << file;
+  }
+}
+
+TEST_F(CliTest, MetricsHaveExactlyTheseKeys) {
+  const std::vector<Json> lines = json_lines(read("run/metrics.jsonl"));
+  ASSERT_EQ(lines.size(), 5u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(keys(lines[i]), (Names{"step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s",
+                                     "gflops", "seconds"}));
+    EXPECT_EQ(lines[i].find("step")->as_int(""), static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(lines[i].find("tokens")->as_int(""), 16 * (static_cast<int64_t>(i) + 1));
+  }
+  EXPECT_EQ(keys(lines[4]),
+            (Names{"step", "val_loss", "val_perplexity", "val_bits_per_byte", "seconds"}));
+}
+
+TEST_F(CliTest, ResumingACompleteRunIsNoEvaluation) {
+  const auto before = files();
+  const ProcessResult result =
+      run({"train", "tiny.toml", "train.output_dir=\"run\"", "--resume", "--json"});
+  EXPECT_EQ(result.out, std::string("{\"step\":4,\"checkpoint\":\"") + kCheckpoint + "\"}\n");
+  EXPECT_EQ(files(), before);
+}
+
+// A training that goes on until it is told to end.
+class EndlessTraining {
+ public:
+  explicit EndlessTraining(const CliTest& test, const std::string& output = "new")
+      : process_(cria_binary(),
+                 {"train", "tiny.toml", "train.steps=100000000", "train.checkpoint_every=0",
+                  "train.output_dir=\"" + output + "\""},
+                 test.path("")) {
+    const std::string metrics = test.path(output + "/metrics.jsonl");
+    while (!exists(metrics) || std::ranges::count(read_file(metrics), '\n') < 5) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      if (++waited_ > 20000) throw std::runtime_error("no training");
+    }
+  }
+
+  ProcessResult interrupt() {
+    process_.send(SIGINT);
+    return process_.wait();
+  }
+
+ private:
+  Process process_;
+  int waited_ = 0;
+};
+
+// The lines of a run without what depends on the clock.
+Names timeless(const std::string& metrics) {
+  Names lines;
+  for (const Json& line : json_lines(metrics)) {
+    std::string text;
+    for (const char* key : {"step", "tokens", "loss", "lr", "grad_norm", "val_loss"}) {
+      if (line.find(key)) text += line.find(key)->dump() + " ";
+    }
+    lines.push_back(text);
+  }
+  return lines;
+}
+
+TEST_F(CliTest, InterruptedTrainingGoesOnAsIfNothingHadHappened) {
+  const ProcessResult result = EndlessTraining(*this).interrupt();
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_EQ(result.out, "");
+  const int64_t step = std::atoll(after(result.err, "stopped after step ").c_str());
+  ASSERT_GE(step, 5);
+  EXPECT_TRUE(contains(result.err,
+                       "; go on with: cria train tiny.toml train.steps=100000000 "
+                       "train.checkpoint_every=0 'train.output_dir=\"new\"' --resume\n"))
+      << result.err;
+  std::string digits = std::to_string(step);
+  const std::string checkpoint =
+      "new/checkpoints/step-" + std::string(8 - digits.size(), '0') + digits;
+  EXPECT_TRUE(contains(result.err, "saved " + checkpoint)) << result.err;
+  EXPECT_TRUE(exists(path(checkpoint + "/model.safetensors")));
+
+  const std::string steps = "train.steps=" + std::to_string(step + 3);
+  run({"train", "tiny.toml", steps, "--resume"});
+  run({"train", "tiny.toml", steps, "train.output_dir=\"straight\""});
+  const Names resumed = timeless(read("new/metrics.jsonl"));
+  EXPECT_GE(resumed.size(), static_cast<size_t>(step) + 4);
+  EXPECT_EQ(resumed, timeless(read("straight/metrics.jsonl")));
+}
+
+TEST_F(CliTest, OneTrainingAtATimeInADirectory) {
+  EndlessTraining first(*this);
+  for (const Arguments& arguments :
+       {Arguments{"train", "tiny.toml"}, Arguments{"train", "tiny.toml", "--resume"}}) {
+    const ProcessResult second = cria(arguments);
+    EXPECT_EQ(second.exit_code, 1);
+    EXPECT_TRUE(second.err.starts_with("cria: error: new/lock: locked by another process\n"))
+        << second.err;
+    EXPECT_TRUE(contains(second.err, "hint: another cria is training here: wait for it"));
+  }
+  EXPECT_EQ(first.interrupt().exit_code, 130);
+}
+
+TEST_F(CliTest, TrainingStopsWhereItIsNotFinite) {
+  const Arguments train = {"train", "tiny.toml", "optimizer.learning_rate=1e30",
+                           "train.checkpoint_every=1"};
+  const ProcessResult fresh = cria(train);
+  EXPECT_EQ(fresh.exit_code, 1);
+  EXPECT_TRUE(contains(fresh.err, "cria: error: step 2: the ")) << fresh.err;
+  EXPECT_TRUE(contains(fresh.err, " is not finite\n  expected: a finite number\n  got: nan\n"));
+  // Saved before anything could be noticed: the message must not call it good.
+  EXPECT_TRUE(contains(fresh.err, "no good checkpoint yet")) << fresh.err;
+  EXPECT_TRUE(contains(fresh.err, "new/checkpoints/step-00000001 is bad: remove it"));
+  EXPECT_TRUE(contains(fresh.err, "try a lower optimizer.learning_rate"));
+
+  Arguments resume = train;
+  resume.insert(resume.end(), {"train.output_dir=\"run\"", "train.steps=9", "--resume"});
+  const ProcessResult later = cria(resume);
+  EXPECT_EQ(later.exit_code, 1);
+  EXPECT_TRUE(contains(later.err, "cria: error: step 6: the ")) << later.err;
+  EXPECT_TRUE(contains(later.err, std::string("last good checkpoint: ") + kCheckpoint));
+
+  // The advice is right.
+  std::filesystem::remove_all(path("run/checkpoints/step-00000005"));
+  run({"train", "tiny.toml", "train.output_dir=\"run\"", "train.steps=9", "--resume"});
+}
+
+// --- eval
+
+TEST_F(CliTest, EvalPrintsWhatTrainingFound) {
+  const ProcessResult result = run(
+      {"eval", "run", "--data", "data/val_*.bin", "--batches", "2", "--batch-size", "2", "--json"});
+  const Json json = json_line(result.out);
+  EXPECT_EQ(keys(json), (Names{"step", "val_loss", "val_perplexity", "val_bits_per_byte", "seconds",
+                               "tokens", "model"}));
+  const Json found = json_lines(read("run/metrics.jsonl")).back();
+  for (const char* key : {"step", "val_loss", "val_perplexity", "val_bits_per_byte"}) {
+    EXPECT_EQ(json.find(key)->dump(), found.find(key)->dump()) << key;
+  }
+  EXPECT_EQ(json.find("model")->as_string(""), kCheckpoint);
+  EXPECT_EQ(json.find("tokens")->as_int(""), 32);
+  const std::string plain = run({"eval", kCheckpoint, "--data", "data/val_*.bin"}).out;
+  for (const char* line : {"\nloss ", "\nperplexity ", "\nbits per byte ", "\ntokens "}) {
+    EXPECT_TRUE(contains(plain, line)) << plain;
+  }
+}
+
+// --- generate
+
+TEST_F(CliTest, GenerateTheSameTextFromTheSameSeed) {
+  const auto text = [&](const Arguments& more) {
+    Arguments arguments = {"generate", "run", "--prompt", "Lama", "--max-new-tokens", "40"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments).out;
+  };
+  const std::string one = text({"--seed", "5"});
+  EXPECT_TRUE(one.starts_with("Lama") && one.ends_with("\n")) << one;
+  EXPECT_EQ(text({"--seed", "5"}), one);
+  EXPECT_NE(text({"--seed", "6"}), one);
+  const std::string greedy = text({"--temperature", "0"});
+  EXPECT_EQ(text({"--top-k", "1", "--seed", "7"}), greedy);
+  EXPECT_EQ(text({"--top-p", "0", "--seed", "8"}), greedy);
+
+  const Json json = json_line(text({"--seed", "5", "--json"}));
+  EXPECT_EQ(keys(json), (Names{"prompt", "text", "tokens"}));
+  EXPECT_EQ(json.find("prompt")->as_string("") + json.find("text")->as_string("") + "\n", one);
+  EXPECT_EQ(json.find("tokens")->as_int(""), 40);
+
+  // Any two characters of it end the text where they come first.
+  const std::string added = json.find("text")->as_string("");
+  size_t middle = added.size() / 2;
+  while ((added[middle] & 0xC0) == 0x80) ++middle;
+  size_t end = middle;
+  for (int i = 0; i < 2; ++i) end += static_cast<size_t>(decode_utf8(added, end).length);
+  const std::string stop = added.substr(middle, end - middle);
+  EXPECT_EQ(text({"--seed", "5", "--stop", stop}),
+            "Lama" + added.substr(0, added.find(stop)) + "\n");
+}
+
+TEST_F(CliTest, GeneratedBytesBecomeValidText) {
+  run({"prepare", "text.txt", "--out", "bytes", "--tokenizer", "bytes"});
+  run({"train", "tiny.toml", "train.steps=1", "data.train=\"bytes/train_*.bin\"",
+       "data.val=\"bytes/val_*.bin\""});
+  const Arguments generate = {"generate", "new", "--prompt", "ß", "--temperature", "1"};
+  const std::string text = run(generate).out;
+  EXPECT_FALSE(first_invalid_utf8(text)) << quote(text);
+  EXPECT_TRUE(text.starts_with("ß"));
+  EXPECT_TRUE(contains(text, "\xEF\xBF\xBD"));  // U+FFFD
+  Arguments as_json = generate;
+  as_json.push_back("--json");
+  const Json json = json_line(run(as_json).out);
+  EXPECT_EQ("ß" + json.find("text")->as_string("") + "\n", text);
+}
+
+// --- gradcheck, bench
+
+TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
+  const ProcessResult good = run({"gradcheck", "tiny.toml"});
+  EXPECT_TRUE(contains(good.out, "model.layers.0.self_attn.q_proj.weight"));
+  EXPECT_TRUE(good.out.ends_with(": ok\n")) << good.out;
+  const ProcessResult bad = cria({"gradcheck", "tiny.toml", "--tolerance", "0"});
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_TRUE(bad.out.ends_with(": FAILED\n") && contains(bad.out, "  WRONG\n")) << bad.out;
+  const Json json = json_line(run({"gradcheck", "tiny.toml", "--json"}).out);
+  EXPECT_EQ(keys(json), (Names{"worst", "parameters"}));
+}
+
+TEST_F(CliTest, BenchPrintsJson) {
+  const auto before = files();
+  const Json json = json_line(run({"bench", "tiny.toml", "--steps", "2", "--json"}).out);
+  ASSERT_TRUE(json.find("machine") && json.find("step"));
+  EXPECT_EQ(keys(*json.find("machine")), (Names{"processor", "threads", "isa"}));
+  for (const char* key : {"seconds", "tokens_per_s", "gflops", "peak_rss_bytes"}) {
+    ASSERT_TRUE(json.find("step")->find(key)) << key;
+    EXPECT_GT(json.find("step")->find(key)->as_double(key), 0) << key;
+  }
+  EXPECT_TRUE(contains(run({"bench", "tiny.toml", "--steps", "2"}).out, " tokens/s"));
+  EXPECT_EQ(files(), before);
+}
+
+}  // namespace
+}  // namespace cria
