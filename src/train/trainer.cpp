@@ -61,13 +61,14 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   const int64_t batch = config_.train.batch_size, time = data.sequence_length;
   batches_ = std::make_unique<Batches>(*training_, batch, time,
                                        static_cast<uint64_t>(config_.train.seed));
-  inputs_.resize(batch * time);
-  targets_.resize(batch * time);
 
   model_ = std::make_unique<Llama>(config_.model);
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
+  // First, as its Error says what to make smaller.
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
+  inputs_.resize(batch * time);
+  targets_.resize(batch * time);
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, *training_);
   open_run_directory(resume);
