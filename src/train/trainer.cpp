@@ -99,7 +99,8 @@ void Trainer::open_run_directory(bool resume) {
   } else if (!checkpoints.empty() || exists(metrics)) {
     throw Error("this directory holds a run already",
                 {.where = run,
-                 .hint = "go on with --resume, or give another train.output_dir=..., or remove it"});
+                 .hint = std::string(checkpoints.empty() ? "" : "go on with --resume, or ") +
+                         "give another train.output_dir=..., or remove it"});
   }
   make_directories(join_path(run, "checkpoints"));
   lock_ = std::make_unique<FileLock>(join_path(run, "lock"),

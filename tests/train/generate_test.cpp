@@ -253,12 +253,13 @@ TEST_F(Generate, OnlyTokensOfTheTokenizer) {
   for (int64_t id = 256; id < 300; ++id) {
     for (int64_t c = 0; c < head.columns(); ++c) head(id, c) *= 100.0f;
   }
-  const auto tokenizer = make_byte_tokenizer();
-  Generator generator(model, *tokenizer);
+  const Listener tokenizer;
+  Generator generator(model, tokenizer);
   for (const double temperature : {0.0, 1.0}) {
     EXPECT_EQ(produce(generator, "x", {.temperature = temperature, .max_new_tokens = 50}).tokens,
               50);
   }
+  EXPECT_LT(std::ranges::max(tokenizer.heard), 256);
 }
 
 TEST_F(Generate, Refuses) {

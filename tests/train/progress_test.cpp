@@ -121,7 +121,7 @@ TEST(Progress, ATrainingRun) {
 // A pseudo-terminal, and what was written to it.
 class Terminal {
  public:
-  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)) {
+  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
     if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0) return;
     const int slave = ::open(::ptsname(master_), O_RDWR | O_NOCTTY);
     if (slave < 0) return;
@@ -140,11 +140,13 @@ class Terminal {
 
   std::FILE* get() const { return file_; }
 
-  std::string text() const {
-    std::fflush(file_);
-    std::string all(4096, '\0');
-    const ssize_t count = ::read(master_, all.data(), all.size());
-    all.resize(count > 0 ? static_cast<size_t>(count) : 0);
+  // All of it; ends the terminal, since only its end says that nothing more is on the way.
+  std::string text() {
+    std::fclose(std::exchange(file_, nullptr));
+    std::string all, part(4096, '\0');
+    for (ssize_t count; (count = ::read(master_, part.data(), part.size())) > 0;) {
+      all.append(part, 0, static_cast<size_t>(count));
+    }
     return all;
   }
 
@@ -170,9 +172,9 @@ std::string seen(const std::string& text) {
 }
 
 TEST(Progress, ABarOnATerminal) {
-  const Terminal terminal;
-  if (!terminal.get()) GTEST_SKIP() << "no pseudo-terminal here";
   for (const bool color : {true, false}) {
+    Terminal terminal;
+    if (!terminal.get()) GTEST_SKIP() << "no pseudo-terminal here";
     ::setenv("NO_COLOR", color ? "" : "1", 1);
     {
       ProgressBar bar(terminal.get(), "train", 4);

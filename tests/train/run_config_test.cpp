@@ -281,7 +281,9 @@ TEST_F(RunConfigTest, HelpNamesEveryKeyWithItsDefault) {
   const std::string help = describe_keys();
   for (const TomlEntry& entry : parse_toml(to_toml(RunConfig{}), "defaults")) {
     const size_t dot = entry.key.find('.');
-    const size_t table = help.find("[" + entry.key.substr(0, dot) + "]");
+    std::string heading = "[";
+    heading.append(entry.key, 0, dot).append("]");
+    const size_t table = help.find(heading);
     ASSERT_NE(table, std::string::npos) << entry.key;
     const std::string line =
         "\n    " + entry.key.substr(dot + 1) + " = " + dump_toml(entry.value) + "  ";

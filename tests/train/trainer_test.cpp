@@ -368,7 +368,7 @@ TEST(Trainer, EvaluatesWhenDueAndAtTheEnd) {
 
 TEST(Trainer, KeepsAsManyCheckpointsAsAsked) {
   const TinyRun run;
-  for (const int64_t keep : {0, 1, 2, 7}) {
+  for (const int64_t keep : {0, 2, 7}) {
     RunConfig config = run.config("keep" + std::to_string(keep));
     config.train.checkpoint_every = 2;
     config.train.keep_checkpoints = keep;
@@ -457,6 +457,16 @@ TEST_F(TrainerRefuses, NothingToResume) {
   const RunConfig config = run_.config("run");
   expect_mentions(refusal(config, true), {config.train.output_dir.c_str(), "nothing to resume"});
   EXPECT_FALSE(exists(config.train.output_dir));
+}
+
+// Killed before its first checkpoint: what the hint says must be possible.
+TEST_F(TrainerRefuses, ARunWithoutACheckpoint) {
+  const RunConfig config = started();
+  std::filesystem::remove_all(checkpoint_path(config.train.output_dir, 2));
+  const std::string message = refusal(config, false);
+  expect_mentions(message, {"holds a run", "remove it"});
+  EXPECT_EQ(message.find("--resume"), std::string::npos) << message;
+  expect_mentions(refusal(config, true), {"nothing to resume"});
 }
 
 TEST_F(TrainerRefuses, OtherData) {
