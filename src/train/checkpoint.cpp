@@ -108,7 +108,8 @@ std::vector<std::string> list_checkpoints(const std::string& run) {
   for (const auto& entry :
        std::filesystem::directory_iterator(join_path(run, "checkpoints"), missing)) {
     const std::string name = entry.path().filename().string();
-    const bool complete = name.find_first_not_of("0123456789", 5) == std::string::npos;
+    const bool complete =
+        name.size() > 5 && name.find_first_not_of("0123456789", 5) == std::string::npos;
     if (name.starts_with("step-") && complete) found.push_back(entry.path().string());
   }
   // By number: the names grow when steps pass eight digits.

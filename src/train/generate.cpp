@@ -47,18 +47,20 @@ class StopFilter {
 
 int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rng& rng,
                      std::vector<float>& p) {
-  if (sampling.temperature == 0) {
-    return static_cast<int32_t>(std::ranges::max_element(logits) - logits.begin());
-  }
-  const float inverse = static_cast<float>(1.0 / sampling.temperature);
+  const auto best = std::ranges::max_element(logits);
+  if (sampling.temperature == 0) return static_cast<int32_t>(best - logits.begin());
   p.resize(logits.size());
-  std::ranges::transform(logits, p.begin(), [=](float z) { return z * inverse; });
+  // Relative to the best, so that no temperature is too low to divide by.
+  std::ranges::transform(logits, p.begin(), [&](float z) {
+    return static_cast<float>((static_cast<double>(z) - *best) / sampling.temperature);
+  });
   kernels().softmax(1, static_cast<int64_t>(p.size()), p.data());
 
-  // Most likely first; equals in the order of their ids.
+  // Most likely first; equals in the order of their ids. By logits: probabilities can round to
+  // the same number.
   std::vector<int32_t> order(p.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, [&](int32_t a, int32_t b) { return p[a] > p[b]; });
+  std::ranges::stable_sort(order, [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
   size_t kept = order.size();
   if (sampling.top_k > 0) kept = std::min(kept, static_cast<size_t>(sampling.top_k));
   double total = 0;

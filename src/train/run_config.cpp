@@ -55,16 +55,16 @@ std::vector<Key> keys_of(RunConfig& c) {
          "key/value heads, a divisor of the query heads; 0: as many");
   number("model.head_dim", &c.model.head_dim, 0, 1 << 16,
          "width of a head; 0: hidden_size / num_attention_heads");
-  number("model.max_position_embeddings", &c.model.max_position_embeddings, 0, kMost,
+  number("model.max_position_embeddings", &c.model.max_position_embeddings, 0, kMostTokens,
          "positions the model knows; 0: data.sequence_length");
-  number("model.rms_norm_eps", &c.model.rms_norm_eps, 0.0, 1.0, "inside RMSNorm's root");
+  number("model.rms_norm_eps", &c.model.rms_norm_eps, 1e-12, 1.0, "inside RMSNorm's root");
   flag("model.tie_word_embeddings", &c.model.tie_word_embeddings,
        "the output head is the embedding table");
   flag("model.attention_bias", &c.model.attention_bias, "biases on q, k, v and o");
   flag("model.mlp_bias", &c.model.mlp_bias, "biases on gate, up and down");
   number("model.pad_token_id", &c.model.pad_token_id, -1, kMostTokens,
          "this row of the embedding starts at zero and gets no gradient; -1: none");
-  number("model.initializer_range", &c.model.initializer_range, 0.0, 10.0,
+  number("model.initializer_range", &c.model.initializer_range, 1e-12, 10.0,
          "standard deviation of initial weights");
   flag("model.scale_residual_init", &c.model.scale_residual_init,
        "o_proj and down_proj start smaller by 1/sqrt(2 num_hidden_layers)");

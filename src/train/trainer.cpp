@@ -72,6 +72,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   model_ = std::make_unique<Llama>(config_.model);
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
+  // First, as its Error says what to make smaller.
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
   inputs_.resize(batch * time);
   targets_.resize(batch * time);

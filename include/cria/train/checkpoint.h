@@ -19,7 +19,7 @@ struct TrainingState {
   int64_t tokens = 0;
   uint64_t windows = 0;  // position in the data, see Batches
   double seconds = 0;    // training time
-  Json data;             // what the position refers to; must be the same on resume
+  Json data = {};        // what the position refers to; must be the same on resume
 };
 
 // Writes path completely or not at all. tokenizer may be null.

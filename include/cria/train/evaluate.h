@@ -16,7 +16,7 @@ struct Evaluation {
   double loss = 0;        // mean of -log p per token, natural log
   double perplexity = 0;  // exp(loss)
   double bits_per_byte = std::numeric_limits<double>::quiet_NaN();  // NaN without a tokenizer
-  int64_t tokens = 0;     // predicted
+  int64_t tokens = 0;                                               // predicted
   double seconds = 0;
 };
 
@@ -24,10 +24,10 @@ struct Evaluation {
 std::vector<int64_t> token_lengths(const Tokenizer* tokenizer);
 
 struct EvaluationRequest {
-  int64_t sequence_length;             // windows of this many tokens, side by side
-  int64_t batch_size;                  //
-  int64_t batches = 0;                 // only the first ones; 0: the whole set
-  std::vector<int64_t> token_lengths;  // see above
+  int64_t sequence_length;                  // windows of this many tokens, side by side
+  int64_t batch_size;                       //
+  int64_t batches = 0;                      // only the first ones; 0: the whole set
+  std::vector<int64_t> token_lengths = {};  // see above
   std::function<void(int64_t done, int64_t windows)> progress = {};
 };
 

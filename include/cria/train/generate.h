@@ -20,7 +20,7 @@ struct Sampling {
   double top_p = 1.0;        // only the most likely that together reach p
   uint64_t seed = 1;
   int64_t max_new_tokens = 200;
-  std::string stop;  // end before this text; "": none
+  std::string stop = {};  // end before this text; "": none
 };
 
 // Draws from softmax(logits / temperature), cut by top_k, then by top_p. scratch [V] is used up.

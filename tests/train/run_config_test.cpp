@@ -1,0 +1,317 @@
+// Config files: every key there and back, and errors that say where and what.
+#include "cria/train/run_config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/toml.h"
+#include "support/files.h"
+
+namespace cria {
+namespace {
+
+using Overrides = std::vector<std::string>;
+
+class RunConfigTest : public ::testing::Test {
+ protected:
+  std::string file() const { return directory_ / "small.toml"; }
+
+  RunConfig read(const std::string& text, const Overrides& overrides = {}) const {
+    std::ofstream(file()) << text;  // unlike write_file, without waiting for the disk
+    return read_run_config(file(), overrides);
+  }
+
+  // With the one key that has no default.
+  RunConfig with(const Overrides& overrides) const { return read(kData, overrides); }
+
+  std::string error(const std::string& text, const Overrides& overrides = {}) const {
+    try {
+      read(text, overrides);
+    } catch (const Error& problem) {
+      return problem.what();
+    }
+    return "no error";
+  }
+
+  void expect_error(const std::string& text, const Overrides& overrides,
+                    const std::vector<std::string>& parts) const {
+    const std::string message = error(text, overrides);
+    for (const std::string& part : parts) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
+    }
+  }
+
+  static constexpr char kData[] = "[data]\ntrain = 'x.bin'\n";
+  TemporaryDirectory directory_;
+};
+
+// A value that the key accepts and that is not its default.
+std::string another(const TomlEntry& entry) {
+  const auto& value = entry.value.value;
+  if (const bool* flag = std::get_if<bool>(&value)) return *flag ? "false" : "true";
+  if (const int64_t* whole = std::get_if<int64_t>(&value)) return std::to_string(*whole + 3);
+  if (const double* real = std::get_if<double>(&value)) {
+    return dump_toml({*real == 0.5 ? 0.25 : *real < 1 ? 0.5 : *real + 2});
+  }
+  if (entry.key == "model.position") return "\"none\"";
+  if (entry.key == "data.shard_format") return "\"raw_uint16\"";
+  if (entry.key == "schedule.name") return "\"wsd\"";
+  return "\"a \\\"b\\\"\\n\\u00e9\"";
+}
+
+TEST_F(RunConfigTest, EveryKeyRoundTrips) {
+  const std::string defaults = to_toml(with({}));
+  const std::vector<TomlEntry> entries = parse_toml(defaults, "defaults");
+  EXPECT_GT(entries.size(), 40u);
+  Overrides all;
+  for (const TomlEntry& entry : entries) {
+    all.push_back(entry.key + "=" + another(entry));
+    const std::string text = to_toml(with({all.back()}));
+    EXPECT_EQ(to_toml(read(text)), text) << entry.key;
+    int changed = 0;
+    const std::vector<TomlEntry> now = parse_toml(text, "changed");
+    ASSERT_EQ(now.size(), entries.size());
+    for (size_t i = 0; i < now.size(); ++i) {
+      if (now[i].value == entries[i].value) continue;
+      ++changed;
+      // decay_steps is train.steps unless given.
+      EXPECT_TRUE(now[i].key == entry.key || now[i].key == "schedule.decay_steps") << now[i].key;
+    }
+    EXPECT_EQ(changed, entry.key == "train.steps" ? 2 : 1) << entry.key;
+  }
+  const std::string text = to_toml(with(all));
+  EXPECT_EQ(to_toml(read(text)), text);
+}
+
+// Each key sets the field of its name, not another's.
+TEST_F(RunConfigTest, KeysReachTheirFields) {
+  const RunConfig c = with({"model.vocab_size=11",
+                            "model.hidden_size=12",
+                            "model.intermediate_size=13",
+                            "model.num_hidden_layers=14",
+                            "model.num_attention_heads=15",
+                            "model.num_key_value_heads=16",
+                            "model.head_dim=17",
+                            "model.max_position_embeddings=18",
+                            "model.rms_norm_eps=0.19",
+                            "model.tie_word_embeddings=true",
+                            "model.pad_token_id=20",
+                            "model.initializer_range=0.21",
+                            "model.scale_residual_init=false",
+                            "model.position='none'",
+                            "model.rope_theta=22.0",
+                            "data.train='t'",
+                            "data.val='v'",
+                            "data.tokenizer='k'",
+                            "data.shard_format='raw_uint16'",
+                            "data.sequence_length=23",
+                            "train.steps=24",
+                            "train.batch_size=25",
+                            "train.gradient_accumulation_steps=26",
+                            "train.seed=27",
+                            "train.max_grad_norm=28.0",
+                            "train.eval_every=29",
+                            "train.eval_batches=30",
+                            "train.checkpoint_every=31",
+                            "train.keep_checkpoints=32",
+                            "train.sample_every=33",
+                            "train.sample_prompt='p'",
+                            "train.sample_tokens=34",
+                            "train.output_dir='o'",
+                            "optimizer.learning_rate=35.0",
+                            "optimizer.beta1=0.36",
+                            "optimizer.beta2=0.37",
+                            "optimizer.eps=0.38",
+                            "optimizer.weight_decay=0.39",
+                            "optimizer.decay_embeddings=false",
+                            "schedule.name='linear'",
+                            "schedule.warmup_steps=40",
+                            "schedule.decay_steps=41",
+                            "schedule.cooldown_steps=42",
+                            "schedule.min_lr_ratio=0.43"});
+  EXPECT_EQ(c.model.vocab_size, 11);
+  EXPECT_EQ(c.model.hidden_size, 12);
+  EXPECT_EQ(c.model.intermediate_size, 13);
+  EXPECT_EQ(c.model.num_hidden_layers, 14);
+  EXPECT_EQ(c.model.num_attention_heads, 15);
+  EXPECT_EQ(c.model.num_key_value_heads, 16);
+  EXPECT_EQ(c.model.head_dim, 17);
+  EXPECT_EQ(c.model.max_position_embeddings, 18);
+  EXPECT_EQ(c.model.rms_norm_eps, 0.19);
+  EXPECT_TRUE(c.model.tie_word_embeddings);
+  EXPECT_FALSE(c.model.attention_bias);
+  EXPECT_FALSE(c.model.mlp_bias);
+  EXPECT_TRUE(with({"model.attention_bias=true"}).model.attention_bias);
+  EXPECT_TRUE(with({"model.mlp_bias=true"}).model.mlp_bias);
+  EXPECT_EQ(c.model.pad_token_id, 20);
+  EXPECT_EQ(c.model.initializer_range, 0.21);
+  EXPECT_FALSE(c.model.scale_residual_init);
+  EXPECT_EQ(c.model.position, "none");
+  EXPECT_EQ(c.model.rope_theta, 22.0);
+  EXPECT_EQ(c.data.train, "t");
+  EXPECT_EQ(c.data.val, "v");
+  EXPECT_EQ(c.data.tokenizer, "k");
+  EXPECT_EQ(c.data.shard_format, "raw_uint16");
+  EXPECT_EQ(c.data.sequence_length, 23);
+  EXPECT_EQ(c.train.steps, 24);
+  EXPECT_EQ(c.train.batch_size, 25);
+  EXPECT_EQ(c.train.gradient_accumulation_steps, 26);
+  EXPECT_EQ(c.train.seed, 27);
+  EXPECT_EQ(c.train.max_grad_norm, 28.0);
+  EXPECT_EQ(c.train.eval_every, 29);
+  EXPECT_EQ(c.train.eval_batches, 30);
+  EXPECT_EQ(c.train.checkpoint_every, 31);
+  EXPECT_EQ(c.train.keep_checkpoints, 32);
+  EXPECT_EQ(c.train.sample_every, 33);
+  EXPECT_EQ(c.train.sample_prompt, "p");
+  EXPECT_EQ(c.train.sample_tokens, 34);
+  EXPECT_EQ(c.train.output_dir, "o");
+  EXPECT_EQ(c.optimizer.learning_rate, 35.0);
+  EXPECT_EQ(c.optimizer.beta1, 0.36);
+  EXPECT_EQ(c.optimizer.beta2, 0.37);
+  EXPECT_EQ(c.optimizer.eps, 0.38);
+  EXPECT_EQ(c.optimizer.weight_decay, 0.39);
+  EXPECT_FALSE(c.optimizer.decay_embeddings);
+  EXPECT_EQ(c.schedule.name, "linear");
+  EXPECT_EQ(c.schedule.warmup_steps, 40);
+  EXPECT_EQ(c.schedule.decay_steps, 41);
+  EXPECT_EQ(c.schedule.cooldown_steps, 42);
+  EXPECT_EQ(c.schedule.min_lr_ratio, 0.43);
+}
+
+TEST_F(RunConfigTest, DefaultsAreTheStructs) {
+  const RunConfig c = with({});
+  EXPECT_EQ(c.source, file());
+  EXPECT_EQ(c.model, ModelConfig{});
+  EXPECT_EQ(c.data.train, "x.bin");
+  EXPECT_EQ(c.data.val, "");
+  EXPECT_EQ(c.data.tokenizer, "");
+  EXPECT_EQ(c.train.steps, TrainConfig{}.steps);
+  EXPECT_EQ(c.train.output_dir, "runs/small");
+  EXPECT_EQ(c.schedule.decay_steps, c.train.steps);
+  EXPECT_EQ(with({"train.steps=77"}).schedule.decay_steps, 77);
+  EXPECT_EQ(with({"train.steps=77", "schedule.decay_steps=5"}).schedule.decay_steps, 5);
+}
+
+TEST_F(RunConfigTest, TheTokenizerBesideTheShards) {
+  const std::string beside = directory_ / "tokenizer.json";
+  const Overrides here = {"data.train='" + (directory_ / "train_*.bin") + "'"};
+  EXPECT_EQ(with(here).data.tokenizer, "");
+  write_file(beside, "{}");
+  EXPECT_EQ(with(here).data.tokenizer, beside);
+  EXPECT_EQ(with({here[0], "data.tokenizer='other.json'"}).data.tokenizer, "other.json");
+}
+
+TEST_F(RunConfigTest, OverridesWinAndTheLastOneMost) {
+  const std::string text = "[train]\nsteps = 5\n" + std::string(kData);
+  EXPECT_EQ(read(text).train.steps, 5);
+  EXPECT_EQ(read(text, {"train.steps=6", "train.steps=7"}).train.steps, 7);
+  EXPECT_EQ(read(text, {"train.sample_prompt=\"a=b\""}).train.sample_prompt, "a=b");
+}
+
+TEST_F(RunConfigTest, AnIntegerIsARealNumber) {
+  EXPECT_EQ(with({"optimizer.learning_rate=1"}).optimizer.learning_rate, 1.0);
+  EXPECT_EQ(read("[model]\nrope_theta = 500000\n" + std::string(kData)).model.rope_theta, 5e5);
+}
+
+TEST_F(RunConfigTest, UnknownKeys) {
+  expect_error(
+      "# first\n[model]\n  hiden_size = 3\n", {},
+      {file() + ":3:3: unknown key 'model.hiden_size'", "did you mean 'model.hidden_size'?"});
+  expect_error("steps = 3\n", {}, {file() + ":1:1", "unknown key 'steps'"});
+  expect_error(kData, {"train.step=3"},
+               {"override 'train.step=3'", "unknown key 'train.step'", "'train.steps'"});
+  expect_error("[model]\nzzzzzzzzzzzzzzzz = 1\n", {}, {":2:1", "lists all keys"});
+}
+
+TEST_F(RunConfigTest, WrongTypes) {
+  expect_error("[model]\nhidden_size = \"128\"\n", {},
+               {file() + ":2:1", "model.hidden_size", "wrong type", "string", "an integer, 1 to",
+                "\"128\""});
+  expect_error("[model]\nhidden_size = 128.0\n", {}, {":2:1", "float", "an integer", "128.0"});
+  expect_error("[model]\nmlp_bias = 1\n", {}, {"model.mlp_bias", "integer", "true or false"});
+  expect_error("[optimizer]\nlearning_rate = true\n", {},
+               {"optimizer.learning_rate", "boolean", "a number, 0.0 to"});
+  expect_error("[data]\ntrain = [1]\n", {}, {"data.train", "array", "a string in quotes"});
+  // Strings need their quotes in overrides too.
+  expect_error(kData, {"data.val=val.bin"}, {"override 'data.val=val.bin'"});
+  expect_error(kData, {"data.val=3"}, {"override 'data.val=3'", "a string in quotes"});
+}
+
+TEST_F(RunConfigTest, OutOfRange) {
+  expect_error("[train]\nsteps = 0\n", {},
+               {file() + ":2:1", "train.steps: out of range", "an integer, 1 to", "got: 0"});
+  expect_error("[optimizer]\nbeta1 = 1.0\n", {}, {"optimizer.beta1", "out of range", "got: 1.0"});
+  expect_error("[schedule]\nmin_lr_ratio = -0.1\n", {}, {"0.0 to 1.0", "-0.1"});
+  // What config.json could not say again.
+  expect_error(kData, {"model.rms_norm_eps=0.0"}, {"model.rms_norm_eps", "out of range"});
+  expect_error(kData, {"model.initializer_range=0"}, {"model.initializer_range", "out of range"});
+  expect_error(kData, {"model.max_position_embeddings=2147483647"}, {"out of range"});
+}
+
+TEST_F(RunConfigTest, Choices) {
+  expect_error("[schedule]\nname = \"cosin\"\n", {},
+               {file() + ":2:1", "schedule.name: not one of the choices",
+                "\"cosine\", \"linear\", \"constant\", \"wsd\"", "did you mean 'cosine'?"});
+  expect_error(kData, {"model.position='rop'"}, {"model.position", "'rope'"});
+  expect_error(kData, {"data.shard_format='llm.c'"}, {"data.shard_format", "'llmc'"});
+}
+
+TEST_F(RunConfigTest, NoData) {
+  expect_error("[model]\nhidden_size = 8\n", {}, {file() + ": data.train is missing"});
+  expect_error(kData, {"data.train=''"}, {"data.train is missing"});
+}
+
+TEST_F(RunConfigTest, NotAnOverride) {
+  EXPECT_THROW(with({"train.steps"}), UsageError);
+  expect_error(kData, {"train.steps"}, {"override 'train.steps'", "table.key=value"});
+  expect_error(kData, {"train.steps="}, {"override 'train.steps='"});
+}
+
+TEST_F(RunConfigTest, TheFileIsMissingOrNoToml) {
+  EXPECT_THROW(read_run_config(directory_ / "missing.toml", {}), Error);
+  expect_error("[model\n", {}, {file() + ":1:"});
+  expect_error("[data]\ntrain = 'a'\ntrain = 'b'\n", {}, {file() + ":3:1"});
+}
+
+TEST_F(RunConfigTest, HelpNamesEveryKeyWithItsDefault) {
+  const std::string help = describe_keys();
+  for (const TomlEntry& entry : parse_toml(to_toml(RunConfig{}), "defaults")) {
+    const size_t dot = entry.key.find('.');
+    std::string heading = "[";
+    heading.append(entry.key, 0, dot).append("]");
+    const size_t table = help.find(heading);
+    ASSERT_NE(table, std::string::npos) << entry.key;
+    const std::string line =
+        "\n    " + entry.key.substr(dot + 1) + " = " + dump_toml(entry.value) + "  ";
+    EXPECT_NE(help.find(line, table), std::string::npos) << line;
+  }
+  // A meaning behind each.
+  size_t lines = 0;
+  for (size_t at = 0; (at = help.find("\n    ", at)) != std::string::npos; ++at) {
+    const std::string line = help.substr(at + 1, help.find('\n', at + 1) - at - 1);
+    EXPECT_GT(line.size(), 40u) << line;
+    ++lines;
+  }
+  EXPECT_EQ(lines, parse_toml(to_toml(RunConfig{}), "defaults").size());
+}
+
+TEST_F(RunConfigTest, TheConfigsOfTheRepository) {
+  int found = 0;
+  for (const std::string& path : glob_files(CRIA_SOURCE_DIR "/configs/*.toml")) {
+    const RunConfig config = read_run_config(path, {});
+    const std::string text = to_toml(config);
+    EXPECT_EQ(to_toml(read(text)), text) << path;
+    ModelConfig model = config.model;
+    if (model.vocab_size == 0) model.vocab_size = 100;  // the tokenizer's
+    EXPECT_NO_THROW(resolved(model, config.data.sequence_length, path)) << path;
+    ++found;
+  }
+  EXPECT_GE(found, 3);
+}
+
+}  // namespace
+}  // namespace cria

@@ -1,0 +1,542 @@
+// Training runs: the same bits however they are cut up or shared out, and what they write.
+#include "cria/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "cria/base/parallel.h"
+#include "cria/optim/schedule.h"
+#include "cria/text/tokenizer_json.h"
+#include "support/allocations.h"
+#include "support/compare.h"
+#include "support/threads.h"
+#include "support/tiny_run.h"
+
+namespace cria {
+namespace {
+
+using ::testing::Test;
+
+std::string final_checkpoint(const RunConfig& config) {
+  return checkpoint_path(config.train.output_dir, config.train.steps);
+}
+
+void expect_same_files(const RunConfig& a, const RunConfig& b) {
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "config.json"}) {
+    EXPECT_TRUE(read_file(join_path(final_checkpoint(a), name)) ==
+                read_file(join_path(final_checkpoint(b), name)))
+        << name;
+  }
+}
+
+void expect_same_course(const Recorder& got, const Recorder& want) {
+  ASSERT_EQ(got.steps.size(), want.steps.size());
+  for (size_t i = 0; i < want.steps.size(); ++i) {
+    EXPECT_EQ(got.steps[i].step, want.steps[i].step);
+    EXPECT_EQ(got.steps[i].tokens, want.steps[i].tokens);
+    EXPECT_EQ(got.steps[i].loss, want.steps[i].loss) << "step " << i + 1;
+    EXPECT_EQ(got.steps[i].grad_norm, want.steps[i].grad_norm) << "step " << i + 1;
+    EXPECT_EQ(got.steps[i].learning_rate, want.steps[i].learning_rate) << "step " << i + 1;
+  }
+  ASSERT_EQ(got.evaluations.size(), want.evaluations.size());
+  for (size_t i = 0; i < want.evaluations.size(); ++i) {
+    EXPECT_EQ(got.evaluations[i].loss, want.evaluations[i].loss) << "evaluation " << i;
+    EXPECT_EQ(got.evaluations[i].tokens, want.evaluations[i].tokens) << "evaluation " << i;
+  }
+}
+
+// Metrics lines without what a clock says.
+std::vector<std::string> timeless(const std::vector<Json>& lines) {
+  std::vector<std::string> texts;
+  for (const Json& line : lines) {
+    Json kept;
+    for (const auto& [key, value] : line.as_object("line")) {
+      if (key != "seconds" && key != "tokens_per_s" && key != "gflops") kept.set(key, value);
+    }
+    texts.push_back(kept.dump());
+  }
+  return texts;
+}
+
+std::vector<std::string> keys(const Json& line) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : line.as_object("line")) names.push_back(key);
+  return names;
+}
+
+// The trainer owns the model; tests damage it.
+Parameters& parameters_of(const Trainer& trainer) {
+  return const_cast<Llama&>(trainer.model()).parameters();
+}
+
+std::vector<float> values_of(const Trainer& trainer) {
+  Parameters& parameters = parameters_of(trainer);
+  return {parameters.value(), parameters.value() + parameters.plane_size()};
+}
+
+// A chars tokenizer of as many characters as the shards have ids.
+void write_tokenizer(const std::string& path) {
+  std::vector<uint32_t> characters;
+  for (uint32_t c = 0; c < kTinyVocabulary; ++c) characters.push_back('0' + c);
+  write_file(path, tokenizer_json(*make_char_tokenizer(characters)));
+}
+
+TEST(Trainer, StoppedAndResumedGivesTheSameBits) {
+  for (const bool tied : {false, true}) {
+    const TinyRun run;
+    RunConfig whole = run.config("whole");
+    whole.model.tie_word_embeddings = tied;
+    Recorder want;
+    ASSERT_TRUE(run_training(whole, want));
+    ASSERT_EQ(want.steps.size(), 9u);
+    for (const int64_t stop_after : {0, 1, 3, 8}) {
+      SCOPED_TRACE("stopped after step " + std::to_string(stop_after));
+      RunConfig cut = run.config("cut" + std::to_string(stop_after));
+      cut.model.tie_word_embeddings = tied;
+      Recorder got;
+      got.stop_after = stop_after;
+      got.stop = stop_after == 0;
+      EXPECT_FALSE(run_training(cut, got));
+      EXPECT_EQ(got.steps.size(), static_cast<size_t>(stop_after));
+      EXPECT_EQ(got.checkpoints,
+                std::vector<std::string>{checkpoint_path(cut.train.output_dir, stop_after)});
+      got.stop = false;
+      got.stop_after = -1;
+      EXPECT_TRUE(run_training(cut, got, true));
+      expect_same_course(got, want);
+      expect_same_files(cut, whole);
+      EXPECT_EQ(timeless(read_metrics(cut)), timeless(read_metrics(whole)));
+    }
+  }
+}
+
+// As a crash leaves it: the last checkpoint is older than the last line.
+TEST(Trainer, ResumesFromTheLastCheckpointAndDropsWhatCameAfter) {
+  const TinyRun run;
+  RunConfig whole = run.config("whole"), crashed = run.config("crashed");
+  Recorder want, got;
+  run_training(whole, want);
+  crashed.train.checkpoint_every = 2;
+  got.stop_after = 5;
+  run_training(crashed, got);
+  std::filesystem::remove_all(checkpoint_path(crashed.train.output_dir, 5));
+  append_to_file(join_path(crashed.train.output_dir, "metrics.jsonl"),
+                 "{\"step\":6,\"loss\":1.0}\n{\"step\":3,\"lo");
+  Recorder rest;
+  EXPECT_TRUE(run_training(crashed, rest, true));
+  ASSERT_EQ(rest.steps.size(), 5u);
+  EXPECT_EQ(rest.steps.front().step, 5);
+  expect_same_files(crashed, whole);
+  EXPECT_EQ(timeless(read_metrics(crashed)), timeless(read_metrics(whole)));
+  // Training time goes on counting where the checkpoint left it.
+  EXPECT_GT(rest.steps.front().seconds, got.steps[3].seconds);
+}
+
+TEST(Trainer, AnyNumberOfThreadsGivesTheSameBits) {
+  const TinyRun run;
+  // Large enough that every kernel shares its work out.
+  const auto config = [&](int threads) {
+    RunConfig c = run.config("threads" + std::to_string(threads));
+    c.model.hidden_size = 64;
+    c.model.intermediate_size = 136;
+    c.model.num_attention_heads = 4;
+    c.model.num_key_value_heads = 2;
+    c.train.batch_size = 4;
+    c.data.sequence_length = 40;
+    c.train.steps = c.schedule.decay_steps = 4;
+    c.train.eval_every = 2;
+    return c;
+  };
+  Recorder want;
+  for (const int threads : {1, 2, 3}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    const ThreadCount scope(threads);
+    Recorder got;
+    run_training(config(threads), threads == 1 ? want : got);
+    if (threads == 1) continue;
+    expect_same_course(got, want);
+    expect_same_files(config(threads), config(1));
+  }
+}
+
+// Two micro-batches of two sequences are one batch of four.
+TEST(Trainer, GradientAccumulationAddsUpToALargerBatch) {
+  const TinyRun run;
+  RunConfig together = run.config("together"), apart = run.config("apart");
+  together.train.batch_size = 4;
+  together.train.gradient_accumulation_steps = 1;
+  together.train.max_grad_norm = apart.train.max_grad_norm = 0;
+  Recorder unheard;
+  Trainer one(together, false, unheard), two(apart, false, unheard);
+  EXPECT_EQ(one.tokens_per_step(), two.tokens_per_step());
+  const StepMetrics a = one.step(), b = two.step();
+  EXPECT_NEAR(a.loss, b.loss, 1e-6);
+  EXPECT_NEAR(a.grad_norm, b.grad_norm, 1e-5 * a.grad_norm);
+  // After one step AdamW's m is (1 - beta1) times the gradient. The two differ in the order of
+  // summation only, over 48 rows: some ten roundings.
+  Parameters &first = parameters_of(one), &second = parameters_of(two);
+  double difference = 0, norm = 0;
+  for (int64_t i = 0; i < first.plane_size(); ++i) {
+    difference += std::pow(static_cast<double>(first.m()[i]) - second.m()[i], 2);
+    norm += std::pow(static_cast<double>(first.m()[i]), 2);
+  }
+  EXPECT_GT(norm, 0);
+  EXPECT_LT(std::sqrt(difference), 1e-6 * std::sqrt(norm));
+  // The next step's windows follow each other in both.
+  EXPECT_NEAR(one.step().loss, two.step().loss, 1e-5);
+}
+
+TEST(Trainer, LearnsTheData) {
+  const TinyRun run;
+  RunConfig config = run.config("run");
+  config.train.steps = config.schedule.decay_steps = 60;
+  Recorder recorder;
+  run_training(config, recorder);
+  EXPECT_NEAR(recorder.steps.front().loss, std::log(kTinyVocabulary), 0.1);
+  EXPECT_LT(recorder.steps.back().loss, 0.7 * recorder.steps.front().loss);
+  EXPECT_LT(recorder.evaluations.back().loss, 0.9 * std::log(kTinyVocabulary));
+}
+
+TEST(Trainer, AStepAllocatesNothing) {
+  if (!allocations_are_counted()) GTEST_SKIP() << "malloc cannot be counted here";
+  int64_t before = allocations();
+  // Pointers that the optimiser must not see through.
+  void* volatile memory = std::malloc(1);
+  int* volatile number = new int;
+  void* volatile aligned = std::aligned_alloc(64, 64);
+  ASSERT_EQ(allocations() - before, 3) << "the counter does not count";
+  std::free(memory);
+  delete number;
+  std::free(aligned);
+
+  const TinyRun run;
+  const ThreadCount scope(2);
+  for (const bool tied : {false, true}) {
+    RunConfig config = run.config(tied ? "tied" : "untied");
+    config.model.tie_word_embeddings = tied;
+    config.model.attention_bias = config.model.mlp_bias = true;
+    config.data.sequence_length = 40;
+    Recorder unheard;
+    Trainer trainer(config, false, unheard);
+    // OpenMP's threads are made by the first parallel region.
+    parallel_for(2, 1, [](int64_t, int64_t, int) {});
+    for (int step = 1; step <= 3; ++step) {
+      before = allocations();
+      trainer.step();
+      EXPECT_EQ(allocations() - before, 0) << "step " << step;
+    }
+  }
+}
+
+TEST(Trainer, NotANumberStopsBeforeTheUpdate) {
+  const TinyRun run;
+  for (const bool gradient : {false, true}) {
+    const RunConfig config = run.config(gradient ? "gradient" : "weight");
+    Recorder recorder;
+    Trainer trainer(config, false, recorder);
+    EXPECT_NE(error_of([&] {
+                Recorder again;
+                Trainer(config, false, again);
+              }),
+              "")
+        << "the directory is locked";
+    trainer.step();
+    trainer.step();
+    trainer.save();
+    if (gradient) {
+      parameters_of(trainer).slots().back().grad.data[3] = std::numeric_limits<float>::infinity();
+    } else {
+      parameters_of(trainer).slots().back().value.data[3] = std::numeric_limits<float>::quiet_NaN();
+    }
+    const std::vector<float> before = values_of(trainer);
+    const std::string message = error_of([&] { trainer.run(recorder.stop); });
+    EXPECT_NE(message.find(gradient ? "step 3: the gradient norm is not finite"
+                                    : "step 3: the loss is not finite"),
+              std::string::npos)
+        << message;
+    EXPECT_NE(message.find(checkpoint_path(config.train.output_dir, 2)), std::string::npos)
+        << message;
+    EXPECT_TRUE(same_bits(values_of(trainer), before));
+    EXPECT_EQ(trainer.steps_done(), 2);
+    EXPECT_EQ(list_checkpoints(config.train.output_dir).size(), 1u);
+  }
+}
+
+TEST(Trainer, NoCheckpointIsNamedWhenThereIsNone) {
+  const TinyRun run;
+  Recorder recorder;
+  Trainer trainer(run.config("run"), false, recorder);
+  parameters_of(trainer).value()[0] = std::numeric_limits<float>::infinity();
+  const std::vector<float> before = values_of(trainer);
+  const std::string message = error_of([&] {
+    for (int i = 0; i < 9; ++i) trainer.step();  // the row of that token comes up
+  });
+  EXPECT_NE(message.find("none yet"), std::string::npos) << message;
+}
+
+TEST(Trainer, TheLearningRateFollowsTheSchedule) {
+  const TinyRun run;
+  for (const std::string& name : schedule_names()) {
+    RunConfig config = run.config(name);
+    config.schedule.name = name;
+    Recorder recorder;
+    run_training(config, recorder);
+    const std::vector<Json> lines = read_metrics(config);
+    for (const StepMetrics& m : recorder.steps) {
+      EXPECT_EQ(m.learning_rate,
+                config.optimizer.learning_rate * learning_rate_factor(config.schedule, m.step - 1));
+    }
+    EXPECT_DOUBLE_EQ(recorder.steps[0].learning_rate, config.optimizer.learning_rate / 3);
+    EXPECT_EQ(lines.front().find("lr")->as_double("lr"), recorder.steps[0].learning_rate);
+  }
+}
+
+// At rate 0 a step changes nothing; the gradient norm is then that of the same weights.
+TEST(Trainer, ClipsToTheNorm) {
+  const TinyRun run;
+  RunConfig config = run.config("clip");
+  config.train.max_grad_norm = 0.01;
+  Recorder unheard;
+  Trainer trainer(config, false, unheard);
+  const StepMetrics m = trainer.step();
+  ASSERT_GT(m.grad_norm, 0.1);  // before clipping
+  Parameters& parameters = parameters_of(trainer);
+  double norm = 0;
+  for (int64_t i = 0; i < parameters.plane_size(); ++i) {
+    norm += std::pow(static_cast<double>(parameters.m()[i]), 2);
+  }
+  EXPECT_NEAR(std::sqrt(norm) / (1 - config.optimizer.beta1), 0.01, 1e-5);
+}
+
+TEST(Trainer, MetricsLinesHaveTheirKeys) {
+  const TinyRun run;
+  const std::vector<std::string> step_keys = {"step",      "tokens",       "loss",   "lr",
+                                              "grad_norm", "tokens_per_s", "gflops", "seconds"};
+  RunConfig config = run.config("run");
+  Recorder recorder;
+  run_training(config, recorder);
+  std::vector<Json> lines = read_metrics(config);
+  ASSERT_EQ(lines.size(), 12u);  // nine steps, three evaluations
+  EXPECT_EQ(keys(lines[0]), step_keys);
+  EXPECT_EQ(lines[2].find("step")->as_int("step"), 3);
+  EXPECT_EQ(lines[2].find("tokens")->as_int("tokens"), 3 * 2 * 2 * 12);
+  EXPECT_EQ(lines[2].find("loss")->as_double("loss"), recorder.steps[2].loss);
+  const double rate = lines[2].find("tokens_per_s")->as_double("rate");
+  EXPECT_GT(rate, 0);
+  EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops"),
+              rate * training_flops_per_token(resolved(config.model, 12, ""), 12) * 1e-9,
+              1e-9 * rate);
+  const std::vector<std::string> without_bytes = {"step", "val_loss", "val_perplexity", "seconds"};
+  EXPECT_EQ(keys(lines[3]), without_bytes);
+  EXPECT_EQ(lines[3].find("step")->as_int("step"), 3);
+  EXPECT_EQ(lines[3].find("val_loss")->as_double("val_loss"), recorder.evaluations[0].loss);
+
+  config = run.config("with_tokenizer");
+  config.data.tokenizer = run.directory() / "tokenizer.json";
+  write_tokenizer(config.data.tokenizer);
+  run_training(config, recorder);
+  lines = read_metrics(config);
+  const std::vector<std::string> validation_keys = {"step", "val_loss", "val_perplexity",
+                                                    "val_bits_per_byte", "seconds"};
+  EXPECT_EQ(keys(lines[3]), validation_keys);
+  EXPECT_EQ(lines.back().find("step")->as_int("step"), 9);
+}
+
+TEST(Trainer, EvaluatesWhenDueAndAtTheEnd) {
+  const TinyRun run;
+  for (const int64_t every : {0, 4, 9}) {
+    RunConfig config = run.config("every" + std::to_string(every));
+    config.train.eval_every = every;
+    config.train.eval_batches = 1;
+    Recorder recorder;
+    Trainer trainer(config, false, recorder);
+    ASSERT_TRUE(trainer.has_validation());
+    trainer.run(recorder.stop);
+    EXPECT_EQ(recorder.evaluations.size(), every == 4 ? 3u : 1u);
+    EXPECT_EQ(trainer.last_evaluation().loss, recorder.evaluations.back().loss);
+    EXPECT_EQ(trainer.evaluate().loss, recorder.evaluations.back().loss);
+    EXPECT_EQ(trainer.last_evaluation().tokens, 2 * 12);  // one batch
+  }
+  RunConfig config = run.config("none");
+  config.data.val = "";
+  Recorder recorder;
+  run_training(config, recorder);
+  EXPECT_TRUE(recorder.evaluations.empty());
+}
+
+TEST(Trainer, KeepsAsManyCheckpointsAsAsked) {
+  const TinyRun run;
+  for (const int64_t keep : {0, 2, 7}) {
+    RunConfig config = run.config("keep" + std::to_string(keep));
+    config.train.checkpoint_every = 2;
+    config.train.keep_checkpoints = keep;
+    Recorder recorder;
+    run_training(config, recorder);
+    std::vector<std::string> want;
+    for (const int64_t step : {2, 4, 6, 8, 9}) {
+      want.push_back(checkpoint_path(config.train.output_dir, step));
+    }
+    EXPECT_EQ(recorder.checkpoints, want);
+    if (keep > 0 && keep < 5) want.erase(want.begin(), want.end() - keep);
+    EXPECT_EQ(list_checkpoints(config.train.output_dir), want);
+  }
+}
+
+TEST(Trainer, SamplesWhenDue) {
+  const TinyRun run;
+  RunConfig config = run.config("run");
+  config.data.tokenizer = run.directory() / "tokenizer.json";
+  config.model.vocab_size = 0;  // the tokenizer's
+  config.train.sample_every = 4;
+  config.train.sample_prompt = "01";
+  config.train.sample_tokens = 20;  // more than the model's 12 positions
+  write_tokenizer(config.data.tokenizer);
+  Recorder recorder;
+  run_training(config, recorder);
+  ASSERT_EQ(recorder.samples.size(), 2u);
+  for (const std::string& text : recorder.samples) {
+    EXPECT_TRUE(text.starts_with("01"));
+    EXPECT_EQ(text.size(), 22u);
+  }
+  EXPECT_EQ(read_file(join_path(config.train.output_dir, "samples.txt")),
+            "--- step 4\n" + recorder.samples[0] + "\n--- step 8\n" + recorder.samples[1] + "\n");
+}
+
+TEST(Trainer, WritesTheResolvedConfig) {
+  const TinyRun run;
+  RunConfig config = run.config("run");
+  config.model.intermediate_size = 0;
+  config.model.num_key_value_heads = 0;
+  Recorder recorder;
+  Trainer trainer(config, false, recorder);
+  const RunConfig& resolved = trainer.config();
+  EXPECT_EQ(resolved.model.intermediate_size, 48);  // 8/3 of 16, up to a multiple of 8
+  EXPECT_EQ(resolved.model.num_key_value_heads, 2);
+  EXPECT_EQ(resolved.model.max_position_embeddings, 12);
+  const std::string file = join_path(config.train.output_dir, "config.toml");
+  EXPECT_EQ(read_file(file), to_toml(resolved));
+  EXPECT_EQ(to_toml(read_run_config(file, {})), to_toml(resolved));
+}
+
+class TrainerRefuses : public Test {
+ protected:
+  // Runs two steps of "run", and gives its config.
+  RunConfig started() const {
+    const RunConfig config = run_.config("run");
+    Recorder recorder;
+    recorder.stop_after = 2;
+    run_training(config, recorder);
+    return config;
+  }
+
+  // The message when this config starts or resumes.
+  static std::string refusal(const RunConfig& config, bool resume) {
+    Recorder recorder;
+    return error_of([&] { Trainer(config, resume, recorder); });
+  }
+
+  static void expect_mentions(const std::string& message,
+                              std::initializer_list<const char*> parts) {
+    for (const char* part : parts) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
+    }
+  }
+
+  TinyRun run_;
+};
+
+TEST_F(TrainerRefuses, ADirectoryWithARun) {
+  const RunConfig config = started();
+  expect_mentions(refusal(config, false), {config.train.output_dir.c_str(), "holds a run"});
+  EXPECT_EQ(refusal(config, true), "");
+}
+
+TEST_F(TrainerRefuses, NothingToResume) {
+  const RunConfig config = run_.config("run");
+  expect_mentions(refusal(config, true), {config.train.output_dir.c_str(), "nothing to resume"});
+  EXPECT_FALSE(exists(config.train.output_dir));
+}
+
+// Killed before its first checkpoint: what the hint says must be possible.
+TEST_F(TrainerRefuses, ARunWithoutACheckpoint) {
+  const RunConfig config = started();
+  std::filesystem::remove_all(checkpoint_path(config.train.output_dir, 2));
+  const std::string message = refusal(config, false);
+  expect_mentions(message, {"holds a run", "remove it"});
+  EXPECT_EQ(message.find("--resume"), std::string::npos) << message;
+  expect_mentions(refusal(config, true), {"nothing to resume"});
+}
+
+TEST_F(TrainerRefuses, OtherData) {
+  RunConfig config = started();
+  config.data.train = run_.directory() / "train_0.bin";
+  expect_mentions(refusal(config, true), {"other data", "\"tokens\":221", "\"tokens\":131"});
+}
+
+TEST_F(TrainerRefuses, AnotherSeed) {
+  RunConfig config = started();
+  config.train.seed = 2;
+  expect_mentions(refusal(config, true), {"other data", "\"seed\":1", "\"seed\":2"});
+}
+
+TEST_F(TrainerRefuses, AnotherSequenceLength) {
+  RunConfig config = started();
+  config.data.sequence_length = 11;
+  config.model.max_position_embeddings = 12;  // the same architecture
+  expect_mentions(refusal(config, true), {"\"sequence_length\":12", "\"sequence_length\":11"});
+}
+
+TEST_F(TrainerRefuses, AnotherArchitecture) {
+  const RunConfig config = started();
+  const auto refused = [&](const char* key, auto ModelConfig::*field, auto value) {
+    RunConfig other = config;
+    other.model.*field = value;
+    expect_mentions(refusal(other, true), {"architecture", key});
+  };
+  refused("hidden_size", &ModelConfig::hidden_size, 32);
+  refused("intermediate_size", &ModelConfig::intermediate_size, 32);
+  refused("num_hidden_layers", &ModelConfig::num_hidden_layers, 3);
+  refused("num_key_value_heads", &ModelConfig::num_key_value_heads, 2);
+  refused("tie_word_embeddings", &ModelConfig::tie_word_embeddings, true);
+  refused("attention_bias", &ModelConfig::attention_bias, true);
+  refused("rope_theta", &ModelConfig::rope_theta, 5000.0);
+  refused("rms_norm_eps", &ModelConfig::rms_norm_eps, 1e-6);
+  EXPECT_EQ(refusal(config, true), "");
+}
+
+TEST_F(TrainerRefuses, ARunThatIsBeingTrained) {
+  const RunConfig config = started();
+  Recorder recorder;
+  const Trainer first(config, true, recorder);
+  expect_mentions(refusal(config, true), {"lock", "another cria"});
+}
+
+// Whatever does not fit is found before a directory is made.
+TEST_F(TrainerRefuses, BeforeItMakesTheDirectory) {
+  const auto refused = [&](const auto& change, std::initializer_list<const char*> parts) {
+    RunConfig config = run_.config("none");
+    change(config);
+    expect_mentions(refusal(config, false), parts);
+    EXPECT_FALSE(exists(config.train.output_dir));
+  };
+  refused([](RunConfig& c) { c.data.train += ".missing"; }, {"train_*.bin.missing"});
+  refused([](RunConfig& c) { c.data.val += ".missing"; }, {"val_*.bin.missing"});
+  refused([](RunConfig& c) { c.data.tokenizer = "missing.json"; }, {"missing.json"});
+  refused([](RunConfig& c) { c.data.sequence_length = 200; }, {"data.sequence_length", "201"});
+  refused([](RunConfig& c) { c.model.num_attention_heads = 3; },
+          {"test.toml: model.num_attention_heads"});
+  refused([](RunConfig& c) { c.model.vocab_size = 0; }, {"test.toml: model.vocab_size"});
+  refused([](RunConfig& c) { c.train.batch_size = 2147483647; }, {"out of memory"});
+  refused(
+      [&](RunConfig& c) {
+        c.data.tokenizer = run_.directory() / "tokenizer.json";
+        write_tokenizer(c.data.tokenizer);
+        c.model.vocab_size = kTinyVocabulary - 1;
+      },
+      {"test.toml: model.vocab_size", "at least 37"});
+}
+
+}  // namespace
+}  // namespace cria
