@@ -224,7 +224,7 @@ TEST_F(RunConfigTest, UnknownKeys) {
   expect_error("steps = 3\n", {}, {file() + ":1:1", "unknown key 'steps'"});
   expect_error(kData, {"train.step=3"},
                {"override 'train.step=3'", "unknown key 'train.step'", "'train.steps'"});
-  expect_error("[model]\nzzzzzzzzzzzzzzzz = 1\n", {}, {":2:1", "lists all keys"});
+  expect_error("[model]\nzzzzzzzzzzzzzzzz = 1\n", {}, {":2:1", "'cria train --help' lists"});
 }
 
 TEST_F(RunConfigTest, WrongTypes) {

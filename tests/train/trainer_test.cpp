@@ -273,7 +273,7 @@ TEST(Trainer, NoCheckpointIsNamedWhenThereIsNone) {
   const std::string message = error_of([&] {
     for (int i = 0; i < 9; ++i) trainer.step();  // the row of that token comes up
   });
-  EXPECT_NE(message.find("none yet"), std::string::npos) << message;
+  EXPECT_NE(message.find("no good checkpoint yet"), std::string::npos) << message;
 }
 
 TEST(Trainer, TheLearningRateFollowsTheSchedule) {
