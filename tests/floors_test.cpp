@@ -24,17 +24,9 @@ struct Folder {
 
 const std::map<std::string, Folder>& folders() {
   static const std::map<std::string, Folder> all = {
-      {"base", {0}},
-      {"tensor", {1}},
-      {"kernels", {2}},
-      {"position", {3}},
-      {"nn", {4}},
-      {"model", {5}},
-      {"optim", {5}},
-      {"text", {5}},
-      {"data", {5}},
-      {"io", {5}},
-      {"train", {6}},
+      {"base", {0}}, {"tensor", {1}}, {"kernels", {2}}, {"position", {3}},
+      {"nn", {4}},   {"model", {5}},  {"optim", {5}},   {"text", {5}},
+      {"data", {5}}, {"io", {5}},     {"train", {6}},
   };
   return all;
 }

@@ -86,8 +86,7 @@ int run_bench(const Arguments& arguments) {
   std::vector<double> seconds = time_steps(model, config, options.integer("steps", 10, 1, 100000));
   std::ranges::sort(seconds);
   const double median = seconds[seconds.size() / 2];
-  const double tokens =
-      static_cast<double>(config.train.batch_size * config.data.sequence_length);
+  const double tokens = static_cast<double>(config.train.batch_size * config.data.sequence_length);
   const double gflops =
       tokens * training_flops_per_token(config.model, config.data.sequence_length) / median * 1e-9;
   if (options.has("json")) {

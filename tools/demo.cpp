@@ -1,5 +1,6 @@
 // cria demo: the other commands one after the other, on a corpus that cria writes itself.
 #include <cstdio>
+#include <filesystem>
 
 #include "commands.h"
 #include "cria/base/file.h"
@@ -34,8 +35,8 @@ void write_corpus(const std::string& directory) {
   make_directories(directory);
   const auto write = [&](const char* name, uint64_t first, uint64_t bytes) {
     AtomicFile file(join_path(directory, name));
-    const DemoCorpus totals = write_demo_corpus(
-        kSeed, first, bytes, [&](std::string_view story) { file.write(story); });
+    const DemoCorpus totals =
+        write_demo_corpus(kSeed, first, bytes, [&](std::string_view story) { file.write(story); });
     file.commit();
     return totals;
   };
@@ -81,7 +82,11 @@ int run_demo(const Arguments& arguments) {
   if (!exists(checkpoint_path(output, config.train.steps))) {
     Arguments train = {kConfig};
     train.insert(train.end(), options.positional().begin(), options.positional().end());
-    if (!list_checkpoints(output).empty()) train.push_back("--resume");
+    if (!list_checkpoints(output).empty()) {
+      train.push_back("--resume");
+    } else {
+      std::filesystem::remove_all(output);  // of a demo that was killed: nothing to keep
+    }
     const int code = run(run_train, "train", train);
     if (code != 0) return code;
   }

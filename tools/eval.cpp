@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/metrics.h"
+#include "cria/train/prepare.h"
 #include "cria/train/progress.h"
 #include "options.h"
 
@@ -31,19 +32,21 @@ int run_eval(const Arguments& arguments) {
   const LoadedModel loaded = load_model(options.positional().front());
   const ModelConfig& config = loaded.model->config();
   const Dataset dataset(options.text("data", ""), format, config.vocab_size);
+  if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);
   const int64_t length = options.integer("sequence-length", config.max_position_embeddings, 1,
                                          config.max_position_embeddings);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
   Activations memory(*loaded.model, Purpose::evaluation, batch, length);
   Evaluation result;
   {
-    ProgressBar bar(stderr, "eval", dataset.evaluation_windows(length));
-    result = evaluate(*loaded.model, memory, dataset,
-                      {.sequence_length = length,
-                       .batch_size = batch,
-                       .batches = options.integer("batches", 0, 0, INT32_MAX),
-                       .token_lengths = token_lengths(loaded.tokenizer.get()),
-                       .progress = [&](int64_t done, int64_t) { bar.update(done, ""); }});
+    ProgressBar bar(stderr, "eval");
+    result = evaluate(
+        *loaded.model, memory, dataset,
+        {.sequence_length = length,
+         .batch_size = batch,
+         .batches = options.integer("batches", 0, 0, INT32_MAX),
+         .token_lengths = token_lengths(loaded.tokenizer.get()),
+         .progress = [&](int64_t done, int64_t windows) { bar.update(done, windows, ""); }});
   }
   if (options.has("json")) {
     Json json = to_json(result, loaded.step);

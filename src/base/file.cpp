@@ -204,6 +204,22 @@ void AtomicDirectory::commit() {
   sync_directory(parent(final_));
 }
 
+Rollback::~Rollback() {
+  std::error_code ignored;
+  for (const std::string& path : paths_) fs::remove(path, ignored);
+}
+
+void Rollback::make_directories(const std::string& path) {
+  for (fs::path each = path; !each.empty() && !exists(each.string()); each = each.parent_path()) {
+    paths_.push_back(each.string());
+  }
+  cria::make_directories(path);
+}
+
+void Rollback::will_write(const std::string& path) {
+  if (!exists(path)) paths_.insert(paths_.begin(), path);
+}
+
 FileLock::FileLock(const std::string& path, const std::string& hint) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);

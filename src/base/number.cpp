@@ -24,7 +24,9 @@ bool parse_all(std::string_view text, Number& value) {
 
 }  // namespace
 
-bool parse_number(std::string_view text, int64_t& value) { return parse_all(text, value); }
+bool parse_number(std::string_view text, int64_t& value) {
+  return parse_all(text, value);
+}
 
 bool parse_number(std::string_view text, double& value) {
 #ifdef __cpp_lib_to_chars

@@ -27,7 +27,9 @@ std::vector<OwnedWorkspace>& workspaces() {
 
 }  // namespace
 
-const Kernels& kernels() { return portable::kTable; }
+const Kernels& kernels() {
+  return portable::kTable;
+}
 
 void reserve_kernel_memory() {
   std::vector<OwnedWorkspace>& all = workspaces();
@@ -47,6 +49,8 @@ void reserve_kernel_memory() {
   }
 }
 
-const Workspace& thread_workspace(int thread) noexcept { return workspaces()[thread].views; }
+const Workspace& thread_workspace(int thread) noexcept {
+  return workspaces()[thread].views;
+}
 
 }  // namespace cria

@@ -24,10 +24,10 @@ class Reader {
     const Json* value = find(key);
     const int64_t number = value ? value->as_int(place(key)) : fallback;
     if (number < least || number > most) {
-      throw Error("out of range", {.where = place(key),
-                                   .expected = std::to_string(least) + " to " +
-                                               std::to_string(most),
-                                   .got = value ? std::to_string(number) : "nothing"});
+      throw Error("out of range",
+                  {.where = place(key),
+                   .expected = std::to_string(least) + " to " + std::to_string(most),
+                   .got = value ? std::to_string(number) : "nothing"});
     }
     return number;
   }
@@ -36,9 +36,9 @@ class Reader {
     const Json* value = find(key);
     const double number = value ? value->as_double(place(key)) : fallback;
     if (!(number > 0)) {
-      throw Error("out of range", {.where = place(key),
-                                   .expected = "a positive number",
-                                   .got = shortest_double(number)});
+      throw Error(
+          "out of range",
+          {.where = place(key), .expected = "a positive number", .got = shortest_double(number)});
     }
     return number;
   }
@@ -57,8 +57,9 @@ class Reader {
   void require(const char* key, const std::string& wanted) const {
     const std::string got = text(key, wanted);
     if (got != wanted) {
-      throw Error("not supported",
-                  {.where = place(key), .expected = "\"" + wanted + "\"", .got = "\"" + got + "\""});
+      throw Error(
+          "not supported",
+          {.where = place(key), .expected = "\"" + wanted + "\"", .got = "\"" + got + "\""});
     }
   }
 
@@ -127,8 +128,8 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   reader.require("hidden_act", "silu");
   if (reader.find("partial_rotary_factor") &&
       reader.positive("partial_rotary_factor", 1.0) != 1.0) {
-    throw Error("not supported", {.where = reader.place("partial_rotary_factor"),
-                                  .expected = "1.0"});
+    throw Error("not supported",
+                {.where = reader.place("partial_rotary_factor"), .expected = "1.0"});
   }
   // LlamaConfig's defaults where a key is missing.
   constexpr int64_t kMost = int64_t{1} << 24;
@@ -137,8 +138,7 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   c.intermediate_size = reader.integer("intermediate_size", 11008, 1, kMost);
   c.num_hidden_layers = reader.integer("num_hidden_layers", 32, 1, 1024);
   c.num_attention_heads = reader.integer("num_attention_heads", 32, 1, 1 << 16);
-  c.num_key_value_heads =
-      reader.integer("num_key_value_heads", c.num_attention_heads, 1, 1 << 16);
+  c.num_key_value_heads = reader.integer("num_key_value_heads", c.num_attention_heads, 1, 1 << 16);
   c.head_dim = reader.integer("head_dim", 0, 0, 1 << 16);
   c.max_position_embeddings = reader.integer("max_position_embeddings", 2048, 1, kMost);
   c.initializer_range = reader.positive("initializer_range", 0.02);

@@ -86,8 +86,7 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
   embed_tokens_.backward(dx, tokens);
 }
 
-double Llama::loss_sum(Activations& memory, const TokenIds& tokens,
-                       const TokenIds& targets) const {
+double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
   return lm_head_.forward(forward(memory, tokens), targets, memory.head_);
@@ -102,8 +101,7 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   }
   const Tensor normed = forward(memory, tokens);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
-  const double loss =
-      lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
+  const double loss = lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
   backward(memory, tokens);
   return loss;
 }

@@ -58,15 +58,24 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                                    const Tensor& context, const Tensor& log_sum_exp) const {
-  return {.batch = q.shape[0], .heads = config.heads, .kv_heads = config.kv_heads,
-          .head_dim = config.head_dim, .queries = q.shape[1], .keys = k.shape[1],
+  return {.batch = q.shape[0],
+          .heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim,
+          .queries = q.shape[1],
+          .keys = k.shape[1],
           .scale = position->score_scale(config.head_dim),
           .hook = position->on_scores(config.layer),
-          .q = q.data, .k = k.data, .v = v.data,
-          .q_batch = q.strides[0], .q_row = q.strides[1],
-          .kv_batch = k.strides[0], .kv_row = k.strides[1],
+          .q = q.data,
+          .k = k.data,
+          .v = v.data,
+          .q_batch = q.strides[0],
+          .q_row = q.strides[1],
+          .kv_batch = k.strides[0],
+          .kv_row = k.strides[1],
           .out = context.data,
-          .out_batch = context.strides[0], .out_row = context.strides[1],
+          .out_batch = context.strides[0],
+          .out_row = context.strides[1],
           .log_sum_exp = log_sum_exp.data};
 }
 

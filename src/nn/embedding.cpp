@@ -17,8 +17,8 @@ void Embedding::forward(const TokenIds& ids, const Tensor& out) const {
   for (int64_t n = 0; n < ids.size(); ++n) {
     if (ids.data[n] < 0 || ids.data[n] >= vocabulary) {
       throw Error("token id out of range",
-                  {.where = "embedding, batch " + std::to_string(n / ids.shape[1]) +
-                            ", position " + std::to_string(n % ids.shape[1]),
+                  {.where = "embedding, batch " + std::to_string(n / ids.shape[1]) + ", position " +
+                            std::to_string(n % ids.shape[1]),
                    .expected = "0 to " + std::to_string(vocabulary - 1),
                    .got = std::to_string(ids.data[n]),
                    .hint = "the data's tokenizer and the model's vocab_size do not belong "

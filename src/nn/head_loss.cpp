@@ -35,10 +35,9 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
   }
   for (int64_t n = 0; n < rows; ++n) {
     if (targets.data[n] < 0 || targets.data[n] >= vocabulary) {
-      throw Error("target id out of range",
-                  {.where = "head_loss, row " + std::to_string(n),
-                   .expected = "0 to " + std::to_string(vocabulary - 1),
-                   .got = std::to_string(targets.data[n])});
+      throw Error("target id out of range", {.where = "head_loss, row " + std::to_string(n),
+                                             .expected = "0 to " + std::to_string(vocabulary - 1),
+                                             .got = std::to_string(targets.data[n])});
     }
   }
   const Tensor losses = within(saved.losses, {rows});

@@ -7,31 +7,55 @@ namespace cria {
 void multiply_weight(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
                      const ConstTensor& addend) {
   const int64_t in = weight.shape[1], out = weight.shape[0];
-  kernels().gemm({.m = x.rows(), .n = out, .k = in,
-                  .a = x.data, .a_row = in, .a_column = 1,
-                  .b = weight.data, .b_row = 1, .b_column = in,
-                  .c = y.data, .c_row = out,
-                  .addend = addend.data, .addend_row = out});
+  kernels().gemm({.m = x.rows(),
+                  .n = out,
+                  .k = in,
+                  .a = x.data,
+                  .a_row = in,
+                  .a_column = 1,
+                  .b = weight.data,
+                  .b_row = 1,
+                  .b_column = in,
+                  .c = y.data,
+                  .c_row = out,
+                  .addend = addend.data,
+                  .addend_row = out});
 }
 
 void multiply_weight_backward_input(const ConstTensor& dy, const ConstTensor& weight,
                                     const Tensor& dx) {
   const int64_t in = weight.shape[1], out = weight.shape[0];
-  kernels().gemm({.m = dy.rows(), .n = in, .k = out,
-                  .a = dy.data, .a_row = out, .a_column = 1,
-                  .b = weight.data, .b_row = in, .b_column = 1,
-                  .c = dx.data, .c_row = in,
-                  .addend = nullptr, .addend_row = 0});
+  kernels().gemm({.m = dy.rows(),
+                  .n = in,
+                  .k = out,
+                  .a = dy.data,
+                  .a_row = out,
+                  .a_column = 1,
+                  .b = weight.data,
+                  .b_row = in,
+                  .b_column = 1,
+                  .c = dx.data,
+                  .c_row = in,
+                  .addend = nullptr,
+                  .addend_row = 0});
 }
 
 void multiply_weight_backward_weight(const ConstTensor& dy, const ConstTensor& x,
                                      const Tensor& dweight) {
   const int64_t in = dweight.shape[1], out = dweight.shape[0];
-  kernels().gemm({.m = out, .n = in, .k = dy.rows(),
-                  .a = dy.data, .a_row = 1, .a_column = out,
-                  .b = x.data, .b_row = in, .b_column = 1,
-                  .c = dweight.data, .c_row = in,
-                  .addend = dweight.data, .addend_row = in});
+  kernels().gemm({.m = out,
+                  .n = in,
+                  .k = dy.rows(),
+                  .a = dy.data,
+                  .a_row = 1,
+                  .a_column = out,
+                  .b = x.data,
+                  .b_row = in,
+                  .b_column = 1,
+                  .c = dweight.data,
+                  .c_row = in,
+                  .addend = dweight.data,
+                  .addend_row = in});
 }
 
 Linear::Linear(Parameters& parameters, std::span<const LinearOutput> outputs, int64_t in,
@@ -51,10 +75,10 @@ void Linear::forward(const ConstTensor& x, const Tensor& out, Saved&,
                      const ConstTensor& addend) const {
   if (x.columns() != in_features || out.columns() != out_features || x.rows() != out.rows() ||
       (addend && addend.size() != out.size())) {
-    throw_shape_error("linear " + weight.front()->name,
-                      "[N, " + std::to_string(in_features) + "] -> [N, " +
-                          std::to_string(out_features) + "]",
-                      x.to_string() + " -> " + out.to_string());
+    throw_shape_error(
+        "linear " + weight.front()->name,
+        "[N, " + std::to_string(in_features) + "] -> [N, " + std::to_string(out_features) + "]",
+        x.to_string() + " -> " + out.to_string());
   }
   multiply_weight(x, fused(weight, &Parameter::value), out, addend);
   if (!bias.empty()) {

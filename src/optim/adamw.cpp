@@ -12,9 +12,8 @@ AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config
     : parameters_(&parameters), config_(config) {
   constexpr int64_t kPiece = 32 * 1024;  // floats: four planes of them fit a core's L2
   for (const Parameter& slot : parameters.slots()) {
-    const bool decays =
-        slot.kind == ParameterKind::matrix ||
-        (slot.kind == ParameterKind::embedding && config.decay_embeddings);
+    const bool decays = slot.kind == ParameterKind::matrix ||
+                        (slot.kind == ParameterKind::embedding && config.decay_embeddings);
     const int64_t size = slot.value.size();
     for (int64_t begin = 0; begin < size; begin += kPiece) {
       pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), decays});

@@ -38,11 +38,10 @@ double learning_rate_factor(const ScheduleConfig& c, int64_t step) {
     const int64_t begin = std::max(c.warmup_steps, c.decay_steps - cooldown);
     return 1.0 - span * progress(step, begin, c.decay_steps);
   }
-  throw Error("unknown schedule",
-              {.where = "schedule.name",
-               .expected = "\"cosine\", \"linear\", \"constant\" or \"wsd\"",
-               .got = "\"" + c.name + "\"",
-               .hint = did_you_mean(c.name, schedule_names())});
+  throw Error("unknown schedule", {.where = "schedule.name",
+                                   .expected = "\"cosine\", \"linear\", \"constant\" or \"wsd\"",
+                                   .got = "\"" + c.name + "\"",
+                                   .hint = did_you_mean(c.name, schedule_names())});
 }
 
 }  // namespace cria

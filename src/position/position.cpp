@@ -20,11 +20,10 @@ std::unique_ptr<Position> make_position(const PositionConfig& config) {
   if (config.name == "rope") {
     return std::make_unique<Rope>(config.head_dim, config.max_positions, config.rope_theta);
   }
-  throw Error("unknown position encoding",
-              {.where = "model.position",
-               .expected = "\"none\" or \"rope\"",
-               .got = "\"" + config.name + "\"",
-               .hint = did_you_mean(config.name, position_names())});
+  throw Error("unknown position encoding", {.where = "model.position",
+                                            .expected = "\"none\" or \"rope\"",
+                                            .got = "\"" + config.name + "\"",
+                                            .hint = did_you_mean(config.name, position_names())});
 }
 
 }  // namespace cria

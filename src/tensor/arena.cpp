@@ -8,20 +8,23 @@
 namespace cria {
 namespace {
 
-int64_t round_up(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+int64_t round_up(int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 }  // namespace
 
-void AlignedDelete::operator()(void* memory) const { std::free(memory); }
+void AlignedDelete::operator()(void* memory) const {
+  std::free(memory);
+}
 
 AlignedBytes allocate_aligned(int64_t bytes, const char* what) {
   const int64_t size = std::max(round_up(bytes), kAlignment);
   AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, size)));
   if (!memory) {
-    throw Error("out of memory",
-                {.where = what,
-                 .got = "no " + std::to_string(size >> 20) + " MiB to be had",
-                 .hint = "make the batch, the sequence or the model smaller"});
+    throw Error("out of memory", {.where = what,
+                                  .got = "no " + std::to_string(size >> 20) + " MiB to be had",
+                                  .hint = "make the batch, the sequence or the model smaller"});
   }
   std::memset(memory.get(), 0, size);
   return memory;

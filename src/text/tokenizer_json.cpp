@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
+#include "cria/base/rng.h"
 #include "cria/base/unicode.h"
 
 namespace cria {
@@ -174,6 +175,13 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
     vocabulary.emplace_back(bytes ? stand_ins[static_cast<size_t>(id)] : tokenizer.token(id), id);
   }
   return layout(bytes, std::move(vocabulary)).dump(2) + "\n";
+}
+
+std::string tokenizer_hash(const Tokenizer& tokenizer) {
+  uint64_t hash = fnv1a(tokenizer_json(tokenizer));
+  std::string digits(16, '0');
+  for (size_t i = digits.size(); i-- > 0; hash >>= 4) digits[i] = "0123456789abcdef"[hash & 15];
+  return "fnv1a:" + digits;
 }
 
 std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path) {

@@ -52,8 +52,7 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
   result.loss = loss / static_cast<double>(result.tokens);
   result.perplexity = std::exp(result.loss);
   if (bytes > 0) result.bits_per_byte = loss / (std::numbers::ln2 * static_cast<double>(bytes));
-  result.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
 

@@ -57,8 +57,8 @@ GradientCheck check_gradient(const std::string& name, const Tensor& value,
   const double h = std::min(0.1 * weight_scale, wanted / std::max(norm, 1e-12));
   const double numeric = (4 * difference(h / 2) - difference(h)) / 3;
   std::ranges::copy(start, value.data);
-  return {name, value.to_string(), norm, analytic, numeric,
-          std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0)};
+  return {name,     value.to_string(), norm,
+          analytic, numeric,           std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0)};
 }
 
 std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,

@@ -45,6 +45,8 @@ MetricsLog::MetricsLog(const std::string& path, int64_t step) : path_(path) {
   if (kept != text) write_file(path, kept);
 }
 
-void MetricsLog::write(const Json& line) { append_to_file(path_, line.dump() + "\n"); }
+void MetricsLog::write(const Json& line) {
+  append_to_file(path_, line.dump() + "\n");
+}
 
 }  // namespace cria

@@ -46,8 +46,7 @@ std::string short_duration(double seconds) {
   return format("%ldh%02ldm", whole / 3600, whole / 60 % 60);
 }
 
-ProgressBar::ProgressBar(std::FILE* out, std::string label, int64_t total)
-    : out_(out), label_(std::move(label)), total_(std::max<int64_t>(total, 1)) {
+ProgressBar::ProgressBar(std::FILE* out, std::string label) : out_(out), label_(std::move(label)) {
   terminal_ = ::isatty(::fileno(out)) == 1;
   const char* no_color = std::getenv("NO_COLOR");
   color_ = terminal_ && (!no_color || !*no_color);
@@ -95,13 +94,14 @@ void ProgressBar::draw() {
   shown_ = Clock::now();
 }
 
-void ProgressBar::update(int64_t done, const std::string& details) {
+void ProgressBar::update(int64_t done, int64_t total, const std::string& details) {
   const Clock::time_point now = Clock::now();
   if (first_ < 0) {
     first_ = done;
     start_ = now;
   }
   done_ = done;
+  total_ = std::max<int64_t>(total, 1);
   details_ = details;
   stale_ = true;
   if (now - shown_ >= (terminal_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine))) draw();
@@ -116,13 +116,14 @@ void ProgressBar::note(const std::string& line) {
 
 void TrainingProgress::stepped(const StepMetrics& m) {
   last_ = m;
-  bar_.update(m.step, format("loss %.4f  lr %.2g  %s tokens/s", m.loss, m.learning_rate,
-                             short_count(m.tokens_per_second).c_str()));
+  training_ = format("loss %.4f  lr %.2g  %s tokens/s", m.loss, m.learning_rate,
+                     short_count(m.tokens_per_second).c_str());
+  show(training_);
 }
 
 void TrainingProgress::evaluating(int64_t done, int64_t windows) {
-  bar_.update(last_.step, format("validating %lld/%lld", static_cast<long long>(done),
-                                 static_cast<long long>(windows)));
+  show(format("validating %lld/%lld", static_cast<long long>(done),
+              static_cast<long long>(windows)));
 }
 
 void TrainingProgress::evaluated(int64_t step, const Evaluation& e) {
@@ -130,6 +131,7 @@ void TrainingProgress::evaluated(int64_t step, const Evaluation& e) {
                             static_cast<long long>(step), e.loss, e.perplexity);
   if (!std::isnan(e.bits_per_byte)) line += format(", %.4f bits per byte", e.bits_per_byte);
   bar_.note(line + " (training loss " + format("%.4f", last_.loss) + ")");
+  show(training_);
 }
 
 void TrainingProgress::sampled(int64_t step, const std::string& text) {

@@ -254,11 +254,11 @@ std::string describe_keys() {
   std::string text, open_table;
   list_keys(RunConfig{}, [&](const std::string& table, const std::string& key,
                              const std::string& value, const char* meaning) {
-    if (table != open_table) text += "  [" + table + "]\n";
+    if (table != open_table) text += (text.empty() ? "[" : "\n[") + table + "]\n";
     open_table = table;
-    std::string assignment = "    " + key + " = " + value;
-    assignment.resize(std::max<size_t>(assignment.size() + 2, 40), ' ');
-    text += assignment + meaning + "\n";
+    std::string assignment = key + " = " + value;
+    assignment.resize(std::max<size_t>(assignment.size() + 1, 35), ' ');
+    text += assignment + "# " + meaning + "\n";
   });
   return text;
 }

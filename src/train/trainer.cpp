@@ -8,6 +8,7 @@
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/generate.h"
+#include "cria/train/prepare.h"
 
 namespace cria {
 namespace {
@@ -58,6 +59,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
   token_lengths_ = token_lengths(tokenizer_.get());
 
+  if (tokenizer_) require_tokenizer_of(data.train, *tokenizer_);
   const ShardFormat format = shard_format(data.shard_format);
   const int64_t vocabulary = config_.model.vocab_size;
   training_ = std::make_unique<Dataset>(data.train, format, vocabulary);

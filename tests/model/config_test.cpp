@@ -36,8 +36,7 @@ TEST(ModelConfig, WhatDoesNotFitIsNamed) {
       {[](ModelConfig& c) { c.head_dim = 5; }, "model.head_dim"},
       {[](ModelConfig& c) { c.vocab_size = 0; }, "model.vocab_size: not given"},
       {[](ModelConfig& c) { c.pad_token_id = 37; }, "expected: -1 to 36\n  got: 37"},
-      {[](ModelConfig& c) { c.max_position_embeddings = 8; },
-       "at least data.sequence_length = 64"},
+      {[](ModelConfig& c) { c.max_position_embeddings = 8; }, "at least data.sequence_length = 64"},
   };
   for (const Case& test : cases) {
     ModelConfig config = tiny_config();
@@ -96,9 +95,9 @@ TEST(ModelConfig, RefusesWhatItWouldComputeDifferently) {
   for (const char* text :
        {R"({"model_type": "gpt2"})", R"({"hidden_act": "gelu"})",
         R"({"rope_scaling": {"rope_type": "linear", "factor": 2.0}})",
-        R"({"rope_scaling": {"type": "yarn", "factor": 2.0}})",
-        R"({"partial_rotary_factor": 0.5})", R"({"hidden_size": -4})",
-        R"({"num_hidden_layers": 1000000})", R"({"hidden_size": "128"})", R"([])"}) {
+        R"({"rope_scaling": {"type": "yarn", "factor": 2.0}})", R"({"partial_rotary_factor": 0.5})",
+        R"({"hidden_size": -4})", R"({"num_hidden_layers": 1000000})", R"({"hidden_size": "128"})",
+        R"([])"}) {
     EXPECT_THROW(model_config_from_json(Json::parse(text, "config.json"), "config.json"), Error)
         << text;
   }

@@ -95,8 +95,7 @@ TEST_P(ModelGolden, LogitsWithACacheEqualPyTorchs) {
       const ConstTensor logits = model.next_logits(memory, TokenIds(&tokens[t], {1, count}));
       t += count;
       const float* row = &want[(t - 1) * vocabulary];
-      expect_near_norm(logits, {row, row + vocabulary}, 1e-5,
-                       "position " + std::to_string(t - 1));
+      expect_near_norm(logits, {row, row + vocabulary}, 1e-5, "position " + std::to_string(t - 1));
     }
     EXPECT_EQ(memory.cached(), 13);
   }
@@ -194,9 +193,9 @@ TEST(Llama, PassesSmallerThanPlannedGiveTheSame) {
   EXPECT_EQ(model.loss_sum(roomy, data.inputs(), data.targets()), loss);
   EXPECT_EQ(model.loss_sum(shared, data.inputs(), data.targets()), loss);
   EXPECT_LT(shared.bytes(), roomy.bytes());
-  EXPECT_THROW(model.loss_sum(exact, TokenBatch(2, 10, 37).inputs(),
-                              TokenBatch(2, 10, 37).targets()),
-               Error);
+  EXPECT_THROW(
+      model.loss_sum(exact, TokenBatch(2, 10, 37).inputs(), TokenBatch(2, 10, 37).targets()),
+      Error);
 }
 
 TEST(Llama, GradientNeedsTrainingMemory) {
@@ -226,8 +225,7 @@ TEST(Llama, InitialisationOfATensorDependsOnItsNameOnly) {
   tied.initialize(5);
   for (const Parameter& slot : tied.parameters().slots()) {
     const Parameter* other = untied.parameters().find(slot.name);
-    EXPECT_TRUE(std::equal(slot.value.data, slot.value.data + slot.value.size(),
-                           other->value.data))
+    EXPECT_TRUE(std::equal(slot.value.data, slot.value.data + slot.value.size(), other->value.data))
         << slot.name;
   }
 }

@@ -309,9 +309,8 @@ TEST(HeadLoss, GoldenInOneChunkAndInSeveral) {
     const std::vector<int32_t> targets = golden.ints("targets");
     std::vector<float> dx(x.size());
     const ConstTensor x_view(x.data(), {10, 24});
-    const double sum =
-        run.head.forward_backward(x_view, TokenIds(targets.data(), {1, 10}), run.saved, 0.1f,
-                                  Tensor(dx.data(), {10, 24}));
+    const double sum = run.head.forward_backward(x_view, TokenIds(targets.data(), {1, 10}),
+                                                 run.saved, 0.1f, Tensor(dx.data(), {10, 24}));
     EXPECT_NEAR(sum / 10, golden.floats("loss")[0], 1e-6 * golden.floats("loss")[0]);
     expect_near_norm(run.saved.losses, golden.floats("losses"), kForward, "losses");
     expect_near_norm(Tensor(dx.data(), {10, 24}), golden.floats("dx"), kGradient, "dx");
@@ -329,17 +328,16 @@ TEST(HeadLoss, GradientsByDifferences) {
   const auto loss = [&] { return run.head.forward(x_view, target_view, run.saved); };
   run.head.forward_backward(x_view, target_view, run.saved, 1.0f, dx_view);
   expect_gradient(check_gradient("x", x_view, dx_view, loss, 3));
-  expect_gradient(
-      check_gradient("weight", run.head.weight->value, run.head.weight->grad, loss, 3));
+  expect_gradient(check_gradient("weight", run.head.weight->value, run.head.weight->grad, loss, 3));
 }
 
 TEST(HeadLoss, TargetOutOfRangeNamesTheRow) {
   HeadRun run(9, 6, 2);
   const std::vector<float> x(12);
   const std::vector<int32_t> targets = {0, 9};
-  EXPECT_THROW(run.head.forward(ConstTensor(x.data(), {2, 6}), TokenIds(targets.data(), {1, 2}),
-                                run.saved),
-               Error);
+  EXPECT_THROW(
+      run.head.forward(ConstTensor(x.data(), {2, 6}), TokenIds(targets.data(), {1, 2}), run.saved),
+      Error);
 }
 
 }  // namespace

@@ -65,8 +65,8 @@ class PlainFile {
 TEST(Progress, PlainLinesElsewhere) {
   const PlainFile file;
   {
-    ProgressBar bar(file.get(), "train", 1000);
-    for (int i = 1; i <= 1000; ++i) bar.update(i, "loss " + std::to_string(i));
+    ProgressBar bar(file.get(), "train");
+    for (int i = 1; i <= 1000; ++i) bar.update(i, 1000, "loss " + std::to_string(i));
     bar.note("a note");
     bar.finish();
     bar.finish();
@@ -80,15 +80,15 @@ TEST(Progress, PlainLinesElsewhere) {
 
 TEST(Progress, NothingBeforeTheFirstUpdate) {
   const PlainFile file;
-  { ProgressBar bar(file.get(), "train", 10); }
+  { ProgressBar bar(file.get(), "train"); }
   EXPECT_EQ(file.text(), "");
 }
 
 TEST(Progress, TheLastStateIsNotRepeated) {
   const PlainFile file;
   {
-    ProgressBar bar(file.get(), "read", 1);
-    bar.update(1, "");
+    ProgressBar bar(file.get(), "read");
+    bar.update(1, 1, "");
   }
   EXPECT_EQ(file.text(), "read 1/1\n");
 }
@@ -177,11 +177,11 @@ TEST(Progress, ABarOnATerminal) {
     if (!terminal.get()) GTEST_SKIP() << "no pseudo-terminal here";
     ::setenv("NO_COLOR", color ? "" : "1", 1);
     {
-      ProgressBar bar(terminal.get(), "train", 4);
-      bar.update(1, "loss 1");
-      bar.update(2, "loss 2");  // too soon to be drawn
+      ProgressBar bar(terminal.get(), "train");
+      bar.update(1, 4, "loss 1");
+      bar.update(2, 4, "loss 2");  // too soon to be drawn
       bar.note("a note");
-      bar.update(4, "loss 4");
+      bar.update(4, 4, "loss 4");
     }
     ::unsetenv("NO_COLOR");
     const std::string text = terminal.text(), shown = seen(text);

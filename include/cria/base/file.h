@@ -71,6 +71,19 @@ class AtomicDirectory {
   bool committed_ = false;
 };
 
+// Work that makes several files, all or none: unless dismissed, what was announced and was not
+// there before is removed again, directories only when empty.
+class Rollback {
+ public:
+  ~Rollback();
+  void make_directories(const std::string& path);
+  void will_write(const std::string& path);  // a file that is there already is left alone
+  void dismiss() { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;  // what is inside before what it is in
+};
+
 // Held until the object goes (or the process dies); Error when another process holds it.
 class FileLock {
  public:

@@ -22,9 +22,9 @@ class Rng {
   Rng(uint64_t seed, std::string_view stream) : seed_(seed), stream_(fnv1a(stream)) {}
 
   uint32_t next();
-  double uniform();               // [0, 1), 53 bits
+  double uniform();                // [0, 1), 53 bits
   uint64_t below(uint64_t bound);  // uniform in [0, bound), bound > 0, without modulo bias
-  double normal();                // N(0, 1), Box-Muller
+  double normal();                 // N(0, 1), Box-Muller
 
  private:
   uint64_t seed_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +57,26 @@ class ShardWriter {
   std::string path_;
   int width_;
   int64_t tokens_ = 0;
+};
+
+// A series of shards, DIRECTORY/NAME_000000.bin and on, each begun when the last is full. None of
+// them appears before finish().
+class ShardSeries {
+ public:
+  static constexpr int64_t kShardTokens = 100 * 1000 * 1000;  // as llm.c's
+
+  ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size);
+  void write(std::span<const int32_t> tokens);
+  int64_t tokens() const { return tokens_; }
+  const std::vector<std::string>& file_names() const { return file_names_; }
+  void finish();
+
+ private:
+  std::string directory_, name_;
+  int64_t vocab_size_;
+  int64_t tokens_ = 0;
+  std::vector<std::unique_ptr<ShardWriter>> shards_;
+  std::vector<std::string> file_names_;
 };
 
 }  // namespace cria

@@ -57,12 +57,12 @@ struct Attention {
   int64_t queries, keys;  // per sequence; keys >= queries
   float scale;
   ScoreHook hook;
-  const float* q;           // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d
-  const float* k;           // [B, keys, K, D]:    b * kv_batch + j * kv_row + h * D + d
-  const float* v;           // as k
-  int64_t q_batch, q_row;   //
-  int64_t kv_batch, kv_row; //
-  float* out;               // [B, queries, H, D]: b * out_batch + i * out_row + h * D + d
+  const float* q;            // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d
+  const float* k;            // [B, keys, K, D]:    b * kv_batch + j * kv_row + h * D + d
+  const float* v;            // as k
+  int64_t q_batch, q_row;    //
+  int64_t kv_batch, kv_row;  //
+  float* out;                // [B, queries, H, D]: b * out_batch + i * out_row + h * D + d
   int64_t out_batch, out_row;
   float* log_sum_exp;  // [B, H, queries]
 };
@@ -71,11 +71,11 @@ struct Attention {
 //   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(dO * O)),  dQ = scale * dS K,
 //   dK = scale * dS^T Q
 struct AttentionGradient {
-  Attention forward;      // as it was called; out holds O
-  const float* dout;      // strides as out
-  float* dq;              // strides as q; overwritten
-  float *dk, *dv;         // strides as k; overwritten, summed over the query heads that share them
-  float* dout_dot_out;    // scratch [B, H, T]
+  Attention forward;    // as it was called; out holds O
+  const float* dout;    // strides as out
+  float* dq;            // strides as q; overwritten
+  float *dk, *dv;       // strides as k; overwritten, summed over the query heads that share them
+  float* dout_dot_out;  // scratch [B, H, T]
 };
 
 // y[t, h, :] rotated by the angle of position first + t, in pairs (i, i + D/2), in place:
@@ -96,8 +96,8 @@ struct RmsNormForward {
   const float* x;       // [N,C]
   const float* weight;  // [C]
   float eps;
-  float* y;               // [N,C]
-  float* inverse_root;    // [N]: r
+  float* y;             // [N,C]
+  float* inverse_root;  // [N]: r
 };
 
 // With n = x r and s = weight dy:
@@ -165,8 +165,8 @@ struct Kernels {
 
   // losses[n] = logsumexp(z_n) - z_n[target_n]. The logits z [N,V] are used up: they become
   // dz = gradient_scale (softmax(z) - onehot(target)), or nothing of use when gradient_scale is 0.
-  void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets,
-                        float gradient_scale, float* logits, float* losses) noexcept;
+  void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets, float gradient_scale,
+                        float* logits, float* losses) noexcept;
 
   // Serial: the optimizer cuts the planes into pieces and runs these in parallel.
   void (*adamw)(const AdamW&) noexcept;

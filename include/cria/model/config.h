@@ -7,13 +7,13 @@
 namespace cria {
 
 struct ModelConfig {
-  int64_t vocab_size = 0;           // V
-  int64_t hidden_size = 128;        // C
-  int64_t intermediate_size = 0;    // F; 0: 8/3 hidden_size, rounded up to a multiple of 8
-  int64_t num_hidden_layers = 4;    // L
-  int64_t num_attention_heads = 4;  // H
-  int64_t num_key_value_heads = 0;  // K; 0: as many as query heads
-  int64_t head_dim = 0;             // D; 0: hidden_size / num_attention_heads
+  int64_t vocab_size = 0;               // V
+  int64_t hidden_size = 128;            // C
+  int64_t intermediate_size = 0;        // F; 0: 8/3 hidden_size, rounded up to a multiple of 8
+  int64_t num_hidden_layers = 4;        // L
+  int64_t num_attention_heads = 4;      // H
+  int64_t num_key_value_heads = 0;      // K; 0: as many as query heads
+  int64_t head_dim = 0;                 // D; 0: hidden_size / num_attention_heads
   int64_t max_position_embeddings = 0;  // 0: the sequence length trained on
   double rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;

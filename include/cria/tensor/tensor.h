@@ -41,9 +41,7 @@ struct BasicTensor {
   }
 
   // A view to write through is also a view to read through.
-  operator BasicTensor<const Element>() const
-    requires(!std::is_const_v<Element>)
-  {
+  operator BasicTensor<const Element>() const requires(!std::is_const_v<Element>) {
     BasicTensor<const Element> view;
     view.data = data;
     view.rank = rank;

@@ -12,6 +12,9 @@ namespace cria {
 // merges and no pre-tokenizer. Both load in Hugging Face's tokenizers and give the same ids.
 std::string tokenizer_json(const Tokenizer& tokenizer);
 
+// "fnv1a:" and 16 hexadecimal digits: the same for tokenizers that do the same.
+std::string tokenizer_hash(const Tokenizer& tokenizer);
+
 // Reads the two forms that tokenizer_json writes; anything else in the file is an Error that names
 // it, never a silent difference.
 std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path);

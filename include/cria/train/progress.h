@@ -17,11 +17,11 @@ std::string short_duration(double seconds);
 
 class ProgressBar {
  public:
-  ProgressBar(std::FILE* out, std::string label, int64_t total);
+  ProgressBar(std::FILE* out, std::string label);
   ~ProgressBar() { finish(); }
 
   // details stand behind the bar: "loss 1.23  4.5k tokens/s".
-  void update(int64_t done, const std::string& details);
+  void update(int64_t done, int64_t total, const std::string& details);
 
   // Leaves the last state on its own line; nothing is shown afterwards.
   void finish();
@@ -37,7 +37,7 @@ class ProgressBar {
 
   std::FILE* out_;
   std::string label_, details_;
-  int64_t total_;
+  int64_t total_ = 1;
   int64_t first_ = -1, done_ = 0;  // first_: at the first update; a resumed run starts late
   bool terminal_, color_;
   bool drawn_ = false;  // something is on the terminal's last line
@@ -48,7 +48,7 @@ class ProgressBar {
 // Shows a training run.
 class TrainingProgress : public TrainingObserver {
  public:
-  TrainingProgress(std::FILE* out, int64_t steps) : bar_(out, "train", steps) {}
+  TrainingProgress(std::FILE* out, int64_t steps) : bar_(out, "train"), steps_(steps) {}
 
   void stepped(const StepMetrics& metrics) override;
   void evaluating(int64_t done, int64_t windows) override;
@@ -59,7 +59,11 @@ class TrainingProgress : public TrainingObserver {
   void finish() { bar_.finish(); }
 
  private:
+  void show(const std::string& details) { bar_.update(last_.step, steps_, details); }
+
   ProgressBar bar_;
+  int64_t steps_;
+  std::string training_;  // the last step's figures
   StepMetrics last_;
 };
 

@@ -53,7 +53,7 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
 // The config as TOML, every key with its value; reads back as the same config.
 std::string to_toml(const RunConfig& config);
 
-// A table of all keys with their meaning, for --help.
+// All keys with their defaults and meanings, as a commented config file; for --help.
 std::string describe_keys();
 
 }  // namespace cria

@@ -1,6 +1,10 @@
 // The optimizer's sweeps over a piece of the planes; serial, see kernels.h.
 #pragma once
 
+#include "cria/kernels/kernels.h"
+#include "kernels/generic/rows.h"
+#include "kernels/generic/vector.h"
+
 namespace cria::CRIA_ISA {
 namespace {
 

@@ -1,6 +1,13 @@
 // Causal attention over tiles of scores: memory is O(T), see Attention in kernels.h.
 #pragma once
 
+#include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
+#include "kernels/generic/gemm.h"
+#include "kernels/generic/rows.h"
+#include "kernels/generic/vector.h"
+#include "kernels/workspace.h"
+
 namespace cria::CRIA_ISA {
 namespace {
 
@@ -17,7 +24,11 @@ struct Head {
 
 inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
   const int64_t kv = batch * a.kv_batch + head / (a.heads / a.kv_heads) * a.head_dim;
-  return {a.q + batch * a.q_batch + head * a.head_dim, a.k + kv, a.v + kv, batch, head,
+  return {a.q + batch * a.q_batch + head * a.head_dim,
+          a.k + kv,
+          a.v + kv,
+          batch,
+          head,
           a.keys - a.queries};
 }
 
@@ -25,16 +36,25 @@ inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
 inline ScoreTile score_tile(const Attention& a, const Head& head, int64_t i0, int64_t j0,
                             float* tile, const Workspace& memory) {
   const int64_t rows = min(kTileRows, a.queries - i0), columns = min(kTileColumns, a.keys - j0);
-  gemm_serial({.m = rows, .n = columns, .k = a.head_dim,
-               .a = head.q + i0 * a.q_row, .a_row = a.q_row, .a_column = 1,
-               .b = head.k + j0 * a.kv_row, .b_row = 1, .b_column = a.kv_row,
-               .c = tile, .c_row = kTileColumns, .addend = nullptr, .addend_row = 0},
+  gemm_serial({.m = rows,
+               .n = columns,
+               .k = a.head_dim,
+               .a = head.q + i0 * a.q_row,
+               .a_row = a.q_row,
+               .a_column = 1,
+               .b = head.k + j0 * a.kv_row,
+               .b_row = 1,
+               .b_column = a.kv_row,
+               .c = tile,
+               .c_row = kTileColumns,
+               .addend = nullptr,
+               .addend_row = 0},
               memory);
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; ++j) tile[i * kTileColumns + j] *= a.scale;
   }
-  const ScoreTile view = {tile, rows, columns, kTileColumns, head.batch, head.head,
-                          head.offset + i0, j0};
+  const ScoreTile view = {tile,       rows,      columns,          kTileColumns,
+                          head.batch, head.head, head.offset + i0, j0};
   if (a.hook.forward) a.hook.forward(a.hook.context, view);
   return view;
 }
@@ -44,42 +64,10 @@ inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
   return max(0, min(tile.columns, tile.query + i - tile.key + 1));
 }
 
-inline float row_maximum(const float* row, int64_t count, float start) {
-  Vector most = broadcast(start);
-  for_vectors(
-      count, [&](int64_t j) { most = max(most, load(row + j)); },
-      [&](int64_t j, int64_t lanes) { most = max(most, load_part(row + j, lanes, start)); });
-  return largest(most);
-}
-
-// row[j] = exp(row[j] - shift) for j < visible, 0 beyond; returns their sum.
-inline float exponentiate(float* row, int64_t visible, int64_t columns, float shift) {
-  Vector total{};
-  for_vectors(
-      visible,
-      [&](int64_t j) {
-        const Vector e = exp(load(row + j) - shift);
-        store(row + j, e);
-        total += e;
-      },
-      [&](int64_t j, int64_t lanes) {
-        const Vector e = exp(load_part(row + j, lanes, shift) - shift);
-        store_part(row + j, e, lanes);
-        for (int64_t lane = 0; lane < lanes; ++lane) total[lane] += e[lane];
-      });
-  for (int64_t j = visible; j < columns; ++j) row[j] = 0.0f;
-  return sum(total);
-}
-
-inline void scale_row(float* row, int64_t count, float factor) {
-  for (int64_t d = 0; d < count; ++d) row[d] *= factor;
-}
-
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
-inline void attend_rows(const Attention& a, const Head& head, int64_t i0,
-                        const Workspace& memory) {
+inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const Workspace& memory) {
   const int64_t rows = min(kTileRows, a.queries - i0);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
   float maximum[kTileRows], denominator[kTileRows];
@@ -104,10 +92,19 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0,
       }
       denominator[i] += exponentiate(row, visible, tile.columns, maximum[i]);
     }
-    gemm_serial({.m = rows, .n = a.head_dim, .k = tile.columns,
-                 .a = tile.scores, .a_row = tile.row_stride, .a_column = 1,
-                 .b = head.v + j0 * a.kv_row, .b_row = a.kv_row, .b_column = 1,
-                 .c = out, .c_row = a.out_row, .addend = out, .addend_row = a.out_row},
+    gemm_serial({.m = rows,
+                 .n = a.head_dim,
+                 .k = tile.columns,
+                 .a = tile.scores,
+                 .a_row = tile.row_stride,
+                 .a_column = 1,
+                 .b = head.v + j0 * a.kv_row,
+                 .b_row = a.kv_row,
+                 .b_column = 1,
+                 .c = out,
+                 .c_row = a.out_row,
+                 .addend = out,
+                 .addend_row = a.out_row},
                 memory);
   }
   float* log_sum_exp = a.log_sum_exp + (head.batch * a.heads + head.head) * a.queries + i0;
@@ -143,19 +140,36 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   float* dk = g.dk + kv;
   float* dv = g.dv + kv;
   // dV += P^T dO
-  gemm_serial({.m = p.columns, .n = a.head_dim, .k = p.rows,
-               .a = p.scores, .a_row = 1, .a_column = p.row_stride,
-               .b = g.dout + out, .b_row = a.out_row, .b_column = 1,
-               .c = dv, .c_row = a.kv_row,
-               .addend = first_for_keys ? nullptr : dv, .addend_row = a.kv_row},
+  gemm_serial({.m = p.columns,
+               .n = a.head_dim,
+               .k = p.rows,
+               .a = p.scores,
+               .a_row = 1,
+               .a_column = p.row_stride,
+               .b = g.dout + out,
+               .b_row = a.out_row,
+               .b_column = 1,
+               .c = dv,
+               .c_row = a.kv_row,
+               .addend = first_for_keys ? nullptr : dv,
+               .addend_row = a.kv_row},
               memory);
   // dP = dO V^T
   ScoreTile ds = p;
   ds.scores = memory.tiles[1];
-  gemm_serial({.m = p.rows, .n = p.columns, .k = a.head_dim,
-               .a = g.dout + out, .a_row = a.out_row, .a_column = 1,
-               .b = head.v + j0 * a.kv_row, .b_row = 1, .b_column = a.kv_row,
-               .c = ds.scores, .c_row = ds.row_stride, .addend = nullptr, .addend_row = 0},
+  gemm_serial({.m = p.rows,
+               .n = p.columns,
+               .k = a.head_dim,
+               .a = g.dout + out,
+               .a_row = a.out_row,
+               .a_column = 1,
+               .b = head.v + j0 * a.kv_row,
+               .b_row = 1,
+               .b_column = a.kv_row,
+               .c = ds.scores,
+               .c_row = ds.row_stride,
+               .addend = nullptr,
+               .addend_row = 0},
               memory);
   // dS = P (dP - rowsum(dO O)); P is zero where the mask is.
   for (int64_t i = 0; i < p.rows; ++i) {
@@ -168,18 +182,34 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   for (int64_t i = 0; i < p.rows; ++i) scale_row(ds.scores + i * ds.row_stride, p.columns, a.scale);
   // dQ += dS K
   float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
-  gemm_serial({.m = p.rows, .n = a.head_dim, .k = p.columns,
-               .a = ds.scores, .a_row = ds.row_stride, .a_column = 1,
-               .b = head.k + j0 * a.kv_row, .b_row = a.kv_row, .b_column = 1,
-               .c = dq, .c_row = a.q_row,
-               .addend = j0 == 0 ? nullptr : dq, .addend_row = a.q_row},
+  gemm_serial({.m = p.rows,
+               .n = a.head_dim,
+               .k = p.columns,
+               .a = ds.scores,
+               .a_row = ds.row_stride,
+               .a_column = 1,
+               .b = head.k + j0 * a.kv_row,
+               .b_row = a.kv_row,
+               .b_column = 1,
+               .c = dq,
+               .c_row = a.q_row,
+               .addend = j0 == 0 ? nullptr : dq,
+               .addend_row = a.q_row},
               memory);
   // dK += dS^T Q
-  gemm_serial({.m = p.columns, .n = a.head_dim, .k = p.rows,
-               .a = ds.scores, .a_row = 1, .a_column = ds.row_stride,
-               .b = head.q + i0 * a.q_row, .b_row = a.q_row, .b_column = 1,
-               .c = dk, .c_row = a.kv_row,
-               .addend = first_for_keys ? nullptr : dk, .addend_row = a.kv_row},
+  gemm_serial({.m = p.columns,
+               .n = a.head_dim,
+               .k = p.rows,
+               .a = ds.scores,
+               .a_row = 1,
+               .a_column = ds.row_stride,
+               .b = head.q + i0 * a.q_row,
+               .b_row = a.q_row,
+               .b_column = 1,
+               .c = dk,
+               .c_row = a.kv_row,
+               .addend = first_for_keys ? nullptr : dk,
+               .addend_row = a.kv_row},
               memory);
 }
 

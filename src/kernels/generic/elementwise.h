@@ -1,11 +1,18 @@
 // Row-wise kernels: bias, RMSNorm, rotary, silu*mul, softmax, cross-entropy. Formulas in kernels.h.
 #pragma once
 
+#include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
+#include "kernels/generic/rows.h"
+#include "kernels/generic/vector.h"
+
 namespace cria::CRIA_ISA {
 namespace {
 
 // Rows a thread takes at least, so that a range is worth waking it for.
-inline int64_t row_grain(int64_t columns) { return max(1, kGrain / max(1, columns)); }
+inline int64_t row_grain(int64_t columns) {
+  return max(1, kGrain / max(1, columns));
+}
 
 // A sum over all rows has one writer per column, so it is the same for any number of threads: the
 // columns are cut, a cache line at least to each thread. body(first column, columns).
@@ -32,16 +39,6 @@ inline void bias_gradient(int64_t rows, int64_t columns, const float* dy, float*
       for (int64_t c = first; c < first + count; ++c) dbias[c] += dy[n * columns + c];
     }
   });
-}
-
-inline float dot(int64_t count, const float* a, const float* b) {
-  Vector total{};
-  for_vectors(
-      count, [&](int64_t i) { total += load(a + i) * load(b + i); },
-      [&](int64_t i, int64_t lanes) {
-        total += load_part(a + i, lanes, 0) * load_part(b + i, lanes, 0);
-      });
-  return sum(total);
 }
 
 inline void rms_norm_forward(const RmsNormForward& g) noexcept {
@@ -74,8 +71,7 @@ inline void rms_norm_backward(const RmsNormBackward& g) noexcept {
       const float* dy = g.dy + n * g.columns;
       Vector total{};
       for_vectors(
-          g.columns,
-          [&](int64_t c) { total += load(g.weight + c) * load(dy + c) * load(x + c); },
+          g.columns, [&](int64_t c) { total += load(g.weight + c) * load(dy + c) * load(x + c); },
           [&](int64_t c, int64_t lanes) {
             total += load_part(g.weight + c, lanes, 0) * load_part(dy + c, lanes, 0) *
                      load_part(x + c, lanes, 0);
@@ -97,22 +93,22 @@ inline void rotary(const Rotary& g) noexcept {
   const float sign = g.inverse ? -1.0f : 1.0f;
   parallel_for(g.batch * g.time, row_grain(g.heads * g.head_dim),
                [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      const int64_t t = n % g.time;
-      float* row = g.x + n / g.time * g.batch_stride + t * g.row_stride;
-      const float* __restrict cos = g.cos + t * half;
-      const float* __restrict sin = g.sin + t * half;
-      for (int64_t h = 0; h < g.heads; ++h) {
-        float* __restrict low = row + h * g.head_dim;
-        float* __restrict high = low + half;
-        for (int64_t i = 0; i < half; ++i) {
-          const float x = low[i], y = high[i], s = sign * sin[i];
-          low[i] = x * cos[i] - y * s;
-          high[i] = x * s + y * cos[i];
-        }
-      }
-    }
-  });
+                 for (int64_t n = begin; n < end; ++n) {
+                   const int64_t t = n % g.time;
+                   float* row = g.x + n / g.time * g.batch_stride + t * g.row_stride;
+                   const float* __restrict cos = g.cos + t * half;
+                   const float* __restrict sin = g.sin + t * half;
+                   for (int64_t h = 0; h < g.heads; ++h) {
+                     float* __restrict low = row + h * g.head_dim;
+                     float* __restrict high = low + half;
+                     for (int64_t i = 0; i < half; ++i) {
+                       const float x = low[i], y = high[i], s = sign * sin[i];
+                       low[i] = x * cos[i] - y * s;
+                       high[i] = x * s + y * cos[i];
+                     }
+                   }
+                 }
+               });
 }
 
 // Applies body(first index, load, store) to vectors of a row, the ragged end included.
@@ -121,11 +117,13 @@ inline void map_row(int64_t count, Body&& body) {
   for_vectors(
       count,
       [&](int64_t i) {
-        body(i, [](const float* p) { return load(p); }, [](float* p, Vector v) { store(p, v); });
+        body(
+            i, [](const float* p) { return load(p); }, [](float* p, Vector v) { store(p, v); });
       },
       [&](int64_t i, int64_t lanes) {
-        body(i, [lanes](const float* p) { return load_part(p, lanes, 0); },
-             [lanes](float* p, Vector v) { store_part(p, v, lanes); });
+        body(
+            i, [lanes](const float* p) { return load_part(p, lanes, 0); },
+            [lanes](float* p, Vector v) { store_part(p, v, lanes); });
       });
 }
 

@@ -1,6 +1,9 @@
 // Rows out of a table, and gradients back into it.
 #pragma once
 
+#include "cria/base/parallel.h"
+#include "kernels/generic/elementwise.h"
+
 namespace cria::CRIA_ISA {
 namespace {
 
@@ -17,8 +20,7 @@ inline void embedding_gather(int64_t rows, int64_t columns, const int32_t* ids, 
 // Threads share the columns, not the ids: the work is even however often a token occurs, each
 // number has one writer, and it sums its contributions in the order of the input.
 inline void embedding_scatter_add(int64_t rows, int64_t columns, const int32_t* ids,
-                                  int64_t padding_idx, const float* dout,
-                                  float* dtable) noexcept {
+                                  int64_t padding_idx, const float* dout, float* dtable) noexcept {
   for_column_slices(rows, columns, [=](int64_t first, int64_t count) {
     for (int64_t n = 0; n < rows; ++n) {
       if (ids[n] == padding_idx) continue;

@@ -12,6 +12,11 @@
 // is thus always the same sum in the same order, wherever the block borders fall.
 #pragma once
 
+#include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
+#include "kernels/generic/vector.h"
+#include "kernels/workspace.h"
+
 namespace cria::CRIA_ISA {
 namespace {
 
@@ -45,8 +50,7 @@ inline void pack_panel(const float* __restrict source, int64_t lane_stride, int6
   }
   for (int64_t k = 0; k < depth; ++k) {
     for (int64_t lane = 0; lane < kPanel; ++lane) {
-      panel[k * kPanel + lane] =
-          lane < lanes ? source[lane * lane_stride + k * k_stride] : 0.0f;
+      panel[k * kPanel + lane] = lane < lanes ? source[lane * lane_stride + k * k_stride] : 0.0f;
     }
   }
 }
@@ -78,9 +82,8 @@ inline void microkernel(int64_t depth, const float* __restrict a, const float* _
 }
 
 // c[rows, columns] = acc + addend
-inline void write_block(const Vector (&acc)[kPanelM][kPanelVectors], int64_t rows,
-                        int64_t columns, float* c, int64_t c_row, const float* addend,
-                        int64_t addend_row) {
+inline void write_block(const Vector (&acc)[kPanelM][kPanelVectors], int64_t rows, int64_t columns,
+                        float* c, int64_t c_row, const float* addend, int64_t addend_row) {
   if (columns == kPanelN) {
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t j = 0; j < kPanelVectors; ++j) {

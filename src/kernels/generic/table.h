@@ -1,17 +1,11 @@
 // The body of every implementation: an ISA file defines CRIA_ISA (its namespace), its vector width
 // and its register block, and includes this once. Everything is in an anonymous namespace, so that
 // no function compiled for one instruction set can be picked by the linker for another.
-#include "cria/base/parallel.h"
-#include "cria/kernels/kernels.h"
-#include "kernels/workspace.h"
-
-// Reading order.
-#include "kernels/generic/vector.h"       // IWYU pragma: keep
-#include "kernels/generic/gemm.h"         // IWYU pragma: keep
-#include "kernels/generic/attention.h"    // IWYU pragma: keep
-#include "kernels/generic/elementwise.h"  // IWYU pragma: keep
-#include "kernels/generic/embedding.h"    // IWYU pragma: keep
-#include "kernels/generic/adamw.h"        // IWYU pragma: keep
+#include "kernels/generic/adamw.h"
+#include "kernels/generic/attention.h"
+#include "kernels/generic/elementwise.h"
+#include "kernels/generic/embedding.h"
+#include "kernels/generic/gemm.h"
 
 namespace cria::CRIA_ISA {
 

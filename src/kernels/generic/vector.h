@@ -2,6 +2,8 @@
 // the kernels share.
 #pragma once
 
+#include <cstdint>
+
 namespace cria::CRIA_ISA {
 namespace {
 
@@ -16,16 +18,32 @@ typedef float UnalignedVector
 // Work below this many elements is not worth waking a thread for.
 constexpr int64_t kGrain = 4096;
 
-inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t min(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+inline int64_t max(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
-inline Vector load(const float* p) { return *reinterpret_cast<const UnalignedVector*>(p); }
-inline void store(float* p, Vector v) { *reinterpret_cast<UnalignedVector*>(p) = v; }
-inline Vector broadcast(float x) { return x - Vector{}; }
+inline Vector load(const float* p) {
+  return *reinterpret_cast<const UnalignedVector*>(p);
+}
+inline void store(float* p, Vector v) {
+  *reinterpret_cast<UnalignedVector*>(p) = v;
+}
+inline Vector broadcast(float x) {
+  return x - Vector{};
+}
 
-inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
-inline Vector min(Vector a, Vector b) { return a < b ? a : b; }
+inline Vector max(Vector a, Vector b) {
+  return a > b ? a : b;
+}
+inline Vector min(Vector a, Vector b) {
+  return a < b ? a : b;
+}
 
 inline float sum(Vector v) {
   float total = 0;
@@ -75,7 +93,9 @@ inline Vector exp(Vector x) {
   return p * low * high;
 }
 
-inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exp(-x)); }
+inline Vector sigmoid(Vector x) {
+  return 1.0f / (1.0f + exp(-x));
+}
 
 // Calls body(vector index range) over [0, count): whole vectors, then the rest lane by lane.
 //   whole(i): lanes i .. i + kWidth;  part(i, lanes): lanes i .. i + lanes, lanes < kWidth

@@ -1,0 +1,53 @@
+// What several kernels do to a row of numbers, on one thread.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/generic/vector.h"
+
+namespace cria::CRIA_ISA {
+namespace {
+
+inline float dot(int64_t count, const float* a, const float* b) {
+  Vector total{};
+  for_vectors(
+      count, [&](int64_t i) { total += load(a + i) * load(b + i); },
+      [&](int64_t i, int64_t lanes) {
+        total += load_part(a + i, lanes, 0) * load_part(b + i, lanes, 0);
+      });
+  return sum(total);
+}
+
+inline float row_maximum(const float* row, int64_t count, float start) {
+  Vector most = broadcast(start);
+  for_vectors(
+      count, [&](int64_t j) { most = max(most, load(row + j)); },
+      [&](int64_t j, int64_t lanes) { most = max(most, load_part(row + j, lanes, start)); });
+  return largest(most);
+}
+
+// row[j] = exp(row[j] - shift) for j < visible, 0 beyond; returns their sum.
+inline float exponentiate(float* row, int64_t visible, int64_t columns, float shift) {
+  Vector total{};
+  for_vectors(
+      visible,
+      [&](int64_t j) {
+        const Vector e = exp(load(row + j) - shift);
+        store(row + j, e);
+        total += e;
+      },
+      [&](int64_t j, int64_t lanes) {
+        const Vector e = exp(load_part(row + j, lanes, shift) - shift);
+        store_part(row + j, e, lanes);
+        for (int64_t lane = 0; lane < lanes; ++lane) total[lane] += e[lane];
+      });
+  for (int64_t j = visible; j < columns; ++j) row[j] = 0.0f;
+  return sum(total);
+}
+
+inline void scale_row(float* row, int64_t count, float factor) {
+  for (int64_t d = 0; d < count; ++d) row[d] *= factor;
+}
+
+}  // namespace
+}  // namespace cria::CRIA_ISA
