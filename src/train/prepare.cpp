@@ -60,10 +60,11 @@ std::unique_ptr<Tokenizer> choose_tokenizer(const std::string& name,
   }
   if (exists(name)) return read_tokenizer(name);
   const std::vector<std::string> kinds = {"bytes", "chars"};
-  throw UsageError("no such tokenizer", {.where = "cria prepare --tokenizer",
-                                         .expected = "bytes, chars, or the path of a tokenizer.json",
-                                         .got = "'" + name + "'",
-                                         .hint = did_you_mean(name, kinds)});
+  throw UsageError("no such tokenizer",
+                   {.where = "cria prepare --tokenizer",
+                    .expected = "bytes, chars, or the path of a tokenizer.json",
+                    .got = "'" + name + "'",
+                    .hint = did_you_mean(name, kinds)});
 }
 
 // Stale shards would be read together with the new ones: nothing of a dataset may be there.
@@ -74,10 +75,11 @@ void require_no_dataset(const std::string& directory) {
     const bool is_shard =
         name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"));
     if (name != kSummary && !is_shard) continue;
-    throw Error("exists already", {.where = entry.path().string(),
-                                   .expected = "no dataset here yet",
-                                   .got = name == kSummary ? "the summary of one" : "a shard of one",
-                                   .hint = "remove the dataset or choose another --out"});
+    throw Error("exists already",
+                {.where = entry.path().string(),
+                 .expected = "no dataset here yet",
+                 .got = name == kSummary ? "the summary of one" : "a shard of one",
+                 .hint = "remove the dataset or choose another --out"});
   }
 }
 
