@@ -47,42 +47,42 @@ inline constexpr DemoRule kDemoPlots[] = {
   | for a while], but then {hero.he} [lost it | could not find it]. {Hero.he} looked <here:spot>
   and <there:spot>, but it was not there. <was_sad> <friend_came> <why_sad> "I lost my {toy},"
   {hero.he} said. "I will help you look," said {friend} <softly>. {Friend.he} looked <spot>, and
-  there was the {color} {toy}! <hero_thanks> <happy_end> <learned> [have a good friend | ask for
-  help].)"},
+  there was the {color} {toy}! <hero_thanks> [<happy_end> | <learned> [have a good friend | ask
+  for help].])"},
 
     {"sharing", "", R"(
   went to <the_place> with some <food:food> for lunch. {Hero.he} sat down <spot> to eat it.
   <friend_came> {Friend.he} [was | looked] sad. "I [lost | forgot] my lunch," {friend.he} said.
   "You can have some of my {food}," said {hero} <softly>. They ate the {food}, and it was [very
-  good | sweet | warm]. <friend_thanks> <happy_end> <learned> [share | share with a friend].)"},
+  good | sweet | warm]. <friend_thanks> [<happy_end> | <learned> [share | share with a friend].])"},
 
     {"baking", "", R"(
   wanted to bake a <baked:baked> for {hero.his} <family>. {Hero.he} put milk, eggs and [sugar |
   butter | flour] in a big <color> bowl. But then {hero.he} [went out to play | fell asleep],
   and the {baked} burned. <was_sad> <friend_came> <why_sad> "I burned the {baked}," {hero.he}
   said. "I will help you bake," said {friend} <softly>. They baked a new {baked}, and it smelled
-  [sweet | very good]. <hero_thanks> <happy_end> <learned> [try again | work together].)"},
+  [sweet | very good]. <hero_thanks> [<happy_end> | <learned> [try again | work together].])"},
 
     {"rain", "", R"(
   went to <the_place>. Then it [began | started] to rain, so {hero.he} opened {hero.his} <color>
   umbrella. <friend_came> {Friend.he} had no umbrella and was wet and cold. "Come under my
   umbrella," said {hero} <softly>. They stood under the umbrella <spot>. Then the [rain stopped,
   and they saw a rainbow | sun came out, and {friend.he} was warm again]. <friend_thanks>
-  <happy_end> <learned> [share | help a friend].)"},
+  [<happy_end> | <learned> [share | help a friend].])"},
 
     {"kite", "", R"(
   went to <the_place> with a <color> <flyer:flyer>. The wind was strong, and the {flyer} flew
   [into a tall tree | onto a roof]. <was_sad> <friend_came> <why_sad> "I can not reach my
   {flyer}," {hero.he} said. "I will help you get it down," said {friend} <softly>. {Friend.he}
   found a long [stick | rope | ladder] <spot> and got the {flyer} down. <hero_thanks>
-  <happy_end> <learned> [have a good friend | ask for help].)"},
+  [<happy_end> | <learned> [have a good friend | ask for help].])"},
 
     {"giving", "", R"(
   went to <the_place> and found <n:minus> <treasure:treasure>s <spot>. {Hero.he} put the {n}
   {treasure}s in a <color> [bag | box]. <friend_came> "I have {n} {treasure}s," said {hero}. "I
   have no {treasure}s," said {friend}. So {hero.he} gave {friend.him} {n.gave} of the {n}
   {treasure}s. Now {hero.he} had {n.left} {treasure}{n.s} and {friend.he} had {n.gave}.
-  <friend_thanks> <happy_end> <learned> [share | give to a friend].)"},
+  <friend_thanks> [<happy_end> | <learned> [share | give to a friend].])"},
 
     {"little_animal", "", R"(
   went to <the_place> and found a little <baby:baby> <spot>. The {baby} was [cold | lost | sick]
@@ -96,8 +96,8 @@ inline constexpr DemoRule kDemoPlots[] = {
   wanted to learn to <skill:skill>. {Hero.he} tried to {skill} at <the_place>, but it was too
   hard. <was_sad> <friend_came> <why_sad> "I can not {skill}," {hero.he} said. "I will help
   you," said {friend} <softly>. They tried again and again, [all day | until dark]. Then
-  {hero.he} could {skill}! "Look, I can {skill}!" {hero.he} said. <hero_thanks> <happy_end>
-  <learned> [try again | work hard].)"},
+  {hero.he} could {skill}! "Look, I can {skill}!" {hero.he} said. <hero_thanks> [<happy_end> |
+  <learned> [try again | work hard].])"},
 };
 
 }  // namespace cria

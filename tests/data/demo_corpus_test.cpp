@@ -93,7 +93,7 @@ TEST(DemoCorpus, DependsOnSeedAndIndexOnly) {
   EXPECT_NE(demo_story(3, 5).text, demo_story(3, 6).text);
   EXPECT_NE(demo_story(3, 5).text, demo_story(4, 5).text);
   // Pinned: a change of the grammar or of the random stream shows here.
-  EXPECT_EQ(fnv1a(corpus(10)), 18286439617240145534u);
+  EXPECT_EQ(fnv1a(corpus(10)), 16184483296864715104u);
 }
 
 TEST(DemoCorpus, WritesWholeStoriesUntilTheBytesAreThere) {
