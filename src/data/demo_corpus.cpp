@@ -13,8 +13,7 @@
 #include "demo_corpus_words.h"
 
 // The notation of the rules. A rule with fields is a list of words, each with its fields after
-// slashes; a word that is remembered, or was one of the last three picked from its list, is not
-// picked. Any other rule is a list of texts, with
+// slashes; a word that is remembered is not picked. Any other rule is a list of texts, with
 //   [a | b | c]    one of the three, equally likely; blanks around an alternative do not count
 //   <rule>         an alternative of that rule; of a list, the first field of one of its words
 //   <list.field>   another field of the word picked
@@ -47,7 +46,6 @@ struct Rule {
 
 using Grammar = std::map<std::string_view, Rule>;
 
-constexpr int kRecentPicks = 3;
 constexpr std::string_view kBlanks = " \n";
 
 std::string_view trim(std::string_view text) {
@@ -166,25 +164,17 @@ class Storyteller {
     return (*word.fields)[index];
   }
 
-  bool may_pick(const Fields& word, const Rule& list) const {
-    for (const auto& [name, known] : memory_) {
-      if (known.fields == &word) return false;
-    }
-    int recent = 0;
-    for (auto pick = picks_.rbegin(); pick != picks_.rend() && recent < kRecentPicks; ++pick) {
-      if (pick->fields == &word) return false;
-      if (pick->list == &list) ++recent;
-    }
-    return true;
+  bool may_pick(const Fields& word) const {
+    return std::none_of(memory_.begin(), memory_.end(),
+                        [&](const auto& known) { return known.second.fields == &word; });
   }
 
   Word pick_word(const Rule& list) {
     std::vector<const Fields*> candidates;
     for (const Fields& word : list.words) {
-      if (may_pick(word, list)) candidates.push_back(&word);
+      if (may_pick(word)) candidates.push_back(&word);
     }
-    picks_.push_back({&list, candidates.at(choose_(candidates.size(), text_))});
-    return picks_.back();
+    return {&list, candidates.at(choose_(candidates.size(), text_))};
   }
 
   void expand(const std::vector<Sequence>& alternatives) {
@@ -228,7 +218,6 @@ class Storyteller {
   std::string text_;
   bool blank_ = false;  // a blank is due before the next letter
   std::map<std::string_view, Word> memory_;
-  std::vector<Word> picks_;  // all, in their order
 };
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST(DemoCorpus, DependsOnSeedAndIndexOnly) {
   EXPECT_NE(demo_story(3, 5).text, demo_story(3, 6).text);
   EXPECT_NE(demo_story(3, 5).text, demo_story(4, 5).text);
   // Pinned: a change of the grammar or of the random stream shows here.
-  EXPECT_EQ(fnv1a(corpus(10)), 14800542165419523103u);
+  EXPECT_EQ(fnv1a(corpus(10)), 16184483296864715104u);
 }
 
 TEST(DemoCorpus, WritesWholeStoriesUntilTheBytesAreThere) {
@@ -113,8 +113,8 @@ TEST(DemoCorpus, WritesWholeStoriesUntilTheBytesAreThere) {
 TEST(DemoCorpus, EntropyIsLowButNotTrivial) {
   const DemoCorpus sample = write_demo_corpus(kSeed, 0, 300000, [](auto) {});
   const double bits_per_byte = sample.bits / static_cast<double>(sample.bytes);
-  EXPECT_GT(bits_per_byte, 0.25);
-  EXPECT_LT(bits_per_byte, 0.7);
+  EXPECT_GT(bits_per_byte, 0.11);  // 0.123 as measured
+  EXPECT_LT(bits_per_byte, 0.13);
 }
 
 TEST(DemoCorpus, StoriesAreOneParagraphOfPlainAscii) {
@@ -127,7 +127,7 @@ TEST(DemoCorpus, StoriesAreOneParagraphOfPlainAscii) {
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,!?'\"-");
     EXPECT_EQ(odd, std::string::npos) << paragraph;
     EXPECT_GT(paragraph.size(), 250u);
-    EXPECT_LT(paragraph.size(), 1200u);
+    EXPECT_LT(paragraph.size(), 700u);
     EXPECT_TRUE(seen.insert(text).second) << "told twice: " << text;
   }
 }
@@ -170,25 +170,19 @@ int number(const std::string& word) {
 
 TEST(DemoCorpus, CountsAreRight) {
   const std::regex gave(
-      R"((\w+) had (\w+) (\w+)s and gave (\w+) to \w+\. Now \1 had (\w+) \3(s?)\.)");
-  const std::regex found(R"(found (\w+)\. .* they found (\w+) more\. Now they had (\w+) \w+s\.)");
-  int gifts = 0, finds = 0;
+      R"(gave \w+ (\w+) of the (\w+) (\w+)s\. Now s?he had (\w+) \3(s?) and s?he had (\w+)\.)");
+  int gifts = 0;
   for (uint64_t i = 0; i < 500; ++i) {
     const std::string story = demo_story(kSeed, i).text;
     std::smatch match;
-    if (std::regex_search(story, match, gave)) {
-      ++gifts;
-      EXPECT_EQ(number(match[2]) - number(match[4]), number(match[5])) << story;
-      EXPECT_EQ(match[6].str().empty(), number(match[5]) == 1) << story;
-    }
-    if (std::regex_search(story, match, found)) {
-      ++finds;
-      EXPECT_EQ(number(match[1]) + number(match[2]), number(match[3])) << story;
-    }
+    if (!std::regex_search(story, match, gave)) continue;
+    ++gifts;
+    EXPECT_EQ(number(match[2]) - number(match[1]), number(match[4])) << story;
+    EXPECT_EQ(match[5].str().empty(), number(match[4]) == 1) << story;
+    EXPECT_EQ(match[1], match[6]) << story;
   }
-  // Two of sixteen plots count: 31 stories each on average, standard deviation 5.4.
-  EXPECT_GT(gifts, 8);
-  EXPECT_GT(finds, 8);
+  // One of eight plots counts: 62 stories on average, standard deviation 7.4.
+  EXPECT_GT(gifts, 30);
 }
 
 TEST(DemoCorpus, PronounsAgreeWithTheHero) {
