@@ -6,7 +6,7 @@
 
 FLAVOUR ?= release
 PREFIX ?= /usr/local
-CXXFLAGS ?= -O2 -g
+CXXFLAGS ?= -O2
 WERROR ?=
 TEST_ARGS ?=
 DEMO_ARGS ?=
