@@ -21,10 +21,14 @@ else
   $(error FLAVOUR must be release or asan, not '$(FLAVOUR)')
 endif
 
-# --- OpenMP: compiler's own; Homebrew's libomp on macOS; none otherwise (one core, and cria says so)
+# --- OpenMP: compiler's own; Homebrew's libomp on macOS; none otherwise, or with OPENMP=no (one core,
+# and cria says so)
+OPENMP ?= yes
 omp_probe = $(shell printf '\043include <omp.h>\nint main() { return omp_get_max_threads() < 1; }\n' \
   | $(CXX) $(1) -x c++ - -o /dev/null $(2) 2>/dev/null && echo yes)
-ifeq ($(call omp_probe,-fopenmp,),yes)
+ifeq ($(OPENMP),no)
+  omp_flags := -Wno-unknown-pragmas
+else ifeq ($(call omp_probe,-fopenmp,),yes)
   omp_flags := -fopenmp
   omp_libs := -fopenmp
 else
@@ -124,7 +128,7 @@ install: all  ## copy program, library and headers below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(OUT)/cria $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(OUT)/libcria.a $(DESTDIR)$(PREFIX)/lib/
-	cd include && find cria -name '*.h' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/include/{} \;
+	cp -R include/cria $(DESTDIR)$(PREFIX)/include/
 
 clean:  ## remove everything built (runs/ and data/ stay)
 	rm -rf build

@@ -97,7 +97,7 @@ int run_demo(const Arguments& arguments) {
               floor_bits_per_byte(corpus));
   for (const char* seed : {"1", "2", "3"}) {
     const int story = run(run_generate, "generate",
-                          {output, "--prompt", "\n\n", "--stop", "\n\n", "--temperature", "0.6",
+                          {output, "--prompt", "\n\n", "--stop", "\n\n", "--temperature", "0.4",
                            "--max-new-tokens", "1200", "--seed", seed});
     if (story != 0) return story;
   }
