@@ -67,17 +67,23 @@ inline void pack(const float* source, int64_t lane_stride, int64_t k_stride, int
 // One kPanelM x kPanelN block of C in registers: the sum over `depth` of a column of the A panel
 // times a row of the B panel.
 inline void microkernel(int64_t depth, const float* __restrict a, const float* __restrict b,
-                        Vector (&acc)[kPanelM][kPanelVectors]) {
-  for (int64_t i = 0; i < kPanelM; ++i) {
-    for (int64_t j = 0; j < kPanelVectors; ++j) acc[i][j] = Vector{};
-  }
+                        Vector (&out)[kPanelM][kPanelVectors]) {
+  Vector acc[kPanelM][kPanelVectors] = {};
   for (int64_t k = 0; k < depth; ++k) {
     Vector row[kPanelVectors];
+    CRIA_UNROLL
     for (int64_t j = 0; j < kPanelVectors; ++j) row[j] = load(b + k * kPanelN + j * kWidth);
+    CRIA_UNROLL
     for (int64_t i = 0; i < kPanelM; ++i) {
       const Vector scalar = broadcast(a[k * kPanelM + i]);
+      CRIA_UNROLL
       for (int64_t j = 0; j < kPanelVectors; ++j) acc[i][j] += scalar * row[j];
     }
+  }
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kPanelM; ++i) {
+    CRIA_UNROLL
+    for (int64_t j = 0; j < kPanelVectors; ++j) out[i][j] = acc[i][j];
   }
 }
 

@@ -4,6 +4,13 @@
 
 #include <cstdint>
 
+// Before a loop of constant length over an array of vectors: only unrolled is it in registers.
+#ifdef __clang__
+#define CRIA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CRIA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace cria::CRIA_ISA {
 namespace {
 
