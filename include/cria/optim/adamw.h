@@ -27,7 +27,6 @@ class AdamWOptimizer {
   // One update with the gradients times gradient_scale; the gradients are zero afterwards.
   void step(double learning_rate, double gradient_scale);
 
-  int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }  // after loading m and v
 
  private:
