@@ -87,6 +87,13 @@ $(OUT)/obj/%.o: %.cpp $(stamp)
 $(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # Kernel bodies live beside their sources; no other folder may include them.
 $(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -Isrc
+# One thin file for each instruction set; which of them runs is decided at start.
+ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
+  avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+  $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
+  $(OUT)/obj/src/kernels/avx512.o: compile_flags += $(avx512_flags)
+  $(OUT)/obj/src/kernels/avx512bf16.o: compile_flags += $(avx512_flags) -mavx512bf16
+endif
 
 $(OUT)/libcria.a: $(lib_objects) $(sources_stamp)
 	@rm -f $@

@@ -1,7 +1,12 @@
-// The implementation for any machine: 16-byte vectors (SSE2, NEON) through the compiler's vector
-// extension, at the compiler's default instruction set.
+// For any machine: 16-byte vectors (SSE2, NEON) through the compiler's vector extension, at the
+// compiler's default instruction set.
 #define CRIA_ISA portable
 #define CRIA_VECTOR_FLOATS 4
-#define CRIA_GEMM_ROWS 6     // rows of C in registers
-#define CRIA_GEMM_VECTORS 2  // vectors of columns of C in registers
+#ifdef __aarch64__  // 32 registers
+#define CRIA_GEMM_ROWS 8
+#define CRIA_GEMM_VECTORS 3
+#else  // 16
+#define CRIA_GEMM_ROWS 6
+#define CRIA_GEMM_VECTORS 2
+#endif
 #include "kernels/generic/table.h"

@@ -7,13 +7,13 @@ namespace cria {
 
 // Sizes, in floats, of one thread's buffers. Every implementation must fit into these.
 inline constexpr int64_t kPackedAFloats = 64 * 1024;   // a block of A in micro-panels
-inline constexpr int64_t kPackedBFloats = 256 * 1024;  // a block of B in micro-panels
 inline constexpr int64_t kTileFloats = 64 * 64;        // a tile of attention scores
 inline constexpr int64_t kTiles = 2;
 
 struct Workspace {
   float* packed_a;       // [kPackedAFloats]
-  float* packed_b;       // [kPackedBFloats]
+  float* packed_b;       // [packed_b_floats]: a block of B in micro-panels, half of a core's L2
+  int64_t packed_b_floats;
   float* tiles[kTiles];  // [kTileFloats] each
 };
 

@@ -14,7 +14,7 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
 
 }  // namespace
 
-Llama::Llama(const ModelConfig& c)
+Llama::Llama(const ModelConfig& c, Precision precision)
     : config_(c),
       position_(make_position({.name = c.position,
                                .head_dim = c.head_dim,
@@ -39,7 +39,8 @@ Llama::Llama(const ModelConfig& c)
                                      .attention_bias = c.attention_bias,
                                      .mlp_bias = c.mlp_bias,
                                      .std = c.initializer_range,
-                                     .residual_std = residual_std},
+                                     .residual_std = residual_std,
+                                     .precision = precision},
                          *position_);
   }
   norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps);
@@ -50,6 +51,7 @@ Llama::Llama(const ModelConfig& c)
     lm_head_.weight = &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}},
                                        ParameterKind::matrix, {.std = c.initializer_range});
   }
+  lm_head_.precision = precision;
   parameters_.allocate();
   reserve_kernel_memory();
 }

@@ -41,9 +41,9 @@ SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c,
   const LinearOutput qkv[] = {{c.name + ".q_proj", c.heads * c.head_dim},
                               {c.name + ".k_proj", kv_features},
                               {c.name + ".v_proj", kv_features}};
-  qkv_proj = Linear(parameters, qkv, c.hidden_size, c.bias, c.std);
+  qkv_proj = Linear(parameters, qkv, c.hidden_size, c.bias, c.std, c.precision);
   const LinearOutput out[] = {{c.name + ".o_proj", c.hidden_size}};
-  o_proj = Linear(parameters, out, c.heads * c.head_dim, c.bias, c.residual_std);
+  o_proj = Linear(parameters, out, c.heads * c.head_dim, c.bias, c.residual_std, c.precision);
 }
 
 SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time) const {

@@ -14,7 +14,8 @@ Block::Block(Parameters& parameters, const BlockConfig& c, const Position& posit
                  .head_dim = c.head_dim,
                  .bias = c.attention_bias,
                  .std = c.std,
-                 .residual_std = c.residual_std},
+                 .residual_std = c.residual_std,
+                 .precision = c.precision},
                 position),
       post_attention_layernorm(parameters, c.name + ".post_attention_layernorm.weight",
                                c.hidden_size, c.rms_norm_eps),
@@ -23,7 +24,8 @@ Block::Block(Parameters& parameters, const BlockConfig& c, const Position& posit
                        .intermediate_size = c.intermediate_size,
                        .bias = c.mlp_bias,
                        .std = c.std,
-                       .residual_std = c.residual_std}) {}
+                       .residual_std = c.residual_std,
+                       .precision = c.precision}) {}
 
 Block::Saved Block::plan(Plan& plan, int64_t batch, int64_t time) const {
   const int64_t columns = input_layernorm.weight->value.size();

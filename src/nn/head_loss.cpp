@@ -46,13 +46,13 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
     const int64_t count = std::min(saved.logits.shape[0], rows - begin);
     const Tensor z = saved.logits.narrow(0, 0, count);
     const ConstTensor x_chunk = x_rows.narrow(0, begin, count);
-    multiply_weight(x_chunk, weight->value, z);
+    kernels().gemm(weight_product(x_chunk, weight->value, z, precision));
     kernels().cross_entropy(count, vocabulary, targets.data + begin, dx ? gradient_scale : 0.0f,
                             z.data, losses.data + begin);
     if (dx) {
-      multiply_weight_backward_input(z, weight->value,
-                                     dx.reshape({rows, columns}).narrow(0, begin, count));
-      multiply_weight_backward_weight(z, x_chunk, weight->grad);
+      const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
+      kernels().gemm(input_gradient_product(z, weight->value, dx_chunk, precision));
+      kernels().gemm(weight_gradient_product(z, x_chunk, weight->grad, precision));
     }
   }
   double total = 0;
@@ -65,7 +65,7 @@ double HeadLoss::forward(const ConstTensor& x, const TokenIds& targets, Saved& s
 }
 
 void HeadLoss::logits(const ConstTensor& x, const Tensor& logits) const {
-  multiply_weight(x, weight->value, logits);
+  kernels().gemm(weight_product(x, weight->value, logits, precision));
 }
 
 }  // namespace cria

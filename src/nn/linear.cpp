@@ -4,63 +4,62 @@
 
 namespace cria {
 
-void multiply_weight(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
-                     const ConstTensor& addend) {
+Gemm weight_product(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
+                    Precision precision) {
   const int64_t in = weight.shape[1], out = weight.shape[0];
-  kernels().gemm({.m = x.rows(),
-                  .n = out,
-                  .k = in,
-                  .a = x.data,
-                  .a_row = in,
-                  .a_column = 1,
-                  .b = weight.data,
-                  .b_row = 1,
-                  .b_column = in,
-                  .c = y.data,
-                  .c_row = out,
-                  .addend = addend.data,
-                  .addend_row = out});
+  return {.m = x.rows(),
+          .n = out,
+          .k = in,
+          .a = x.data,
+          .a_row = in,
+          .a_column = 1,
+          .b = weight.data,
+          .b_row = 1,
+          .b_column = in,
+          .c = y.data,
+          .c_row = out,
+          .precision = precision};
 }
 
-void multiply_weight_backward_input(const ConstTensor& dy, const ConstTensor& weight,
-                                    const Tensor& dx) {
+Gemm input_gradient_product(const ConstTensor& dy, const ConstTensor& weight, const Tensor& dx,
+                            Precision precision) {
   const int64_t in = weight.shape[1], out = weight.shape[0];
-  kernels().gemm({.m = dy.rows(),
-                  .n = in,
-                  .k = out,
-                  .a = dy.data,
-                  .a_row = out,
-                  .a_column = 1,
-                  .b = weight.data,
-                  .b_row = in,
-                  .b_column = 1,
-                  .c = dx.data,
-                  .c_row = in,
-                  .addend = nullptr,
-                  .addend_row = 0});
+  return {.m = dy.rows(),
+          .n = in,
+          .k = out,
+          .a = dy.data,
+          .a_row = out,
+          .a_column = 1,
+          .b = weight.data,
+          .b_row = in,
+          .b_column = 1,
+          .c = dx.data,
+          .c_row = in,
+          .precision = precision};
 }
 
-void multiply_weight_backward_weight(const ConstTensor& dy, const ConstTensor& x,
-                                     const Tensor& dweight) {
+Gemm weight_gradient_product(const ConstTensor& dy, const ConstTensor& x, const Tensor& dweight,
+                             Precision precision) {
   const int64_t in = dweight.shape[1], out = dweight.shape[0];
-  kernels().gemm({.m = out,
-                  .n = in,
-                  .k = dy.rows(),
-                  .a = dy.data,
-                  .a_row = 1,
-                  .a_column = out,
-                  .b = x.data,
-                  .b_row = in,
-                  .b_column = 1,
-                  .c = dweight.data,
-                  .c_row = in,
-                  .addend = dweight.data,
-                  .addend_row = in});
+  return {.m = out,
+          .n = in,
+          .k = dy.rows(),
+          .a = dy.data,
+          .a_row = 1,
+          .a_column = out,
+          .b = x.data,
+          .b_row = in,
+          .b_column = 1,
+          .c = dweight.data,
+          .c_row = in,
+          .addend = dweight.data,
+          .addend_row = in,
+          .precision = precision};
 }
 
 Linear::Linear(Parameters& parameters, std::span<const LinearOutput> outputs, int64_t in,
-               bool has_bias, double std)
-    : in_features(in) {
+               bool has_bias, double std, Precision products)
+    : in_features(in), precision(products) {
   std::vector<ParameterSpec> weights, biases;
   for (const LinearOutput& output : outputs) {
     weights.push_back({output.name + ".weight", {output.features, in}});
@@ -71,8 +70,7 @@ Linear::Linear(Parameters& parameters, std::span<const LinearOutput> outputs, in
   if (has_bias) bias = parameters.add_group(biases, ParameterKind::bias, {});
 }
 
-void Linear::forward(const ConstTensor& x, const Tensor& out, Saved&,
-                     const ConstTensor& addend) const {
+Gemm Linear::product(const ConstTensor& x, const Tensor& out, const ConstTensor& addend) const {
   if (x.columns() != in_features || out.columns() != out_features || x.rows() != out.rows() ||
       (addend && addend.size() != out.size())) {
     throw_shape_error(
@@ -80,20 +78,34 @@ void Linear::forward(const ConstTensor& x, const Tensor& out, Saved&,
         "[N, " + std::to_string(in_features) + "] -> [N, " + std::to_string(out_features) + "]",
         x.to_string() + " -> " + out.to_string());
   }
-  multiply_weight(x, fused(weight, &Parameter::value), out, addend);
-  if (!bias.empty()) {
-    kernels().add_bias(out.rows(), out_features, fused(bias, &Parameter::value).data, out.data);
-  }
+  Gemm product = weight_product(x, fused(weight, &Parameter::value), out, precision);
+  product.addend = addend.data;
+  product.addend_row = out_features;
+  if (!bias.empty()) product.bias = fused(bias, &Parameter::value).data;
+  return product;
 }
 
-void Linear::backward(const ConstTensor& dout, const ConstTensor& x, Saved&,
-                      const Tensor& dx) const {
-  multiply_weight_backward_weight(dout, x, fused(weight, &Parameter::grad));
+Gemm Linear::input_gradient(const ConstTensor& dout, const Tensor& dx) const {
+  return input_gradient_product(dout, fused(weight, &Parameter::value), dx, precision);
+}
+
+void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const {
+  kernels().gemm(weight_gradient_product(dout, x, fused(weight, &Parameter::grad), precision));
   if (!bias.empty()) {
     kernels().bias_gradient(dout.rows(), out_features, dout.data,
                             fused(bias, &Parameter::grad).data);
   }
-  multiply_weight_backward_input(dout, fused(weight, &Parameter::value), dx);
+}
+
+void Linear::forward(const ConstTensor& x, const Tensor& out, Saved&,
+                     const ConstTensor& addend) const {
+  kernels().gemm(product(x, out, addend));
+}
+
+void Linear::backward(const ConstTensor& dout, const ConstTensor& x, Saved&,
+                      const Tensor& dx) const {
+  accumulate_gradients(dout, x);
+  kernels().gemm(input_gradient(dout, dx));
 }
 
 }  // namespace cria

@@ -12,8 +12,13 @@
 
 namespace cria {
 
-// C[M,N] = A[M,K] B[K,N] + addend[M,N].
-// A and B have any strides, so that all three products of a linear layer are this one:
+// What products are computed from. bf16: the factors are rounded to bf16 (to nearest, ties to even)
+// on their way into the product, on every machine, with or without instructions for it. Sums and
+// all tensors in memory are fp32 in both.
+enum class Precision { fp32, bf16 };
+
+// C[M,N] = A[M,K] B[K,N] + bias[N] + addend[M,N].
+// Of A's two strides one is 1, and of B's, so that all three products of a linear layer are this:
 //   Y = X W^T, dX = dY W, dW += dY^T X.
 struct Gemm {
   int64_t m, n, k;
@@ -23,8 +28,21 @@ struct Gemm {
   int64_t b_row, b_column;
   float* c;  // [M,N], unit column stride
   int64_t c_row;
-  const float* addend;  // [M,N], unit column stride; null: nothing is added; c itself: accumulate
-  int64_t addend_row;
+  const float* addend = nullptr;  // [M,N], unit column stride; null: none; c itself: accumulate
+  int64_t addend_row = 0;
+  const float* bias = nullptr;  // [N]; null: none
+  Precision precision = Precision::fp32;
+
+  // What is done with an element of C while it is at hand. Source: GLU Variants (Shazeer, 2020).
+  enum class Epilogue {
+    none,
+    silu_mul,           // C is [M,2F]: gate, then up; other[M,F] = silu(gate) up
+    silu_mul_backward,  // C is dout[M,F], used up; other[M,2F] holds gate, up, becomes their gradient:
+                        //   dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,
+                        //   s = sigmoid(gate)
+  };
+  Epilogue epilogue = Epilogue::none;
+  float* other = nullptr;
 };
 
 // A tile of attention scores on its way to the softmax, already scaled, not yet masked.
@@ -134,8 +152,7 @@ struct Kernels {
 
   void (*gemm)(const Gemm&) noexcept;
 
-  // y[N,C] += bias[C] on every row; dbias[C] += sum of the rows of dy[N,C].
-  void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y) noexcept;
+  // dbias[C] += sum of the rows of dy[N,C].
   void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;
 
   // out[n] = table[ids[n]]; dtable[ids[n]] += dout[n], in the order of n, except where ids[n] is
@@ -153,13 +170,6 @@ struct Kernels {
   void (*attention_forward)(const Attention&) noexcept;
   void (*attention_backward)(const AttentionGradient&) noexcept;
 
-  // Rows of gate_up [N,2F] hold gate, then up. Forward: out[N,F] = silu(gate) up.
-  // Backward, in place: gate_up becomes its gradient, given dout[N,F].
-  //   dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,  s = sigmoid(gate)
-  void (*silu_mul)(int64_t rows, int64_t columns, const float* gate_up, float* out) noexcept;
-  void (*silu_mul_backward)(int64_t rows, int64_t columns, const float* dout,
-                            float* gate_up) noexcept;
-
   // x[N,V] -> softmax of each row, in place.
   void (*softmax)(int64_t rows, int64_t columns, float* x) noexcept;
 
@@ -173,7 +183,8 @@ struct Kernels {
   double (*sum_of_squares)(int64_t count, const float* x) noexcept;
 };
 
-// The table in use.
+// The table in use: the best that this machine runs, or the one that the environment variable
+// CRIA_ISA names. Throws Error with the list when the machine has no such thing.
 const Kernels& kernels();
 
 // Sets aside each thread's packing buffers now, so that no later call allocates. To be called

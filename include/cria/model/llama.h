@@ -53,8 +53,8 @@ class Activations {
 class Llama {
  public:
   // Registers and allocates all parameters; they are zero until initialize() or a file sets them.
-  // config as resolved() gives it.
-  explicit Llama(const ModelConfig& config);
+  // config as resolved() gives it. precision: of the matrix products of the linear layers.
+  explicit Llama(const ModelConfig& config, Precision precision = Precision::fp32);
 
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 

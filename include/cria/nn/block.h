@@ -18,6 +18,7 @@ struct BlockConfig {
   double rms_norm_eps = 0;
   bool attention_bias = false, mlp_bias = false;
   double std = 0, residual_std = 0;  // see Initialization; residual_std: o_proj and down_proj
+  Precision precision = Precision::fp32;
 };
 
 struct Block {

@@ -1,6 +1,7 @@
 // The output head and its cross-entropy, in chunks of rows: [B,T,V] logits never exist.
 #pragma once
 
+#include "cria/kernels/kernels.h"
 #include "cria/nn/embedding.h"
 #include "cria/nn/layer.h"
 #include "cria/tensor/parameters.h"
@@ -9,6 +10,7 @@ namespace cria {
 
 struct HeadLoss {
   Parameter* weight = nullptr;  // [V,C]; the embedding's when tied
+  Precision precision = Precision::fp32;
 
   struct Saved {
     Tensor logits;  // scratch, [chunk, V]

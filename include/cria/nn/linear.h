@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cria/kernels/kernels.h"
 #include "cria/nn/layer.h"
 #include "cria/tensor/parameters.h"
 
@@ -22,12 +23,13 @@ struct Linear {
   std::vector<Parameter*> bias;    // together [out]; empty: no bias
   int64_t in_features = 0;
   int64_t out_features = 0;
+  Precision precision = Precision::fp32;
 
   struct Saved {};
 
   Linear() = default;
   Linear(Parameters& parameters, std::span<const LinearOutput> outputs, int64_t in_features,
-         bool has_bias, double std);
+         bool has_bias, double std, Precision precision);
 
   Saved plan(Plan&, int64_t, int64_t) const { return {}; }
 
@@ -38,15 +40,20 @@ struct Linear {
 
   // dW += dout^T x,  db += sum of the rows of dout,  dx = dout W. dx may be x.
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved&, const Tensor& dx) const;
+
+  // The parts of the two, for a layer that gives the product an epilogue.
+  Gemm product(const ConstTensor& x, const Tensor& out, const ConstTensor& addend = {}) const;
+  Gemm input_gradient(const ConstTensor& dout, const Tensor& dx) const;
+  void accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const;
 };
 
 // The three products of a linear layer with weights [out, in], for those that have only a matrix
-// (the head): y = x W^T + addend, dx = dy W, dw += dy^T x. All arguments contiguous rows.
-void multiply_weight(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
-                     const ConstTensor& addend = {});
-void multiply_weight_backward_input(const ConstTensor& dy, const ConstTensor& weight,
-                                    const Tensor& dx);
-void multiply_weight_backward_weight(const ConstTensor& dy, const ConstTensor& x,
-                                     const Tensor& dweight);
+// (the head): y = x W^T, dx = dy W, dw += dy^T x. All arguments contiguous rows.
+Gemm weight_product(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
+                    Precision precision);
+Gemm input_gradient_product(const ConstTensor& dy, const ConstTensor& weight, const Tensor& dx,
+                            Precision precision);
+Gemm weight_gradient_product(const ConstTensor& dy, const ConstTensor& x, const Tensor& dweight,
+                             Precision precision);
 
 }  // namespace cria

@@ -12,6 +12,7 @@ struct SwiGluConfig {
   int64_t hidden_size = 0, intermediate_size = 0;
   bool bias = false;
   double std = 0, residual_std = 0;  // of gate/up and of the down projection
+  Precision precision = Precision::fp32;
 };
 
 struct SwiGlu {

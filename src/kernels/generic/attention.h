@@ -15,6 +15,10 @@ constexpr int64_t kTileRows = 64;     // queries of a tile
 constexpr int64_t kTileColumns = 64;  // keys of a tile
 static_assert(kTileRows * kTileColumns <= kTileFloats);
 
+inline void gemm_serial(const Gemm& g, const Workspace& memory) noexcept {
+  multiply<Fp32Cells>(g, {0, g.m}, {0, g.n}, memory);
+}
+
 // One (sequence, query head): its matrices, their row strides, and where they stand in the batch.
 struct Head {
   const float *q, *k, *v;  // [queries, D], [keys, D], [keys, D]

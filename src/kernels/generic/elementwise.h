@@ -1,4 +1,4 @@
-// Row-wise kernels: bias, RMSNorm, rotary, silu*mul, softmax, cross-entropy. Formulas in kernels.h.
+// Row-wise kernels: bias gradient, RMSNorm, rotary, softmax, cross-entropy. Formulas in kernels.h.
 #pragma once
 
 #include "cria/base/parallel.h"
@@ -22,14 +22,6 @@ inline void for_column_slices(int64_t rows, int64_t columns, Body&& body) {
   const int64_t grain = max(1, row_grain(rows * kLine));
   parallel_for(ceil_div(columns, kLine), grain, [&](int64_t begin, int64_t end, int) {
     body(begin * kLine, min(columns, end * kLine) - begin * kLine);
-  });
-}
-
-inline void add_bias(int64_t rows, int64_t columns, const float* bias, float* y) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      for (int64_t c = 0; c < columns; ++c) y[n * columns + c] += bias[c];
-    }
   });
 }
 
@@ -109,52 +101,6 @@ inline void rotary(const Rotary& g) noexcept {
                    }
                  }
                });
-}
-
-// Applies body(first index, load, store) to vectors of a row, the ragged end included.
-template <class Body>
-inline void map_row(int64_t count, Body&& body) {
-  for_vectors(
-      count,
-      [&](int64_t i) {
-        body(
-            i, [](const float* p) { return load(p); }, [](float* p, Vector v) { store(p, v); });
-      },
-      [&](int64_t i, int64_t lanes) {
-        body(
-            i, [lanes](const float* p) { return load_part(p, lanes, 0); },
-            [lanes](float* p, Vector v) { store_part(p, v, lanes); });
-      });
-}
-
-inline void silu_mul(int64_t rows, int64_t columns, const float* gate_up, float* out) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      const float* gate = gate_up + n * 2 * columns;
-      const float* up = gate + columns;
-      float* row = out + n * columns;
-      map_row(columns, [&](int64_t i, auto get, auto put) {
-        const Vector z = get(gate + i);
-        put(row + i, z * sigmoid(z) * get(up + i));
-      });
-    }
-  });
-}
-
-inline void silu_mul_backward(int64_t rows, int64_t columns, const float* dout,
-                              float* gate_up) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      float* gate = gate_up + n * 2 * columns;
-      float* up = gate + columns;
-      const float* row = dout + n * columns;
-      map_row(columns, [&](int64_t i, auto get, auto put) {
-        const Vector z = get(gate + i), u = get(up + i), d = get(row + i), s = sigmoid(z);
-        put(gate + i, d * u * s * (1.0f + z * (1.0f - s)));
-        put(up + i, d * z * s);
-      });
-    }
-  });
 }
 
 // row[i] = exp(row[i] - shift); returns the sum. Partial sums of floats are kept short and added

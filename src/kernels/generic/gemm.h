@@ -1,136 +1,226 @@
-// C[M,N] = A[M,K] B[K,N] + addend, over any strides.
+// C[M,N] = A[M,K] B[K,N] + bias + addend, and what may be done to C while it is still in registers.
 //
 // The blocking, from the outside in (as in BLIS; Van Zee & van de Geijn, 2015):
-//   threads    a grid over C: each thread computes its own block, all of K
-//   kBlockN    columns of B packed at a time: kBlockK x kBlockN floats, 1 MiB, L2/L3
-//   kBlockK    depth of a packed block; K is summed block by block, always in the same order
-//   kBlockM    rows of A packed at a time: kBlockM x kBlockK floats, about 100 KiB, L2
-//   kPanelN    columns of one panel of B (kBlockK x kPanelN: 8 KiB, L1)
-//   kPanelM    rows of one panel of A; kPanelM x kPanelN numbers of C stay in registers
+//   threads      a grid over C: each thread computes its own block of C, all of K
+//   n-block      columns of B packed at a time: as many as fill half of a core's L2 with panels
+//   kBlockCells  depth of a packed block: 384 cells of 32 bits (384 numbers, or 768 as bf16 pairs),
+//                long enough to hide the writing of C. K is cut evenly into as many blocks as that
+//                takes, whatever the machine, since their sums are rounded in this order
+//   kBlockM      rows of A packed at a time, where A has to be packed: 96 x 384 cells, 144 KiB, L2
+//   panel of A   kPanelM rows: 8 x 384 cells, 12 KiB, in L1 while it meets every panel of B
+//   panel of B   kPanelN columns: streams from L2, kPanelN cells for each kPanelM x kPanelN products
+//   registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32 that AVX-512 has
 // Packing copies a block into panels, each contiguous in the order in which the microkernel reads
-// it, and fills ragged panels up with zeros: the microkernel knows one shape only. An element of C
-// is thus always the same sum in the same order, wherever the block borders fall.
+// it, and rounds to bf16 where asked to. An fp32 A whose rows are contiguous is read where it lies.
+// An element of C is the same sum in the same order wherever the borders of the blocks fall.
 #pragma once
 
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
-#include "kernels/generic/vector.h"
+#include "kernels/generic/microkernel.h"
+#include "kernels/generic/pack.h"
+#include "kernels/generic/rows.h"
 #include "kernels/workspace.h"
 
 namespace cria::CRIA_ISA {
 namespace {
 
-constexpr int64_t kPanelM = CRIA_GEMM_ROWS;
-constexpr int64_t kPanelVectors = CRIA_GEMM_VECTORS;
-constexpr int64_t kPanelN = kPanelVectors * kWidth;
-constexpr int64_t kBlockK = 256;
-constexpr int64_t kBlockM = 96 / kPanelM * kPanelM;
-constexpr int64_t kBlockN = 1024 / kPanelN * kPanelN;
-static_assert(kBlockM * kBlockK <= kPackedAFloats && kBlockN * kBlockK <= kPackedBFloats);
+constexpr int64_t kBlockCells = 384;
+static_assert(kBlockM % kPanelM == 0 && kBlockM * kBlockCells <= kPackedAFloats);
 
-// panel[k][lane] = source[lane, k] for `lanes` lanes, zeros up to kPanel; k innermost in time.
-template <int64_t kPanel>
-inline void pack_panel(const float* __restrict source, int64_t lane_stride, int64_t k_stride,
-                       int64_t lanes, int64_t depth, float* __restrict panel) {
-  if (lanes == kPanel && lane_stride == 1) {
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t lane = 0; lane < kPanel; ++lane) {
-        panel[k * kPanel + lane] = source[k * k_stride + lane];
-      }
-    }
+// With silu_mul, column n of the gate and column n of up are computed one after the other, so that
+// both are at hand: B counts as two matrices side by side, and N is half.
+inline int64_t halves(const Gemm& g) {
+  return g.epilogue == Gemm::Epilogue::silu_mul ? 2 : 1;
+}
+inline int64_t half_columns(const Gemm& g) {
+  return g.n / halves(g);
+}
+
+// Which part of the sum over K a vector of C holds.
+struct Progress {
+  bool first, last;
+};
+
+// Lanes [column, column + lanes) of a row of C have got `value` more.
+inline void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Vector value,
+                   Progress progress) {
+  float* c = g.c + row * g.c_row + column;
+  if (!progress.first) {
+    value += load_lanes(c, lanes);
+  } else {
+    if (g.addend) value += load_lanes(g.addend + row * g.addend_row + column, lanes);
+    if (g.bias) value += load_lanes(g.bias + column, lanes);
+  }
+  if (progress.last && g.epilogue == Gemm::Epilogue::silu_mul_backward) {
+    float* gate = g.other + row * 2 * g.n + column;
+    float* up = gate + g.n;
+    const Vector z = load_lanes(gate, lanes), u = load_lanes(up, lanes), s = sigmoid(z);
+    store_lanes(gate, value * u * s * (1.0f + z * (1.0f - s)), lanes);
+    store_lanes(up, value * z * s, lanes);
     return;
   }
-  if (lanes == kPanel) {
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t lane = 0; lane < kPanel; ++lane) {
-        panel[k * kPanel + lane] = source[lane * lane_stride + k * k_stride];
-      }
-    }
-    return;
-  }
-  for (int64_t k = 0; k < depth; ++k) {
-    for (int64_t lane = 0; lane < kPanel; ++lane) {
-      panel[k * kPanel + lane] = lane < lanes ? source[lane * lane_stride + k * k_stride] : 0.0f;
-    }
+  store_lanes(c, value, lanes);
+  const int64_t half = g.n / 2;
+  if (progress.last && g.epilogue == Gemm::Epilogue::silu_mul && column >= half) {
+    const Vector z = load_lanes(c - half, lanes);
+    store_lanes(g.other + row * half + column - half, z * sigmoid(z) * value, lanes);
   }
 }
 
-template <int64_t kPanel>
-inline void pack(const float* source, int64_t lane_stride, int64_t k_stride, int64_t lanes,
-                 int64_t depth, float* packed) {
-  for (int64_t lane = 0; lane < lanes; lane += kPanel) {
-    pack_panel<kPanel>(source + lane * lane_stride, lane_stride, k_stride,
-                       min(kPanel, lanes - lane), depth, packed + lane * depth);
-  }
-}
-
-// One kPanelM x kPanelN block of C in registers: the sum over `depth` of a column of the A panel
-// times a row of the B panel.
-inline void microkernel(int64_t depth, const float* __restrict a, const float* __restrict b,
-                        Vector (&out)[kPanelM][kPanelVectors]) {
-  Vector acc[kPanelM][kPanelVectors] = {};
-  for (int64_t k = 0; k < depth; ++k) {
-    Vector row[kPanelVectors];
-    CRIA_UNROLL
-    for (int64_t j = 0; j < kPanelVectors; ++j) row[j] = load(b + k * kPanelN + j * kWidth);
-    CRIA_UNROLL
-    for (int64_t i = 0; i < kPanelM; ++i) {
-      const Vector scalar = broadcast(a[k * kPanelM + i]);
-      CRIA_UNROLL
-      for (int64_t j = 0; j < kPanelVectors; ++j) acc[i][j] += scalar * row[j];
+// Up to kPanelM x kPanelN elements of C from (row, column) on.
+template <class Cells, int64_t kVectors>
+inline void multiply_panels(const Gemm& g, const PanelA& a, const float* b, int64_t depth,
+                            int64_t row, int64_t rows, int64_t column, int64_t columns,
+                            Progress progress) {
+  for (int64_t i = 0; i < rows && (!progress.first || g.addend); ++i) {
+    for (int64_t j = 0; j < kVectors; ++j) {
+      __builtin_prefetch(g.c + (row + i) * g.c_row + column + j * kWidth, 1, 3);
     }
   }
-  CRIA_UNROLL
-  for (int64_t i = 0; i < kPanelM; ++i) {
-    CRIA_UNROLL
-    for (int64_t j = 0; j < kPanelVectors; ++j) out[i][j] = acc[i][j];
-  }
-}
-
-// c[rows, columns] = acc + addend
-inline void write_block(const Vector (&acc)[kPanelM][kPanelVectors], int64_t rows, int64_t columns,
-                        float* c, int64_t c_row, const float* addend, int64_t addend_row) {
-  if (columns == kPanelN) {
-    for (int64_t i = 0; i < rows; ++i) {
-      for (int64_t j = 0; j < kPanelVectors; ++j) {
-        Vector value = acc[i][j];
-        if (addend) value += load(addend + i * addend_row + j * kWidth);
-        store(c + i * c_row + j * kWidth, value);
-      }
-    }
-    return;
-  }
+  Vector sum[kPanelM][kVectors];
+  microkernel<Cells, kVectors>(depth, a, b, sum);
   for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; ++j) {
-      const float value = acc[i][j / kWidth][j % kWidth];
-      c[i * c_row + j] = addend ? value + addend[i * addend_row + j] : value;
+    for (int64_t j = 0; j < kVectors; ++j) {
+      finish(g, row + i, column + j * kWidth, min(kWidth, columns - j * kWidth), sum[i][j],
+             progress);
     }
   }
 }
 
-// The whole product on the calling thread; attention uses it for its tiles.
-inline void gemm_serial(const Gemm& g, const Workspace& memory) noexcept {
-  for (int64_t n0 = 0; n0 < g.n; n0 += kBlockN) {
-    const int64_t n_count = min(kBlockN, g.n - n0);
-    for (int64_t k0 = 0; k0 < g.k; k0 += kBlockK) {
-      const int64_t depth = min(kBlockK, g.k - k0);
-      // The first block of K writes C, the later ones add to it.
-      const float* addend = k0 == 0 ? g.addend : g.c;
-      const int64_t addend_row = k0 == 0 ? g.addend_row : g.c_row;
-      pack<kPanelN>(g.b + k0 * g.b_row + n0 * g.b_column, g.b_column, g.b_row, n_count, depth,
-                    memory.packed_b);
-      for (int64_t m0 = 0; m0 < g.m; m0 += kBlockM) {
-        const int64_t m_count = min(kBlockM, g.m - m0);
-        pack<kPanelM>(g.a + m0 * g.a_row + k0 * g.a_column, g.a_row, g.a_column, m_count, depth,
-                      memory.packed_a);
-        for (int64_t j = 0; j < n_count; j += kPanelN) {
-          for (int64_t i = 0; i < m_count; i += kPanelM) {
-            Vector acc[kPanelM][kPanelVectors];
-            microkernel(depth, memory.packed_a + i * depth, memory.packed_b + j * depth, acc);
-            const int64_t row = m0 + i, column = n0 + j;
-            write_block(acc, min(kPanelM, m_count - i), min(kPanelN, n_count - j),
-                        g.c + row * g.c_row + column, g.c_row,
-                        addend ? addend + row * addend_row + column : nullptr, addend_row);
+// The last panel may be narrower; zeros are not worth multiplying.
+template <class Cells, class... Rest>
+inline void multiply_panels_of(int64_t columns, const Gemm& g, const Rest&... rest) {
+  if (columns <= kWidth) {
+    multiply_panels<Cells, 1>(g, rest...);
+  } else if (columns <= 2 * kWidth) {
+    multiply_panels<Cells, 2>(g, rest...);
+  } else {
+    multiply_panels<Cells, kPanelVectors>(g, rest...);
+  }
+}
+
+struct Range {
+  int64_t begin, end;
+};
+
+// Packs columns [n0, n0 + count) of B, k0 onwards.
+template <class Cells>
+inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t depth,
+                   float* packed) {
+  const float* source = g.b + k0 * g.b_row + n0 * g.b_column;
+  if (g.b_column == 1) {
+    pack_lanes<Cells, kPanelN>(source, g.b_row, count, depth, packed);
+    return;
+  }
+  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  for (int64_t n = 0; n < count; n += kPanelN) {
+    pack_panel_transposed<Cells, kPanelN>(source + n * g.b_column, g.b_column,
+                                          min(kPanelN, count - n), depth, packed + n * cells);
+  }
+}
+
+// A block of A, ready for the microkernel.
+struct BlockA {
+  const float* data;
+  int64_t panel;  // from one panel of kPanelM rows to the next
+  int64_t row, step;  // see PanelA
+};
+
+template <class Cells>
+inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64_t depth,
+                      float* packed) {
+  const float* source = g.a + m0 * g.a_row + k0 * g.a_column;
+  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  if (g.a_column == 1) {
+    if (Cells::kAsStored) return {source, kPanelM * g.a_row, g.a_row, 1};
+    pack_rows<Cells>(source, g.a_row, rows, depth, packed);
+    return {packed, kPanelM * cells, cells, 1};
+  }
+  pack_lanes<Cells, kPanelM>(source, g.a_column, rows, depth, packed);
+  return {packed, kPanelM * cells, 1, kPanelM};
+}
+
+// Brings a block of lanes x depth numbers towards L2, bit by bit in `steps` steps, while other work
+// goes on. Nothing to do when the block is empty.
+class Prefetch {
+ public:
+  Prefetch(const float* first, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t depth,
+           int64_t steps)
+      : row_(first),
+        stride_(k_stride == 1 ? lane_stride : k_stride),
+        rows_(k_stride == 1 ? lanes : depth),
+        columns_(k_stride == 1 ? depth : lanes) {
+    if (columns_ <= 0) rows_ = 0;
+    per_step_ = ceil_div(max(0, rows_) * ceil_div(columns_, kLine), steps);
+  }
+
+  void step() {
+    for (int64_t i = 0; i < per_step_ && rows_ > 0; ++i) {
+      __builtin_prefetch(row_ + column_, 0, 2);
+      column_ += kLine;
+      if (column_ >= columns_) {
+        column_ = 0;
+        row_ += stride_;
+        --rows_;
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 16;
+  const float* row_;
+  int64_t stride_, rows_, columns_, per_step_;
+  int64_t column_ = 0;
+};
+
+// Rows m and columns n of C on the calling thread.
+template <class Cells>
+inline void multiply(const Gemm& g, Range m, Range n, const Workspace& memory) {
+  const int64_t blocks = ceil_div(g.k, kBlockCells * Cells::kNumbers);
+  const int64_t block_k = ceil_div(ceil_div(g.k, blocks), Cells::kNumbers) * Cells::kNumbers;
+  const int64_t cells = block_k / Cells::kNumbers;
+  const int64_t half_n = half_columns(g);
+  const int64_t block_n = memory.packed_b_floats / (cells * halves(g)) / kPanelN * kPanelN;
+  for (int64_t n0 = n.begin; n0 < n.end; n0 += block_n) {
+    const int64_t columns = min(block_n, n.end - n0);
+    const int64_t half_panels = ceil_div(columns, kPanelN) * kPanelN;
+    for (int64_t k0 = 0; k0 < g.k; k0 += block_k) {
+      const int64_t depth = min(block_k, g.k - k0);
+      const int64_t depth_cells = ceil_div(depth, Cells::kNumbers);
+      const Progress progress = {k0 == 0, k0 + depth == g.k};
+      for (int64_t h = 0; h < halves(g); ++h) {
+        pack_b<Cells>(g, h * half_n + n0, columns, k0, depth,
+                      memory.packed_b + h * half_panels * depth_cells);
+      }
+      const bool last_k = k0 + depth == g.k;
+      const int64_t next_n = last_k ? n0 + block_n : n0;
+      const int64_t after_k = last_k ? 0 : k0 + block_k;
+      Prefetch next_b(g.b + next_n * g.b_column + after_k * g.b_row, g.b_column, g.b_row,
+                      min(block_n, n.end - next_n), min(block_k, g.k - after_k),
+                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, kPanelN));
+      for (int64_t m0 = m.begin; m0 < m.end; m0 += kBlockM) {
+        const int64_t rows = min(kBlockM, m.end - m0);
+        // While this block is multiplied, the next one of A is on its way.
+        const bool last_m = m0 + kBlockM >= m.end;
+        const int64_t next_m = last_m ? m.begin : m0 + kBlockM;
+        const int64_t next_k = last_m ? k0 + block_k : k0;
+        Prefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
+                        min(kBlockM, m.end - next_m), min(block_k, g.k - next_k),
+                        ceil_div(rows, kPanelM) * ceil_div(columns, kPanelN));
+        const BlockA a = ready_a<Cells>(g, m0, rows, k0, depth, memory.packed_a);
+        for (int64_t i = 0; i < rows; i += kPanelM) {
+          const int64_t panel_rows = min(kPanelM, rows - i);
+          const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
+          for (int64_t j = 0; j < columns; j += kPanelN) {
+            for (int64_t h = 0; h < halves(g); ++h) {
+              const float* b = memory.packed_b + (h * half_panels + j) * depth_cells;
+              const int64_t panel_columns = min(kPanelN, columns - j);
+              next_a.step();
+              next_b.step();
+              multiply_panels_of<Cells>(panel_columns, g, panel, b, depth_cells, m0 + i,
+                                        panel_rows, h * half_n + n0 + j, panel_columns, progress);
+            }
           }
         }
       }
@@ -138,24 +228,32 @@ inline void gemm_serial(const Gemm& g, const Workspace& memory) noexcept {
   }
 }
 
-// Rows [m0, m0 + m) and columns [n0, n0 + n) of a product.
-inline Gemm sub_block(const Gemm& g, int64_t m0, int64_t m, int64_t n0, int64_t n) {
-  Gemm part = g;
-  part.m = m;
-  part.n = n;
-  part.a += m0 * g.a_row;
-  part.b += n0 * g.b_column;
-  part.c += m0 * g.c_row + n0;
-  if (g.addend) part.addend += m0 * g.addend_row + n0;
-  return part;
+// A few rows against rows of B that are contiguous: packing B would cost more than it brings.
+inline bool is_skinny(const Gemm& g) {
+  return g.m <= 4 && g.a_column == 1 && g.b_row == 1 && g.precision == Precision::fp32;
+}
+
+inline void multiply_skinny(const Gemm& g, Range n) {
+  for (int64_t n0 = n.begin; n0 < n.end; n0 += kWidth) {
+    const int64_t lanes = min(kWidth, n.end - n0);
+    for (int64_t h = 0; h < halves(g); ++h) {
+      const int64_t column = h * half_columns(g) + n0;
+      for (int64_t row = 0; row < g.m; ++row) {
+        Vector value{};
+        for (int64_t i = 0; i < lanes; ++i) {
+          value[i] = dot(g.k, g.a + row * g.a_row, g.b + (column + i) * g.b_column);
+        }
+        finish(g, row, column, lanes, value, {true, true});
+      }
+    }
+  }
 }
 
 struct Grid {
   int64_t rows, columns;
 };
 
-// The grid of at most `threads` cells whose largest cell packs least: A costs m/rows and B costs
-// n/columns, per unit of K.
+// The grid of at most `threads` cells whose largest cell costs least.
 inline Grid choose_grid(int64_t m, int64_t n, int64_t threads) {
   Grid best = {1, 1};
   double best_cost = 1e300;
@@ -173,20 +271,29 @@ inline Grid choose_grid(int64_t m, int64_t n, int64_t threads) {
   return best;
 }
 
+// Part `index` of `parts` of [0, count), cut between panels.
+inline Range share(int64_t count, int64_t panel, int64_t index, int64_t parts) {
+  const int64_t panels = ceil_div(count, panel);
+  return {panels * index / parts * panel, min(count, panels * (index + 1) / parts * panel)};
+}
+
 inline void gemm(const Gemm& g) noexcept {
-  constexpr int64_t kSerialWork = 32 * 1024;  // multiply-adds below which threads cost more
-  const bool tiny = g.m * g.n * g.k < kSerialWork;
-  const Grid grid = tiny ? Grid{1, 1} : choose_grid(g.m, g.n, max_threads());
-  const int64_t m_panels = ceil_div(g.m, kPanelM), n_panels = ceil_div(g.n, kPanelN);
+  constexpr int64_t kSerialWork = 64 * 1024;  // multiply-adds below which threads cost more
+  const int64_t n = half_columns(g);
+  const int64_t threads = g.m * g.n * g.k < kSerialWork ? 1 : max_threads();
+  const bool skinny = is_skinny(g);
+  const Grid grid = skinny ? Grid{1, threads} : choose_grid(g.m, n, threads);
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t cell = begin; cell < end; ++cell) {
-      const int64_t row = cell / grid.columns, column = cell % grid.columns;
-      const int64_t m0 = m_panels * row / grid.rows * kPanelM;
-      const int64_t m1 = min(g.m, m_panels * (row + 1) / grid.rows * kPanelM);
-      const int64_t n0 = n_panels * column / grid.columns * kPanelN;
-      const int64_t n1 = min(g.n, n_panels * (column + 1) / grid.columns * kPanelN);
-      if (m0 < m1 && n0 < n1) {
-        gemm_serial(sub_block(g, m0, m1 - m0, n0, n1 - n0), thread_workspace(thread));
+      const Range rows = share(g.m, kPanelM, cell / grid.columns, grid.rows);
+      const Range columns = share(n, kPanelN, cell % grid.columns, grid.columns);
+      if (rows.begin >= rows.end || columns.begin >= columns.end) continue;
+      if (skinny) {
+        multiply_skinny(g, columns);
+      } else if (g.precision == Precision::bf16) {
+        multiply<Bf16Cells>(g, rows, columns, thread_workspace(thread));
+      } else {
+        multiply<Fp32Cells>(g, rows, columns, thread_workspace(thread));
       }
     }
   });

@@ -15,7 +15,6 @@ extern const Kernels kTable;
 const Kernels kTable = {
     .isa = CRIA_STRING(CRIA_ISA),
     .gemm = gemm,
-    .add_bias = add_bias,
     .bias_gradient = bias_gradient,
     .embedding_gather = embedding_gather,
     .embedding_scatter_add = embedding_scatter_add,
@@ -24,8 +23,6 @@ const Kernels kTable = {
     .rotary = rotary,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
-    .silu_mul = silu_mul,
-    .silu_mul_backward = silu_mul_backward,
     .softmax = softmax,
     .cross_entropy = cross_entropy,
     .adamw = adamw,

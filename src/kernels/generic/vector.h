@@ -4,6 +4,10 @@
 
 #include <cstdint>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 // Before a loop of constant length over an array of vectors: only unrolled is it in registers.
 #ifdef __clang__
 #define CRIA_UNROLL _Pragma("clang loop unroll(full)")
@@ -64,15 +68,76 @@ inline float largest(Vector v) {
   return most;
 }
 
-// The first `count` < kWidth floats; the other lanes are `rest`.
+// The first `count` < kWidth floats; the other lanes are `rest`. AVX-512 has masks for it.
 inline Vector load_part(const float* p, int64_t count, float rest) {
+#ifdef __AVX512F__
+  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
+  return reinterpret_cast<Vector>(_mm512_mask_loadu_ps(_mm512_set1_ps(rest), mask, p));
+#else
   Vector v = broadcast(rest);
   for (int64_t i = 0; i < count; ++i) v[i] = p[i];
   return v;
+#endif
 }
 
 inline void store_part(float* p, Vector v, int64_t count) {
+#ifdef __AVX512F__
+  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
+  _mm512_mask_storeu_ps(p, mask, reinterpret_cast<__m512>(v));
+#else
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+#endif
+}
+
+// Up to kWidth lanes; the others are 0.
+inline Vector load_lanes(const float* p, int64_t count) {
+  return count >= kWidth ? load(p) : load_part(p, count, 0);
+}
+inline void store_lanes(float* p, Vector v, int64_t count) {
+  if (count >= kWidth) {
+    store(p, v);
+  } else {
+    store_part(p, v, count);
+  }
+}
+
+// a0 b0 a1 b1 ... of the lower and of the upper halves of a and b.
+#if CRIA_VECTOR_FLOATS == 4
+#define CRIA_ZIP_LOW 0, 4, 1, 5
+#define CRIA_ZIP_HIGH 2, 6, 3, 7
+#elif CRIA_VECTOR_FLOATS == 8
+#define CRIA_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define CRIA_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define CRIA_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define CRIA_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+#ifdef __clang__
+#define CRIA_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define CRIA_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, IntVector{__VA_ARGS__})
+#endif
+inline Vector zip_low(Vector a, Vector b) {
+  return CRIA_SHUFFLE(a, b, CRIA_ZIP_LOW);
+}
+inline Vector zip_high(Vector a, Vector b) {
+  return CRIA_SHUFFLE(a, b, CRIA_ZIP_HIGH);
+}
+
+// Transposes a square of 32-bit cells. One round of zips moves the top bit of the column number
+// into the row number and the other way round; after log2(kWidth) rounds they have changed places.
+inline void transpose(Vector (&rows)[kWidth]) {
+  CRIA_UNROLL
+  for (int64_t round = 1; round < kWidth; round *= 2) {
+    Vector next[kWidth];
+    CRIA_UNROLL
+    for (int64_t i = 0; i < kWidth / 2; ++i) {
+      next[2 * i] = zip_low(rows[i], rows[i + kWidth / 2]);
+      next[2 * i + 1] = zip_high(rows[i], rows[i + kWidth / 2]);
+    }
+    CRIA_UNROLL
+    for (int64_t i = 0; i < kWidth; ++i) rows[i] = next[i];
+  }
 }
 
 // exp(x) to about 1 ulp; x below -87.3 gives the smallest normal number or so, never 0. NaN stays
