@@ -181,6 +181,10 @@ struct Kernels {
   // Serial: the optimizer cuts the planes into pieces and runs these in parallel.
   void (*adamw)(const AdamW&) noexcept;
   double (*sum_of_squares)(int64_t count, const float* x) noexcept;
+
+  // Serial: rounds of multiply-adds that never leave the registers; the floating-point operations
+  // done, so that over time it is the peak of a core.
+  double (*multiply_add_loop)(Precision precision, int64_t rounds) noexcept;
 };
 
 // The table in use: the best that this machine runs, or the one that the environment variable

@@ -6,6 +6,7 @@
 #include "kernels/generic/elementwise.h"
 #include "kernels/generic/embedding.h"
 #include "kernels/generic/gemm.h"
+#include "kernels/generic/peak.h"
 
 namespace cria::CRIA_ISA {
 
@@ -27,6 +28,7 @@ const Kernels kTable = {
     .cross_entropy = cross_entropy,
     .adamw = adamw,
     .sum_of_squares = sum_of_squares,
+    .multiply_add_loop = multiply_add_loop,
 };
 
 }  // namespace cria::CRIA_ISA

@@ -12,7 +12,7 @@
 #ifdef __clang__
 #define CRIA_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define CRIA_UNROLL _Pragma("GCC unroll 16")
+#define CRIA_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace cria::CRIA_ISA {
