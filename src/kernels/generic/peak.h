@@ -13,7 +13,9 @@ inline double multiply_add_rounds(int64_t rounds) {
   constexpr int64_t kSums = kPanelM * kPanelVectors;
   const volatile float zero = 0;
   const Vector a = broadcast(zero), b = broadcast(zero);
-  Vector sum[kSums] = {};
+  Vector sum[kSums];  // all different, or one would do for all
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kSums; ++i) sum[i] = broadcast(static_cast<float>(i));
   for (int64_t round = 0; round < rounds; ++round) {
     CRIA_UNROLL
     for (int64_t i = 0; i < kSums; ++i) sum[i] = Cells::multiply_add(sum[i], a, b);
