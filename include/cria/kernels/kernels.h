@@ -37,7 +37,8 @@ struct Gemm {
   enum class Epilogue {
     none,
     silu_mul,           // C is [M,2F]: gate, then up; other[M,F] = silu(gate) up
-    silu_mul_backward,  // C is dout[M,F], used up; other[M,2F] holds gate, up, becomes their gradient:
+    silu_mul_backward,  // C is dout[M,F], used up; other[M,2F] holds gate, up, becomes their
+                        // gradient:
                         //   dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,
                         //   s = sigmoid(gate)
   };
@@ -64,6 +65,8 @@ struct ScoreHook {
   void* context;
 };
 
+inline constexpr int64_t kMaxHeadDim = 256;
+
 // Causal attention, head by head:
 //   P = softmax(scale * Q K^T + hook),  out = P V,  log_sum_exp = log of the softmax's denominator
 // Query i of a sequence stands at position keys - queries + i and sees the keys up to its own
@@ -71,8 +74,8 @@ struct ScoreHook {
 // Query head h reads kv head h / (heads / kv_heads).
 // Source: FlashAttention (Dao et al., 2022): tiles of scores, never a [T,T] plane.
 struct Attention {
-  int64_t batch, heads, kv_heads, head_dim;
-  int64_t queries, keys;  // per sequence; keys >= queries
+  int64_t batch, heads, kv_heads, head_dim;  // head_dim <= kMaxHeadDim
+  int64_t queries, keys;                     // per sequence; keys >= queries
   float scale;
   ScoreHook hook;
   const float* q;            // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d

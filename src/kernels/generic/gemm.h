@@ -8,8 +8,9 @@
 //                takes, whatever the machine, since their sums are rounded in this order
 //   kBlockM      rows of A packed at a time, where A has to be packed: 96 x 384 cells, 144 KiB, L2
 //   panel of A   kPanelM rows: 8 x 384 cells, 12 KiB, in L1 while it meets every panel of B
-//   panel of B   kPanelN columns: streams from L2, kPanelN cells for each kPanelM x kPanelN products
-//   registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32 that AVX-512 has
+//   panel of B   kPanelColumns columns: streams from L2, kPanelColumns cells for each kPanelM x
+//   kPanelColumns products registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32
+//   that AVX-512 has
 // Packing copies a block into panels, each contiguous in the order in which the microkernel reads
 // it, and rounds to bf16 where asked to. An fp32 A whose rows are contiguous is read where it lies.
 // An element of C is the same sum in the same order wherever the borders of the blocks fall.
@@ -26,6 +27,7 @@ namespace cria::CRIA_ISA {
 namespace {
 
 constexpr int64_t kBlockCells = 384;
+constexpr int64_t kPanelColumns = kPanelVectors * kWidth;
 static_assert(kBlockM % kPanelM == 0 && kBlockM * kBlockCells <= kPackedAFloats);
 
 // With silu_mul, column n of the gate and column n of up are computed one after the other, so that
@@ -68,35 +70,67 @@ inline void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Ve
   }
 }
 
-// Up to kPanelM x kPanelN elements of C from (row, column) on.
+// The panels that a block of C comes from, and where it stands.
+struct Panels {
+  PanelA a;
+  const float* b;
+  int64_t b_width;  // see panel_width
+  int64_t cells;    // depth
+  int64_t row, rows, column, columns;
+};
+
+// A block of at most kPanelM x kVectors vectors of C.
 template <class Cells, int64_t kVectors>
-inline void multiply_panels(const Gemm& g, const PanelA& a, const float* b, int64_t depth,
-                            int64_t row, int64_t rows, int64_t column, int64_t columns,
-                            Progress progress) {
-  for (int64_t i = 0; i < rows && (!progress.first || g.addend); ++i) {
-    for (int64_t j = 0; j < kVectors; ++j) {
-      __builtin_prefetch(g.c + (row + i) * g.c_row + column + j * kWidth, 1, 3);
+inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
+  float* c = g.c + p.row * g.c_row + p.column;
+  const float* addend = progress.first ? g.addend : g.c;
+  const int64_t addend_row = progress.first ? g.addend_row : g.c_row;
+  if (addend) {
+    addend += p.row * addend_row + p.column;
+    for (int64_t i = 0; i < p.rows; ++i) {
+      for (int64_t j = 0; j < kVectors; ++j) {
+        __builtin_prefetch(addend + i * addend_row + j * kWidth, 1, 3);
+      }
     }
   }
   Vector sum[kPanelM][kVectors];
-  microkernel<Cells, kVectors>(depth, a, b, sum);
-  for (int64_t i = 0; i < rows; ++i) {
+  microkernel<Cells, kVectors>(p.cells, p.a, p.b, p.b_width, sum);
+  const bool plain =
+      !(progress.first && g.bias) && !(progress.last && g.epilogue != Gemm::Epilogue::none);
+  if (plain && p.rows == kPanelM && p.columns == kVectors * kWidth) {
+    CRIA_UNROLL
+    for (int64_t i = 0; i < kPanelM; ++i) {
+      CRIA_UNROLL
+      for (int64_t j = 0; j < kVectors; ++j) {
+        if (addend) sum[i][j] += load(addend + i * addend_row + j * kWidth);
+        store(c + i * g.c_row + j * kWidth, sum[i][j]);
+      }
+    }
+    return;
+  }
+  Vector block[kPanelM * kVectors];  // in memory, so that the sums above are in registers
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kPanelM; ++i) {
+    CRIA_UNROLL
+    for (int64_t j = 0; j < kVectors; ++j) block[i * kVectors + j] = sum[i][j];
+  }
+  for (int64_t i = 0; i < p.rows; ++i) {
     for (int64_t j = 0; j < kVectors; ++j) {
-      finish(g, row + i, column + j * kWidth, min(kWidth, columns - j * kWidth), sum[i][j],
-             progress);
+      finish(g, p.row + i, p.column + j * kWidth, min(kWidth, p.columns - j * kWidth),
+             block[i * kVectors + j], progress);
     }
   }
 }
 
 // The last panel may be narrower; zeros are not worth multiplying.
-template <class Cells, class... Rest>
-inline void multiply_panels_of(int64_t columns, const Gemm& g, const Rest&... rest) {
-  if (columns <= kWidth) {
-    multiply_panels<Cells, 1>(g, rest...);
-  } else if (columns <= 2 * kWidth) {
-    multiply_panels<Cells, 2>(g, rest...);
+template <class Cells>
+inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
+  if (p.columns <= kWidth) {
+    multiply_panels<Cells, 1>(g, p, progress);
+  } else if (p.columns <= 2 * kWidth) {
+    multiply_panels<Cells, 2>(g, p, progress);
   } else {
-    multiply_panels<Cells, kPanelVectors>(g, rest...);
+    multiply_panels<Cells, kPanelVectors>(g, p, progress);
   }
 }
 
@@ -107,23 +141,19 @@ struct Range {
 // Packs columns [n0, n0 + count) of B, k0 onwards.
 template <class Cells>
 inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t depth,
-                   float* packed) {
+                   int64_t width, float* packed) {
   const float* source = g.b + k0 * g.b_row + n0 * g.b_column;
   if (g.b_column == 1) {
-    pack_lanes<Cells, kPanelN>(source, g.b_row, count, depth, packed);
-    return;
-  }
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
-  for (int64_t n = 0; n < count; n += kPanelN) {
-    pack_panel_transposed<Cells, kPanelN>(source + n * g.b_column, g.b_column,
-                                          min(kPanelN, count - n), depth, packed + n * cells);
+    pack_b_lanes<Cells>(source, g.b_row, count, depth, width, packed);
+  } else {
+    pack_b_transposed<Cells>(source, g.b_column, count, depth, width, packed);
   }
 }
 
 // A block of A, ready for the microkernel.
 struct BlockA {
   const float* data;
-  int64_t panel;  // from one panel of kPanelM rows to the next
+  int64_t panel;      // from one panel of kPanelM rows to the next
   int64_t row, step;  // see PanelA
 };
 
@@ -137,7 +167,7 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
     pack_rows<Cells>(source, g.a_row, rows, depth, packed);
     return {packed, kPanelM * cells, cells, 1};
   }
-  pack_lanes<Cells, kPanelM>(source, g.a_column, rows, depth, packed);
+  pack_a_lanes<Cells>(source, g.a_column, rows, depth, packed);
   return {packed, kPanelM * cells, 1, kPanelM};
 }
 
@@ -180,25 +210,25 @@ inline void multiply(const Gemm& g, Range m, Range n, const Workspace& memory) {
   const int64_t blocks = ceil_div(g.k, kBlockCells * Cells::kNumbers);
   const int64_t block_k = ceil_div(ceil_div(g.k, blocks), Cells::kNumbers) * Cells::kNumbers;
   const int64_t cells = block_k / Cells::kNumbers;
-  const int64_t half_n = half_columns(g);
-  const int64_t block_n = memory.packed_b_floats / (cells * halves(g)) / kPanelN * kPanelN;
+  const int64_t half_n = half_columns(g), width = panel_width(n.end - n.begin);
+  const int64_t block_n = memory.packed_b_floats / (cells * halves(g)) / width * width;
   for (int64_t n0 = n.begin; n0 < n.end; n0 += block_n) {
     const int64_t columns = min(block_n, n.end - n0);
-    const int64_t half_panels = ceil_div(columns, kPanelN) * kPanelN;
+    const int64_t padded = ceil_div(columns, width) * width;
     for (int64_t k0 = 0; k0 < g.k; k0 += block_k) {
       const int64_t depth = min(block_k, g.k - k0);
       const int64_t depth_cells = ceil_div(depth, Cells::kNumbers);
       const Progress progress = {k0 == 0, k0 + depth == g.k};
       for (int64_t h = 0; h < halves(g); ++h) {
-        pack_b<Cells>(g, h * half_n + n0, columns, k0, depth,
-                      memory.packed_b + h * half_panels * depth_cells);
+        pack_b<Cells>(g, h * half_n + n0, columns, k0, depth, width,
+                      memory.packed_b + h * padded * depth_cells);
       }
       const bool last_k = k0 + depth == g.k;
       const int64_t next_n = last_k ? n0 + block_n : n0;
       const int64_t after_k = last_k ? 0 : k0 + block_k;
       Prefetch next_b(g.b + next_n * g.b_column + after_k * g.b_row, g.b_column, g.b_row,
                       min(block_n, n.end - next_n), min(block_k, g.k - after_k),
-                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, kPanelN));
+                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, width));
       for (int64_t m0 = m.begin; m0 < m.end; m0 += kBlockM) {
         const int64_t rows = min(kBlockM, m.end - m0);
         // While this block is multiplied, the next one of A is on its way.
@@ -207,19 +237,24 @@ inline void multiply(const Gemm& g, Range m, Range n, const Workspace& memory) {
         const int64_t next_k = last_m ? k0 + block_k : k0;
         Prefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
                         min(kBlockM, m.end - next_m), min(block_k, g.k - next_k),
-                        ceil_div(rows, kPanelM) * ceil_div(columns, kPanelN));
+                        ceil_div(rows, kPanelM) * ceil_div(columns, width));
         const BlockA a = ready_a<Cells>(g, m0, rows, k0, depth, memory.packed_a);
         for (int64_t i = 0; i < rows; i += kPanelM) {
           const int64_t panel_rows = min(kPanelM, rows - i);
           const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
-          for (int64_t j = 0; j < columns; j += kPanelN) {
+          for (int64_t j = 0; j < columns; j += width) {
             for (int64_t h = 0; h < halves(g); ++h) {
-              const float* b = memory.packed_b + (h * half_panels + j) * depth_cells;
-              const int64_t panel_columns = min(kPanelN, columns - j);
               next_a.step();
               next_b.step();
-              multiply_panels_of<Cells>(panel_columns, g, panel, b, depth_cells, m0 + i,
-                                        panel_rows, h * half_n + n0 + j, panel_columns, progress);
+              const Panels panels = {.a = panel,
+                                     .b = memory.packed_b + (h * padded + j) * depth_cells,
+                                     .b_width = width,
+                                     .cells = depth_cells,
+                                     .row = m0 + i,
+                                     .rows = panel_rows,
+                                     .column = h * half_n + n0 + j,
+                                     .columns = min(width, columns - j)};
+              multiply_panels<Cells>(g, panels, progress);
             }
           }
         }
@@ -260,7 +295,8 @@ inline Grid choose_grid(int64_t m, int64_t n, int64_t threads) {
   for (int64_t rows = 1; rows <= threads; ++rows) {
     const int64_t columns = threads / rows;
     const double cell_m = static_cast<double>(ceil_div(ceil_div(m, kPanelM), rows) * kPanelM);
-    const double cell_n = static_cast<double>(ceil_div(ceil_div(n, kPanelN), columns) * kPanelN);
+    const double cell_n =
+        static_cast<double>(ceil_div(ceil_div(n, kPanelColumns), columns) * kPanelColumns);
     // Arithmetic first; packing one number costs about as much as 16 multiply-adds.
     const double cost = cell_m * cell_n + 16 * (cell_m + cell_n);
     if (cost < best_cost) {
@@ -286,7 +322,7 @@ inline void gemm(const Gemm& g) noexcept {
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t cell = begin; cell < end; ++cell) {
       const Range rows = share(g.m, kPanelM, cell / grid.columns, grid.rows);
-      const Range columns = share(n, kPanelN, cell % grid.columns, grid.columns);
+      const Range columns = share(n, kPanelColumns, cell % grid.columns, grid.columns);
       if (rows.begin >= rows.end || columns.begin >= columns.end) continue;
       if (skinny) {
         multiply_skinny(g, columns);
