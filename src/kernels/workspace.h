@@ -14,7 +14,7 @@ inline constexpr int64_t kHeadTiles = 4;
 
 struct Workspace {
   float* packed_a;  // [kPackedAFloats]
-  float* packed_b;  // [packed_b_floats]: a block of B in micro-panels, half of a core's L2
+  float* packed_b;  // [packed_b_floats]: a block of B in micro-panels, most of a core's L2
   int64_t packed_b_floats;
   float* tiles[kTiles];           // [kTileFloats] each
   float* head_tiles[kHeadTiles];  // [kHeadTileFloats] each

@@ -53,7 +53,9 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .log_sum_exp = plan.saved.take({batch, config.heads, time}),
           .dqkv = plan.scratch.take({batch, time, qkv}),
           .dcontext = plan.scratch.take({batch, time, context}),
-          .dout_dot_out = plan.scratch.take({batch, config.heads, time})};
+          .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
+          .qkv_proj = qkv_proj.plan(plan, batch, time),
+          .o_proj = o_proj.plan(plan, batch, time)};
 }
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
@@ -86,8 +88,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
-  Linear::Saved none;
-  qkv_proj.forward(x, qkv, none);
+  qkv_proj.forward(x, qkv, saved.qkv_proj);
   const Heads heads = split_heads(qkv, config);
   position->on_qk(config.layer, heads.q, heads.k, first);
   ConstTensor k = heads.k, v = heads.v;
@@ -100,7 +101,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
     cache->length += time;
   }
   kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp));
-  o_proj.forward(context, out, none, addend);
+  o_proj.forward(context, out, saved.o_proj, addend);
 }
 
 // Through o_proj, the attention kernel (see AttentionGradient), the position encoding's reverse,
@@ -112,8 +113,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Tensor dqkv = within(saved.dqkv, {batch, time, qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
-  Linear::Saved none;
-  o_proj.backward(dout, context, none, dcontext);
+  o_proj.backward(dout, context, saved.o_proj, dcontext);
   const Heads heads = split_heads(qkv, config), gradients = split_heads(dqkv, config);
   kernels().attention_backward(
       {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp),
@@ -123,7 +123,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
        .dv = gradients.v.data,
        .dout_dot_out = saved.dout_dot_out.data});
   position->on_qk_backward(config.layer, gradients.q, gradients.k, 0);
-  qkv_proj.backward(dqkv, x, none, dx);
+  qkv_proj.backward(dqkv, x, saved.qkv_proj, dx);
 }
 
 }  // namespace cria

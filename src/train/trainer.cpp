@@ -75,7 +75,8 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time,
+                                          config_.train.gradient_accumulation_steps);
   inputs_.resize(batch * time);
   targets_.resize(batch * time);
   flops_per_token_ = training_flops_per_token(config_.model, time);
@@ -160,7 +161,7 @@ StepMetrics Trainer::step() {
     batches_->next(inputs_.data(), targets_.data());
     loss += model_->loss_and_gradient(*memory_, TokenIds(inputs_.data(), {batch, time}),
                                       TokenIds(targets_.data(), {batch, time}),
-                                      static_cast<float>(1.0 / tokens));
+                                      static_cast<float>(1.0 / tokens), micro > 0);
   }
   loss /= tokens;
   require_finite("the loss", loss);

@@ -21,17 +21,18 @@ enum class Precision { fp32, bf16 };
 // Of A's two strides one is 1, and of B's, so that all three products of a linear layer are this:
 //   Y = X W^T, dX = dY W, dW += dY^T X.
 struct Gemm {
-  int64_t m, n, k;
-  const float* a;  // [M,K]
-  int64_t a_row, a_column;
-  const float* b;  // [K,N]
-  int64_t b_row, b_column;
-  float* c;  // [M,N], unit column stride
-  int64_t c_row;
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;  // [M,K]
+  int64_t a_row = 0, a_column = 0;
+  const float* b = nullptr;  // [K,N]
+  int64_t b_row = 0, b_column = 0;
+  float* c = nullptr;  // [M,N], unit column stride
+  int64_t c_row = 0;
   const float* addend = nullptr;  // [M,N], unit column stride; null: none; c itself: accumulate
   int64_t addend_row = 0;
   const float* bias = nullptr;  // [N]; null: none
   Precision precision = Precision::fp32;
+  const float* b_packed = nullptr;  // what gemm_pack_b made of this B; null: packed on the way
 
   // What is done with an element of C while it is at hand. Source: GLU Variants (Shazeer, 2020).
   enum class Epilogue {
@@ -154,6 +155,11 @@ struct Kernels {
   const char* isa;
 
   void (*gemm)(const Gemm&) noexcept;
+
+  // Packs B once for several products that differ in A and C only (a weight, for all micro-batches
+  // of a step). packed: [gemm_packed_b_floats], of use to this instruction set only.
+  int64_t (*gemm_packed_b_floats)(const Gemm&) noexcept;
+  void (*gemm_pack_b)(const Gemm&, float* packed) noexcept;
 
   // dbias[C] += sum of the rows of dy[N,C].
   void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;

@@ -40,6 +40,7 @@ struct SelfAttention {
     Tensor dqkv;          // scratch, as qkv
     Tensor dcontext;      // scratch, as context
     Tensor dout_dot_out;  // scratch, as log_sum_exp
+    Linear::Saved qkv_proj, o_proj;
   };
 
   SelfAttention() = default;
