@@ -91,6 +91,7 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
+  ++*memory.weights_version_;
   return lm_head_.forward(forward(memory, tokens), targets, memory.head_);
 }
 
