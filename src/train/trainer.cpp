@@ -71,7 +71,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   batches_ =
       std::make_unique<Batches>(*training_, batch, time, static_cast<uint64_t>(config_.train.seed));
 
-  model_ = std::make_unique<Llama>(config_.model);
+  model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
