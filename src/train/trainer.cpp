@@ -8,6 +8,7 @@
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/generate.h"
+#include "cria/train/machine.h"
 #include "cria/train/prepare.h"
 
 namespace cria {
@@ -81,6 +82,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, *training_);
   open_run_directory(resume);
+  peak_flops_ = peak_flops(precision_of(config_.train));
 }
 
 void Trainer::open_run_directory(bool resume) {
@@ -171,6 +173,7 @@ StepMetrics Trainer::step() {
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
 
   const double elapsed = seconds_since(start);
+  const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
   state_.windows = batches_->position();
@@ -181,7 +184,8 @@ StepMetrics Trainer::step() {
           .learning_rate = learning_rate,
           .grad_norm = norm,
           .tokens_per_second = tokens / elapsed,
-          .gflops = tokens * flops_per_token_ / elapsed * 1e-9,
+          .gflops = flops * 1e-9,
+          .mfu = flops / peak_flops_,
           .seconds = state_.seconds};
 }
 
