@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <new>
+#include <numeric>
 
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -13,22 +14,22 @@
 namespace cria {
 namespace {
 
-constexpr int kRuns = 5;
-constexpr double kRunSeconds = 0.005;         // at least; at most about twice that
+constexpr int kRuns = 7;
+constexpr double kRunSeconds = 0.006;
+constexpr int64_t kRounds = 4096;             // a few microseconds, far less than a run
 constexpr int64_t kSweep = int64_t{1} << 25;  // floats in each of two arrays: 128 MiB
 
-// Every thread does that many rounds; the operations done by all together.
-double multiply_add(Precision precision, int64_t rounds) {
-  const int threads = max_threads();
-  std::vector<double> operations(static_cast<size_t>(threads));
-  parallel_for(threads, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      operations[static_cast<size_t>(i)] = kernels().multiply_add_loop(precision, rounds);
+// Each thread by its own clock: on a machine with other work, one may start late.
+double run_multiply_adds(Precision precision) {
+  std::vector<double> speeds(static_cast<size_t>(max_threads()));
+  parallel_for(max_threads(), 1, [&](int64_t, int64_t, int thread) {
+    double operations = 0, seconds = 0;
+    while (seconds < kRunSeconds) {
+      seconds += seconds_of([&] { operations += kernels().multiply_add_loop(precision, kRounds); });
     }
+    speeds[static_cast<size_t>(thread)] = operations / seconds;
   });
-  double total = 0;
-  for (const double each : operations) total += each;
-  return total;
+  return std::accumulate(speeds.begin(), speeds.end(), 0.0);
 }
 
 // Not touched yet: a page belongs to the processor that first writes to it.
@@ -60,15 +61,10 @@ int64_t peak_rss_bytes() {
 }
 
 double measure_peak_flops(Precision precision) {
-  int64_t rounds = 1 << 12;
-  // Also wakes the threads, and the processor from its slower clocks.
-  while (seconds_of([&] { multiply_add(precision, rounds); }) < kRunSeconds) rounds *= 2;
+  // Wakes the threads, and the processor from its slower clocks.
+  run_multiply_adds(precision);
   std::vector<double> speeds;
-  for (int run = 0; run < kRuns; ++run) {
-    double operations = 0;
-    const double seconds = seconds_of([&] { operations = multiply_add(precision, rounds); });
-    speeds.push_back(operations / seconds);
-  }
+  for (int run = 0; run < kRuns; ++run) speeds.push_back(run_multiply_adds(precision));
   return median(speeds);
 }
 

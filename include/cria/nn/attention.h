@@ -23,7 +23,7 @@ struct AttentionConfig {
   int64_t hidden_size = 0;
   int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
   bool bias = false;
-  double std = 0, residual_std = 0;  // of q/k/v and of the output projection
+  double std = 0, residual_std = 0;       // of q/k/v and of the output projection
   Precision precision = Precision::fp32;  // of the projections; scores are always fp32
 };
 
