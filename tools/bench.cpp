@@ -128,13 +128,12 @@ void print(const Report& r) {
 }  // namespace
 
 int run_bench(const Arguments& arguments) {
-  Options options(
-      "bench", "CONFIG [table.key=value ...]",
-      "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on "
-      "random tokens,\nthen each kernel, against this machine's peaks (attention: fp32's).",
-      {{"steps", "N", "steps to time, after one to warm up (default 10)"},
-       {"step-only", "", "the whole step only, not its kernels"},
-       {"json", "", "print the result as JSON"}});
+  Options options("bench", "CONFIG [table.key=value ...]",
+                  "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on "
+                  "random tokens,\nthen each kernel, against the peak (attention: of fp32).",
+                  {{"steps", "N", "steps to time, after one to warm up (default 10)"},
+                   {"step-only", "", "the whole step only, not its kernels"},
+                   {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);
   const Report report = measure(model_from_config(options.positional()),
