@@ -112,9 +112,10 @@ demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
 test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gtest_filter=...)
 	CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
 
-bench: all  ## tokens per second of a whole training step
-	$(OUT)/cria bench configs/shakespeare_char.toml
+bench: all  ## speed of training steps, kernel by kernel, against this machine's peak
 	$(OUT)/cria bench configs/stories15m.toml
+	$(OUT)/cria bench configs/llama_124m.toml
+	$(OUT)/cria bench configs/shakespeare_char.toml
 
 # A failed allocation is to be an Error there too, not the end of the program.
 asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer

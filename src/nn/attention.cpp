@@ -5,24 +5,6 @@
 namespace cria {
 namespace {
 
-struct Heads {
-  Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
-};
-
-// The three parts of the fused projection [B, T, (H + 2K) D], as heads, without a copy.
-Heads split_heads(const Tensor& qkv, const AttentionConfig& config) {
-  const auto part = [&](int64_t first_head, int64_t heads) {
-    Tensor view = qkv;
-    view.data += first_head * config.head_dim;
-    view.rank = 4;
-    view.shape = {qkv.shape[0], qkv.shape[1], heads, config.head_dim};
-    view.strides = {qkv.strides[0], qkv.strides[1], config.head_dim, 1};
-    return view;
-  };
-  return {part(0, config.heads), part(config.heads, config.kv_heads),
-          part(config.heads + config.kv_heads, config.kv_heads)};
-}
-
 // cache[:, first + t] = x[:, t]
 void append(const Tensor& x, const Tensor& cache, int64_t first) {
   for (int64_t b = 0; b < x.shape[0]; ++b) {
@@ -58,6 +40,20 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .o_proj = o_proj.plan(plan, batch, time)};
 }
 
+// The three parts of the fused projection, without a copy.
+SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
+  const auto part = [&](int64_t first_head, int64_t heads) {
+    Tensor view = qkv;
+    view.data += first_head * config.head_dim;
+    view.rank = 4;
+    view.shape = {qkv.shape[0], qkv.shape[1], heads, config.head_dim};
+    view.strides = {qkv.strides[0], qkv.strides[1], config.head_dim, 1};
+    return view;
+  };
+  return {part(0, config.heads), part(config.heads, config.kv_heads),
+          part(config.heads + config.kv_heads, config.kv_heads)};
+}
+
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                                    const Tensor& context, const Tensor& log_sum_exp) const {
   return {.batch = q.shape[0],
@@ -89,7 +85,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
   qkv_proj.forward(x, qkv, saved.qkv_proj);
-  const Heads heads = split_heads(qkv, config);
+  const Heads heads = split_heads(qkv);
   position->on_qk(config.layer, heads.q, heads.k, first);
   ConstTensor k = heads.k, v = heads.v;
   if (cache) {
@@ -114,7 +110,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
   o_proj.backward(dout, context, saved.o_proj, dcontext);
-  const Heads heads = split_heads(qkv, config), gradients = split_heads(dqkv, config);
+  const Heads heads = split_heads(qkv), gradients = split_heads(dqkv);
   kernels().attention_backward(
       {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp),
        .dout = dcontext.data,

@@ -8,6 +8,7 @@
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/generate.h"
+#include "cria/train/machine.h"
 #include "cria/train/prepare.h"
 
 namespace cria {
@@ -71,7 +72,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   batches_ =
       std::make_unique<Batches>(*training_, batch, time, static_cast<uint64_t>(config_.train.seed));
 
-  model_ = std::make_unique<Llama>(config_.model);
+  model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
@@ -82,6 +83,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, *training_);
   open_run_directory(resume);
+  peak_flops_ = peak_flops(precision_of(config_.train));
 }
 
 void Trainer::open_run_directory(bool resume) {
@@ -172,6 +174,7 @@ StepMetrics Trainer::step() {
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
 
   const double elapsed = seconds_since(start);
+  const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
   state_.windows = batches_->position();
@@ -182,7 +185,8 @@ StepMetrics Trainer::step() {
           .learning_rate = learning_rate,
           .grad_norm = norm,
           .tokens_per_second = tokens / elapsed,
-          .gflops = tokens * flops_per_token_ / elapsed * 1e-9,
+          .gflops = flops * 1e-9,
+          .mfu = flops / peak_flops_,
           .seconds = state_.seconds};
 }
 

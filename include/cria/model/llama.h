@@ -64,6 +64,7 @@ class Llama {
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
+  const std::vector<Block>& layers() const { return layers_; }
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const;

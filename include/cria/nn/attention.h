@@ -55,7 +55,11 @@ struct SelfAttention {
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                 const Tensor& dx) const;
 
- private:
+  // The parts of the two, to be timed alone. Heads: views of qkv [B, T, (H + 2K) D].
+  struct Heads {
+    Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
+  };
+  Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                       const Tensor& context, const Tensor& log_sum_exp) const;
 };
