@@ -79,6 +79,16 @@ struct Panels {
   int64_t row, rows, column, columns;
 };
 
+// Asks for what will be read and written when the sums are there.
+template <int64_t kVectors>
+inline void prefetch_block(const float* first, int64_t row_stride, int64_t rows) {
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < kVectors; ++j) {
+      __builtin_prefetch(first + i * row_stride + j * kWidth, 1, 3);
+    }
+  }
+}
+
 // A block of at most kPanelM x kVectors vectors of C.
 template <class Cells, int64_t kVectors>
 inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
@@ -87,11 +97,12 @@ inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
   const int64_t addend_row = progress.first ? g.addend_row : g.c_row;
   if (addend) {
     addend += p.row * addend_row + p.column;
-    for (int64_t i = 0; i < p.rows; ++i) {
-      for (int64_t j = 0; j < kVectors; ++j) {
-        __builtin_prefetch(addend + i * addend_row + j * kWidth, 1, 3);
-      }
-    }
+    prefetch_block<kVectors>(addend, addend_row, p.rows);
+  }
+  if (progress.last && g.epilogue == Gemm::Epilogue::silu_mul_backward) {
+    const float* gate = g.other + p.row * 2 * g.n + p.column;
+    prefetch_block<kVectors>(gate, 2 * g.n, p.rows);
+    prefetch_block<kVectors>(gate + g.n, 2 * g.n, p.rows);
   }
   Vector sum[kPanelM][kVectors];
   microkernel<Cells, kVectors>(p.cells, p.a, p.b, p.b_width, sum);
