@@ -124,8 +124,12 @@ void check(const Shape& shape, const Form& form) {
   call.addend_row = n + 7;
   call.other = other.data();
   const reference::GemmResult want = reference::gemm(call);
-  if (form.epilogue != Epilogue::silu_mul_backward) EXPECT_TRUE(within(got[0], want.c)) << "C";
-  if (form.epilogue != Epilogue::none) EXPECT_TRUE(within(got[1], want.other)) << "other";
+  if (form.epilogue != Epilogue::silu_mul_backward) {
+    EXPECT_TRUE(within(got[0], want.c)) << "C";
+  }
+  if (form.epilogue != Epilogue::none) {
+    EXPECT_TRUE(within(got[1], want.other)) << "other";
+  }
 }
 
 // All layouts and addends in both precisions, every second time with a bias.
@@ -334,7 +338,7 @@ void through_every_identity(const std::vector<float>& values, Check check) {
   }
 }
 
-// One value less than an even number of them: a pair at the end of K lacks its second.
+// With an odd number of values the last is the first of a pair that lacks its second.
 TEST_P(GemmTest, RoundingToBf16) {
   static_assert(std::size(kRoundings) % 2 == 1);
   for (const bool odd : {true, false}) {
