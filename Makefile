@@ -88,6 +88,10 @@ $(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR=
 # Kernel bodies live beside their sources; no other folder may include them.
 $(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -Isrc
 # One thin file for each instruction set; which of them runs is decided at start.
+# No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
+# shares between these files, see tests/kernels/symbols_test.cpp.
+isa_objects := $(filter-out %/dispatch.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+$(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
   $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma

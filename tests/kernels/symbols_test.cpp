@@ -32,8 +32,6 @@ std::vector<Symbol> symbols_of(const std::string& object) {
 
 // Of symbols that others can see, those a file of kernels may not have.
 bool is_forbidden(const Symbol& symbol, const std::string& table) {
-  // A pointer to the C++ runtime, for functions that are noexcept: no code, the same in any copy.
-  if (symbol.name == "DW.ref.__gxx_personality_v0") return false;
   if (symbol.kind == 'U' || symbol.name == table) return false;
   const bool weak = std::string("wvu").find(symbol.kind) != std::string::npos;
   return weak || std::isupper(static_cast<unsigned char>(symbol.kind));

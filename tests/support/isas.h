@@ -21,8 +21,11 @@ class IsaInUse {
   std::string before_;
 };
 
-// The parameter is the instruction set.
+// The parameter is the instruction set. Kernels may be called at once.
 class IsaTest : public testing::TestWithParam<std::string> {
+ protected:
+  IsaTest() { reserve_kernel_memory(); }
+
  private:
   IsaInUse isa_{GetParam()};
 };
