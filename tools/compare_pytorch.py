@@ -170,7 +170,7 @@ def worker(arguments, config):
 
 def run_cria(arguments, steps):
     command = [arguments.cria, "bench", arguments.config, *arguments.overrides, "--json",
-               "--steps", str(steps), "--threads", str(arguments.threads)]
+               "--step-only", "--steps", str(steps), "--threads", str(arguments.threads)]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         sys.exit(1)  # cria has said why

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
+#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
 
 namespace cria {
@@ -31,7 +32,7 @@ const std::vector<Command>& commands() {
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
-      {"bench", run_bench, "speed of a whole training step"},
+      {"bench", run_bench, "speed of a training step, kernel by kernel"},
       {"demo", run_demo, "all of it on a corpus of small stories, in under 3 minutes"},
   };
   return all;
@@ -47,7 +48,8 @@ void print_help(std::FILE* out) {
     std::fprintf(out, "  %-10s %s\n", command.name.c_str(), command.summary);
   }
   std::fputs(
-      "\n'cria COMMAND --help' explains a command; 'cria --version' tells the version.\n"
+      "\n'cria COMMAND --help' explains a command; 'cria --version' tells version, kernels and "
+      "threads.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
       out);
 }
@@ -63,7 +65,9 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   if (name == "--version") {
-    std::printf("cria %s, %s kernels, %s\n", kVersion, kernels().isa,
+    std::string isas;
+    for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
+    std::printf("cria %s, %s kernels (of %s), %s\n", kVersion, kernels().isa, isas.c_str(),
                 has_openmp() ? (std::to_string(max_threads()) + " threads").c_str()
                              : "built without OpenMP: one core");
     return 0;

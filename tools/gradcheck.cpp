@@ -14,7 +14,7 @@ int run_gradcheck(const Arguments& arguments) {
   Options options("gradcheck", "CONFIG [table.key=value ...]",
                   "Compare the gradient of each parameter of CONFIG's model, freshly initialised, "
                   "with finite differences\nof the loss on random tokens. Fails when one is off by "
-                  "more than the tolerance.",
+                  "more than the tolerance. Always in fp32, whatever train.precision is.",
                   {{"batch-size", "N", "sequences (default 2)"},
                    {"sequence-length", "N", "tokens each (default 16, or what the model knows)"},
                    {"tolerance", "X", "relative to the gradient's norm (default 0.01)"},
@@ -24,7 +24,11 @@ int run_gradcheck(const Arguments& arguments) {
   options.require_positional(1, SIZE_MAX);
   const uint64_t seed = static_cast<uint64_t>(options.integer("seed", 1, 0, INT64_MAX));
   const double tolerance = options.real("tolerance", 0.01, 0.0, 1.0);
-  Llama model(model_from_config(options.positional()).model);
+  const RunConfig config = model_from_config(options.positional());
+  if (precision_of(config.train) != Precision::fp32) {
+    std::fprintf(stderr, "note: gradients are checked in fp32, not in train.precision\n");
+  }
+  Llama model(config.model);
   model.initialize(seed);
   const int64_t longest = model.config().max_position_embeddings;
   const std::vector<GradientCheck> results = check_gradients(

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -74,14 +75,14 @@ std::vector<OwnedWorkspace>& workspaces() {
   return all;
 }
 
-// Half of a core's second-level cache; the size of the blocks never changes a result.
+// Three quarters of a core's second-level cache; the size of the blocks never changes a result.
 int64_t packed_b_floats() {
   int64_t l2_bytes = 0;
 #ifdef _SC_LEVEL2_CACHE_SIZE
   l2_bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
 #endif
   if (l2_bytes <= 0) l2_bytes = 512 << 10;
-  return std::clamp<int64_t>(l2_bytes / 2, 128 << 10, 2 << 20) /
+  return std::clamp<int64_t>(l2_bytes * 3 / 4, 512 << 10, 2 << 20) /
          static_cast<int64_t>(sizeof(float));
 }
 
@@ -106,17 +107,16 @@ void reserve_kernel_memory() {
   while (all.size() < static_cast<size_t>(max_threads())) {
     OwnedWorkspace next;
     const int64_t b_floats = packed_b_floats();
-    const int64_t floats = kPackedAFloats + b_floats + kTiles * kTileFloats;
+    const int64_t floats =
+        kPackedAFloats + b_floats + kTiles * kTileFloats + kHeadTiles * kHeadTileFloats;
     next.memory = allocate_aligned(floats * static_cast<int64_t>(sizeof(float)), "kernel buffers");
     float* cursor = reinterpret_cast<float*>(next.memory.get());
-    next.views.packed_a = cursor;
-    next.views.packed_b = cursor += kPackedAFloats;
+    const auto take = [&](int64_t count) { return std::exchange(cursor, cursor + count); };
+    next.views.packed_a = take(kPackedAFloats);
+    next.views.packed_b = take(b_floats);
     next.views.packed_b_floats = b_floats;
-    cursor += b_floats;
-    for (float*& tile : next.views.tiles) {
-      tile = cursor;
-      cursor += kTileFloats;
-    }
+    for (float*& tile : next.views.tiles) tile = take(kTileFloats);
+    for (float*& tile : next.views.head_tiles) tile = take(kHeadTileFloats);
     all.push_back(std::move(next));
   }
 }

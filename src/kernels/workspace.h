@@ -6,15 +6,18 @@
 namespace cria {
 
 // Sizes, in floats, of one thread's buffers. Every implementation must fit into these.
-inline constexpr int64_t kPackedAFloats = 64 * 1024;   // a block of A in micro-panels
-inline constexpr int64_t kTileFloats = 64 * 64;        // a tile of attention scores
+inline constexpr int64_t kPackedAFloats = 64 * 1024;  // a block of A in micro-panels
+inline constexpr int64_t kTileFloats = 192 * 96;      // a tile of attention scores
 inline constexpr int64_t kTiles = 2;
+inline constexpr int64_t kHeadTileFloats = 96 * (256 + 48);  // a tile's rows of q, k, v or dout
+inline constexpr int64_t kHeadTiles = 4;
 
 struct Workspace {
-  float* packed_a;       // [kPackedAFloats]
-  float* packed_b;       // [packed_b_floats]: a block of B in micro-panels, half of a core's L2
+  float* packed_a;  // [kPackedAFloats]
+  float* packed_b;  // [packed_b_floats]: a block of B in micro-panels, most of a core's L2
   int64_t packed_b_floats;
-  float* tiles[kTiles];  // [kTileFloats] each
+  float* tiles[kTiles];           // [kTileFloats] each
+  float* head_tiles[kHeadTiles];  // [kHeadTileFloats] each
 };
 
 // The calling thread's buffers; `thread` as parallel_for hands it out.

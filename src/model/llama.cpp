@@ -91,16 +91,19 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
+  ++*memory.weights_version_;
   return lm_head_.forward(forward(memory, tokens), targets, memory.head_);
 }
 
 double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
-                                const TokenIds& targets, float gradient_scale) const {
+                                const TokenIds& targets, float gradient_scale,
+                                bool same_weights) const {
   require_same_shape(tokens, targets);
   if (memory.purpose() != Purpose::training) {
     throw Error("these activations keep nothing for a backward pass",
                 {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
   }
+  if (!same_weights) ++*memory.weights_version_;
   const Tensor normed = forward(memory, tokens);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss = lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
@@ -121,8 +124,13 @@ ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) cons
   return logits;
 }
 
-Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time)
-    : purpose_(purpose), batch_(batch), time_(time) {
+Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
+                         int64_t micro_batches)
+    : purpose_(purpose),
+      batch_(batch),
+      time_(time),
+      weights_version_(std::make_unique<int64_t>(0)) {
+  if (micro_batches > 1) plan_.weights_version = weights_version_.get();
   carve(model);
   plan_.saved.allocate("activations");
   plan_.scratch.allocate("activations");

@@ -5,24 +5,6 @@
 namespace cria {
 namespace {
 
-struct Heads {
-  Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
-};
-
-// The three parts of the fused projection [B, T, (H + 2K) D], as heads, without a copy.
-Heads split_heads(const Tensor& qkv, const AttentionConfig& config) {
-  const auto part = [&](int64_t first_head, int64_t heads) {
-    Tensor view = qkv;
-    view.data += first_head * config.head_dim;
-    view.rank = 4;
-    view.shape = {qkv.shape[0], qkv.shape[1], heads, config.head_dim};
-    view.strides = {qkv.strides[0], qkv.strides[1], config.head_dim, 1};
-    return view;
-  };
-  return {part(0, config.heads), part(config.heads, config.kv_heads),
-          part(config.heads + config.kv_heads, config.kv_heads)};
-}
-
 // cache[:, first + t] = x[:, t]
 void append(const Tensor& x, const Tensor& cache, int64_t first) {
   for (int64_t b = 0; b < x.shape[0]; ++b) {
@@ -53,7 +35,23 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .log_sum_exp = plan.saved.take({batch, config.heads, time}),
           .dqkv = plan.scratch.take({batch, time, qkv}),
           .dcontext = plan.scratch.take({batch, time, context}),
-          .dout_dot_out = plan.scratch.take({batch, config.heads, time})};
+          .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
+          .qkv_proj = qkv_proj.plan(plan, batch, time),
+          .o_proj = o_proj.plan(plan, batch, time)};
+}
+
+// The three parts of the fused projection, without a copy.
+SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
+  const auto part = [&](int64_t first_head, int64_t heads) {
+    Tensor view = qkv;
+    view.data += first_head * config.head_dim;
+    view.rank = 4;
+    view.shape = {qkv.shape[0], qkv.shape[1], heads, config.head_dim};
+    view.strides = {qkv.strides[0], qkv.strides[1], config.head_dim, 1};
+    return view;
+  };
+  return {part(0, config.heads), part(config.heads, config.kv_heads),
+          part(config.heads + config.kv_heads, config.kv_heads)};
 }
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
@@ -86,9 +84,8 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
-  Linear::Saved none;
-  qkv_proj.forward(x, qkv, none);
-  const Heads heads = split_heads(qkv, config);
+  qkv_proj.forward(x, qkv, saved.qkv_proj);
+  const Heads heads = split_heads(qkv);
   position->on_qk(config.layer, heads.q, heads.k, first);
   ConstTensor k = heads.k, v = heads.v;
   if (cache) {
@@ -100,7 +97,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
     cache->length += time;
   }
   kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp));
-  o_proj.forward(context, out, none, addend);
+  o_proj.forward(context, out, saved.o_proj, addend);
 }
 
 // Through o_proj, the attention kernel (see AttentionGradient), the position encoding's reverse,
@@ -112,9 +109,8 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Tensor dqkv = within(saved.dqkv, {batch, time, qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
-  Linear::Saved none;
-  o_proj.backward(dout, context, none, dcontext);
-  const Heads heads = split_heads(qkv, config), gradients = split_heads(dqkv, config);
+  o_proj.backward(dout, context, saved.o_proj, dcontext);
+  const Heads heads = split_heads(qkv), gradients = split_heads(dqkv);
   kernels().attention_backward(
       {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp),
        .dout = dcontext.data,
@@ -123,7 +119,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
        .dv = gradients.v.data,
        .dout_dot_out = saved.dout_dot_out.data});
   position->on_qk_backward(config.layer, gradients.q, gradients.k, 0);
-  qkv_proj.backward(dqkv, x, none, dx);
+  qkv_proj.backward(dqkv, x, saved.qkv_proj, dx);
 }
 
 }  // namespace cria

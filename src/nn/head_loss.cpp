@@ -8,21 +8,28 @@
 namespace cria {
 namespace {
 
-// Rows of logits at a time: 4 MiB of them, so that they are still in cache when they become
-// gradients, but at least 64 rows to give the matrix products something to do. A function of V
-// only, so that the order of summation never depends on the machine.
-int64_t chunk_rows(int64_t vocabulary) {
-  constexpr int64_t kChunkFloats = 1 << 20;
-  return std::max<int64_t>(64, kChunkFloats / vocabulary);
+// Rows of logits at a time: 64 MiB of them at most. Each chunk reads W twice and reads and writes
+// dW from memory, which 512 rows of a 32000-token vocabulary hide behind their arithmetic; the
+// softmax works on a row at a time, which is in cache by then. The chunks are even. A function of V
+// and N only, so that the order of summation never depends on the machine.
+int64_t chunk_rows(int64_t vocabulary, int64_t rows) {
+  constexpr int64_t kChunkFloats = 16 << 20;
+  const int64_t most = std::max<int64_t>(64, kChunkFloats / vocabulary);
+  const int64_t chunks = (rows + most - 1) / most;
+  return (rows + chunks - 1) / chunks;
 }
 
 }  // namespace
 
 HeadLoss::Saved HeadLoss::plan(Plan& plan, int64_t batch, int64_t time) const {
   const int64_t vocabulary = weight->value.shape[0];
-  const int64_t rows = std::min(chunk_rows(vocabulary), batch * time);
+  const int64_t rows = chunk_rows(vocabulary, batch * time);
   return {.logits = plan.scratch.take({rows, vocabulary}),
-          .losses = plan.saved.take({batch * time})};
+          .losses = plan.saved.take({batch * time}),
+          .weight_forward = PackedWeight(
+              plan, {.n = vocabulary, .k = weight->value.shape[1], .precision = precision}),
+          .weight_backward = PackedWeight(
+              plan, {.n = weight->value.shape[1], .k = vocabulary, .precision = precision})};
 }
 
 double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
@@ -46,12 +53,12 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
     const int64_t count = std::min(saved.logits.shape[0], rows - begin);
     const Tensor z = saved.logits.narrow(0, 0, count);
     const ConstTensor x_chunk = x_rows.narrow(0, begin, count);
-    kernels().gemm(weight_product(x_chunk, weight->value, z, precision));
+    saved.weight_forward.multiply(weight_product(x_chunk, weight->value, z, precision));
     kernels().cross_entropy(count, vocabulary, targets.data + begin, dx ? gradient_scale : 0.0f,
                             z.data, losses.data + begin);
     if (dx) {
       const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
-      kernels().gemm(input_gradient_product(z, weight->value, dx_chunk, precision));
+      saved.weight_backward.multiply(input_gradient_product(z, weight->value, dx_chunk, precision));
       kernels().gemm(weight_gradient_product(z, x_chunk, weight->grad, precision));
     }
   }

@@ -70,6 +70,13 @@ Linear::Linear(Parameters& parameters, std::span<const LinearOutput> outputs, in
   if (has_bias) bias = parameters.add_group(biases, ParameterKind::bias, {});
 }
 
+Linear::Saved Linear::plan(Plan& plan, int64_t, int64_t, Gemm::Epilogue epilogue) const {
+  return {PackedWeight(
+              plan,
+              {.n = out_features, .k = in_features, .precision = precision, .epilogue = epilogue}),
+          PackedWeight(plan, {.n = in_features, .k = out_features, .precision = precision})};
+}
+
 Gemm Linear::product(const ConstTensor& x, const Tensor& out, const ConstTensor& addend) const {
   if (x.columns() != in_features || out.columns() != out_features || x.rows() != out.rows() ||
       (addend && addend.size() != out.size())) {
@@ -97,15 +104,15 @@ void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x)
   }
 }
 
-void Linear::forward(const ConstTensor& x, const Tensor& out, Saved&,
+void Linear::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
                      const ConstTensor& addend) const {
-  kernels().gemm(product(x, out, addend));
+  saved.forward.multiply(product(x, out, addend));
 }
 
-void Linear::backward(const ConstTensor& dout, const ConstTensor& x, Saved&,
+void Linear::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                       const Tensor& dx) const {
   accumulate_gradients(dout, x);
-  kernels().gemm(input_gradient(dout, dx));
+  saved.backward.multiply(input_gradient(dout, dx));
 }
 
 }  // namespace cria

@@ -15,7 +15,9 @@ SwiGlu::SwiGlu(Parameters& parameters, const SwiGluConfig& c)
 
 SwiGlu::Saved SwiGlu::plan(Plan& plan, int64_t batch, int64_t time) const {
   return {.gate_up = plan.saved.take({batch * time, 2 * intermediate_size}),
-          .activated = plan.saved.take({batch * time, intermediate_size})};
+          .activated = plan.saved.take({batch * time, intermediate_size}),
+          .gate_up_proj = gate_up_proj.plan(plan, batch, time, Gemm::Epilogue::silu_mul),
+          .down_proj = down_proj.plan(plan, batch, time)};
 }
 
 void SwiGlu::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
@@ -23,12 +25,11 @@ void SwiGlu::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
   const int64_t rows = x.rows();
   const Tensor gate_up = within(saved.gate_up, {rows, 2 * intermediate_size});
   const Tensor activated = within(saved.activated, {rows, intermediate_size});
-  Linear::Saved none;
   Gemm product = gate_up_proj.product(x, gate_up);
   product.epilogue = Gemm::Epilogue::silu_mul;
   product.other = activated.data;
-  kernels().gemm(product);
-  down_proj.forward(activated, out, none, addend);
+  saved.gate_up_proj.forward.multiply(product);
+  down_proj.forward(activated, out, saved.down_proj, addend);
 }
 
 // With h = silu(g) u:  dh = dout W_down,  dg = dh u silu'(g),  du = dh silu(g),
@@ -38,13 +39,12 @@ void SwiGlu::backward(const ConstTensor& dout, const ConstTensor& x, Saved& save
   const int64_t rows = x.rows();
   const Tensor gate_up = within(saved.gate_up, {rows, 2 * intermediate_size});
   const Tensor activated = within(saved.activated, {rows, intermediate_size});
-  Linear::Saved none;
   down_proj.accumulate_gradients(dout, activated);
   Gemm dactivated = down_proj.input_gradient(dout, activated);
   dactivated.epilogue = Gemm::Epilogue::silu_mul_backward;
   dactivated.other = gate_up.data;
-  kernels().gemm(dactivated);
-  gate_up_proj.backward(gate_up, x, none, dx);
+  saved.down_proj.backward.multiply(dactivated);
+  gate_up_proj.backward(gate_up, x, saved.gate_up_proj, dx);
 }
 
 }  // namespace cria

@@ -5,11 +5,20 @@
 #include <cstring>
 #include <string>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include "cria/base/parallel.h"
+
 namespace cria {
 namespace {
 
-int64_t round_up(int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+int64_t round_up(int64_t bytes, int64_t unit) {
+  return ceil_div(bytes, unit) * unit;
 }
 
 }  // namespace
@@ -19,20 +28,32 @@ void AlignedDelete::operator()(void* memory) const {
 }
 
 AlignedBytes allocate_aligned(int64_t bytes, const char* what) {
-  const int64_t size = std::max(round_up(bytes), kAlignment);
-  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, size)));
+  // Rows that a kernel reads one after another may be far apart: with large pages their addresses
+  // need fewer translations.
+  constexpr int64_t kLargePage = 2 << 20;
+  const bool large = bytes >= 2 * kLargePage;
+  const int64_t alignment = large ? kLargePage : kAlignment;
+  const int64_t size = round_up(std::max<int64_t>(bytes, 1), alignment);
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, size)));
   if (!memory) {
     throw Error("out of memory", {.where = what,
                                   .got = "no " + std::to_string(size >> 20) + " MiB to be had",
                                   .hint = "make the batch, the sequence or the model smaller"});
   }
-  std::memset(memory.get(), 0, size);
+#ifdef MADV_HUGEPAGE
+  if (large) madvise(memory.get(), size, MADV_HUGEPAGE);
+#endif
+  // A page lies near the core that touches it first: each thread its part.
+  parallel_for(ceil_div(bytes, kLargePage), 1, [&](int64_t begin, int64_t end, int) {
+    std::memset(memory.get() + begin * kLargePage, 0,
+                std::min(end * kLargePage, bytes) - begin * kLargePage);
+  });
   return memory;
 }
 
 float* Arena::take_floats(int64_t count) {
   const int64_t begin = used_;
-  used_ += round_up(count * static_cast<int64_t>(sizeof(float)));
+  used_ += round_up(count * static_cast<int64_t>(sizeof(float)), kAlignment);
   if (!memory_) {
     high_water_ = std::max(high_water_, used_);
     return nullptr;

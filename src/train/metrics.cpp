@@ -15,6 +15,7 @@ Json to_json(const StepMetrics& m) {
   json.set("grad_norm", m.grad_norm);
   json.set("tokens_per_s", m.tokens_per_second);
   json.set("gflops", m.gflops);
+  json.set("mfu", m.mfu);
   json.set("seconds", m.seconds);
   return json;
 }

@@ -83,6 +83,8 @@ std::vector<Key> keys_of(RunConfig& c) {
   number("train.batch_size", &c.train.batch_size, 1, kMost, "sequences per micro-batch");
   number("train.gradient_accumulation_steps", &c.train.gradient_accumulation_steps, 1, kMost,
          "micro-batches per step");
+  text("train.precision", &c.train.precision, {"fp32", "bf16"},
+       "of the factors in the linear layers' products; all else is fp32");
   number("train.seed", &c.train.seed, 0, 9e15, "of weights, order and samples");
   number("train.max_grad_norm", &c.train.max_grad_norm, 0.0, kHuge,
          "gradients are scaled down to this norm; 0: never");
@@ -237,6 +239,10 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
   }
   if (config.schedule.decay_steps == 0) config.schedule.decay_steps = config.train.steps;
   return config;
+}
+
+Precision precision_of(const TrainConfig& train) {
+  return train.precision == "bf16" ? Precision::bf16 : Precision::fp32;
 }
 
 std::string to_toml(const RunConfig& config) {

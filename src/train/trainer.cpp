@@ -8,6 +8,7 @@
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/generate.h"
+#include "cria/train/machine.h"
 #include "cria/train/prepare.h"
 
 namespace cria {
@@ -71,16 +72,18 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   batches_ =
       std::make_unique<Batches>(*training_, batch, time, static_cast<uint64_t>(config_.train.seed));
 
-  model_ = std::make_unique<Llama>(config_.model);
+  model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time,
+                                          config_.train.gradient_accumulation_steps);
   inputs_.resize(batch * time);
   targets_.resize(batch * time);
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, *training_);
   open_run_directory(resume);
+  peak_flops_ = peak_flops(precision_of(config_.train));
 }
 
 void Trainer::open_run_directory(bool resume) {
@@ -160,7 +163,7 @@ StepMetrics Trainer::step() {
     batches_->next(inputs_.data(), targets_.data());
     loss += model_->loss_and_gradient(*memory_, TokenIds(inputs_.data(), {batch, time}),
                                       TokenIds(targets_.data(), {batch, time}),
-                                      static_cast<float>(1.0 / tokens));
+                                      static_cast<float>(1.0 / tokens), micro > 0);
   }
   loss /= tokens;
   require_finite("the loss", loss);
@@ -171,6 +174,7 @@ StepMetrics Trainer::step() {
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
 
   const double elapsed = seconds_since(start);
+  const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
   state_.windows = batches_->position();
@@ -181,7 +185,8 @@ StepMetrics Trainer::step() {
           .learning_rate = learning_rate,
           .grad_norm = norm,
           .tokens_per_second = tokens / elapsed,
-          .gflops = tokens * flops_per_token_ / elapsed * 1e-9,
+          .gflops = flops * 1e-9,
+          .mfu = flops / peak_flops_,
           .seconds = state_.seconds};
 }
 

@@ -32,6 +32,7 @@ struct Form {
   bool bias = false;
   Precision precision = Precision::fp32;
   Epilogue epilogue = Epilogue::none;
+  bool packed = false;  // B beforehand
 };
 
 struct Shape {
@@ -46,7 +47,8 @@ std::string name(const Shape& shape, const Form& form) {
          std::to_string(shape.k) + ", a " + layouts[static_cast<int>(form.a)] + ", b " +
          layouts[static_cast<int>(form.b)] + ", addend " + addends[static_cast<int>(form.addend)] +
          (form.bias ? ", bias" : "") + (form.precision == Precision::bf16 ? ", bf16" : ", fp32") +
-         ", epilogue " + epilogues[static_cast<int>(form.epilogue)];
+         ", epilogue " + epilogues[static_cast<int>(form.epilogue)] +
+         (form.packed ? ", packed" : "");
 }
 
 struct Factor {
@@ -105,6 +107,7 @@ void check(const Shape& shape, const Form& form) {
 
   const Arrays got = run_with_any_threads([&] {
     Gemm gemm = call;
+    std::vector<float> packed;
     Guarded c(m, n, 5), other = other_of(shape, form.epilogue);
     gemm.c = c.data();
     gemm.c_row = n + 5;
@@ -114,6 +117,11 @@ void check(const Shape& shape, const Form& form) {
       gemm.addend_row = form.addend == Addend::itself ? n + 5 : n + 7;
     }
     if (form.epilogue != Epilogue::none) gemm.other = other.data();
+    if (form.packed) {
+      packed.resize(kernels().gemm_packed_b_floats(gemm));
+      kernels().gemm_pack_b(gemm, packed.data());
+      gemm.b_packed = packed.data();
+    }
     kernels().gemm(gemm);
     EXPECT_TRUE(c.gaps_untouched());
     EXPECT_TRUE(other.gaps_untouched());
@@ -248,6 +256,23 @@ TEST_P(GemmTest, EpiloguesOfSeveralBlocks) {
           {Layout::rows, Layout::columns, Addend::none, false, precision, Epilogue::silu_mul});
     check({101, 103, 397}, {Layout::rows, Layout::rows, Addend::none, false, precision,
                             Epilogue::silu_mul_backward});
+  }
+}
+
+// With one block, and with several in each dimension.
+TEST_P(GemmTest, PackedBeforehand) {
+  for (const Shape& shape : {Shape{5, 18, 7}, Shape{3, 50, 33}, Shape{9, 98, 769},
+                             Shape{101, 402, 397}, Shape{8, 1402, 768}}) {
+    for (const Precision precision : kPrecisions) {
+      for (const Layout b : kLayouts) {
+        if (shape.n > 1000 && b == Layout::rows) continue;
+        for (const Epilogue epilogue :
+             {Epilogue::none, Epilogue::silu_mul, Epilogue::silu_mul_backward}) {
+          if (shape.n > 1000 && epilogue == Epilogue::silu_mul_backward) continue;
+          check(shape, {Layout::rows, b, Addend::none, true, precision, epilogue, true});
+        }
+      }
+    }
   }
 }
 

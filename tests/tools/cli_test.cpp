@@ -8,6 +8,8 @@
 #include "cria/base/json.h"
 #include "cria/base/unicode.h"
 #include "cria/data/shard.h"
+#include "cria/kernels/isa.h"
+#include "cria/kernels/kernels.h"
 #include "cria/text/tokenizer_json.h"
 #include "support/cli.h"
 
@@ -54,7 +56,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
         "--seed N", "--stop TEXT", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
-      {"bench", {"--steps N", "--json"}},
+      {"bench", {"--steps N", "--step-only", "--json"}},
       {"demo", {"table.key=value"}},
   };
   const std::string all = run({"--help"}).out;
@@ -70,7 +72,10 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
 }
 
 TEST_F(CliTest, Version) {
-  EXPECT_TRUE(run({"--version"}).out.starts_with("cria 0."));
+  const std::string version = run({"--version"}).out;
+  EXPECT_TRUE(version.starts_with("cria 0.")) << version;
+  EXPECT_TRUE(contains(version, std::string(", ") + kernels().isa + " kernels (of ")) << version;
+  for (const std::string& isa : available_isas()) EXPECT_TRUE(contains(version, isa)) << version;
 }
 
 TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
@@ -206,7 +211,7 @@ TEST_F(CliTest, MetricsHaveExactlyTheseKeys) {
   ASSERT_EQ(lines.size(), 5u);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(keys(lines[i]), (Names{"step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s",
-                                     "gflops", "seconds"}));
+                                     "gflops", "mfu", "seconds"}));
     EXPECT_EQ(lines[i].find("step")->as_int(""), static_cast<int64_t>(i) + 1);
     EXPECT_EQ(lines[i].find("tokens")->as_int(""), 16 * (static_cast<int64_t>(i) + 1));
   }
@@ -388,6 +393,39 @@ TEST_F(CliTest, GeneratedBytesBecomeValidText) {
   EXPECT_EQ("ß" + json.find("text")->as_string("") + "\n", text);
 }
 
+// --- instruction sets
+
+// Sets CRIA_ISA for the processes started in its life.
+class ForcedIsa {
+ public:
+  explicit ForcedIsa(const char* name) {
+    const char* before = std::getenv("CRIA_ISA");
+    if (before) before_ = before;
+    ::setenv("CRIA_ISA", name, 1);
+  }
+  ~ForcedIsa() {
+    before_.empty() ? ::unsetenv("CRIA_ISA") : ::setenv("CRIA_ISA", before_.c_str(), 1);
+  }
+
+ private:
+  std::string before_;
+};
+
+TEST_F(CliTest, TheEnvironmentChoosesTheInstructionSet) {
+  {
+    const ForcedIsa portable("portable");
+    EXPECT_TRUE(contains(run({"--version"}).out, ", portable kernels (of "));
+  }
+  const ForcedIsa nonsense("nonsense");
+  for (const Arguments& arguments : {Arguments{"--version"}, Arguments{"bench", "tiny.toml"}}) {
+    const ProcessResult result = cria(arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(result.err.starts_with("cria: error: CRIA_ISA: ")) << result.err;
+    EXPECT_TRUE(contains(result.err, "portable\n  got: nonsense\n")) << result.err;
+  }
+}
+
 // --- gradcheck, bench
 
 TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
@@ -399,19 +437,67 @@ TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
   EXPECT_TRUE(bad.out.ends_with(": FAILED\n") && contains(bad.out, "  WRONG\n")) << bad.out;
   const Json json = json_line(run({"gradcheck", "tiny.toml", "--json"}).out);
   EXPECT_EQ(keys(json), (Names{"worst", "parameters"}));
+  EXPECT_EQ(good.err, "");
+  const ProcessResult rounded = run({"gradcheck", "tiny.toml", "train.precision=\"bf16\""});
+  EXPECT_EQ(rounded.out, good.out);
+  EXPECT_TRUE(contains(rounded.err, "checked in fp32")) << rounded.err;
 }
 
 TEST_F(CliTest, BenchPrintsJson) {
   const auto before = files();
   const Json json = json_line(run({"bench", "tiny.toml", "--steps", "2", "--json"}).out);
-  ASSERT_TRUE(json.find("machine") && json.find("step"));
-  EXPECT_EQ(keys(*json.find("machine")), (Names{"processor", "threads", "isa"}));
-  for (const char* key : {"seconds", "tokens_per_s", "gflops", "peak_rss_bytes"}) {
-    ASSERT_TRUE(json.find("step")->find(key)) << key;
-    EXPECT_GT(json.find("step")->find(key)->as_double(key), 0) << key;
+  EXPECT_EQ(keys(json), (Names{"machine", "kernels", "step"}));
+  const Json& machine = *json.find("machine");
+  EXPECT_EQ(keys(machine), (Names{"processor", "threads", "isa", "isas", "fp32_peak_gflops",
+                                  "bf16_peak_gflops", "bandwidth_gb_per_s"}));
+  EXPECT_EQ(machine.find("isas")->as_array("isas").size(), available_isas().size());
+  const auto expect_positive = [](const Json& object, const Names& names) {
+    for (const std::string& key : names) {
+      ASSERT_TRUE(object.find(key)) << key;
+      EXPECT_GT(object.find(key)->as_double(key), 0) << key;
+    }
+  };
+  expect_positive(machine, {"fp32_peak_gflops", "bf16_peak_gflops", "bandwidth_gb_per_s"});
+  const Names step = {"seconds",         "tokens_per_s",   "gflops",
+                      "percent_of_peak", "peak_rss_bytes", "parameters"};
+  expect_positive(*json.find("step"), step);
+  EXPECT_EQ(json.find("step")->find("precision")->as_string(""), "fp32");
+  size_t products = 0;
+  for (const Json& kernel : json.find("kernels")->as_array("kernels")) {
+    const bool computes = kernel.find("gflops") != nullptr;
+    EXPECT_EQ(keys(kernel),
+              computes ? (Names{"name", "calls", "seconds", "gflops", "percent_of_peak", "gb_per_s",
+                                "percent_of_step"})
+                       : (Names{"name", "calls", "seconds", "gb_per_s", "percent_of_step"}));
+    expect_positive(kernel, {"calls", "seconds", "gb_per_s", "percent_of_step"});
+    if (computes) expect_positive(kernel, {"gflops", "percent_of_peak"});
+    products += computes;
   }
-  EXPECT_TRUE(contains(run({"bench", "tiny.toml", "--steps", "2"}).out, " tokens/s"));
+  EXPECT_EQ(products, 5u * 3 + 2);  // five linear layers, attention both ways
   EXPECT_EQ(files(), before);
+}
+
+TEST_F(CliTest, BenchOfTheStepOnly) {
+  const Arguments bench = {"bench",      "tiny.toml", "--steps", "2", "train.precision=\"bf16\"",
+                           "--step-only"};
+  Arguments as_json = bench;
+  as_json.push_back("--json");
+  const Json json = json_line(run(as_json).out);
+  EXPECT_EQ(keys(json), (Names{"machine", "step"}));
+  EXPECT_FALSE(json.find("machine")->find("bandwidth_gb_per_s"));
+  EXPECT_EQ(json.find("step")->find("precision")->as_string(""), "bf16");
+  const std::string plain = run(bench).out;
+  EXPECT_TRUE(contains(plain, " tokens/s") && contains(plain, "of the bf16 peak")) << plain;
+  EXPECT_FALSE(contains(plain, "everything else")) << plain;
+}
+
+TEST_F(CliTest, BenchPrintsATable) {
+  const std::string table = run({"bench", "tiny.toml", "--steps", "2"}).out;
+  for (const char* line :
+       {"\nqkv_proj forward ", "\ndown_proj backward input ", "\nlm_head ", "\nattention backward ",
+        "\nadamw ", "\neverything else ", "\nstep: ", " tokens/s", "of the fp32 peak"}) {
+    EXPECT_TRUE(contains(table, line)) << line << " is not in\n" << table;
+  }
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ std::string another(const TomlEntry& entry) {
   }
   if (entry.key == "model.position") return "\"none\"";
   if (entry.key == "data.shard_format") return "\"raw_uint16\"";
+  if (entry.key == "train.precision") return "\"bf16\"";
   if (entry.key == "schedule.name") return "\"wsd\"";
   return "\"a \\\"b\\\"\\n\\u00e9\"";
 }
@@ -111,6 +112,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.steps=24",
                             "train.batch_size=25",
                             "train.gradient_accumulation_steps=26",
+                            "train.precision='bf16'",
                             "train.seed=27",
                             "train.max_grad_norm=28.0",
                             "train.eval_every=29",
@@ -159,6 +161,8 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.train.steps, 24);
   EXPECT_EQ(c.train.batch_size, 25);
   EXPECT_EQ(c.train.gradient_accumulation_steps, 26);
+  EXPECT_EQ(c.train.precision, "bf16");
+  EXPECT_TRUE(precision_of(c.train) == Precision::bf16);
   EXPECT_EQ(c.train.seed, 27);
   EXPECT_EQ(c.train.max_grad_norm, 28.0);
   EXPECT_EQ(c.train.eval_every, 29);
@@ -190,6 +194,7 @@ TEST_F(RunConfigTest, DefaultsAreTheStructs) {
   EXPECT_EQ(c.data.val, "");
   EXPECT_EQ(c.data.tokenizer, "");
   EXPECT_EQ(c.train.steps, TrainConfig{}.steps);
+  EXPECT_TRUE(precision_of(c.train) == Precision::fp32);
   EXPECT_EQ(c.train.output_dir, "runs/small");
   EXPECT_EQ(c.schedule.decay_steps, c.train.steps);
   EXPECT_EQ(with({"train.steps=77"}).schedule.decay_steps, 77);
@@ -258,6 +263,10 @@ TEST_F(RunConfigTest, Choices) {
                 "\"cosine\", \"linear\", \"constant\", \"wsd\"", "did you mean 'cosine'?"});
   expect_error(kData, {"model.position='rop'"}, {"model.position", "'rope'"});
   expect_error(kData, {"data.shard_format='llm.c'"}, {"data.shard_format", "'llmc'"});
+  expect_error("[train]\nprecision = \"bf61\"\n", {},
+               {file() + ":2:1", "train.precision: not one of the choices", "\"fp32\", \"bf16\"",
+                "did you mean 'bf16'?"});
+  expect_error(kData, {"train.precision=16"}, {"train.precision", "one of \"fp32\", \"bf16\""});
 }
 
 TEST_F(RunConfigTest, NoData) {

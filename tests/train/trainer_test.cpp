@@ -9,6 +9,7 @@
 #include "cria/base/parallel.h"
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
+#include "cria/train/machine.h"
 #include "support/allocations.h"
 #include "support/compare.h"
 #include "support/threads.h"
@@ -53,7 +54,9 @@ std::vector<std::string> timeless(const std::vector<Json>& lines) {
   for (const Json& line : lines) {
     Json kept;
     for (const auto& [key, value] : line.as_object("line")) {
-      if (key != "seconds" && key != "tokens_per_s" && key != "gflops") kept.set(key, value);
+      const bool timed =
+          key == "seconds" || key == "tokens_per_s" || key == "gflops" || key == "mfu";
+      if (!timed) kept.set(key, value);
     }
     texts.push_back(kept.dump());
   }
@@ -199,6 +202,37 @@ TEST(Trainer, LearnsTheData) {
   EXPECT_LT(recorder.evaluations.back().loss, 0.9 * std::log(kTinyVocabulary));
 }
 
+// Rounding factors to 8 bits moves the loss of these small weights a little, and learning goes on.
+TEST(Trainer, TrainsInBf16) {
+  const TinyRun run;
+  RunConfig exact = run.config("fp32"), rounded = run.config("bf16");
+  rounded.train.precision = "bf16";
+  Recorder want, got;
+  run_training(exact, want);
+  run_training(rounded, got);
+  EXPECT_NE(got.steps[0].loss, want.steps[0].loss);
+  EXPECT_NE(got.evaluations[0].loss, want.evaluations[0].loss);
+  for (size_t i = 0; i < want.steps.size(); ++i) {
+    EXPECT_NEAR(got.steps[i].loss, want.steps[i].loss, 0.01) << "step " << i + 1;
+  }
+  const RunConfig written = read_run_config(join_path(rounded.train.output_dir, "config.toml"), {});
+  EXPECT_EQ(written.train.precision, "bf16");
+}
+
+// As with the learning rate: what is resumed is the state, under the config given.
+TEST(Trainer, ResumesInAnotherPrecision) {
+  const TinyRun run;
+  RunConfig config = run.config("run");
+  Recorder recorder;
+  recorder.stop_after = 3;
+  run_training(config, recorder);
+  config.train.precision = "bf16";
+  recorder.stop = false;
+  recorder.stop_after = -1;
+  EXPECT_TRUE(run_training(config, recorder, true));
+  EXPECT_EQ(recorder.steps.size(), 9u);
+}
+
 TEST(Trainer, AStepAllocatesNothing) {
   if (!allocations_are_counted()) GTEST_SKIP() << "malloc cannot be counted here";
   int64_t before = allocations();
@@ -312,8 +346,8 @@ TEST(Trainer, ClipsToTheNorm) {
 
 TEST(Trainer, MetricsLinesHaveTheirKeys) {
   const TinyRun run;
-  const std::vector<std::string> step_keys = {"step",      "tokens",       "loss",   "lr",
-                                              "grad_norm", "tokens_per_s", "gflops", "seconds"};
+  const std::vector<std::string> step_keys = {
+      "step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s", "gflops", "mfu", "seconds"};
   RunConfig config = run.config("run");
   Recorder recorder;
   run_training(config, recorder);
@@ -328,6 +362,11 @@ TEST(Trainer, MetricsLinesHaveTheirKeys) {
   EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops"),
               rate * training_flops_per_token(resolved(config.model, 12, ""), 12) * 1e-9,
               1e-9 * rate);
+  // Of a peak that only the machine knows; tiny as the model is, far below it.
+  EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops") * 1e9 / peak_flops(Precision::fp32),
+              lines[2].find("mfu")->as_double("mfu"), 1e-12);
+  EXPECT_GT(lines[2].find("mfu")->as_double("mfu"), 0);
+  EXPECT_LT(lines[2].find("mfu")->as_double("mfu"), 1);
   const std::vector<std::string> without_bytes = {"step", "val_loss", "val_perplexity", "seconds"};
   EXPECT_EQ(keys(lines[3]), without_bytes);
   EXPECT_EQ(lines[3].find("step")->as_int("step"), 3);

@@ -21,23 +21,25 @@ enum class Precision { fp32, bf16 };
 // Of A's two strides one is 1, and of B's, so that all three products of a linear layer are this:
 //   Y = X W^T, dX = dY W, dW += dY^T X.
 struct Gemm {
-  int64_t m, n, k;
-  const float* a;  // [M,K]
-  int64_t a_row, a_column;
-  const float* b;  // [K,N]
-  int64_t b_row, b_column;
-  float* c;  // [M,N], unit column stride
-  int64_t c_row;
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;  // [M,K]
+  int64_t a_row = 0, a_column = 0;
+  const float* b = nullptr;  // [K,N]
+  int64_t b_row = 0, b_column = 0;
+  float* c = nullptr;  // [M,N], unit column stride
+  int64_t c_row = 0;
   const float* addend = nullptr;  // [M,N], unit column stride; null: none; c itself: accumulate
   int64_t addend_row = 0;
   const float* bias = nullptr;  // [N]; null: none
   Precision precision = Precision::fp32;
+  const float* b_packed = nullptr;  // what gemm_pack_b made of this B; null: packed on the way
 
   // What is done with an element of C while it is at hand. Source: GLU Variants (Shazeer, 2020).
   enum class Epilogue {
     none,
     silu_mul,           // C is [M,2F]: gate, then up; other[M,F] = silu(gate) up
-    silu_mul_backward,  // C is dout[M,F], used up; other[M,2F] holds gate, up, becomes their gradient:
+    silu_mul_backward,  // C is dout[M,F], used up; other[M,2F] holds gate, up, becomes their
+                        // gradient:
                         //   dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,
                         //   s = sigmoid(gate)
   };
@@ -64,6 +66,8 @@ struct ScoreHook {
   void* context;
 };
 
+inline constexpr int64_t kMaxHeadDim = 256;
+
 // Causal attention, head by head:
 //   P = softmax(scale * Q K^T + hook),  out = P V,  log_sum_exp = log of the softmax's denominator
 // Query i of a sequence stands at position keys - queries + i and sees the keys up to its own
@@ -71,8 +75,8 @@ struct ScoreHook {
 // Query head h reads kv head h / (heads / kv_heads).
 // Source: FlashAttention (Dao et al., 2022): tiles of scores, never a [T,T] plane.
 struct Attention {
-  int64_t batch, heads, kv_heads, head_dim;
-  int64_t queries, keys;  // per sequence; keys >= queries
+  int64_t batch, heads, kv_heads, head_dim;  // head_dim <= kMaxHeadDim
+  int64_t queries, keys;                     // per sequence; keys >= queries
   float scale;
   ScoreHook hook;
   const float* q;            // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d
@@ -151,6 +155,11 @@ struct Kernels {
   const char* isa;
 
   void (*gemm)(const Gemm&) noexcept;
+
+  // Packs B once for several products that differ in A and C only (a weight, for all micro-batches
+  // of a step). packed: [gemm_packed_b_floats], of use to this instruction set only.
+  int64_t (*gemm_packed_b_floats)(const Gemm&) noexcept;
+  void (*gemm_pack_b)(const Gemm&, float* packed) noexcept;
 
   // dbias[C] += sum of the rows of dy[N,C].
   void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;

@@ -37,9 +37,11 @@ ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::str
 
 // Floating-point operations of one training step (forward and backward) per token at sequence
 // length T: matrix products and attention, a multiply-add counted as two.
-//   linear layers:  6 * (weights of all projections and of the head)
-//   attention:      scores and values over the visible half, (T + 1) / 2 keys on average:
-//                   forward 4 H D (T + 1) / 2, backward (with dP, dV, dQ, dK) twice that
+//   linear layers:  6 * (all matrix parameters; the embedding's gather is no product, so its table
+//                   counts only as the head of a model that ties them)
+//   attention:      12 H D (T + 1) / 2 in each layer: the visible pairs of a query are (T + 1) / 2
+//                   on average, with 4 D operations per head for scores and values in forward and
+//                   twice that for dP, dV, dQ, dK in backward
 // Recomputing scores in backward is work that cria chose to do, so it is not counted.
 double training_flops_per_token(const ModelConfig& config, int64_t sequence_length);
 

@@ -26,7 +26,9 @@ class Llama;
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
 class Activations {
  public:
-  Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time);
+  // With several micro-batches in a step, weights are packed once for all of them.
+  Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
+              int64_t micro_batches = 1);
 
   Purpose purpose() const { return purpose_; }
   int64_t bytes() const { return plan_.saved.bytes() + plan_.scratch.bytes(); }
@@ -39,6 +41,7 @@ class Activations {
 
   Purpose purpose_;
   int64_t batch_, time_;
+  std::unique_ptr<int64_t> weights_version_;  // one place, wherever this object is moved
   Plan plan_;
   std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
   std::vector<Block::Saved> blocks_;
@@ -61,14 +64,16 @@ class Llama {
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
+  const std::vector<Block>& layers() const { return layers_; }
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const;
 
   // The same, and the backward of gradient_scale times that sum: gradients accumulate in the
-  // parameters. Error when memory is not for training.
+  // parameters. Error when memory is not for training. same_weights: no parameter has changed since
+  // the last call with this memory.
   double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                           float gradient_scale) const;
+                           float gradient_scale, bool same_weights = false) const;
 
   // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
   ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;

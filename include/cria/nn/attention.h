@@ -23,7 +23,7 @@ struct AttentionConfig {
   int64_t hidden_size = 0;
   int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
   bool bias = false;
-  double std = 0, residual_std = 0;  // of q/k/v and of the output projection
+  double std = 0, residual_std = 0;       // of q/k/v and of the output projection
   Precision precision = Precision::fp32;  // of the projections; scores are always fp32
 };
 
@@ -40,6 +40,7 @@ struct SelfAttention {
     Tensor dqkv;          // scratch, as qkv
     Tensor dcontext;      // scratch, as context
     Tensor dout_dot_out;  // scratch, as log_sum_exp
+    Linear::Saved qkv_proj, o_proj;
   };
 
   SelfAttention() = default;
@@ -54,7 +55,11 @@ struct SelfAttention {
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                 const Tensor& dx) const;
 
- private:
+  // The parts of the two, to be timed alone. Heads: views of qkv [B, T, (H + 2K) D].
+  struct Heads {
+    Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
+  };
+  Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                       const Tensor& context, const Tensor& log_sum_exp) const;
 };

@@ -4,6 +4,7 @@
 #include "cria/kernels/kernels.h"
 #include "cria/nn/embedding.h"
 #include "cria/nn/layer.h"
+#include "cria/nn/packed_weight.h"
 #include "cria/tensor/parameters.h"
 
 namespace cria {
@@ -15,6 +16,7 @@ struct HeadLoss {
   struct Saved {
     Tensor logits;  // scratch, [chunk, V]
     Tensor losses;  // [N]
+    PackedWeight weight_forward, weight_backward;
   };
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;

@@ -21,6 +21,8 @@ namespace cria {
 struct Plan {
   Arena saved;
   Arena scratch;
+  // Counts the changes of the weights, where several passes see the same; null where none do.
+  const int64_t* weights_version = nullptr;
 };
 
 template <class L>

@@ -23,6 +23,7 @@ struct SwiGlu {
   struct Saved {
     Tensor gate_up;    // [N, 2F]
     Tensor activated;  // [N, F]: silu(gate) * up
+    Linear::Saved gate_up_proj, down_proj;
   };
 
   SwiGlu() = default;

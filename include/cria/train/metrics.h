@@ -17,6 +17,7 @@ struct StepMetrics {
   double grad_norm = 0;  // before clipping
   double tokens_per_second = 0;
   double gflops = 0;   // 10^9 floating-point operations per second, see training_flops_per_token
+  double mfu = 0;      // of the peak: model FLOP/s utilization, see peak_flops
   double seconds = 0;  // training time since the beginning, resumed parts included
 };
 

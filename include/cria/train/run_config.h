@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cria/kernels/kernels.h"
 #include "cria/model/config.h"
 #include "cria/optim/adamw.h"
 #include "cria/optim/schedule.h"
@@ -24,6 +25,7 @@ struct TrainConfig {
   int64_t steps = 1000;
   int64_t batch_size = 8;  // B, sequences per micro-batch
   int64_t gradient_accumulation_steps = 1;
+  std::string precision = "fp32";  // a name of Precision, see precision_of
   int64_t seed = 1;
   double max_grad_norm = 1.0;      // 0: no clipping
   int64_t eval_every = 250;        // steps; 0: only at the end
@@ -49,6 +51,9 @@ struct RunConfig {
 // file:line:column (or the override), the key, what was expected, and the nearest key there is.
 // The model is not resolved yet: that takes the tokenizer.
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides);
+
+// train.precision as the model takes it.
+Precision precision_of(const TrainConfig& train);
 
 // The config as TOML, every key with its value; reads back as the same config.
 std::string to_toml(const RunConfig& config);

@@ -73,6 +73,7 @@ class Trainer {
   std::vector<int32_t> inputs_, targets_;  // [B,T]
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
+  double peak_flops_ = 0;
   TrainingState state_;
   Evaluation last_evaluation_;
 };

@@ -8,7 +8,8 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-inline void adamw(const AdamW& s) noexcept {
+inline void adamw(const AdamW& settings) noexcept {
+  const AdamW s = settings;  // a copy that the stores below cannot change
   float* __restrict p = s.p;
   float* __restrict g = s.g;
   float* __restrict m = s.m;

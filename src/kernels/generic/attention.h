@@ -11,15 +11,15 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-constexpr int64_t kTileRows = 64;     // queries of a tile
-constexpr int64_t kTileColumns = 64;  // keys of a tile
-static_assert(kTileRows * kTileColumns <= kTileFloats);
+// A tile of scores: queries x keys. Both are multiples of every kPanelM and kPanelN. A task of the
+// forward pass takes twice the queries, for each tile of keys that it packs.
+constexpr int64_t kTile = 96;
+constexpr int64_t kForwardRows = 2 * kTile;
+static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
+static_assert(kTile % kPanelColumns == 0 &&
+              (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
 
-inline void gemm_serial(const Gemm& g, const Workspace& memory) noexcept {
-  multiply<Fp32Cells>(g, {0, g.m}, {0, g.n}, memory);
-}
-
-// One (sequence, query head): its matrices, their row strides, and where they stand in the batch.
+// One (sequence, query head): its matrices, and where they stand in the batch.
 struct Head {
   const float *q, *k, *v;  // [queries, D], [keys, D], [keys, D]
   int64_t batch, head;
@@ -36,31 +36,69 @@ inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
           a.keys - a.queries};
 }
 
-// tile[rows, columns] = scale * Q K^T + hook for queries i0.. and keys j0..
-inline ScoreTile score_tile(const Attention& a, const Head& head, int64_t i0, int64_t j0,
-                            float* tile, const Workspace& memory) {
-  const int64_t rows = min(kTileRows, a.queries - i0), columns = min(kTileColumns, a.keys - j0);
-  gemm_serial({.m = rows,
-               .n = columns,
-               .k = a.head_dim,
-               .a = head.q + i0 * a.q_row,
-               .a_row = a.q_row,
-               .a_column = 1,
-               .b = head.k + j0 * a.kv_row,
-               .b_row = 1,
-               .b_column = a.kv_row,
-               .c = tile,
-               .c_row = kTileColumns,
-               .addend = nullptr,
-               .addend_row = 0},
-              memory);
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; ++j) tile[i * kTileColumns + j] *= a.scale;
+// The two ways in which a [rows, D] slice of q, k, v or dout is the right factor of a product:
+// as [D, rows], summed over D, or as it is, summed over its rows. Both times a factor.
+struct Packed {
+  const float* panels;
+  int64_t width, cells;
+};
+
+inline Packed pack_transposed(const float* rows, int64_t stride, int64_t count, int64_t head_dim,
+                              float factor, float* panels) {
+  const int64_t width = panel_width(count);
+  pack_b_transposed<Fp32Cells>(rows, stride, count, head_dim, width, panels);
+  if (factor != 1) scale_row(panels, ceil_div(count, width) * width * head_dim, factor);
+  return {panels, width, head_dim};
+}
+inline Packed pack_plain(const float* rows, int64_t stride, int64_t count, int64_t head_dim,
+                         float factor, float* panels) {
+  const int64_t width = panel_width(head_dim);
+  pack_b_lanes<Fp32Cells>(rows, stride, head_dim, count, width, panels);
+  if (factor != 1) scale_row(panels, ceil_div(head_dim, width) * width * count, factor);
+  return {panels, width, count};
+}
+
+// What the mask leaves of the product of kPanelM rows: columns [0, columns), summed over
+// [begin, end).
+struct Band {
+  int64_t begin, end, columns;
+};
+
+// C[rows, ...] = A B, or += A B. Element (i, k) of A is a[i * a_row + k * a_step]; band(i) says
+// what is needed of the rows from i on.
+template <class BandOfRows>
+inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a_step,
+                          const Packed& b, float* c, int64_t c_row, bool accumulate,
+                          BandOfRows&& band) {
+  Gemm g{};
+  g.c = c;
+  g.c_row = c_row;
+  g.addend = accumulate ? c : nullptr;
+  g.addend_row = c_row;
+  for (int64_t i = 0; i < rows; i += kPanelM) {
+    const int64_t count = min(kPanelM, rows - i);
+    const Band needed = band(i);
+    Panels panels = {.a = panel_a(a + i * a_row + needed.begin * a_step, a_row, count, a_step),
+                     .b = nullptr,
+                     .b_width = b.width,
+                     .cells = needed.end - needed.begin,
+                     .row = i,
+                     .rows = count,
+                     .column = 0,
+                     .columns = 0};
+    for (; panels.column < needed.columns; panels.column += b.width) {
+      panels.b = b.panels + panels.column * b.cells + needed.begin * b.width;
+      panels.columns = min(b.width, needed.columns - panels.column);
+      multiply_panels<Fp32Cells>(g, panels, Progress{true, true});
+    }
   }
-  const ScoreTile view = {tile,       rows,      columns,          kTileColumns,
-                          head.batch, head.head, head.offset + i0, j0};
-  if (a.hook.forward) a.hook.forward(a.hook.context, view);
-  return view;
+}
+
+// Where a tile stands: queries from i0, keys from j0.
+inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
+                         float* scores) {
+  return {scores,     rows,      min(kTile, a.keys - j0), kTile,
+          head.batch, head.head, head.offset + i0,        j0};
 }
 
 // How many of a tile's columns its row i may see.
@@ -68,48 +106,77 @@ inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
   return max(0, min(tile.columns, tile.query + i - tile.key + 1));
 }
 
+// What the rows from i on have in common: the columns that the last of them sees.
+inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
+  return visible_columns(tile, min(i + kPanelM, tile.rows) - 1);
+}
+
+// tile = x[rows, D] y^T, y packed transposed: scores, or their gradient's counterpart dO V^T.
+inline void multiply_rows(const ScoreTile& tile, const float* x, int64_t x_row, const Packed& y,
+                          int64_t head_dim) {
+  multiply_tile(tile.rows, x, x_row, 1, y, tile.scores, kTile, false, [&](int64_t i) {
+    return Band{0, head_dim, needed_columns(tile, i)};
+  });
+}
+
+// out[rows, D] += tile y, y packed plain.
+inline void add_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim, float* out,
+                           int64_t out_row, bool accumulate) {
+  multiply_tile(tile.rows, tile.scores, kTile, 1, y, out, out_row, accumulate, [&](int64_t i) {
+    return Band{0, needed_columns(tile, i), head_dim};
+  });
+}
+
+// out[columns, D] += tile^T y, y packed plain. The first query that sees key j is the first needed.
+inline void add_transposed_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim,
+                                      float* out, int64_t out_row, bool accumulate) {
+  multiply_tile(tile.columns, tile.scores, 1, kTile, y, out, out_row, accumulate, [&](int64_t j) {
+    return Band{max(0, min(tile.rows, tile.key + j - tile.query)), tile.rows, head_dim};
+  });
+}
+
+// tile = scale Q K^T + hook; keys packed transposed and scaled.
+inline void score_tile(const Attention& a, const Head& head, int64_t i0, const Packed& keys,
+                       const ScoreTile& tile) {
+  multiply_rows(tile, head.q + i0 * a.q_row, a.q_row, keys, a.head_dim);
+  if (a.hook.forward) a.hook.forward(a.hook.context, tile);
+}
+
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
 inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const Workspace& memory) {
-  const int64_t rows = min(kTileRows, a.queries - i0);
+  const int64_t rows = min(kForwardRows, a.queries - i0);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
-  float maximum[kTileRows], denominator[kTileRows];
+  float maximum[kForwardRows], denominator[kForwardRows];
   constexpr float kLowest = -3.0e38f;
   for (int64_t i = 0; i < rows; ++i) {
     maximum[i] = kLowest;
     denominator[i] = 0;
-    for (int64_t d = 0; d < a.head_dim; ++d) out[i * a.out_row + d] = 0;
   }
   const int64_t last_key = head.offset + i0 + rows - 1;
-  for (int64_t j0 = 0; j0 <= last_key; j0 += kTileColumns) {
-    const ScoreTile tile = score_tile(a, head, i0, j0, memory.tiles[0], memory);
+  for (int64_t j0 = 0; j0 <= last_key; j0 += kTile) {
+    const ScoreTile tile = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
+    const Packed keys = pack_transposed(head.k + j0 * a.kv_row, a.kv_row, tile.columns, a.head_dim,
+                                        a.scale, memory.head_tiles[0]);
+    const Packed values = pack_plain(head.v + j0 * a.kv_row, a.kv_row, tile.columns, a.head_dim,
+                                     1.0f, memory.head_tiles[1]);
+    score_tile(a, head, i0, keys, tile);
     for (int64_t i = 0; i < rows; ++i) {
-      float* row = tile.scores + i * tile.row_stride;
+      float* row = tile.scores + i * kTile;
       const int64_t visible = visible_columns(tile, i);
       const float highest = row_maximum(row, visible, maximum[i]);
       if (highest > maximum[i]) {
-        const float factor = denominator[i] == 0 ? 0.0f : exp(broadcast(maximum[i] - highest))[0];
-        denominator[i] *= factor;
-        scale_row(out + i * a.out_row, a.head_dim, factor);
+        const float factor = exp(broadcast(maximum[i] - highest))[0];
+        if (denominator[i] != 0) {
+          denominator[i] *= factor;
+          scale_row(out + i * a.out_row, a.head_dim, factor);
+        }
         maximum[i] = highest;
       }
       denominator[i] += exponentiate(row, visible, tile.columns, maximum[i]);
     }
-    gemm_serial({.m = rows,
-                 .n = a.head_dim,
-                 .k = tile.columns,
-                 .a = tile.scores,
-                 .a_row = tile.row_stride,
-                 .a_column = 1,
-                 .b = head.v + j0 * a.kv_row,
-                 .b_row = a.kv_row,
-                 .b_column = 1,
-                 .c = out,
-                 .c_row = a.out_row,
-                 .addend = out,
-                 .addend_row = a.out_row},
-                memory);
+    add_tile_times(tile, values, a.head_dim, out, a.out_row, j0 > 0);
   }
   float* log_sum_exp = a.log_sum_exp + (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < rows; ++i) {
@@ -119,134 +186,144 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const 
 }
 
 inline void attention_forward(const Attention& a) noexcept {
-  const int64_t row_tiles = ceil_div(a.queries, kTileRows);
+  const int64_t row_tiles = ceil_div(a.queries, kForwardRows);
   parallel_tasks(a.batch * a.heads * row_tiles, [&](int64_t task, int thread) {
     // The longest rows first: what is left for the end is short.
-    const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * kTileRows;
+    const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * kForwardRows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
     attend_rows(a, select_head(a, batch, head), i0, thread_workspace(thread));
   });
 }
 
-// Adds the part of query tile i0 and key tile j0 to dQ, dK and dV of one head. The first part that
-// reaches a row of dQ (dK, dV) overwrites it.
+// A tile of keys packed for the backward pass.
+struct PackedKeys {
+  Packed keys_transposed, values_transposed, keys;  // keys: scaled, both times
+};
+
+inline PackedKeys pack_keys(const Attention& a, const Head& head, int64_t j0,
+                            const Workspace& memory) {
+  const int64_t count = min(kTile, a.keys - j0);
+  const float* k = head.k + j0 * a.kv_row;
+  const float* v = head.v + j0 * a.kv_row;
+  return {pack_transposed(k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[0]),
+          pack_transposed(v, a.kv_row, count, a.head_dim, 1.0f, memory.head_tiles[1]),
+          pack_plain(k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[2])};
+}
+
+// Which gradients a visit to a tile adds to.
+enum class Wanted { all, keys, queries };
+
+// Adds the part of query tile i0 and key tile j0 to dQ, or to dK and dV, or to all, of one head.
+// The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
+// of the first query head and of the first queries that see them.
 inline void attention_tile_backward(const AttentionGradient& g, const Head& head, int64_t i0,
-                                    int64_t j0, bool first_for_keys, const Workspace& memory) {
+                                    int64_t j0, const PackedKeys& packed, Wanted wanted,
+                                    const Workspace& memory) {
   const Attention& a = g.forward;
-  const ScoreTile p = score_tile(a, head, i0, j0, memory.tiles[0], memory);
-  const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
-  for (int64_t i = 0; i < p.rows; ++i) {
-    exponentiate(p.scores + i * p.row_stride, visible_columns(p, i), p.columns,
-                 a.log_sum_exp[stat + i]);
-  }
-  const int64_t out = head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
-  const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
-  float* dk = g.dk + kv;
-  float* dv = g.dv + kv;
-  // dV += P^T dO
-  gemm_serial({.m = p.columns,
-               .n = a.head_dim,
-               .k = p.rows,
-               .a = p.scores,
-               .a_row = 1,
-               .a_column = p.row_stride,
-               .b = g.dout + out,
-               .b_row = a.out_row,
-               .b_column = 1,
-               .c = dv,
-               .c_row = a.kv_row,
-               .addend = first_for_keys ? nullptr : dv,
-               .addend_row = a.kv_row},
-              memory);
-  // dP = dO V^T
+  const int64_t rows = min(kTile, a.queries - i0);
+  const ScoreTile p = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
   ScoreTile ds = p;
   ds.scores = memory.tiles[1];
-  gemm_serial({.m = p.rows,
-               .n = p.columns,
-               .k = a.head_dim,
-               .a = g.dout + out,
-               .a_row = a.out_row,
-               .a_column = 1,
-               .b = head.v + j0 * a.kv_row,
-               .b_row = 1,
-               .b_column = a.kv_row,
-               .c = ds.scores,
-               .c_row = ds.row_stride,
-               .addend = nullptr,
-               .addend_row = 0},
-              memory);
-  // dS = P (dP - rowsum(dO O)); P is zero where the mask is.
-  for (int64_t i = 0; i < p.rows; ++i) {
-    const float shift = g.dout_dot_out[stat + i];
-    float* row = ds.scores + i * ds.row_stride;
-    const float* probability = p.scores + i * p.row_stride;
-    for (int64_t j = 0; j < p.columns; ++j) row[j] = probability[j] * (row[j] - shift);
+  const float* dout = g.dout + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
+  score_tile(a, head, i0, packed.keys_transposed, p);
+  // dP = dO V^T
+  multiply_rows(ds, dout, a.out_row, packed.values_transposed, a.head_dim);
+  // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dP - rowsum(dO O))
+  const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
+  for (int64_t i = 0; i < rows; ++i) {
+    float* probability = p.scores + i * kTile;
+    float* row = ds.scores + i * kTile;
+    const int64_t visible = visible_columns(p, i);
+    const Vector shift = broadcast(g.dout_dot_out[stat + i]);
+    exponentiate(probability, visible, p.columns, a.log_sum_exp[stat + i]);
+    for_vectors(
+        visible,
+        [&](int64_t j) { store(row + j, load(probability + j) * (load(row + j) - shift)); },
+        [&](int64_t j, int64_t lanes) {
+          store_part(row + j,
+                     load_part(probability + j, lanes, 0) * (load_part(row + j, lanes, 0) - shift),
+                     lanes);
+        });
+    for (int64_t j = visible; j < p.columns; ++j) row[j] = 0;
   }
-  if (a.hook.backward) a.hook.backward(a.hook.context, ds);
-  for (int64_t i = 0; i < p.rows; ++i) scale_row(ds.scores + i * ds.row_stride, p.columns, a.scale);
-  // dQ += dS K
-  float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
-  gemm_serial({.m = p.rows,
-               .n = a.head_dim,
-               .k = p.columns,
-               .a = ds.scores,
-               .a_row = ds.row_stride,
-               .a_column = 1,
-               .b = head.k + j0 * a.kv_row,
-               .b_row = a.kv_row,
-               .b_column = 1,
-               .c = dq,
-               .c_row = a.q_row,
-               .addend = j0 == 0 ? nullptr : dq,
-               .addend_row = a.q_row},
-              memory);
-  // dK += dS^T Q
-  gemm_serial({.m = p.columns,
-               .n = a.head_dim,
-               .k = p.rows,
-               .a = ds.scores,
-               .a_row = 1,
-               .a_column = ds.row_stride,
-               .b = head.q + i0 * a.q_row,
-               .b_row = a.q_row,
-               .b_column = 1,
-               .c = dk,
-               .c_row = a.kv_row,
-               .addend = first_for_keys ? nullptr : dk,
-               .addend_row = a.kv_row},
-              memory);
+  // One visit of a pass that has two shows the hook the gradient.
+  if (a.hook.backward && wanted != Wanted::queries) a.hook.backward(a.hook.context, ds);
+  if (wanted != Wanted::keys) {
+    // dQ += dS (scale K)
+    float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
+    add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, j0 > 0);
+  }
+  if (wanted != Wanted::queries) {
+    const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
+    const bool first_head = head.head % (a.heads / a.kv_heads) == 0;
+    const bool accumulate = !(first_head && i0 == j0);
+    float* panels = memory.head_tiles[3];
+    // dV += P^T dO
+    add_transposed_tile_times(p, pack_plain(dout, a.out_row, rows, a.head_dim, 1.0f, panels),
+                              a.head_dim, g.dv + kv, a.kv_row, accumulate);
+    // dK += dS^T (scale Q)
+    const float* q = head.q + i0 * a.q_row;
+    add_transposed_tile_times(ds, pack_plain(q, a.q_row, rows, a.head_dim, a.scale, panels),
+                              a.head_dim, g.dk + kv, a.kv_row, accumulate);
+  }
+}
+
+// All that reads keys j0.. of one kv head.
+inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, int64_t kv_head,
+                                    int64_t j0, Wanted wanted, const Workspace& memory) {
+  const Attention& a = g.forward;
+  const int64_t group = a.heads / a.kv_heads;
+  const PackedKeys packed = pack_keys(a, select_head(a, batch, kv_head * group), j0, memory);
+  for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+    // Query tiles before j0 see none of these keys: queries and keys have the same tiles here.
+    for (int64_t i0 = j0; i0 < a.queries; i0 += kTile) {
+      attention_tile_backward(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
+    }
+  }
 }
 
 inline void attention_backward(const AttentionGradient& g) noexcept {
   const Attention& a = g.forward;
-  const int64_t group = a.heads / a.kv_heads;
-  // One task owns a kv head and all query heads that read it, so dK and dV have one writer.
-  parallel_tasks(a.batch * a.kv_heads, [&](int64_t task, int thread) {
-    const int64_t batch = task / a.kv_heads, kv_head = task % a.kv_heads;
-    const Workspace& memory = thread_workspace(thread);
-    for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-      for (int64_t i = 0; i < a.queries; ++i) {
+  parallel_for(a.batch * a.queries, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t n = begin; n < end; ++n) {
+      const int64_t batch = n / a.queries, i = n % a.queries;
+      for (int64_t h = 0; h < a.heads; ++h) {
         const int64_t row = batch * a.out_batch + i * a.out_row + h * a.head_dim;
-        float dot = 0;
-        for (int64_t d = 0; d < a.head_dim; ++d) dot += g.dout[row + d] * a.out[row + d];
-        g.dout_dot_out[(batch * a.heads + h) * a.queries + i] = dot;
-      }
-    }
-    for (int64_t j0 = 0; j0 < a.keys; j0 += kTileColumns) {
-      bool first_for_keys = true;
-      for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-        const Head head = select_head(a, batch, h);
-        // Query tiles before j0 see none of these keys (kTileRows == kTileColumns).
-        for (int64_t i0 = j0; i0 < a.queries; i0 += kTileRows) {
-          attention_tile_backward(g, head, i0, j0, first_for_keys, memory);
-          first_for_keys = false;
-        }
+        g.dout_dot_out[(batch * a.heads + h) * a.queries + i] =
+            dot(a.head_dim, g.dout + row, a.out + row);
       }
     }
   });
+  const int64_t pairs = a.batch * a.kv_heads, tiles = ceil_div(a.queries, kTile);
+  const int64_t threads = max_threads();
+  // A task that owns a kv head and all query heads that read it computes each tile once, with five
+  // products. Where these tasks are too few for the threads, tiles of keys and then tiles of
+  // queries are the tasks, and seven products the price. The sums are the same in either way.
+  if (5 * ceil_div(pairs, threads) * threads <= 7 * pairs) {
+    parallel_tasks(pairs, [&](int64_t task, int thread) {
+      for (int64_t j0 = 0; j0 < a.keys; j0 += kTile) {
+        attention_keys_backward(g, task / a.kv_heads, task % a.kv_heads, j0, Wanted::all,
+                                thread_workspace(thread));
+      }
+    });
+    return;
+  }
+  parallel_tasks(pairs * tiles, [&](int64_t task, int thread) {
+    // The first keys are seen by the most queries, so they come first.
+    const int64_t pair = task % pairs;
+    attention_keys_backward(g, pair / a.kv_heads, pair % a.kv_heads, task / pairs * kTile,
+                            Wanted::keys, thread_workspace(thread));
+  });
+  parallel_tasks(a.batch * a.heads * tiles, [&](int64_t task, int thread) {
+    const int64_t i0 = (tiles - 1 - task / (a.batch * a.heads)) * kTile;
+    const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
+    const Workspace& memory = thread_workspace(thread);
+    for (int64_t j0 = 0; j0 <= i0; j0 += kTile) {
+      attention_tile_backward(g, head, i0, j0, pack_keys(a, head, j0, memory), Wanted::queries,
+                              memory);
+    }
+  });
 }
-
-static_assert(kTileRows == kTileColumns);
 
 }  // namespace
 }  // namespace cria::CRIA_ISA

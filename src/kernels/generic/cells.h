@@ -16,7 +16,7 @@ inline Vector round_to_bf16(Vector x) {
 }
 
 struct Fp32Cells {
-  static constexpr int64_t kNumbers = 1;  // numbers along K in a cell
+  static constexpr int64_t kNumbers = 1;   // numbers along K in a cell
   static constexpr bool kAsStored = true;  // a row of cells is a row of the tensor
 
   // Cells of numbers that are neighbours along K, of which `count` > 0 are there.
@@ -37,9 +37,9 @@ struct RoundedCells {
 };
 
 #ifdef __AVX512BF16__
-#define CRIA_ZIP_HALVES                                                                           \
-  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, \
-      29, 14, 30, 15, 31
+#define CRIA_ZIP_HALVES                                                                         \
+  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, \
+      13, 29, 14, 30, 15, 31
 #ifdef __clang__
 #define CRIA_SHUFFLE_HALVES(v) __builtin_shufflevector(v, v, CRIA_ZIP_HALVES)
 #else
@@ -69,8 +69,8 @@ struct PairCells {
 
  private:
   static Vector round(Vector low, Vector high) {
-    return reinterpret_cast<Vector>(_mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(high),
-                                                        reinterpret_cast<__m512>(low)));
+    return reinterpret_cast<Vector>(
+        _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(high), reinterpret_cast<__m512>(low)));
   }
 };
 using Bf16Cells = PairCells;

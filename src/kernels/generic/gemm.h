@@ -2,14 +2,15 @@
 //
 // The blocking, from the outside in (as in BLIS; Van Zee & van de Geijn, 2015):
 //   threads      a grid over C: each thread computes its own block of C, all of K
-//   n-block      columns of B packed at a time: as many as fill half of a core's L2 with panels
+//   n-block      columns of B packed at a time: as many as fill 3/4 of a core's L2 with panels
 //   kBlockCells  depth of a packed block: 384 cells of 32 bits (384 numbers, or 768 as bf16 pairs),
 //                long enough to hide the writing of C. K is cut evenly into as many blocks as that
 //                takes, whatever the machine, since their sums are rounded in this order
 //   kBlockM      rows of A packed at a time, where A has to be packed: 96 x 384 cells, 144 KiB, L2
 //   panel of A   kPanelM rows: 8 x 384 cells, 12 KiB, in L1 while it meets every panel of B
-//   panel of B   kPanelN columns: streams from L2, kPanelN cells for each kPanelM x kPanelN products
-//   registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32 that AVX-512 has
+//   panel of B   kPanelColumns columns: streams from L2, kPanelColumns cells for each kPanelM x
+//   kPanelColumns products registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32
+//   that AVX-512 has
 // Packing copies a block into panels, each contiguous in the order in which the microkernel reads
 // it, and rounds to bf16 where asked to. An fp32 A whose rows are contiguous is read where it lies.
 // An element of C is the same sum in the same order wherever the borders of the blocks fall.
@@ -26,6 +27,7 @@ namespace cria::CRIA_ISA {
 namespace {
 
 constexpr int64_t kBlockCells = 384;
+constexpr int64_t kPanelColumns = kPanelVectors * kWidth;
 static_assert(kBlockM % kPanelM == 0 && kBlockM * kBlockCells <= kPackedAFloats);
 
 // With silu_mul, column n of the gate and column n of up are computed one after the other, so that
@@ -68,35 +70,67 @@ inline void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Ve
   }
 }
 
-// Up to kPanelM x kPanelN elements of C from (row, column) on.
+// The panels that a block of C comes from, and where it stands.
+struct Panels {
+  PanelA a;
+  const float* b;
+  int64_t b_width;  // see panel_width
+  int64_t cells;    // depth
+  int64_t row, rows, column, columns;
+};
+
+// A block of at most kPanelM x kVectors vectors of C.
 template <class Cells, int64_t kVectors>
-inline void multiply_panels(const Gemm& g, const PanelA& a, const float* b, int64_t depth,
-                            int64_t row, int64_t rows, int64_t column, int64_t columns,
-                            Progress progress) {
-  for (int64_t i = 0; i < rows && (!progress.first || g.addend); ++i) {
-    for (int64_t j = 0; j < kVectors; ++j) {
-      __builtin_prefetch(g.c + (row + i) * g.c_row + column + j * kWidth, 1, 3);
+inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
+  float* c = g.c + p.row * g.c_row + p.column;
+  const float* addend = progress.first ? g.addend : g.c;
+  const int64_t addend_row = progress.first ? g.addend_row : g.c_row;
+  if (addend) {
+    addend += p.row * addend_row + p.column;
+    for (int64_t i = 0; i < p.rows; ++i) {
+      for (int64_t j = 0; j < kVectors; ++j) {
+        __builtin_prefetch(addend + i * addend_row + j * kWidth, 1, 3);
+      }
     }
   }
   Vector sum[kPanelM][kVectors];
-  microkernel<Cells, kVectors>(depth, a, b, sum);
-  for (int64_t i = 0; i < rows; ++i) {
+  microkernel<Cells, kVectors>(p.cells, p.a, p.b, p.b_width, sum);
+  const bool plain =
+      !(progress.first && g.bias) && !(progress.last && g.epilogue != Gemm::Epilogue::none);
+  if (plain && p.rows == kPanelM && p.columns == kVectors * kWidth) {
+    CRIA_UNROLL
+    for (int64_t i = 0; i < kPanelM; ++i) {
+      CRIA_UNROLL
+      for (int64_t j = 0; j < kVectors; ++j) {
+        if (addend) sum[i][j] += load(addend + i * addend_row + j * kWidth);
+        store(c + i * g.c_row + j * kWidth, sum[i][j]);
+      }
+    }
+    return;
+  }
+  Vector block[kPanelM * kVectors];  // in memory, so that the sums above are in registers
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kPanelM; ++i) {
+    CRIA_UNROLL
+    for (int64_t j = 0; j < kVectors; ++j) block[i * kVectors + j] = sum[i][j];
+  }
+  for (int64_t i = 0; i < p.rows; ++i) {
     for (int64_t j = 0; j < kVectors; ++j) {
-      finish(g, row + i, column + j * kWidth, min(kWidth, columns - j * kWidth), sum[i][j],
-             progress);
+      finish(g, p.row + i, p.column + j * kWidth, min(kWidth, p.columns - j * kWidth),
+             block[i * kVectors + j], progress);
     }
   }
 }
 
 // The last panel may be narrower; zeros are not worth multiplying.
-template <class Cells, class... Rest>
-inline void multiply_panels_of(int64_t columns, const Gemm& g, const Rest&... rest) {
-  if (columns <= kWidth) {
-    multiply_panels<Cells, 1>(g, rest...);
-  } else if (columns <= 2 * kWidth) {
-    multiply_panels<Cells, 2>(g, rest...);
+template <class Cells>
+inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
+  if (p.columns <= kWidth) {
+    multiply_panels<Cells, 1>(g, p, progress);
+  } else if (p.columns <= 2 * kWidth) {
+    multiply_panels<Cells, 2>(g, p, progress);
   } else {
-    multiply_panels<Cells, kPanelVectors>(g, rest...);
+    multiply_panels<Cells, kPanelVectors>(g, p, progress);
   }
 }
 
@@ -107,23 +141,19 @@ struct Range {
 // Packs columns [n0, n0 + count) of B, k0 onwards.
 template <class Cells>
 inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t depth,
-                   float* packed) {
+                   int64_t width, float* packed) {
   const float* source = g.b + k0 * g.b_row + n0 * g.b_column;
   if (g.b_column == 1) {
-    pack_lanes<Cells, kPanelN>(source, g.b_row, count, depth, packed);
-    return;
-  }
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
-  for (int64_t n = 0; n < count; n += kPanelN) {
-    pack_panel_transposed<Cells, kPanelN>(source + n * g.b_column, g.b_column,
-                                          min(kPanelN, count - n), depth, packed + n * cells);
+    pack_b_lanes<Cells>(source, g.b_row, count, depth, width, packed);
+  } else {
+    pack_b_transposed<Cells>(source, g.b_column, count, depth, width, packed);
   }
 }
 
 // A block of A, ready for the microkernel.
 struct BlockA {
   const float* data;
-  int64_t panel;  // from one panel of kPanelM rows to the next
+  int64_t panel;      // from one panel of kPanelM rows to the next
   int64_t row, step;  // see PanelA
 };
 
@@ -137,7 +167,7 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
     pack_rows<Cells>(source, g.a_row, rows, depth, packed);
     return {packed, kPanelM * cells, cells, 1};
   }
-  pack_lanes<Cells, kPanelM>(source, g.a_column, rows, depth, packed);
+  pack_a_lanes<Cells>(source, g.a_column, rows, depth, packed);
   return {packed, kPanelM * cells, 1, kPanelM};
 }
 
@@ -174,58 +204,118 @@ class Prefetch {
   int64_t column_ = 0;
 };
 
+// B as a product reads it, block of K by block of K: of each half, panel after panel.
+template <class Cells>
+struct LayoutB {
+  explicit LayoutB(const Gemm& g)
+      : width(panel_width(half_columns(g))),
+        half(ceil_div(half_columns(g), width) * width),
+        blocks(ceil_div(g.k, kBlockCells * Cells::kNumbers)),
+        block_k(ceil_div(ceil_div(g.k, blocks), Cells::kNumbers) * Cells::kNumbers) {}
+
+  int64_t width;    // of a panel
+  int64_t half;     // columns of a half, filled up to whole panels
+  int64_t blocks;   // along K
+  int64_t block_k;  // numbers along K in a block
+
+  // Where the panel of column `column` of half 0 starts in a whole packed B.
+  int64_t offset(const Gemm& g, int64_t k0, int64_t depth_cells, int64_t column) const {
+    return halves(g) * half * (k0 / Cells::kNumbers) + column * depth_cells;
+  }
+};
+
 // Rows m and columns n of C on the calling thread.
 template <class Cells>
 inline void multiply(const Gemm& g, Range m, Range n, const Workspace& memory) {
-  const int64_t blocks = ceil_div(g.k, kBlockCells * Cells::kNumbers);
-  const int64_t block_k = ceil_div(ceil_div(g.k, blocks), Cells::kNumbers) * Cells::kNumbers;
-  const int64_t cells = block_k / Cells::kNumbers;
-  const int64_t half_n = half_columns(g);
-  const int64_t block_n = memory.packed_b_floats / (cells * halves(g)) / kPanelN * kPanelN;
+  const LayoutB<Cells> layout(g);
+  const int64_t half_n = half_columns(g), width = layout.width;
+  const int64_t block_cells = layout.block_k / Cells::kNumbers;
+  const int64_t block_n = memory.packed_b_floats / (block_cells * halves(g)) / width * width;
   for (int64_t n0 = n.begin; n0 < n.end; n0 += block_n) {
     const int64_t columns = min(block_n, n.end - n0);
-    const int64_t half_panels = ceil_div(columns, kPanelN) * kPanelN;
-    for (int64_t k0 = 0; k0 < g.k; k0 += block_k) {
-      const int64_t depth = min(block_k, g.k - k0);
-      const int64_t depth_cells = ceil_div(depth, Cells::kNumbers);
+    for (int64_t k0 = 0; k0 < g.k; k0 += layout.block_k) {
+      const int64_t depth = min(layout.block_k, g.k - k0);
+      const int64_t cells = ceil_div(depth, Cells::kNumbers);
       const Progress progress = {k0 == 0, k0 + depth == g.k};
-      for (int64_t h = 0; h < halves(g); ++h) {
-        pack_b<Cells>(g, h * half_n + n0, columns, k0, depth,
-                      memory.packed_b + h * half_panels * depth_cells);
+      const float* b = g.b_packed + layout.offset(g, k0, cells, n0);
+      int64_t b_half = layout.half * cells;
+      if (!g.b_packed) {
+        b = memory.packed_b;
+        b_half = ceil_div(columns, width) * width * cells;
+        for (int64_t h = 0; h < halves(g); ++h) {
+          pack_b<Cells>(g, h * half_n + n0, columns, k0, depth, width,
+                        memory.packed_b + h * b_half);
+        }
       }
-      const bool last_k = k0 + depth == g.k;
-      const int64_t next_n = last_k ? n0 + block_n : n0;
-      const int64_t after_k = last_k ? 0 : k0 + block_k;
-      Prefetch next_b(g.b + next_n * g.b_column + after_k * g.b_row, g.b_column, g.b_row,
-                      min(block_n, n.end - next_n), min(block_k, g.k - after_k),
-                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, kPanelN));
+      // While this block of B is in use, the next one is on its way; so it is with A below.
+      const int64_t b_n = progress.last ? n0 + block_n : n0;
+      const int64_t b_k = progress.last ? 0 : k0 + layout.block_k;
+      Prefetch next_b(g.b + b_n * g.b_column + b_k * g.b_row, g.b_column, g.b_row,
+                      g.b_packed ? 0 : min(block_n, n.end - b_n), min(layout.block_k, g.k - b_k),
+                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, width));
       for (int64_t m0 = m.begin; m0 < m.end; m0 += kBlockM) {
         const int64_t rows = min(kBlockM, m.end - m0);
-        // While this block is multiplied, the next one of A is on its way.
         const bool last_m = m0 + kBlockM >= m.end;
-        const int64_t next_m = last_m ? m.begin : m0 + kBlockM;
-        const int64_t next_k = last_m ? k0 + block_k : k0;
-        Prefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
-                        min(kBlockM, m.end - next_m), min(block_k, g.k - next_k),
-                        ceil_div(rows, kPanelM) * ceil_div(columns, kPanelN));
+        const int64_t a_m = last_m ? m.begin : m0 + kBlockM;
+        const int64_t a_k = last_m ? k0 + layout.block_k : k0;
+        Prefetch next_a(g.a + a_m * g.a_row + a_k * g.a_column, g.a_row, g.a_column,
+                        min(kBlockM, m.end - a_m), min(layout.block_k, g.k - a_k),
+                        ceil_div(rows, kPanelM) * ceil_div(columns, width));
         const BlockA a = ready_a<Cells>(g, m0, rows, k0, depth, memory.packed_a);
         for (int64_t i = 0; i < rows; i += kPanelM) {
           const int64_t panel_rows = min(kPanelM, rows - i);
           const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
-          for (int64_t j = 0; j < columns; j += kPanelN) {
+          for (int64_t j = 0; j < columns; j += width) {
             for (int64_t h = 0; h < halves(g); ++h) {
-              const float* b = memory.packed_b + (h * half_panels + j) * depth_cells;
-              const int64_t panel_columns = min(kPanelN, columns - j);
               next_a.step();
               next_b.step();
-              multiply_panels_of<Cells>(panel_columns, g, panel, b, depth_cells, m0 + i,
-                                        panel_rows, h * half_n + n0 + j, panel_columns, progress);
+              const Panels panels = {.a = panel,
+                                     .b = b + h * b_half + j * cells,
+                                     .b_width = width,
+                                     .cells = cells,
+                                     .row = m0 + i,
+                                     .rows = panel_rows,
+                                     .column = h * half_n + n0 + j,
+                                     .columns = min(width, columns - j)};
+              multiply_panels<Cells>(g, panels, progress);
             }
           }
         }
       }
     }
   }
+}
+
+// All of B packed, for products that come again.
+template <class Cells>
+inline void pack_whole_b(const Gemm& g, float* packed) {
+  const LayoutB<Cells> layout(g);
+  const int64_t half_n = half_columns(g);
+  const int64_t panels = layout.half / layout.width;
+  parallel_for(layout.blocks * halves(g) * panels, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t k0 = i / panels / halves(g) * layout.block_k;
+      const int64_t h = i / panels % halves(g), column = i % panels * layout.width;
+      const int64_t depth = min(layout.block_k, g.k - k0);
+      const int64_t cells = ceil_div(depth, Cells::kNumbers);
+      pack_b<Cells>(g, h * half_n + column, min(layout.width, half_n - column), k0, depth,
+                    layout.width, packed + layout.offset(g, k0, cells, h * layout.half + column));
+    }
+  });
+}
+
+inline void gemm_pack_b(const Gemm& g, float* packed) noexcept {
+  if (g.precision == Precision::bf16) {
+    pack_whole_b<Bf16Cells>(g, packed);
+  } else {
+    pack_whole_b<Fp32Cells>(g, packed);
+  }
+}
+
+inline int64_t gemm_packed_b_floats(const Gemm& g) noexcept {
+  const bool bf16 = g.precision == Precision::bf16;
+  const int64_t half = bf16 ? LayoutB<Bf16Cells>(g).half : LayoutB<Fp32Cells>(g).half;
+  return halves(g) * half * ceil_div(g.k, bf16 ? Bf16Cells::kNumbers : Fp32Cells::kNumbers);
 }
 
 // A few rows against rows of B that are contiguous: packing B would cost more than it brings.
@@ -253,14 +343,15 @@ struct Grid {
   int64_t rows, columns;
 };
 
-// The grid of at most `threads` cells whose largest cell costs least.
-inline Grid choose_grid(int64_t m, int64_t n, int64_t threads) {
+// The grid of at most `threads` cells whose largest cell costs least, in panels of m_panel rows and
+// n_panel columns.
+inline Grid choose_grid(int64_t m, int64_t m_panel, int64_t n, int64_t n_panel, int64_t threads) {
   Grid best = {1, 1};
   double best_cost = 1e300;
   for (int64_t rows = 1; rows <= threads; ++rows) {
     const int64_t columns = threads / rows;
-    const double cell_m = static_cast<double>(ceil_div(ceil_div(m, kPanelM), rows) * kPanelM);
-    const double cell_n = static_cast<double>(ceil_div(ceil_div(n, kPanelN), columns) * kPanelN);
+    const double cell_m = static_cast<double>(ceil_div(ceil_div(m, m_panel), rows) * m_panel);
+    const double cell_n = static_cast<double>(ceil_div(ceil_div(n, n_panel), columns) * n_panel);
     // Arithmetic first; packing one number costs about as much as 16 multiply-adds.
     const double cost = cell_m * cell_n + 16 * (cell_m + cell_n);
     if (cost < best_cost) {
@@ -279,14 +370,14 @@ inline Range share(int64_t count, int64_t panel, int64_t index, int64_t parts) {
 
 inline void gemm(const Gemm& g) noexcept {
   constexpr int64_t kSerialWork = 64 * 1024;  // multiply-adds below which threads cost more
-  const int64_t n = half_columns(g);
+  const int64_t n = half_columns(g), width = panel_width(n);
   const int64_t threads = g.m * g.n * g.k < kSerialWork ? 1 : max_threads();
   const bool skinny = is_skinny(g);
-  const Grid grid = skinny ? Grid{1, threads} : choose_grid(g.m, n, threads);
+  const Grid grid = skinny ? Grid{1, threads} : choose_grid(g.m, kPanelM, n, width, threads);
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t cell = begin; cell < end; ++cell) {
       const Range rows = share(g.m, kPanelM, cell / grid.columns, grid.rows);
-      const Range columns = share(n, kPanelN, cell % grid.columns, grid.columns);
+      const Range columns = share(n, width, cell % grid.columns, grid.columns);
       if (rows.begin >= rows.end || columns.begin >= columns.end) continue;
       if (skinny) {
         multiply_skinny(g, columns);

@@ -1,4 +1,5 @@
-// The innermost loop: a block of kPanelM x kPanelN sums of products, kept in registers.
+// The innermost loop: a block of kPanelM x kPanelVectors vectors of sums of products, kept in
+// registers.
 #pragma once
 
 #include "kernels/generic/cells.h"
@@ -8,7 +9,13 @@ namespace {
 
 constexpr int64_t kPanelM = CRIA_GEMM_ROWS;
 constexpr int64_t kPanelVectors = CRIA_GEMM_VECTORS;
-constexpr int64_t kPanelN = kPanelVectors * kWidth;
+
+// Columns of a panel of B when there are `columns` in all: kPanelVectors vectors, or fewer if that
+// makes the panels even (four vectors are two and two).
+inline int64_t panel_width(int64_t columns) {
+  const int64_t vectors = ceil_div(columns, kWidth);
+  return ceil_div(vectors, ceil_div(vectors, kPanelVectors)) * kWidth;
+}
 
 // Up to kPanelM rows of A. Cell k of row i is row[i][k * step], so that A may be a panel as packed
 // or lie where it is. Rows that are not there repeat the last one that is.
@@ -24,16 +31,20 @@ inline PanelA panel_a(const float* first, int64_t row_stride, int64_t rows, int6
   return panel;
 }
 
-// out[i][j] = sum over `depth` cells of A's row i times the vectors j of a panel of B.
+// sum[i][j] = sum over `depth` cells of A's row i times vector j of a panel of B.
 template <class Cells, int64_t kVectors>
-inline void microkernel(int64_t depth, const PanelA& a, const float* __restrict b,
-                        Vector (&out)[kPanelM][kVectors]) {
+CRIA_INLINE void microkernel(int64_t depth, const PanelA& a, const float* __restrict b,
+                             int64_t b_width, Vector (&sum)[kPanelM][kVectors]) {
   const float* row[kPanelM];
   CRIA_UNROLL
   for (int64_t i = 0; i < kPanelM; ++i) row[i] = a.row[i];
-  Vector sum[kPanelM][kVectors] = {};
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kPanelM; ++i) {
+    CRIA_UNROLL
+    for (int64_t j = 0; j < kVectors; ++j) sum[i][j] = Vector{};
+  }
   int64_t at = 0;
-  for (int64_t k = 0; k < depth; ++k, at += a.step, b += kPanelN) {
+  for (int64_t k = 0; k < depth; ++k, at += a.step, b += b_width) {
     Vector right[kVectors];
     CRIA_UNROLL
     for (int64_t j = 0; j < kVectors; ++j) right[j] = load(b + j * kWidth);
@@ -45,11 +56,6 @@ inline void microkernel(int64_t depth, const PanelA& a, const float* __restrict 
         sum[i][j] = Cells::multiply_add(sum[i][j], left, right[j]);
       }
     }
-  }
-  CRIA_UNROLL
-  for (int64_t i = 0; i < kPanelM; ++i) {
-    CRIA_UNROLL
-    for (int64_t j = 0; j < kVectors; ++j) out[i][j] = sum[i][j];
   }
 }
 

@@ -16,6 +16,8 @@ extern const Kernels kTable;
 const Kernels kTable = {
     .isa = CRIA_STRING(CRIA_ISA),
     .gemm = gemm,
+    .gemm_packed_b_floats = gemm_packed_b_floats,
+    .gemm_pack_b = gemm_pack_b,
     .bias_gradient = bias_gradient,
     .embedding_gather = embedding_gather,
     .embedding_scatter_add = embedding_scatter_add,

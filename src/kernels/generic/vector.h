@@ -15,6 +15,9 @@
 #define CRIA_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+// For what stands in the innermost loops: a call would put all vectors into memory.
+#define CRIA_INLINE __attribute__((always_inline)) inline
+
 namespace cria::CRIA_ISA {
 namespace {
 
@@ -54,18 +57,6 @@ inline Vector max(Vector a, Vector b) {
 }
 inline Vector min(Vector a, Vector b) {
   return a < b ? a : b;
-}
-
-inline float sum(Vector v) {
-  float total = 0;
-  for (int64_t i = 0; i < kWidth; ++i) total += v[i];
-  return total;
-}
-
-inline float largest(Vector v) {
-  float most = v[0];
-  for (int64_t i = 1; i < kWidth; ++i) most = v[i] > most ? v[i] : most;
-  return most;
 }
 
 // The first `count` < kWidth floats; the other lanes are `rest`. AVX-512 has masks for it.
@@ -124,9 +115,22 @@ inline Vector zip_high(Vector a, Vector b) {
   return CRIA_SHUFFLE(a, b, CRIA_ZIP_HIGH);
 }
 
+// All lanes combined: each round adds (or compares) the halves, in log2(kWidth) rounds.
+CRIA_INLINE float sum(Vector v) {
+  CRIA_UNROLL
+  for (int64_t round = 1; round < kWidth; round *= 2) v = zip_low(v, v) + zip_high(v, v);
+  return v[0];
+}
+
+CRIA_INLINE float largest(Vector v) {
+  CRIA_UNROLL
+  for (int64_t round = 1; round < kWidth; round *= 2) v = max(zip_low(v, v), zip_high(v, v));
+  return v[0];
+}
+
 // Transposes a square of 32-bit cells. One round of zips moves the top bit of the column number
 // into the row number and the other way round; after log2(kWidth) rounds they have changed places.
-inline void transpose(Vector (&rows)[kWidth]) {
+CRIA_INLINE void transpose(Vector (&rows)[kWidth]) {
   CRIA_UNROLL
   for (int64_t round = 1; round < kWidth; round *= 2) {
     Vector next[kWidth];
@@ -144,7 +148,7 @@ inline void transpose(Vector (&rows)[kWidth]) {
 // NaN (it is the second operand of min and max), so that a diverged model is noticed.
 //   x = n ln 2 + r, |r| <= ln 2 / 2;  exp(x) = 2^n exp(r)
 // ln 2 in two parts and the polynomial for exp(r): Cephes, expf (Moshier).
-inline Vector exp(Vector x) {
+CRIA_INLINE Vector exp(Vector x) {
   x = min(broadcast(88.7f), max(broadcast(-87.3f), x));
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the mantissa.
   const Vector shifted = x * 1.44269504f + 12582912.0f;
@@ -165,14 +169,14 @@ inline Vector exp(Vector x) {
   return p * low * high;
 }
 
-inline Vector sigmoid(Vector x) {
+CRIA_INLINE Vector sigmoid(Vector x) {
   return 1.0f / (1.0f + exp(-x));
 }
 
 // Calls body(vector index range) over [0, count): whole vectors, then the rest lane by lane.
 //   whole(i): lanes i .. i + kWidth;  part(i, lanes): lanes i .. i + lanes, lanes < kWidth
 template <class Whole, class Part>
-inline void for_vectors(int64_t count, Whole&& whole, Part&& part) {
+CRIA_INLINE void for_vectors(int64_t count, Whole&& whole, Part&& part) {
   int64_t i = 0;
   for (; i + kWidth <= count; i += kWidth) whole(i);
   if (i < count) part(i, count - i);

@@ -1,0 +1,31 @@
+// The time of a training step, whole and kernel by kernel.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cria/model/llama.h"
+#include "cria/train/run_config.h"
+
+namespace cria {
+
+// One kernel at one place of the model.
+struct KernelTiming {
+  std::string name;     // "qkv_proj forward"
+  double calls;         // per step; the head's last chunk counts as the part that it is
+  double seconds;       // of one call
+  double flops;         // of one call, recomputed scores included; 0: memory alone decides
+  double bytes;         // that one call must move at least: what it reads and what it leaves
+  Precision precision;  // of its products
+};
+
+// Seconds of each of `steps` optimizer steps (one micro-batch of random tokens: forward, backward,
+// clip, AdamW), after one that is not counted. config.model is resolved and the model's own.
+std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t steps);
+
+// All kernels of such a step, except for the sums of bias gradients. Each is called again and
+// again on the buffers of one layer: what fits the caches stays there, which in a step it may not.
+// Seconds are the median of 3 to 20 calls. The model's weights are not fit for use afterwards.
+std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config);
+
+}  // namespace cria

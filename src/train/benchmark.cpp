@@ -1,0 +1,252 @@
+#include "cria/train/benchmark.h"
+
+#include "cria/base/rng.h"
+#include "cria/optim/adamw.h"
+#include "cria/train/machine.h"
+
+namespace cria {
+namespace {
+
+constexpr double kEnough = 0.1;  // seconds of calls of one kernel
+constexpr size_t kFewest = 3, kMost = 20;
+constexpr double kFloat = sizeof(float);
+
+std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary) {
+  std::vector<int32_t> ids(static_cast<size_t>(count));
+  Rng rng(1, "bench");
+  for (int32_t& id : ids) id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary)));
+  return ids;
+}
+
+double flops_of(const Gemm& g) {
+  return 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+}
+
+// Both factors, addend and bias are read, C is written. silu_mul also writes a matrix half as large
+// as C; silu_mul_backward reads and writes one twice as large, and nobody needs its C.
+double bytes_of(const Gemm& g) {
+  const double m = static_cast<double>(g.m), n = static_cast<double>(g.n);
+  const double k = static_cast<double>(g.k), c = m * n;
+  double floats = m * k + k * n + (g.addend ? c : 0) + (g.bias ? n : 0);
+  switch (g.epilogue) {
+    case Gemm::Epilogue::none:
+      floats += c;
+      break;
+    case Gemm::Epilogue::silu_mul:
+      floats += c + c / 2;
+      break;
+    case Gemm::Epilogue::silu_mul_backward:
+      floats += 4 * c;
+      break;
+  }
+  return kFloat * floats;
+}
+
+class KernelTimer {
+ public:
+  std::vector<KernelTiming> timings;
+
+  template <class Work>
+  void add(const std::string& name, double calls, double flops, double floats, Work&& work) {
+    time({name, calls, 0, flops, kFloat * floats, Precision::fp32}, work);
+  }
+
+  void add(const std::string& name, double calls, const Gemm& g) {
+    time({name, calls, 0, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); });
+  }
+
+  void add_layer(const std::string& name, double calls, const Gemm& forward,
+                 const Gemm& input_gradient, const Gemm& weight_gradient) {
+    add(name + " forward", calls, forward);
+    add(name + " backward input", calls, input_gradient);
+    add(name + " backward weight", calls, weight_gradient);
+  }
+
+ private:
+  template <class Work>
+  void time(KernelTiming timing, Work&& work) {
+    work();  // pages and threads are there
+    std::vector<double> seconds;
+    double total = 0;
+    while (seconds.size() < kFewest || (total < kEnough && seconds.size() < kMost)) {
+      seconds.push_back(seconds_of(work));
+      total += seconds.back();
+    }
+    timing.seconds = median(seconds);
+    timings.push_back(std::move(timing));
+  }
+};
+
+// The buffers of one layer and of one chunk of the head, in memory as the model has them.
+struct Buffers {
+  Plan plan;
+  Block::Saved layer;
+  HeadLoss::Saved head;
+  Tensor x, dx;  // [B,T,C]
+
+  Buffers(const Block& block, const HeadLoss& loss, int64_t batch, int64_t time, int64_t columns) {
+    const auto carve = [&] {
+      layer = block.plan(plan, batch, time);
+      head = loss.plan(plan, batch, time);
+      x = plan.saved.take({batch, time, columns});
+      dx = plan.saved.take({batch, time, columns});
+    };
+    carve();
+    plan.saved.allocate("bench");
+    plan.scratch.allocate("bench");
+    carve();
+    // No zeros: arithmetic on them may draw less power and so be faster.
+    const SelfAttention::Saved& a = layer.self_attn;
+    for (const Tensor& tensor :
+         {x, dx, layer.attention_in, layer.middle, layer.mlp_in, layer.dnorm, layer.mlp.gate_up,
+          layer.mlp.activated, a.qkv, a.context, a.dqkv, a.dcontext, head.logits}) {
+      fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");
+    }
+  }
+};
+
+void time_projections(KernelTimer& timer, double layers, const Block& block, const Buffers& b) {
+  const SelfAttention::Saved& a = b.layer.self_attn;
+  const SwiGlu::Saved& m = b.layer.mlp;
+  const auto weight_gradient = [](const Linear& linear, const Tensor& dout, const Tensor& x) {
+    return weight_gradient_product(dout, x, fused(linear.weight, &Parameter::grad),
+                                   linear.precision);
+  };
+  const Linear &qkv = block.self_attn.qkv_proj, &o = block.self_attn.o_proj;
+  timer.add_layer("qkv_proj", layers, qkv.product(b.layer.attention_in, a.qkv),
+                  qkv.input_gradient(a.dqkv, b.layer.dnorm),
+                  weight_gradient(qkv, a.dqkv, b.layer.attention_in));
+  timer.add_layer("o_proj", layers, o.product(a.context, b.layer.middle, b.x),
+                  o.input_gradient(b.dx, a.dcontext), weight_gradient(o, b.dx, a.context));
+  const Linear &gate_up = block.mlp.gate_up_proj, &down = block.mlp.down_proj;
+  Gemm gated = gate_up.product(b.layer.mlp_in, m.gate_up);
+  gated.epilogue = Gemm::Epilogue::silu_mul;
+  gated.other = m.activated.data;
+  timer.add_layer("gate_up_proj", layers, gated, gate_up.input_gradient(m.gate_up, b.layer.dnorm),
+                  weight_gradient(gate_up, m.gate_up, b.layer.mlp_in));
+  Gemm dactivated = down.input_gradient(b.dx, m.activated);
+  dactivated.epilogue = Gemm::Epilogue::silu_mul_backward;
+  dactivated.other = m.gate_up.data;
+  timer.add_layer("down_proj", layers, down.product(m.activated, b.x, b.layer.middle), dactivated,
+                  weight_gradient(down, b.dx, m.activated));
+}
+
+// With the cross-entropy: all that is done chunk by chunk.
+void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
+               const std::vector<int32_t>& ids) {
+  const Tensor& z = b.head.logits;
+  const int64_t rows = b.x.rows(), chunk = z.shape[0], vocabulary = z.shape[1];
+  const double calls = static_cast<double>(rows) / static_cast<double>(chunk);
+  const auto first = [&](const Tensor& all) {
+    return all.reshape({rows, all.columns()}).narrow(0, 0, chunk);
+  };
+  timer.add_layer("lm_head", calls,
+                  weight_product(first(b.x), head.weight->value, z, head.precision),
+                  input_gradient_product(z, head.weight->value, first(b.dx), head.precision),
+                  weight_gradient_product(z, first(b.x), head.weight->grad, head.precision));
+  const float scale = 1.0f / static_cast<float>(rows);
+  // Logits read, their gradients written; targets and losses.
+  timer.add("cross_entropy", calls, 0, static_cast<double>(2 * z.size() + 2 * chunk), [&] {
+    kernels().cross_entropy(chunk, vocabulary, ids.data(), scale, z.data, b.head.losses.data);
+  });
+}
+
+void time_attention(KernelTimer& timer, double layers, const SelfAttention& layer, bool rotary,
+                    const Buffers& b) {
+  const AttentionConfig& c = layer.config;
+  const SelfAttention::Saved& saved = b.layer.self_attn;
+  const double batch = static_cast<double>(b.x.shape[0]), time = static_cast<double>(b.x.shape[1]);
+  const double visible = batch * static_cast<double>(c.heads) * time * (time + 1) / 2;
+  const double products = visible * static_cast<double>(2 * c.head_dim);  // of one of its matrices
+  const SelfAttention::Heads heads = layer.split_heads(saved.qkv);
+  const SelfAttention::Heads gradients = layer.split_heads(saved.dqkv);
+  const Attention forward =
+      layer.arguments(heads.q, heads.k, heads.v, saved.context, saved.log_sum_exp);
+  const double qkv = static_cast<double>(saved.qkv.size());
+  const double out = static_cast<double>(saved.context.size());
+  const double sums = static_cast<double>(saved.log_sum_exp.size());
+  timer.add("attention forward", layers, 2 * products, qkv + out + sums,
+            [&] { kernels().attention_forward(forward); });
+  timer.add("attention backward", layers, 5 * products, 2 * qkv + 2 * out + sums, [&] {
+    kernels().attention_backward({.forward = forward,
+                                  .dout = saved.dcontext.data,
+                                  .dq = gradients.q.data,
+                                  .dk = gradients.k.data,
+                                  .dv = gradients.v.data,
+                                  .dout_dot_out = saved.dout_dot_out.data});
+  });
+  if (!rotary) return;
+  // In place, and the angles' cosines and sines.
+  const double rotated = static_cast<double>(2 * (heads.q.size() + heads.k.size())) +
+                         time * static_cast<double>(c.head_dim);
+  timer.add("rotary forward", layers, 0, rotated,
+            [&] { layer.position->on_qk(c.layer, heads.q, heads.k, 0); });
+  timer.add("rotary inverse", layers, 0, rotated,
+            [&] { layer.position->on_qk_backward(c.layer, gradients.q, gradients.k, 0); });
+}
+
+void time_rows(KernelTimer& timer, double layers, const Block& block, const Parameter& table,
+               const Buffers& b, const std::vector<int32_t>& ids) {
+  const int64_t rows = b.x.rows(), columns = b.x.columns();
+  const double n = static_cast<double>(rows), c = static_cast<double>(columns);
+  const double norms = 2 * layers + 1;
+  RmsNorm::Saved root = b.layer.input_layernorm;
+  timer.add("rms_norm forward", norms, 0, 2 * n * c + n + c,
+            [&] { block.input_layernorm.forward(b.x, b.layer.attention_in, root); });
+  timer.add("rms_norm backward", norms, 0, 4 * n * c + n + 3 * c, [&] {
+    block.input_layernorm.backward(b.layer.dnorm, b.x, root, b.dx, b.layer.middle);
+  });
+  timer.add("embedding gather", 1, 0, 2 * n * c + n, [&] {
+    kernels().embedding_gather(rows, columns, ids.data(), table.value.data, b.x.data);
+  });
+  timer.add("embedding scatter", 1, 0, 3 * n * c + n, [&] {
+    kernels().embedding_scatter_add(rows, columns, ids.data(), -1, b.dx.data, table.grad.data);
+  });
+}
+
+void time_optimizer(KernelTimer& timer, Parameters& parameters, const AdamWConfig& config) {
+  AdamWOptimizer optimizer(parameters, config);
+  const double count = static_cast<double>(parameters.count());
+  timer.add("gradient norm", 1, 0, count, [&] { optimizer.gradient_norm(); });
+  timer.add("adamw", 1, 0, 8 * count, [&] { optimizer.step(config.learning_rate, 1.0); });
+}
+
+}  // namespace
+
+std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t steps) {
+  const int64_t batch = config.train.batch_size, time = config.data.sequence_length;
+  Activations memory(model, Purpose::training, batch, time);
+  AdamWOptimizer optimizer(model.parameters(), config.optimizer);
+  const std::vector<int32_t> ids = random_tokens(batch * time + 1, config.model.vocab_size);
+  const TokenIds tokens(ids.data(), {batch, time}), targets(ids.data() + 1, {batch, time});
+  std::vector<double> seconds;
+  for (int64_t i = 0; i <= steps; ++i) {
+    const double elapsed = seconds_of([&] {
+      model.loss_and_gradient(memory, tokens, targets, 1.0f / static_cast<float>(batch * time));
+      const double scale = clip_factor(optimizer.gradient_norm(), config.train.max_grad_norm);
+      optimizer.step(config.optimizer.learning_rate, scale);
+    });
+    if (i > 0) seconds.push_back(elapsed);
+  }
+  return seconds;
+}
+
+std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
+  const int64_t batch = config.train.batch_size, time = config.data.sequence_length;
+  const double layers = static_cast<double>(config.model.num_hidden_layers);
+  const Block& block = model.layers().front();
+  Parameters& parameters = model.parameters();
+  const HeadLoss head = {.weight = parameters.find("lm_head.weight"),
+                         .precision = precision_of(config.train)};
+  const std::vector<int32_t> ids = random_tokens(batch * time, config.model.vocab_size);
+  const Buffers buffers(block, head, batch, time, config.model.hidden_size);
+  KernelTimer timer;
+  time_projections(timer, layers, block, buffers);
+  time_head(timer, head, buffers, ids);
+  time_attention(timer, layers, block.self_attn, config.model.position == "rope", buffers);
+  time_rows(timer, layers, block, *parameters.find("model.embed_tokens.weight"), buffers, ids);
+  time_optimizer(timer, parameters, config.optimizer);
+  return timer.timings;
+}
+
+}  // namespace cria
