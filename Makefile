@@ -89,6 +89,10 @@ $(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR=
 # square root that need not set it is one instruction for a whole vector.
 $(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -fno-math-errno -Isrc
 # One thin file for each instruction set; which of them runs is decided at start.
+# No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
+# shares between these files, see tests/kernels/symbols_test.cpp.
+isa_objects := $(filter-out %/dispatch.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+$(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
   $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
@@ -109,8 +113,10 @@ $(OUT)/cria_tests: $(test_objects) $(OUT)/libcria.a $(sources_stamp)
 demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
 	$(OUT)/cria demo $(DEMO_ARGS)
 
+# Passive: threads that wait for each other by spinning make a test take several times as long when
+# there are more of them than free cores.
 test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gtest_filter=...)
-	CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
+	OMP_WAIT_POLICY=passive CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
 
 bench: all  ## speed of training steps, kernel by kernel, against this machine's peak
 	$(OUT)/cria bench configs/stories15m.toml

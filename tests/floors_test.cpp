@@ -109,6 +109,32 @@ TEST(Floors, ReadmeListsEveryUnit) {
   }
 }
 
+TEST(Floors, ReadmeListsEveryFileOfKernels) {
+  const std::string readme = read_file((kRoot / "src/README.md").string());
+  for (const fs::path& file : sources_below("src/kernels")) {
+    const std::string name = fs::relative(file, kRoot / "src/kernels").generic_string();
+    EXPECT_NE(readme.find("| `" + name + "` |"), std::string::npos)
+        << name << " is missing from src/README.md";
+  }
+}
+
+// A function of the standard library that one instruction set's file emits may be the copy that the
+// linker keeps for all (see symbols_test.cpp). Most are inlined and do no harm, until one is not.
+TEST(Floors, KernelBodiesIncludeNoStandardLibrary) {
+  const std::set<std::string> harmless = {"cstdint", "immintrin.h"};
+  const std::regex pattern("#include <([^>]+)>");
+  size_t checked = 0;
+  for (const fs::path& file : sources_below("src/kernels")) {
+    if (file.filename() == "dispatch.cpp") continue;  // compiled for the machine like all the rest
+    const std::string text = read_file(file.string());
+    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+      EXPECT_TRUE(harmless.contains((*it)[1])) << file << " includes <" << (*it)[1] << '>';
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 0u);
+}
+
 // The one place for threads; kernels go through it too.
 TEST(Floors, OpenMpStandsInParallelOnly) {
   for (const char* top : {"include", "src", "tools"}) {

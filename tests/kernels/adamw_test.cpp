@@ -6,11 +6,17 @@
 #include "cria/kernels/kernels.h"
 #include "support/compare.h"
 #include "support/guarded.h"
+#include "support/isas.h"
 #include "support/random.h"
 #include "support/reference.h"
 
 namespace cria {
 namespace {
+
+class AdamWTest : public IsaTest {};
+class SumOfSquaresTest : public IsaTest {};
+CRIA_ON_EVERY_ISA(AdamWTest);
+CRIA_ON_EVERY_ISA(SumOfSquaresTest);
 
 constexpr int64_t kCounts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 1031};
 
@@ -62,20 +68,20 @@ void check(const AdamW& call, Planes& planes) {
   }
 }
 
-TEST(AdamW, OneStep) {
+TEST_P(AdamWTest, OneStep) {
   for (const int64_t count : kCounts) {
     Planes planes(count);
     check(step(planes, 7, 0.25f), planes);
   }
 }
 
-TEST(AdamW, LargeStepsMakeEveryTermVisible) {
+TEST_P(AdamWTest, LargeStepsMakeEveryTermVisible) {
   Planes planes(67);
   check(step(planes, 1, 3.0f, 0.5f, 0.9f), planes);
 }
 
 // The first step from nothing moves every weight by the learning rate, against its gradient.
-TEST(AdamW, FirstStepIsTheLearningRate) {
+TEST_P(AdamWTest, FirstStepIsTheLearningRate) {
   Planes planes(33);
   const std::vector<float> zeros(33), g = planes.g.elements();
   for (Guarded* plane : {&planes.p, &planes.m, &planes.v}) plane->set(zeros);
@@ -88,7 +94,7 @@ TEST(AdamW, FirstStepIsTheLearningRate) {
 }
 
 // Padding between parameters has no gradient and no value; it must stay zero.
-TEST(AdamW, ZeroStaysZero) {
+TEST_P(AdamWTest, ZeroStaysZero) {
   Planes planes(33);
   const std::vector<float> zeros(33);
   for (Guarded* plane : {&planes.p, &planes.g, &planes.m, &planes.v}) plane->set(zeros);
@@ -98,7 +104,7 @@ TEST(AdamW, ZeroStaysZero) {
   }
 }
 
-TEST(SumOfSquares, EveryCount) {
+TEST_P(SumOfSquaresTest, EveryCount) {
   for (const int64_t count : kCounts) {
     Guarded x(normal_values(count, "x"));
     const Bounded want = reference::dot(count, x.data(), 1, x.data(), 1);
@@ -108,7 +114,7 @@ TEST(SumOfSquares, EveryCount) {
 
 // Equal terms make all roundings of a long fp32 sum go the same way. The result is a double because
 // short sums are added up in double precision: no term goes through more than 1024 fp32 additions.
-TEST(SumOfSquares, LongSumsDoNotDrift) {
+TEST_P(SumOfSquaresTest, LongSumsDoNotDrift) {
   const std::vector<float> x(1 << 20, 0.3f);
   const double want = static_cast<double>(x.size()) * x[0] * x[0];
   EXPECT_NEAR(kernels().sum_of_squares(1 << 20, x.data()), want, 1024 * kEpsilon * want);

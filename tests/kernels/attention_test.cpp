@@ -7,11 +7,15 @@
 #include "cria/kernels/kernels.h"
 #include "support/any_threads.h"
 #include "support/guarded.h"
+#include "support/isas.h"
 #include "support/random.h"
 #include "support/reference.h"
 
 namespace cria {
 namespace {
+
+class AttentionTest : public IsaTest {};
+CRIA_ON_EVERY_ISA(AttentionTest);
 
 struct Case {
   int64_t batch, heads, kv_heads, head_dim, queries, keys;
@@ -271,25 +275,25 @@ void check_training(const Case& c, const reference::ScoreBias& bias = nullptr) {
   check_backward(c, bias);
 }
 
-TEST(Attention, EveryTime) {
+TEST_P(AttentionTest, EveryTime) {
   for (const int64_t time : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129}) {
     check_training({1, 2, 1, 8, time, time, true});
   }
 }
 
-TEST(Attention, EveryHeadDim) {
+TEST_P(AttentionTest, EveryHeadDim) {
   for (const int64_t head_dim : {2, 6, 8, 20, 32, 64, 80}) {
     check_training({2, 2, 1, head_dim, 37, 37, head_dim % 4 == 0});
   }
 }
 
-TEST(Attention, GroupsOfQueryHeads) {
+TEST_P(AttentionTest, GroupsOfQueryHeads) {
   for (const int64_t kv_heads : {6, 3, 2, 1}) {
     for (const bool fused : {false, true}) check_training({3, 6, kv_heads, 8, 19, 19, fused});
   }
 }
 
-TEST(Attention, QueriesAfterACache) {
+TEST_P(AttentionTest, QueriesAfterACache) {
   for (const int64_t queries : {1, 5}) {
     for (const int64_t keys : {5, 6, 16, 17, 63, 64, 65, 70, 130}) {
       check_forward({2, 4, 2, 32, queries, keys});
@@ -299,7 +303,7 @@ TEST(Attention, QueriesAfterACache) {
   check_forward({1, 2, 1, 8, 70, 131}, wave);  // a prompt of several tiles
 }
 
-TEST(Attention, HookActsOnScoresAndMeetsTheirGradient) {
+TEST_P(AttentionTest, HookActsOnScoresAndMeetsTheirGradient) {
   for (const int64_t time : {1, 2, 7, 16, 17, 33, 64, 65, 130}) {
     check_training({1, 2, 1, 8, time, time, true}, wave);
   }
@@ -307,7 +311,7 @@ TEST(Attention, HookActsOnScoresAndMeetsTheirGradient) {
 }
 
 // A window of 9 keys, as a bias of -1e30: whole tiles have no weight, the first of them included.
-TEST(Attention, HookThatMasks) {
+TEST_P(AttentionTest, HookThatMasks) {
   const auto window = [](int64_t, int64_t query, int64_t key) {
     return query - key < 9 ? 0.0f : -1e30f;
   };
@@ -315,7 +319,7 @@ TEST(Attention, HookThatMasks) {
 }
 
 // -1e30 on all keys is no mask: all have the same score, and the hidden ones still no weight.
-TEST(Attention, HookThatMakesAllScoresTheSame) {
+TEST_P(AttentionTest, HookThatMakesAllScoresTheSame) {
   const Case c{1, 1, 1, 8, 70, 70};
   Projections in(c);
   in.fill();
@@ -335,7 +339,7 @@ TEST(Attention, HookThatMakesAllScoresTheSame) {
 }
 
 // Scores of several hundred: exp of them overflows, exp of their differences does not.
-TEST(Attention, LargeScores) {
+TEST_P(AttentionTest, LargeScores) {
   const auto steep = [](int64_t, int64_t query, int64_t key) {
     return static_cast<float>(5 * (key % 7) - 3 * (query - key));
   };

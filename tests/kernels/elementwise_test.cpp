@@ -6,11 +6,23 @@
 #include "cria/kernels/kernels.h"
 #include "support/any_threads.h"
 #include "support/guarded.h"
+#include "support/isas.h"
 #include "support/random.h"
 #include "support/reference.h"
 
 namespace cria {
 namespace {
+
+class RmsNormTest : public IsaTest {};
+class BiasGradientTest : public IsaTest {};
+class SoftmaxTest : public IsaTest {};
+class CrossEntropyTest : public IsaTest {};
+class RotaryTest : public IsaTest {};
+CRIA_ON_EVERY_ISA(RmsNormTest);
+CRIA_ON_EVERY_ISA(BiasGradientTest);
+CRIA_ON_EVERY_ISA(SoftmaxTest);
+CRIA_ON_EVERY_ISA(CrossEntropyTest);
+CRIA_ON_EVERY_ISA(RotaryTest);
 
 // Ragged sizes, and last one that is enough work for several threads.
 template <class Check>
@@ -43,11 +55,11 @@ void check_rms_norm_forward(int64_t rows, int64_t columns) {
   EXPECT_TRUE(within(got[1], want.inverse_root)) << "inverse_root";
 }
 
-TEST(RmsNorm, Forward) {
+TEST_P(RmsNormTest, Forward) {
   each_size(check_rms_norm_forward);
 }
 
-TEST(RmsNorm, ZeroRowStaysZero) {
+TEST_P(RmsNormTest, ZeroRowStaysZero) {
   const std::vector<float> x(2 * 17), weight(17, 2.0f);
   std::vector<float> y(x.size(), 1.0f), inverse_root(2);
   kernels().rms_norm_forward(
@@ -86,24 +98,8 @@ void check_rms_norm_backward(int64_t rows, int64_t columns) {
   }
 }
 
-TEST(RmsNorm, Backward) {
+TEST_P(RmsNormTest, Backward) {
   each_size(check_rms_norm_backward);
-}
-
-void check_add_bias(int64_t rows, int64_t columns) {
-  const std::vector<float> initial = normal_values(rows * columns, "y");
-  Guarded bias(normal_values(columns, "bias"));
-  const Arrays got = run_with_any_threads([&] {
-    Guarded y(initial);
-    kernels().add_bias(rows, columns, bias.data(), y.data());
-    EXPECT_TRUE(y.gaps_untouched());
-    return Arrays{y.elements()};
-  });
-  EXPECT_TRUE(within(got[0], reference::add_bias(rows, columns, bias.data(), initial.data())));
-}
-
-TEST(Bias, Add) {
-  each_size(check_add_bias);
 }
 
 void check_bias_gradient(int64_t rows, int64_t columns) {
@@ -118,48 +114,8 @@ void check_bias_gradient(int64_t rows, int64_t columns) {
   EXPECT_TRUE(within(got[0], reference::bias_gradient(rows, columns, dy.data(), initial.data())));
 }
 
-TEST(Bias, Gradient) {
+TEST_P(BiasGradientTest, SumsRows) {
   each_size(check_bias_gradient);
-}
-
-// Gates across the range where exp neither vanishes nor overflows, and beyond it.
-std::vector<float> gates_and_ups(int64_t rows, int64_t columns) {
-  std::vector<float> values = normal_values(rows * 2 * columns, "gate_up", 4.0);
-  constexpr float kExtremes[] = {100.0f, -100.0f, 0.0f, -60.0f, 88.0f, -88.0f, -35.0f, -1e4f};
-  for (size_t i = 0; i < values.size(); i += 11) values[i] = kExtremes[i / 11 % 8];
-  return values;
-}
-
-void check_silu_mul(int64_t rows, int64_t columns) {
-  Guarded gate_up(gates_and_ups(rows, columns));
-  const Arrays got = run_with_any_threads([&] {
-    Guarded out(rows * columns);
-    kernels().silu_mul(rows, columns, gate_up.data(), out.data());
-    EXPECT_TRUE(out.gaps_untouched());
-    return Arrays{out.elements()};
-  });
-  EXPECT_TRUE(within(got[0], reference::silu_mul(rows, columns, gate_up.data())));
-}
-
-TEST(SiluMul, Forward) {
-  each_size(check_silu_mul);
-}
-
-void check_silu_mul_backward(int64_t rows, int64_t columns) {
-  const std::vector<float> initial = gates_and_ups(rows, columns);
-  Guarded dout(normal_values(rows * columns, "dout"));
-  const Arrays got = run_with_any_threads([&] {
-    Guarded gate_up(initial);
-    kernels().silu_mul_backward(rows, columns, dout.data(), gate_up.data());
-    EXPECT_TRUE(gate_up.gaps_untouched());
-    return Arrays{gate_up.elements()};
-  });
-  EXPECT_TRUE(
-      within(got[0], reference::silu_mul_backward(rows, columns, dout.data(), initial.data())));
-}
-
-TEST(SiluMul, Backward) {
-  each_size(check_silu_mul_backward);
 }
 
 void check_softmax_of(int64_t rows, int64_t columns, const std::vector<float>& logits) {
@@ -207,23 +163,23 @@ std::vector<float> large_logits(int64_t columns) {
   return values;
 }
 
-TEST(Softmax, Rows) {
+TEST_P(SoftmaxTest, Rows) {
   each_size([](int64_t rows, int64_t columns) {
     check_softmax_of(rows, columns, logits(rows, columns));
   });
 }
 
-TEST(Softmax, LargeLogits) {
+TEST_P(SoftmaxTest, LargeLogits) {
   for (const int64_t columns : {1, 7, 16, 65}) check_softmax_of(4, columns, large_logits(columns));
 }
 
-TEST(CrossEntropy, LossesAndGradients) {
+TEST_P(CrossEntropyTest, LossesAndGradients) {
   each_size([](int64_t rows, int64_t columns) {
     check_cross_entropy_of(rows, columns, logits(rows, columns));
   });
 }
 
-TEST(CrossEntropy, LargeLogits) {
+TEST_P(CrossEntropyTest, LargeLogits) {
   for (const int64_t columns : {1, 7, 16, 65}) {
     check_cross_entropy_of(4, columns, large_logits(columns));
   }
@@ -259,7 +215,7 @@ void check_rotary(const RotaryCase& c, bool inverse) {
   EXPECT_TRUE(within(got[0], reference::rotary(call(x))));
 }
 
-TEST(Rotary, ForwardAndInverse) {
+TEST_P(RotaryTest, ForwardAndInverse) {
   for (const bool inverse : {false, true}) {
     for (const int64_t head_dim : {2, 6, 8, 20, 32, 64, 80}) {
       for (const int64_t heads : {1, 3}) {

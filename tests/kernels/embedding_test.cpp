@@ -5,11 +5,15 @@
 #include "cria/kernels/kernels.h"
 #include "support/any_threads.h"
 #include "support/guarded.h"
+#include "support/isas.h"
 #include "support/random.h"
 #include "support/reference.h"
 
 namespace cria {
 namespace {
+
+class EmbeddingTest : public IsaTest {};
+CRIA_ON_EVERY_ISA(EmbeddingTest);
 
 struct Case {
   int64_t rows, columns, vocabulary;
@@ -30,7 +34,7 @@ void each_case(Check check) {
   check(Case{1031, 129, 61});
 }
 
-TEST(Embedding, GatherCopiesRows) {
+TEST_P(EmbeddingTest, GatherCopiesRows) {
   each_case([](const Case& c) {
     const std::vector<int32_t> ids = random_ids(c.rows, c.vocabulary, "ids");
     Guarded table(normal_values(c.vocabulary * c.columns, "table"));
@@ -61,11 +65,11 @@ void check_scatter(const Case& c, int64_t padding_idx) {
                                                          dout.data(), initial)));
 }
 
-TEST(Embedding, ScatterAddsInTheOrderOfTheRows) {
+TEST_P(EmbeddingTest, ScatterAddsInTheOrderOfTheRows) {
   each_case([](const Case& c) { check_scatter(c, -1); });
 }
 
-TEST(Embedding, ScatterLeavesThePaddingRow) {
+TEST_P(EmbeddingTest, ScatterLeavesThePaddingRow) {
   each_case([](const Case& c) { check_scatter(c, c.vocabulary / 2); });
 }
 

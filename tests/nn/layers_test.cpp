@@ -58,7 +58,7 @@ TEST(Linear, Golden) {
   const Golden golden("linear");
   Parameters parameters;
   const LinearOutput outputs[] = {{"x", 40}};
-  const Linear linear(parameters, outputs, 24, true, 1.0);
+  const Linear linear(parameters, outputs, 24, true, 1.0, Precision::fp32);
   load_parameters(parameters, golden, "x.");
   expect_golden(linear, parameters, golden, "x.", true);
 }
@@ -66,7 +66,7 @@ TEST(Linear, Golden) {
 TEST(Linear, GradientsOfFusedOutputs) {
   Parameters parameters;
   const LinearOutput outputs[] = {{"a", 5}, {"b", 3}, {"c", 7}};
-  const Linear linear(parameters, outputs, 11, true, 1.0);
+  const Linear linear(parameters, outputs, 11, true, 1.0, Precision::fp32);
   randomize(parameters, 0.3);
   expect_layer_gradients(linear, parameters, 2, 3, 11, 15);
 }
@@ -74,7 +74,7 @@ TEST(Linear, GradientsOfFusedOutputs) {
 TEST(Linear, WrongShapeNamesTheLayer) {
   Parameters parameters;
   const LinearOutput outputs[] = {{"some_proj", 5}};
-  const Linear linear(parameters, outputs, 4, false, 1.0);
+  const Linear linear(parameters, outputs, 4, false, 1.0, Precision::fp32);
   parameters.allocate();
   std::vector<float> memory(64);
   Linear::Saved none;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -21,24 +22,84 @@ inline Bounded dot(int64_t count, const float* a, int64_t a_stride, const float*
   return sum.total();
 }
 
-// C[M,N]
-inline BoundedValues gemm(const Gemm& g) {
-  BoundedValues c;
-  for (int64_t i = 0; i < g.m; ++i) {
-    for (int64_t j = 0; j < g.n; ++j) {
-      const Bounded product =
-          dot(g.k, g.a + i * g.a_row, g.a_column, g.b + j * g.b_column, g.b_row);
-      // The addend may be the start of the sum, and so take part in each of its roundings.
-      Sum sum;
-      sum.add(product);
-      if (g.addend) {
-        const Bounded addend = g.addend[i * g.addend_row + j];
-        sum.add({addend.value, static_cast<double>(g.k) * kEpsilon * std::abs(addend.value)});
-      }
-      c.push_back(sum.total());
+// To the nearest bf16, ties to even. NaN would not stay NaN: not to be asked about it.
+inline float round_to_bf16(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x), lowest_kept = bits >> 16 & 1;
+  return std::bit_cast<float>((bits + 0x7fff + lowest_kept) & 0xffff0000);
+}
+
+// For negative x as exp(x) / (1 + exp(x)), which does not overflow.
+inline Bounded sigmoid(const Bounded& x) {
+  const Bounded one = 1.0;
+  return x.value < 0 ? exp(x) / (one + exp(x)) : one / (one + exp(-x));
+}
+
+// gate_up [N,2F] -> [N,F]
+inline BoundedValues silu_mul(int64_t rows, int64_t columns, const BoundedValues& gate_up) {
+  BoundedValues out;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const Bounded gate = gate_up[row * 2 * columns + c];
+      const Bounded up = gate_up[row * 2 * columns + columns + c];
+      out.push_back(gate * sigmoid(gate) * up);
     }
   }
-  return c;
+  return out;
+}
+
+// dout [N,F], gate_up [N,2F] -> the gradient of gate_up [N,2F]
+inline BoundedValues silu_mul_backward(int64_t rows, int64_t columns, const BoundedValues& dout,
+                                       const float* gate_up) {
+  BoundedValues gradient;
+  for (int64_t row = 0; row < rows; ++row) {
+    BoundedValues dup;
+    for (int64_t c = 0; c < columns; ++c) {
+      const Bounded gate = gate_up[row * 2 * columns + c];
+      const Bounded up = gate_up[row * 2 * columns + columns + c];
+      const Bounded d = dout[row * columns + c], s = sigmoid(gate), one = 1.0;
+      gradient.push_back(d * up * s * (one + gate * (one - s)));
+      dup.push_back(d * gate * s);
+    }
+    gradient.insert(gradient.end(), dup.begin(), dup.end());
+  }
+  return gradient;
+}
+
+struct GemmResult {
+  BoundedValues c;      // [M,N]; with silu_mul_backward what C would be, had it not been used up
+  BoundedValues other;  // see Gemm::Epilogue; empty without one
+};
+
+// Addend and bias are terms of the sum like the products: any may be its start.
+//
+// bf16 has the same bound as fp32, once the factors are rounded. Their product has 16 significant
+// bits, so it is exact in fp32, and each of the K products goes into the sum by at most one
+// rounding. That also holds where an instruction takes pairs: to add two products to a sum are two
+// roundings at most, in whichever order (one, where it is fused further). Such instructions take
+// numbers below the smallest normal for zero; that is the kSmallestNormal of rounded().
+inline GemmResult gemm(const Gemm& g) {
+  const auto factor = [&](float x) {
+    return Bounded(g.precision == Precision::bf16 ? round_to_bf16(x) : x);
+  };
+  GemmResult result;
+  for (int64_t i = 0; i < g.m; ++i) {
+    for (int64_t j = 0; j < g.n; ++j) {
+      Sum sum;
+      for (int64_t k = 0; k < g.k; ++k) {
+        sum.add(factor(g.a[i * g.a_row + k * g.a_column]) *
+                factor(g.b[k * g.b_row + j * g.b_column]));
+      }
+      if (g.addend) sum.add(g.addend[i * g.addend_row + j]);
+      if (g.bias) sum.add(g.bias[j]);
+      result.c.push_back(sum.total());
+    }
+  }
+  if (g.epilogue == Gemm::Epilogue::silu_mul) {
+    result.other = silu_mul(g.m, g.n / 2, result.c);
+  } else if (g.epilogue == Gemm::Epilogue::silu_mul_backward) {
+    result.other = silu_mul_backward(g.m, g.n, result.c, g.other);
+  }
+  return result;
 }
 
 // What a score hook adds to the score of a query and a key, by their positions.
@@ -239,15 +300,6 @@ inline RmsNormGradients rms_norm_backward(const RmsNormBackward& n) {
   return result;
 }
 
-// y[N,C] + bias[C]
-inline BoundedValues add_bias(int64_t rows, int64_t columns, const float* bias, const float* y) {
-  BoundedValues sums;
-  for (int64_t i = 0; i < rows * columns; ++i) {
-    sums.push_back(Bounded(y[i]) + Bounded(bias[i % columns]));
-  }
-  return sums;
-}
-
 // dbias[C] + the sum of dy[N,C] over its rows
 inline BoundedValues bias_gradient(int64_t rows, int64_t columns, const float* dy,
                                    const float* dbias) {
@@ -280,43 +332,6 @@ inline std::vector<float> embedding_scatter_add(int64_t rows, int64_t columns, c
     for (int64_t c = 0; c < columns; ++c) dtable[ids[n] * columns + c] += dout[n * columns + c];
   }
   return dtable;
-}
-
-// For negative x as exp(x) / (1 + exp(x)), which does not overflow.
-inline Bounded sigmoid(const Bounded& x) {
-  const Bounded one = 1.0;
-  return x.value < 0 ? exp(x) / (one + exp(x)) : one / (one + exp(-x));
-}
-
-// out[N,F]
-inline BoundedValues silu_mul(int64_t rows, int64_t columns, const float* gate_up) {
-  BoundedValues out;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t c = 0; c < columns; ++c) {
-      const Bounded gate = gate_up[row * 2 * columns + c];
-      const Bounded up = gate_up[row * 2 * columns + columns + c];
-      out.push_back(gate * sigmoid(gate) * up);
-    }
-  }
-  return out;
-}
-
-// The gradient of gate_up[N,2F].
-inline BoundedValues silu_mul_backward(int64_t rows, int64_t columns, const float* dout,
-                                       const float* gate_up) {
-  BoundedValues gradient;
-  for (int64_t row = 0; row < rows; ++row) {
-    BoundedValues dup;
-    for (int64_t c = 0; c < columns; ++c) {
-      const Bounded gate = gate_up[row * 2 * columns + c];
-      const Bounded up = gate_up[row * 2 * columns + columns + c];
-      const Bounded d = dout[row * columns + c], s = sigmoid(gate), one = 1.0;
-      gradient.push_back(d * up * s * (one + gate * (one - s)));
-      dup.push_back(d * gate * s);
-    }
-    gradient.insert(gradient.end(), dup.begin(), dup.end());
-  }
-  return gradient;
 }
 
 struct SoftmaxRow {

@@ -1,0 +1,38 @@
+// Tests that run with every instruction set the machine has, and put back the one in use.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "cria/kernels/isa.h"
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+
+class IsaInUse {
+ public:
+  explicit IsaInUse(const std::string& name) : before_(kernels().isa) { use_isa(name); }
+  ~IsaInUse() { use_isa(before_); }
+  IsaInUse(const IsaInUse&) = delete;
+  IsaInUse& operator=(const IsaInUse&) = delete;
+
+ private:
+  std::string before_;
+};
+
+// The parameter is the instruction set. Kernels may be called at once.
+class IsaTest : public testing::TestWithParam<std::string> {
+ protected:
+  IsaTest() { reserve_kernel_memory(); }
+
+ private:
+  IsaInUse isa_{GetParam()};
+};
+
+}  // namespace cria
+
+// Its tests are named Isas/SUITE.TEST/ISA.
+#define CRIA_ON_EVERY_ISA(suite)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Isas, suite, testing::ValuesIn(::cria::available_isas()), \
+                           [](const auto& info) { return info.param; })
