@@ -80,7 +80,8 @@ ifeq ($(filter help clean format,$(MAKECMDGOALS)),)
   $(call update_stamp,$(sources_stamp),$(lib_sources) $(tool_sources) $(test_sources))
 endif
 
-$(OUT)/obj/%.o: %.cpp $(stamp)
+# The Makefile itself too: some objects have flags of their own.
+$(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
 

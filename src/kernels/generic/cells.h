@@ -10,9 +10,10 @@ namespace {
 
 // To the nearest bf16, ties to even, as floats; NaN stays NaN.
 inline Vector round_to_bf16(Vector x) {
-  const IntVector bits = reinterpret_cast<IntVector>(x);
-  const IntVector nearest = bits + 0x7fff + ((bits >> 16) & 1);
-  return reinterpret_cast<Vector>((x == x ? nearest : bits | 0x00400000) & -0x10000);
+  typedef uint32_t Bits __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(uint32_t))));
+  const Bits bits = reinterpret_cast<Bits>(x);
+  const Bits nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return reinterpret_cast<Vector>((x == x ? nearest : bits | 0x00400000u) & 0xffff0000u);
 }
 
 struct Fp32Cells {
