@@ -44,29 +44,65 @@ struct Progress {
   bool first, last;
 };
 
-// Lanes [column, column + lanes) of a row of C have got `value` more.
-inline void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Vector value,
-                   Progress progress) {
+// Lanes [column, column + lanes) of a row of C have got `value` more. kEpilogue: g.epilogue if this
+// was the last part of the sum.
+template <Gemm::Epilogue kEpilogue>
+CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Vector value,
+                        bool first) {
   float* c = g.c + row * g.c_row + column;
-  if (!progress.first) {
+  if (!first) {
     value += load_lanes(c, lanes);
   } else {
     if (g.addend) value += load_lanes(g.addend + row * g.addend_row + column, lanes);
     if (g.bias) value += load_lanes(g.bias + column, lanes);
   }
-  if (progress.last && g.epilogue == Gemm::Epilogue::silu_mul_backward) {
+  if constexpr (kEpilogue == Gemm::Epilogue::silu_mul_backward) {
     float* gate = g.other + row * 2 * g.n + column;
     float* up = gate + g.n;
     const Vector z = load_lanes(gate, lanes), u = load_lanes(up, lanes), s = sigmoid(z);
-    store_lanes(gate, value * u * s * (1.0f + z * (1.0f - s)), lanes);
-    store_lanes(up, value * z * s, lanes);
+    const Vector silu = z * s;
+    store_lanes(gate, value * u * (s + silu * (1.0f - s)), lanes);
+    store_lanes(up, value * silu, lanes);
     return;
   }
   store_lanes(c, value, lanes);
-  const int64_t half = g.n / 2;
-  if (progress.last && g.epilogue == Gemm::Epilogue::silu_mul && column >= half) {
+  if constexpr (kEpilogue == Gemm::Epilogue::silu_mul) {
+    const int64_t half = g.n / 2;
+    if (column < half) return;
     const Vector z = load_lanes(c - half, lanes);
     store_lanes(g.other + row * half + column - half, z * sigmoid(z) * value, lanes);
+  }
+}
+
+// finish() for a block of sums, [rows][vectors].
+template <Gemm::Epilogue kEpilogue>
+inline void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t column, int64_t columns,
+                         const Vector* block, int64_t vectors, bool first) {
+  for (int64_t i = 0; i < rows; ++i, block += vectors) {
+    for (int64_t j = 0; j < vectors; ++j) {
+      const int64_t lanes = columns - j * kWidth;
+      if (lanes >= kWidth) {
+        finish<kEpilogue>(g, row + i, column + j * kWidth, kWidth, block[j], first);
+      } else {
+        finish<kEpilogue>(g, row + i, column + j * kWidth, lanes, block[j], first);
+      }
+    }
+  }
+}
+
+inline void finish_block(Gemm::Epilogue epilogue, const Gemm& g, int64_t row, int64_t rows,
+                         int64_t column, int64_t columns, const Vector* block, int64_t vectors,
+                         bool first) {
+  switch (epilogue) {
+    case Gemm::Epilogue::none:
+      return finish_block<Gemm::Epilogue::none>(g, row, rows, column, columns, block, vectors,
+                                                first);
+    case Gemm::Epilogue::silu_mul:
+      return finish_block<Gemm::Epilogue::silu_mul>(g, row, rows, column, columns, block, vectors,
+                                                    first);
+    case Gemm::Epilogue::silu_mul_backward:
+      return finish_block<Gemm::Epilogue::silu_mul_backward>(g, row, rows, column, columns, block,
+                                                             vectors, first);
   }
 }
 
@@ -125,12 +161,8 @@ inline void multiply_panels(const Gemm& g, const Panels& p, Progress progress) {
     CRIA_UNROLL
     for (int64_t j = 0; j < kVectors; ++j) block[i * kVectors + j] = sum[i][j];
   }
-  for (int64_t i = 0; i < p.rows; ++i) {
-    for (int64_t j = 0; j < kVectors; ++j) {
-      finish(g, p.row + i, p.column + j * kWidth, min(kWidth, p.columns - j * kWidth),
-             block[i * kVectors + j], progress);
-    }
-  }
+  finish_block(progress.last ? g.epilogue : Gemm::Epilogue::none, g, p.row, p.rows, p.column,
+               p.columns, block, kVectors, progress.first);
 }
 
 // The last panel may be narrower; zeros are not worth multiplying.
@@ -344,7 +376,7 @@ inline void multiply_skinny(const Gemm& g, Range n) {
         for (int64_t i = 0; i < lanes; ++i) {
           value[i] = dot(g.k, g.a + row * g.a_row, g.b + (column + i) * g.b_column);
         }
-        finish(g, row, column, lanes, value, {true, true});
+        finish_block(g.epilogue, g, row, 1, column, lanes, &value, 1, true);
       }
     }
   }

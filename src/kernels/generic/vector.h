@@ -52,11 +52,22 @@ inline Vector broadcast(float x) {
   return x - Vector{};
 }
 
+// Of a NaN and a number the second operand, as the instructions have it.
 inline Vector max(Vector a, Vector b) {
+#ifdef __AVX512F__
+  return reinterpret_cast<Vector>(
+      _mm512_maskz_max_ps(0xffff, reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+#else
   return a > b ? a : b;
+#endif
 }
 inline Vector min(Vector a, Vector b) {
+#ifdef __AVX512F__
+  return reinterpret_cast<Vector>(
+      _mm512_maskz_min_ps(0xffff, reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+#else
   return a < b ? a : b;
+#endif
 }
 
 // The first `count` < kWidth floats; the other lanes are `rest`. AVX-512 has masks for it.
@@ -144,12 +155,13 @@ CRIA_INLINE void transpose(Vector (&rows)[kWidth]) {
   }
 }
 
-// exp(x) to about 1 ulp; x below -87.3 gives the smallest normal number or so, never 0. NaN stays
-// NaN (it is the second operand of min and max), so that a diverged model is noticed.
+// exp(x) to about 1 ulp between -87.3 and 88.3, and what it is there beyond: never 0, never
+// infinite. NaN stays NaN (it is the second operand of min and max), so that a diverged model is
+// noticed.
 //   x = n ln 2 + r, |r| <= ln 2 / 2;  exp(x) = 2^n exp(r)
 // ln 2 in two parts and the polynomial for exp(r): Cephes, expf (Moshier).
 CRIA_INLINE Vector exp(Vector x) {
-  x = min(broadcast(88.7f), max(broadcast(-87.3f), x));
+  x = min(broadcast(88.3f), max(broadcast(-87.3f), x));
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the mantissa.
   const Vector shifted = x * 1.44269504f + 12582912.0f;
   const Vector n = shifted - 12582912.0f;
@@ -161,12 +173,8 @@ CRIA_INLINE Vector exp(Vector x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  // 2^n in two factors: n reaches 128, whose power is no float.
-  const IntVector whole = reinterpret_cast<IntVector>(shifted) - 0x4B400000;
-  const IntVector half = whole >> 1;
-  const Vector low = reinterpret_cast<Vector>((half + 127) << 23);
-  const Vector high = reinterpret_cast<Vector>((whole - half + 127) << 23);
-  return p * low * high;
+  // The low bits of n, which is between -126 and 127, become the exponent of 2^n.
+  return p * reinterpret_cast<Vector>((reinterpret_cast<IntVector>(shifted) << 23) + (127 << 23));
 }
 
 CRIA_INLINE Vector sigmoid(Vector x) {
