@@ -1,19 +1,21 @@
 // C[M,N] = A[M,K] B[K,N] + bias + addend, and what may be done to C while it is still in registers.
 //
-// The blocking, from the outside in (as in BLIS; Van Zee & van de Geijn, 2015):
-//   threads      a grid over C: each thread computes its own block of C, all of K
-//   n-block      columns of B packed at a time: as many as fill 3/4 of a core's L2 with panels
-//   kBlockCells  depth of a packed block: 384 cells of 32 bits (384 numbers, or 768 as bf16 pairs),
-//                long enough to hide the writing of C. K is cut evenly into as many blocks as that
-//                takes, whatever the machine, since their sums are rounded in this order
-//   kBlockM      rows of A packed at a time, where A has to be packed: 96 x 384 cells, 144 KiB, L2
-//   panel of A   kPanelM rows: 8 x 384 cells, 12 KiB, in L1 while it meets every panel of B
-//   panel of B   kPanelColumns columns: streams from L2, kPanelColumns cells for each kPanelM x
-//   kPanelColumns products registers    kPanelM x kPanelVectors vectors of sums: 8 x 3 of the 32
-//   that AVX-512 has
-// Packing copies a block into panels, each contiguous in the order in which the microkernel reads
-// it, and rounds to bf16 where asked to. An fp32 A whose rows are contiguous is read where it lies.
-// An element of C is the same sum in the same order wherever the borders of the blocks fall.
+// The blocking, from the outside in (as in BLIS; Van Zee & van de Geijn, 2015). A cell is 32 bits:
+// a number, or a pair of bf16 numbers that are neighbours along K.
+//   threads   a grid over C: each thread computes its own block of C, all of K
+//   n-block   as many columns of B as fill 3/4 of a core's L2 when packed, kBlockCells deep
+//   k-block   kBlockCells = 384 cells: long enough to hide the writing of C. K is cut evenly into
+//             as many blocks as that takes, whatever the machine: their sums are rounded in order
+//   m-block   kBlockM = 96 rows of A, 144 KiB: what is prefetched ahead, and for bf16 packed
+//   panel     kPanelM = 8 rows of A, 12 KiB: in L1 while it meets every panel of the n-block.
+//             A panel of B is kPanelVectors = 3 vectors of columns: it streams from L2, one row of
+//             three vectors for the 24 multiply-adds of a step
+//   registers 8 x 3 vectors of sums, of the 32 that AVX-512 has; a wider block would spill, a
+//             smaller one would load more often than it multiplies
+// Packing copies a block of B into panels, each contiguous in the order in which the microkernel
+// reads it, and rounds to bf16 where asked to. The microkernel reads A a number at a time, so an
+// fp32 A is used where it lies. An element of C is the same sum in the same order wherever the
+// borders of the blocks fall.
 #pragma once
 
 #include "cria/base/parallel.h"
@@ -193,7 +195,7 @@ inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t
   }
 }
 
-// A block of A, ready for the microkernel.
+// A block of A, ready for the microkernel: as it is stored, or packed.
 struct BlockA {
   const float* data;
   int64_t panel;      // from one panel of kPanelM rows to the next
@@ -205,8 +207,8 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
                       float* packed) {
   const float* source = g.a + m0 * g.a_row + k0 * g.a_column;
   const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  if (Cells::kAsStored) return {source, kPanelM * g.a_row, g.a_row, g.a_column};
   if (g.a_column == 1) {
-    if (Cells::kAsStored) return {source, kPanelM * g.a_row, g.a_row, 1};
     pack_rows<Cells>(source, g.a_row, rows, depth, packed);
     return {packed, kPanelM * cells, cells, 1};
   }
