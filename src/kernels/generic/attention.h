@@ -174,7 +174,8 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const 
         }
         maximum[i] = highest;
       }
-      denominator[i] += exponentiate(row, visible, tile.columns, maximum[i]);
+      denominator[i] +=
+          exponentiate(row, visible, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
     }
     add_tile_times(tile, values, a.head_dim, out, a.out_row, j0 > 0);
   }
@@ -235,7 +236,9 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     float* row = ds.scores + i * kTile;
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
-    exponentiate(probability, visible, p.columns, a.log_sum_exp[stat + i]);
+    // The products read no further; a hook may.
+    const int64_t end = a.hook.backward ? p.columns : needed_columns(p, i / kPanelM * kPanelM);
+    exponentiate(probability, visible, end, a.log_sum_exp[stat + i]);
     for_vectors(
         visible,
         [&](int64_t j) { store(row + j, load(probability + j) * (load(row + j) - shift)); },
@@ -244,7 +247,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
                      load_part(probability + j, lanes, 0) * (load_part(row + j, lanes, 0) - shift),
                      lanes);
         });
-    for (int64_t j = visible; j < p.columns; ++j) row[j] = 0;
+    for (int64_t j = visible; j < end; ++j) row[j] = 0;
   }
   // One visit of a pass that has two shows the hook the gradient.
   if (a.hook.backward && wanted != Wanted::queries) a.hook.backward(a.hook.context, ds);

@@ -18,7 +18,7 @@ inline float dot(int64_t count, const float* a, const float* b) {
   return sum(total);
 }
 
-inline float row_maximum(const float* row, int64_t count, float start) {
+CRIA_INLINE float row_maximum(const float* row, int64_t count, float start) {
   Vector most = broadcast(start);
   for_vectors(
       count, [&](int64_t j) { most = max(most, load(row + j)); },
@@ -27,7 +27,7 @@ inline float row_maximum(const float* row, int64_t count, float start) {
 }
 
 // row[j] = exp(row[j] - shift) for j < visible, 0 beyond; returns their sum.
-inline float exponentiate(float* row, int64_t visible, int64_t columns, float shift) {
+CRIA_INLINE float exponentiate(float* row, int64_t visible, int64_t columns, float shift) {
   Vector total{};
   for_vectors(
       visible,
@@ -39,7 +39,7 @@ inline float exponentiate(float* row, int64_t visible, int64_t columns, float sh
       [&](int64_t j, int64_t lanes) {
         const Vector e = exp(load_part(row + j, lanes, shift) - shift);
         store_part(row + j, e, lanes);
-        for (int64_t lane = 0; lane < lanes; ++lane) total[lane] += e[lane];
+        total += first_lanes(e, lanes);
       });
   for (int64_t j = visible; j < columns; ++j) row[j] = 0.0f;
   return sum(total);

@@ -91,6 +91,17 @@ inline void store_part(float* p, Vector v, int64_t count) {
 #endif
 }
 
+// The first `count` lanes of v; the others are 0.
+inline Vector first_lanes(Vector v, int64_t count) {
+#ifdef __AVX512F__
+  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
+  return reinterpret_cast<Vector>(_mm512_maskz_mov_ps(mask, reinterpret_cast<__m512>(v)));
+#else
+  for (int64_t i = count; i < kWidth; ++i) v[i] = 0;
+  return v;
+#endif
+}
+
 // Up to kWidth lanes; the others are 0.
 inline Vector load_lanes(const float* p, int64_t count) {
   return count >= kWidth ? load(p) : load_part(p, count, 0);
