@@ -1,5 +1,7 @@
 #include "cria/train/benchmark.h"
 
+#include <algorithm>
+
 #include "cria/base/rng.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/machine.h"
@@ -48,27 +50,40 @@ class KernelTimer {
 
   template <class Work>
   void add(const std::string& name, double calls, double flops, double floats, Work&& work) {
-    time({name, calls, 0, flops, kFloat * floats, Precision::fp32}, work);
+    time({name, calls, 0, flops, kFloat * floats, Precision::fp32}, work, [] {});
   }
 
-  void add(const std::string& name, double calls, const Gemm& g) {
-    time({name, calls, 0, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); });
+  // prepare: before each call, not timed.
+  template <class Prepare>
+  void add(const std::string& name, double calls, const Gemm& g, Prepare&& prepare) {
+    time(
+        {name, calls, 0, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); },
+        prepare);
   }
 
   void add_layer(const std::string& name, double calls, const Gemm& forward,
                  const Gemm& input_gradient, const Gemm& weight_gradient) {
-    add(name + " forward", calls, forward);
-    add(name + " backward input", calls, input_gradient);
-    add(name + " backward weight", calls, weight_gradient);
+    // What an epilogue changes in place would soon be denormal, and slow, if called again and
+    // again.
+    std::vector<float> other;
+    if (input_gradient.epilogue == Gemm::Epilogue::silu_mul_backward) {
+      other.assign(input_gradient.other,
+                   input_gradient.other + 2 * input_gradient.m * input_gradient.n);
+    }
+    add(name + " forward", calls, forward, [] {});
+    add(name + " backward input", calls, input_gradient,
+        [&] { std::copy(other.begin(), other.end(), input_gradient.other); });
+    add(name + " backward weight", calls, weight_gradient, [] {});
   }
 
  private:
-  template <class Work>
-  void time(KernelTiming timing, Work&& work) {
+  template <class Work, class Prepare>
+  void time(KernelTiming timing, Work&& work, Prepare&& prepare) {
     work();  // pages and threads are there
     std::vector<double> seconds;
     double total = 0;
     while (seconds.size() < kFewest || (total < kEnough && seconds.size() < kMost)) {
+      prepare();
       seconds.push_back(seconds_of(work));
       total += seconds.back();
     }

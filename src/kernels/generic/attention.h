@@ -12,9 +12,9 @@ namespace cria::CRIA_ISA {
 namespace {
 
 // A tile of scores: queries x keys. Both are multiples of every kPanelM and kPanelN. A task of the
-// forward pass takes twice the queries, for each tile of keys that it packs.
+// forward pass takes four times the queries, for each tile of keys that it packs.
 constexpr int64_t kTile = 96;
-constexpr int64_t kForwardRows = 2 * kTile;
+constexpr int64_t kForwardRows = 4 * kTile;
 static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
 static_assert(kTile % kPanelColumns == 0 &&
               (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
