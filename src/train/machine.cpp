@@ -65,7 +65,7 @@ double measure_peak_flops(Precision precision) {
   run_multiply_adds(precision);
   std::vector<double> speeds;
   for (int run = 0; run < kRuns; ++run) speeds.push_back(run_multiply_adds(precision));
-  return median(speeds);
+  return std::ranges::max(speeds);
 }
 
 double peak_flops(Precision precision) {
@@ -98,7 +98,7 @@ double measure_bandwidth() {
         seconds_of([&] { sweep([](float& to, const float& from) { to += 0.5f * from; }); });
     speeds.push_back(12.0 * static_cast<double>(kSweep) / seconds);
   }
-  return median(speeds);
+  return std::ranges::max(speeds);
 }
 
 double median(std::vector<double> values) {

@@ -13,8 +13,8 @@ namespace cria {
 std::string processor_name();  // "unknown" where the system does not say
 int64_t peak_rss_bytes();      // the most memory this process has had so far
 
-// FLOP/s of multiply-adds in registers, on all threads at once, with the kernels in use: the median
-// of a few short runs. Takes about 50 ms. The clock of a processor varies, and this with it.
+// FLOP/s of multiply-adds in registers, on all threads at once, with the kernels in use: the best
+// of a few short runs, since other work on the machine only lowers it. Takes about 50 ms.
 double measure_peak_flops(Precision precision);
 
 // The same, measured at the first call only.
