@@ -22,8 +22,13 @@ constexpr uint64_t kTrainBytes = 3300 * 1000, kValBytes = 100 * 1000;
 int run(int (*command)(const Arguments&), const std::string& name, const Arguments& arguments) {
   std::string line = "$ cria " + name;
   for (const std::string& argument : arguments) {
-    const bool plain = argument.find_first_of(" *\n") == std::string::npos;
-    line += plain ? " " + argument : argument == "\n\n" ? " $'\\n\\n'" : " '" + argument + "'";
+    if (argument.starts_with("\n\n")) {
+      line += " $'\\n\\n" + argument.substr(2) + "'";
+    } else if (argument.find_first_of(" *") != std::string::npos) {
+      line += " '" + argument + "'";
+    } else {
+      line += " " + argument;
+    }
   }
   std::printf("\n%s\n", line.c_str());
   std::fflush(stdout);
@@ -97,7 +102,7 @@ int run_demo(const Arguments& arguments) {
               floor_bits_per_byte(corpus));
   for (const char* seed : {"1", "2", "3"}) {
     const int story = run(run_generate, "generate",
-                          {output, "--prompt", "\n\n", "--stop", "\n\n", "--temperature", "0.4",
+                          {output, "--prompt", "\n\nOne", "--stop", "\n\n", "--temperature", "0.4",
                            "--max-new-tokens", "1200", "--seed", seed});
     if (story != 0) return story;
   }
