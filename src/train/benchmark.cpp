@@ -264,4 +264,29 @@ std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
   return timer.timings;
 }
 
+std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
+  Arena memory;
+  Tensor x, w, y;
+  const auto carve = [&] {
+    x = memory.take({rows, in});
+    w = memory.take({out, in});
+    y = memory.take({rows, out});
+  };
+  carve();
+  memory.allocate("bench");
+  carve();
+  for (const Tensor& tensor : {x, w, y}) {
+    fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");
+  }
+  const std::string shape =
+      std::to_string(rows) + "x" + std::to_string(out) + "x" + std::to_string(in);
+  KernelTimer timer;
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    timer.add_layer(shape + (precision == Precision::fp32 ? " fp32" : " bf16"), 1,
+                    weight_product(x, w, y, precision), input_gradient_product(y, w, x, precision),
+                    weight_gradient_product(y, x, w, precision));
+  }
+  return timer.timings;
+}
+
 }  // namespace cria

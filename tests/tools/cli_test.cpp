@@ -56,7 +56,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
         "--seed N", "--stop TEXT", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
-      {"bench", {"--steps N", "--step-only", "--json"}},
+      {"bench", {"--steps N", "--step-only", "--products SHAPES", "--json"}},
       {"demo", {"table.key=value"}},
   };
   const std::string all = run({"--help"}).out;
@@ -99,6 +99,10 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"train", "tiny.toml", "--json=1"}, "cria train: --json takes no value"},
       {{"bench", "tiny.toml", "--steps", "ten"},
        "cria bench: invalid value of --steps\n  expected: an integer 1 to 100000\n  got: 'ten'"},
+      {{"bench", "--products", "8x8x8", "tiny.toml"},
+       "cria bench: unexpected argument 'tiny.toml'\n  hint: usage: "},
+      {{"bench", "--products", "8x8x8,8x8"}, "cria bench: --products: not the shape of a product"},
+      {{"bench", "--products", "8x0x8"}, "cria bench: --products: not the shape of a product"},
       {{"generate", "run", "x"}, "cria generate: unexpected argument 'x'\n  hint: usage: "},
       {{"generate", "run", "--temperature", "-1"},
        "cria generate: invalid value of --temperature\n  expected: a number from 0.0 to 1000.0"},
@@ -489,6 +493,22 @@ TEST_F(CliTest, BenchOfTheStepOnly) {
   const std::string plain = run(bench).out;
   EXPECT_TRUE(contains(plain, " tokens/s") && contains(plain, "of the bf16 peak")) << plain;
   EXPECT_FALSE(contains(plain, "everything else")) << plain;
+}
+
+TEST_F(CliTest, BenchOfProducts) {
+  const Arguments bench = {"bench", "--products", "40x24x16,9x8x7"};
+  Arguments as_json = bench;
+  as_json.push_back("--json");
+  const Json json = json_line(run(as_json).out);
+  EXPECT_EQ(keys(json), (Names{"machine", "kernels"}));
+  const Json::Array& kernels = json.find("kernels")->as_array("kernels");
+  ASSERT_EQ(kernels.size(), 2u * 2 * 3);  // shapes, precisions, products
+  EXPECT_EQ(kernels[0].find("name")->as_string(""), "40x24x16 fp32 forward");
+  EXPECT_EQ(kernels[11].find("name")->as_string(""), "9x8x7 bf16 backward weight");
+  for (const Json& kernel : kernels) EXPECT_GT(kernel.find("gflops")->as_double(""), 0);
+  const std::string table = run(bench).out;
+  EXPECT_TRUE(contains(table, "\n9x8x7 bf16 forward ")) << table;
+  EXPECT_FALSE(contains(table, "% step") || contains(table, "everything else")) << table;
 }
 
 TEST_F(CliTest, BenchPrintsATable) {

@@ -28,4 +28,8 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
 // Seconds are the median of 3 to 20 calls. The model's weights are not fit for use afterwards.
 std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config);
 
+// The three products of a linear layer for `rows` rows, `out` outputs and `in` inputs, in fp32 and
+// in bf16.
+std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in);
+
 }  // namespace cria
