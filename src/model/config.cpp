@@ -1,6 +1,7 @@
 #include "cria/model/config.h"
 
 #include "cria/base/error.h"
+#include "cria/kernels/kernels.h"
 
 namespace cria {
 namespace {
@@ -33,6 +34,10 @@ ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& 
            number(c.num_attention_heads), "or give model.head_dim");
     }
     c.head_dim = c.hidden_size / c.num_attention_heads;
+  }
+  if (c.head_dim > kMaxHeadDim) {
+    fail("head_dim", "wider than the attention kernel's heads", "at most " + number(kMaxHeadDim),
+         number(c.head_dim), "choose more num_attention_heads, or a smaller head_dim");
   }
   if (c.head_dim % 2 != 0 && c.position == "rope") {
     fail("head_dim", "rotary position encoding rotates pairs", "an even number", number(c.head_dim),

@@ -276,13 +276,14 @@ void check_training(const Case& c, const reference::ScoreBias& bias = nullptr) {
 }
 
 TEST_P(AttentionTest, EveryTime) {
-  for (const int64_t time : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129}) {
+  for (const int64_t time : {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65, 95, 96, 97, 193}) {
     check_training({1, 2, 1, 8, time, time, true});
   }
+  check_training({1, 1, 1, 4, 401, 401});  // more than one task of the forward pass
 }
 
 TEST_P(AttentionTest, EveryHeadDim) {
-  for (const int64_t head_dim : {2, 6, 8, 20, 32, 64, 80}) {
+  for (const int64_t head_dim : {2, 6, 8, 20, 32, 48, 64, 80, 256}) {
     check_training({2, 2, 1, head_dim, 37, 37, head_dim % 4 == 0});
   }
 }
@@ -295,16 +296,16 @@ TEST_P(AttentionTest, GroupsOfQueryHeads) {
 
 TEST_P(AttentionTest, QueriesAfterACache) {
   for (const int64_t queries : {1, 5}) {
-    for (const int64_t keys : {5, 6, 16, 17, 63, 64, 65, 70, 130}) {
+    for (const int64_t keys : {5, 6, 16, 17, 64, 95, 96, 97, 193}) {
       check_forward({2, 4, 2, 32, queries, keys});
       check_forward({1, 2, 2, 8, queries, keys}, wave);
     }
   }
-  check_forward({1, 2, 1, 8, 70, 131}, wave);  // a prompt of several tiles
+  check_forward({1, 2, 1, 8, 110, 231}, wave);  // a prompt of several tiles
 }
 
 TEST_P(AttentionTest, HookActsOnScoresAndMeetsTheirGradient) {
-  for (const int64_t time : {1, 2, 7, 16, 17, 33, 64, 65, 130}) {
+  for (const int64_t time : {1, 2, 7, 16, 17, 33, 95, 96, 97, 193}) {
     check_training({1, 2, 1, 8, time, time, true}, wave);
   }
   check_training({3, 4, 2, 20, 37, 37}, wave);
@@ -315,7 +316,7 @@ TEST_P(AttentionTest, HookThatMasks) {
   const auto window = [](int64_t, int64_t query, int64_t key) {
     return query - key < 9 ? 0.0f : -1e30f;
   };
-  check_training({1, 2, 1, 8, 130, 130}, window);
+  check_training({1, 2, 1, 8, 210, 210}, window);
 }
 
 // -1e30 on all keys is no mask: all have the same score, and the hidden ones still no weight.
@@ -343,9 +344,9 @@ TEST_P(AttentionTest, LargeScores) {
   const auto steep = [](int64_t, int64_t query, int64_t key) {
     return static_cast<float>(5 * (key % 7) - 3 * (query - key));
   };
-  check_training({1, 2, 1, 8, 130, 130}, steep);
+  check_training({1, 2, 1, 8, 150, 150}, steep);
   const auto rising = [](int64_t, int64_t, int64_t key) { return static_cast<float>(4 * key); };
-  check_training({1, 2, 1, 8, 130, 130}, rising);
+  check_training({1, 2, 1, 8, 150, 150}, rising);
 }
 
 }  // namespace

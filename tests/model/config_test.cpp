@@ -34,6 +34,7 @@ TEST(ModelConfig, WhatDoesNotFitIsNamed) {
        "divisor of 24: 1, 2, 3, 4, 6, 8, 12, 24\n  got: 5"},
       {[](ModelConfig& c) { c.num_key_value_heads = 3; }, "a divisor of 4: 1, 2, 4\n  got: 3"},
       {[](ModelConfig& c) { c.head_dim = 5; }, "model.head_dim"},
+      {[](ModelConfig& c) { c.head_dim = 258; }, "at most 256"},
       {[](ModelConfig& c) { c.vocab_size = 0; }, "model.vocab_size: not given"},
       {[](ModelConfig& c) { c.pad_token_id = 37; }, "expected: -1 to 36\n  got: 37"},
       {[](ModelConfig& c) { c.max_position_embeddings = 8; }, "at least data.sequence_length = 64"},

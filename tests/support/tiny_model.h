@@ -16,7 +16,7 @@ inline ModelConfig tiny_config() {
   config.num_hidden_layers = 2;
   config.num_attention_heads = 4;
   config.num_key_value_heads = 2;
-  config.max_position_embeddings = 80;
+  config.max_position_embeddings = 120;
   return resolved(config, 0, "test");
 }
 

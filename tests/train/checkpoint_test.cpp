@@ -111,7 +111,7 @@ TEST_F(CheckpointTest, IsAModelDirectory) {
   EXPECT_EQ(number("num_attention_heads"), 4);
   EXPECT_EQ(number("num_key_value_heads"), 2);
   EXPECT_EQ(number("head_dim"), 6);
-  EXPECT_EQ(number("max_position_embeddings"), 80);
+  EXPECT_EQ(number("max_position_embeddings"), 120);
   EXPECT_EQ(json.find("rms_norm_eps")->as_double("eps"), 3e-6);
   EXPECT_FALSE(json.find("tie_word_embeddings")->as_bool("tie"));
   EXPECT_TRUE(json.find("attention_bias")->as_bool("bias"));
