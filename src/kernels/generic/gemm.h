@@ -20,6 +20,7 @@
 
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
+#include "kernels/generic/epilogue.h"
 #include "kernels/generic/microkernel.h"
 #include "kernels/generic/pack.h"
 #include "kernels/generic/rows.h"
@@ -39,73 +40,6 @@ inline int64_t halves(const Gemm& g) {
 }
 inline int64_t half_columns(const Gemm& g) {
   return g.n / halves(g);
-}
-
-// Which part of the sum over K a vector of C holds.
-struct Progress {
-  bool first, last;
-};
-
-// Lanes [column, column + lanes) of a row of C have got `value` more. kEpilogue: g.epilogue if this
-// was the last part of the sum.
-template <Gemm::Epilogue kEpilogue>
-CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Vector value,
-                        bool first) {
-  float* c = g.c + row * g.c_row + column;
-  if (!first) {
-    value += load_lanes(c, lanes);
-  } else {
-    if (g.addend) value += load_lanes(g.addend + row * g.addend_row + column, lanes);
-    if (g.bias) value += load_lanes(g.bias + column, lanes);
-  }
-  if constexpr (kEpilogue == Gemm::Epilogue::silu_mul_backward) {
-    float* gate = g.other + row * 2 * g.n + column;
-    float* up = gate + g.n;
-    const Vector z = load_lanes(gate, lanes), u = load_lanes(up, lanes), s = sigmoid(z);
-    const Vector silu = z * s;
-    store_lanes(gate, value * u * (s + silu * (1.0f - s)), lanes);
-    store_lanes(up, value * silu, lanes);
-    return;
-  }
-  store_lanes(c, value, lanes);
-  if constexpr (kEpilogue == Gemm::Epilogue::silu_mul) {
-    const int64_t half = g.n / 2;
-    if (column < half) return;
-    const Vector z = load_lanes(c - half, lanes);
-    store_lanes(g.other + row * half + column - half, z * sigmoid(z) * value, lanes);
-  }
-}
-
-// finish() for a block of sums, [rows][vectors].
-template <Gemm::Epilogue kEpilogue>
-inline void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t column, int64_t columns,
-                         const Vector* block, int64_t vectors, bool first) {
-  for (int64_t i = 0; i < rows; ++i, block += vectors) {
-    for (int64_t j = 0; j < vectors; ++j) {
-      const int64_t lanes = columns - j * kWidth;
-      if (lanes >= kWidth) {
-        finish<kEpilogue>(g, row + i, column + j * kWidth, kWidth, block[j], first);
-      } else {
-        finish<kEpilogue>(g, row + i, column + j * kWidth, lanes, block[j], first);
-      }
-    }
-  }
-}
-
-inline void finish_block(Gemm::Epilogue epilogue, const Gemm& g, int64_t row, int64_t rows,
-                         int64_t column, int64_t columns, const Vector* block, int64_t vectors,
-                         bool first) {
-  switch (epilogue) {
-    case Gemm::Epilogue::none:
-      return finish_block<Gemm::Epilogue::none>(g, row, rows, column, columns, block, vectors,
-                                                first);
-    case Gemm::Epilogue::silu_mul:
-      return finish_block<Gemm::Epilogue::silu_mul>(g, row, rows, column, columns, block, vectors,
-                                                    first);
-    case Gemm::Epilogue::silu_mul_backward:
-      return finish_block<Gemm::Epilogue::silu_mul_backward>(g, row, rows, column, columns, block,
-                                                             vectors, first);
-  }
 }
 
 // The panels that a block of C comes from, and where it stands.
@@ -195,7 +129,7 @@ inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t
   }
 }
 
-// A block of A, ready for the microkernel: as it is stored, or packed.
+// A block of A as the microkernel reads it: where it is stored, or packed.
 struct BlockA {
   const float* data;
   int64_t panel;      // from one panel of kPanelM rows to the next
@@ -269,63 +203,83 @@ struct LayoutB {
   }
 };
 
-// Rows m and columns n of C on the calling thread.
+// A block of B, packed. Of silu_mul's two halves the second lies `half` floats after the first.
+struct BlockB {
+  const float* data;
+  int64_t half, width, cells;
+  int64_t column, columns;  // of the first half
+};
+
+// Rows [row, row + rows) of C by the columns of b's halves.
+template <class Cells>
+inline void multiply_block(const Gemm& g, const BlockA& a, const BlockB& b, int64_t row,
+                           int64_t rows, Prefetch& next_a, Prefetch& next_b, Progress progress) {
+  for (int64_t i = 0; i < rows; i += kPanelM) {
+    const int64_t panel_rows = min(kPanelM, rows - i);
+    const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
+    for (int64_t j = 0; j < b.columns; j += b.width) {
+      for (int64_t h = 0; h < halves(g); ++h) {
+        next_a.step();
+        next_b.step();
+        const Panels panels = {.a = panel,
+                               .b = b.data + h * b.half + j * b.cells,
+                               .b_width = b.width,
+                               .cells = b.cells,
+                               .row = row + i,
+                               .rows = panel_rows,
+                               .column = h * half_columns(g) + b.column + j,
+                               .columns = min(b.width, b.columns - j)};
+        multiply_panels<Cells>(g, panels, progress);
+      }
+    }
+  }
+}
+
+// Columns [n0, n0 + columns) of B (of both halves), k0 onwards: packed now, or where they are.
+template <class Cells>
+inline BlockB ready_b(const Gemm& g, const LayoutB<Cells>& layout, int64_t n0, int64_t columns,
+                      int64_t k0, int64_t depth, float* packed) {
+  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  if (g.b_packed) {
+    const float* data = g.b_packed + layout.offset(g, k0, cells, n0);
+    return {data, layout.half * cells, layout.width, cells, n0, columns};
+  }
+  const int64_t half = ceil_div(columns, layout.width) * layout.width * cells;
+  for (int64_t h = 0; h < halves(g); ++h) {
+    pack_b<Cells>(g, h * half_columns(g) + n0, columns, k0, depth, layout.width, packed + h * half);
+  }
+  return {packed, half, layout.width, cells, n0, columns};
+}
+
+// Rows m and columns n of C on the calling thread. While one block of A or B is in use, the next is
+// on its way.
 template <class Cells>
 inline void multiply(const Gemm& g, Range m, Range n, const Workspace& memory) {
   const LayoutB<Cells> layout(g);
-  const int64_t half_n = half_columns(g), width = layout.width;
-  const int64_t block_cells = layout.block_k / Cells::kNumbers;
+  const int64_t block_k = layout.block_k, width = layout.width;
+  const int64_t block_cells = block_k / Cells::kNumbers;
   const int64_t block_n = memory.packed_b_floats / (block_cells * halves(g)) / width * width;
   for (int64_t n0 = n.begin; n0 < n.end; n0 += block_n) {
-    const int64_t columns = min(block_n, n.end - n0);
-    for (int64_t k0 = 0; k0 < g.k; k0 += layout.block_k) {
-      const int64_t depth = min(layout.block_k, g.k - k0);
-      const int64_t cells = ceil_div(depth, Cells::kNumbers);
+    const int64_t columns = min(block_n, n.end - n0), panels = ceil_div(columns, width);
+    for (int64_t k0 = 0; k0 < g.k; k0 += block_k) {
+      const int64_t depth = min(block_k, g.k - k0);
       const Progress progress = {k0 == 0, k0 + depth == g.k};
-      const float* b = g.b_packed + layout.offset(g, k0, cells, n0);
-      int64_t b_half = layout.half * cells;
-      if (!g.b_packed) {
-        b = memory.packed_b;
-        b_half = ceil_div(columns, width) * width * cells;
-        for (int64_t h = 0; h < halves(g); ++h) {
-          pack_b<Cells>(g, h * half_n + n0, columns, k0, depth, width,
-                        memory.packed_b + h * b_half);
-        }
-      }
-      // While this block of B is in use, the next one is on its way; so it is with A below.
+      const BlockB b = ready_b<Cells>(g, layout, n0, columns, k0, depth, memory.packed_b);
       const int64_t b_n = progress.last ? n0 + block_n : n0;
-      const int64_t b_k = progress.last ? 0 : k0 + layout.block_k;
+      const int64_t b_k = progress.last ? 0 : k0 + block_k;
       Prefetch next_b(g.b + b_n * g.b_column + b_k * g.b_row, g.b_column, g.b_row,
-                      g.b_packed ? 0 : min(block_n, n.end - b_n), min(layout.block_k, g.k - b_k),
-                      ceil_div(m.end - m.begin, kPanelM) * ceil_div(columns, width));
+                      g.b_packed ? 0 : min(block_n, n.end - b_n), min(block_k, g.k - b_k),
+                      ceil_div(m.end - m.begin, kPanelM) * panels);
       for (int64_t m0 = m.begin; m0 < m.end; m0 += kBlockM) {
         const int64_t rows = min(kBlockM, m.end - m0);
         const bool last_m = m0 + kBlockM >= m.end;
         const int64_t a_m = last_m ? m.begin : m0 + kBlockM;
-        const int64_t a_k = last_m ? k0 + layout.block_k : k0;
+        const int64_t a_k = last_m ? k0 + block_k : k0;
         Prefetch next_a(g.a + a_m * g.a_row + a_k * g.a_column, g.a_row, g.a_column,
-                        min(kBlockM, m.end - a_m), min(layout.block_k, g.k - a_k),
-                        ceil_div(rows, kPanelM) * ceil_div(columns, width));
+                        min(kBlockM, m.end - a_m), min(block_k, g.k - a_k),
+                        ceil_div(rows, kPanelM) * panels);
         const BlockA a = ready_a<Cells>(g, m0, rows, k0, depth, memory.packed_a);
-        for (int64_t i = 0; i < rows; i += kPanelM) {
-          const int64_t panel_rows = min(kPanelM, rows - i);
-          const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
-          for (int64_t j = 0; j < columns; j += width) {
-            for (int64_t h = 0; h < halves(g); ++h) {
-              next_a.step();
-              next_b.step();
-              const Panels panels = {.a = panel,
-                                     .b = b + h * b_half + j * cells,
-                                     .b_width = width,
-                                     .cells = cells,
-                                     .row = m0 + i,
-                                     .rows = panel_rows,
-                                     .column = h * half_n + n0 + j,
-                                     .columns = min(width, columns - j)};
-              multiply_panels<Cells>(g, panels, progress);
-            }
-          }
-        }
+        multiply_block<Cells>(g, a, b, m0, rows, next_a, next_b, progress);
       }
     }
   }
