@@ -212,7 +212,7 @@ struct BlockB {
 
 // Rows [row, row + rows) of C by the columns of b's halves.
 template <class Cells>
-inline void multiply_block(const Gemm& g, const BlockA& a, const BlockB& b, int64_t row,
+CRIA_INLINE void multiply_block(const Gemm& g, const BlockA& a, const BlockB& b, int64_t row,
                            int64_t rows, Prefetch& next_a, Prefetch& next_b, Progress progress) {
   for (int64_t i = 0; i < rows; i += kPanelM) {
     const int64_t panel_rows = min(kPanelM, rows - i);
