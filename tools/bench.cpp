@@ -39,7 +39,8 @@ struct Report {
   double percent_of_step(const KernelTiming& k) const { return 100 * k.calls * k.seconds / step(); }
 };
 
-// The step first, so that its peak memory is its own. The clock varies: the better peak of both sides.
+// The step first, so that its peak memory is its own. The clock varies: the better peak of both
+// sides.
 Report measure(const RunConfig& config, int64_t steps, bool step_only) {
   Llama model(config.model, precision_of(config.train));
   model.initialize(1);
