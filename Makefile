@@ -16,7 +16,9 @@ ifeq ($(FLAVOUR),release)
   flavour_flags :=
 else ifeq ($(FLAVOUR),asan)
   OUT := build/asan
-  flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  # g++ warns of uninitialized members of std::function where sanitizers have changed the code.
+  flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -Wno-unknown-warning-option -Wno-maybe-uninitialized
 else
   $(error FLAVOUR must be release or asan, not '$(FLAVOUR)')
 endif
@@ -99,6 +101,11 @@ ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
   $(OUT)/obj/src/kernels/avx512.o: compile_flags += $(avx512_flags)
   $(OUT)/obj/src/kernels/avx512bf16.o: compile_flags += $(avx512_flags) -mavx512bf16
+endif
+# On ARM g++ would order instructions before it assigns registers: the sums of the innermost loops
+# would not all be in one.
+ifneq ($(filter aarch64%,$(shell $(CXX) -dumpmachine)),)
+  $(isa_objects): compile_flags += -fno-schedule-insns -Wno-ignored-optimization-argument
 endif
 
 $(OUT)/libcria.a: $(lib_objects) $(sources_stamp)

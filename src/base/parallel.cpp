@@ -1,6 +1,7 @@
 #include "cria/base/parallel.h"
 
 #include <algorithm>
+#include <atomic>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -41,8 +42,10 @@ void parallel_items(int64_t count, RangeBody body, void* context) {
     for (int64_t i = 0; i < count; ++i) body(context, i, i + 1, 0);
     return;
   }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast <int>(threads))
-  for (int64_t i = 0; i < count; ++i) body(context, i, i + 1, omp_get_thread_num());
+  // Not OpenMP's dynamic schedule, for which some runtimes allocate memory in every loop.
+  std::atomic<int64_t> next{0};
+#pragma omp parallel num_threads(static_cast <int>(threads))
+  for (int64_t i = next++; i < count; i = next++) body(context, i, i + 1, omp_get_thread_num());
 }
 
 #else
