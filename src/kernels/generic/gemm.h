@@ -213,7 +213,8 @@ struct BlockB {
 // Rows [row, row + rows) of C by the columns of b's halves.
 template <class Cells>
 CRIA_INLINE void multiply_block(const Gemm& g, const BlockA& a, const BlockB& b, int64_t row,
-                           int64_t rows, Prefetch& next_a, Prefetch& next_b, Progress progress) {
+                                int64_t rows, Prefetch& next_a, Prefetch& next_b,
+                                Progress progress) {
   for (int64_t i = 0; i < rows; i += kPanelM) {
     const int64_t panel_rows = min(kPanelM, rows - i);
     const PanelA panel = panel_a(a.data + i / kPanelM * a.panel, a.row, panel_rows, a.step);
