@@ -13,20 +13,27 @@
 namespace cria {
 namespace {
 
-// The step first, so that its peak memory is its own. The clock varies: the better
-// peak of both sides.
+// The clock varies: the better peaks of before and after work().
+template <class Work>
+Peaks peaks_around(Work&& work) {
+  const Peaks before = measure_peaks();
+  work();
+  const Peaks after = measure_peaks();
+  return {std::max(before.fp32, after.fp32), std::max(before.bf16, after.bf16)};
+}
+
+// The step first, so that its peak memory is its own.
 Report measure(const RunConfig& config, int64_t steps, bool step_only) {
   Llama model(config.model, precision_of(config.train));
   model.initialize(1);
   Report r;
   r.config = config;
   r.parameters = model.parameters().count();
-  const Peaks before = measure_peaks();
-  r.steps = time_steps(model, config, steps);
+  r.peaks = peaks_around([&] {
+    r.steps = time_steps(model, config, steps);
+    r.peak_rss = peak_rss_bytes();
+  });
   std::ranges::sort(r.steps);
-  r.peak_rss = peak_rss_bytes();
-  const Peaks after = measure_peaks();
-  r.peaks = {std::max(before.fp32, after.fp32), std::max(before.bf16, after.bf16)};
   if (step_only) return r;
   r.bandwidth = measure_bandwidth();
   r.kernels = time_kernels(model, config);
@@ -51,14 +58,13 @@ std::vector<int64_t> parse_shape(const std::string& text) {
 
 Report measure_products(const std::string& shapes) {
   Report r;
-  const Peaks before = measure_peaks();
-  std::stringstream list(shapes);
-  for (std::string text; std::getline(list, text, ',');) {
-    const std::vector<int64_t> shape = parse_shape(text);
-    std::ranges::copy(time_products(shape[0], shape[1], shape[2]), std::back_inserter(r.kernels));
-  }
-  const Peaks after = measure_peaks();
-  r.peaks = {std::max(before.fp32, after.fp32), std::max(before.bf16, after.bf16)};
+  r.peaks = peaks_around([&] {
+    std::stringstream list(shapes);
+    for (std::string text; std::getline(list, text, ',');) {
+      const std::vector<int64_t> shape = parse_shape(text);
+      std::ranges::copy(time_products(shape[0], shape[1], shape[2]), std::back_inserter(r.kernels));
+    }
+  });
   return r;
 }
 

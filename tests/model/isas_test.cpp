@@ -13,7 +13,7 @@
 namespace cria {
 namespace {
 
-// More than one tile of attention (64), block of rows (96), and block of K (384 numbers, 768 as
+// More than one tile of attention (96), block of rows (96), and block of K (384 numbers, 768 as
 // bf16 pairs: the head's dx = dz W is a sum over the vocabulary).
 ModelConfig config() {
   ModelConfig config;

@@ -11,8 +11,9 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// A tile of scores: queries x keys. Both are multiples of every kPanelM and kPanelN. A task of the
-// forward pass takes four times the queries, for each tile of keys that it packs.
+// A tile of scores: queries x keys, both of them multiples of a panel's rows and columns on every
+// instruction set. A task of the forward pass takes four times the queries, for each tile of keys
+// that it packs.
 constexpr int64_t kTile = 96;
 constexpr int64_t kForwardRows = 4 * kTile;
 static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
@@ -36,26 +37,26 @@ inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
           a.keys - a.queries};
 }
 
-// The two ways in which a [rows, D] slice of q, k, v or dout is the right factor of a product:
-// as [D, rows], summed over D, or as it is, summed over its rows. Both times a factor.
+// A [count, D] slice of q, k, v or dout, times a factor, as the right factor of a product:
+// transposed to [D, count], summed over D, or as it is, summed over its rows.
 struct Packed {
   const float* panels;
   int64_t width, cells;
 };
+enum class Form { transposed, plain };
 
-inline Packed pack_transposed(const float* rows, int64_t stride, int64_t count, int64_t head_dim,
-                              float factor, float* panels) {
-  const int64_t width = panel_width(count);
-  pack_b_transposed<Fp32Cells>(rows, stride, count, head_dim, width, panels);
-  if (factor != 1) scale_row(panels, ceil_div(count, width) * width * head_dim, factor);
-  return {panels, width, head_dim};
-}
-inline Packed pack_plain(const float* rows, int64_t stride, int64_t count, int64_t head_dim,
-                         float factor, float* panels) {
-  const int64_t width = panel_width(head_dim);
-  pack_b_lanes<Fp32Cells>(rows, stride, head_dim, count, width, panels);
-  if (factor != 1) scale_row(panels, ceil_div(head_dim, width) * width * count, factor);
-  return {panels, width, count};
+inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t count,
+                         int64_t head_dim, float factor, float* panels) {
+  const bool transposed = form == Form::transposed;
+  const int64_t columns = transposed ? count : head_dim, cells = transposed ? head_dim : count;
+  const int64_t width = panel_width(columns);
+  if (transposed) {
+    pack_b_transposed<Fp32Cells>(slice, stride, columns, cells, width, panels);
+  } else {
+    pack_b_lanes<Fp32Cells>(slice, stride, columns, cells, width, panels);
+  }
+  if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
+  return {panels, width, cells};
 }
 
 // What the mask leaves of the product of kPanelM rows: columns [0, columns), summed over
@@ -157,10 +158,10 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const 
   const int64_t last_key = head.offset + i0 + rows - 1;
   for (int64_t j0 = 0; j0 <= last_key; j0 += kTile) {
     const ScoreTile tile = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
-    const Packed keys = pack_transposed(head.k + j0 * a.kv_row, a.kv_row, tile.columns, a.head_dim,
-                                        a.scale, memory.head_tiles[0]);
-    const Packed values = pack_plain(head.v + j0 * a.kv_row, a.kv_row, tile.columns, a.head_dim,
-                                     1.0f, memory.head_tiles[1]);
+    const Packed keys = pack_slice(Form::transposed, head.k + j0 * a.kv_row, a.kv_row, tile.columns,
+                                   a.head_dim, a.scale, memory.head_tiles[0]);
+    const Packed values = pack_slice(Form::plain, head.v + j0 * a.kv_row, a.kv_row, tile.columns,
+                                     a.head_dim, 1.0f, memory.head_tiles[1]);
     score_tile(a, head, i0, keys, tile);
     for (int64_t i = 0; i < rows; ++i) {
       float* row = tile.scores + i * kTile;
@@ -206,9 +207,10 @@ inline PackedKeys pack_keys(const Attention& a, const Head& head, int64_t j0,
   const int64_t count = min(kTile, a.keys - j0);
   const float* k = head.k + j0 * a.kv_row;
   const float* v = head.v + j0 * a.kv_row;
-  return {pack_transposed(k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[0]),
-          pack_transposed(v, a.kv_row, count, a.head_dim, 1.0f, memory.head_tiles[1]),
-          pack_plain(k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[2])};
+  return {
+      pack_slice(Form::transposed, k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[0]),
+      pack_slice(Form::transposed, v, a.kv_row, count, a.head_dim, 1.0f, memory.head_tiles[1]),
+      pack_slice(Form::plain, k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[2])};
 }
 
 // Which gradients a visit to a tile adds to.
@@ -262,12 +264,14 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     const bool accumulate = !(first_head && i0 == j0);
     float* panels = memory.head_tiles[3];
     // dV += P^T dO
-    add_transposed_tile_times(p, pack_plain(dout, a.out_row, rows, a.head_dim, 1.0f, panels),
-                              a.head_dim, g.dv + kv, a.kv_row, accumulate);
+    add_transposed_tile_times(
+        p, pack_slice(Form::plain, dout, a.out_row, rows, a.head_dim, 1.0f, panels), a.head_dim,
+        g.dv + kv, a.kv_row, accumulate);
     // dK += dS^T (scale Q)
     const float* q = head.q + i0 * a.q_row;
-    add_transposed_tile_times(ds, pack_plain(q, a.q_row, rows, a.head_dim, a.scale, panels),
-                              a.head_dim, g.dk + kv, a.kv_row, accumulate);
+    add_transposed_tile_times(
+        ds, pack_slice(Form::plain, q, a.q_row, rows, a.head_dim, a.scale, panels), a.head_dim,
+        g.dk + kv, a.kv_row, accumulate);
   }
 }
 

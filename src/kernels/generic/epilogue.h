@@ -25,6 +25,7 @@ CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lane
     if (g.addend) value += load_lanes(g.addend + row * g.addend_row + column, lanes);
     if (g.bias) value += load_lanes(g.bias + column, lanes);
   }
+  // dgate = dout up s (1 + gate (1 - s)),  dup = dout gate s,  s = sigmoid(gate)
   if constexpr (kEpilogue == Gemm::Epilogue::silu_mul_backward) {
     float* gate = g.other + row * 2 * g.n + column;
     float* up = gate + g.n;
@@ -35,6 +36,7 @@ CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lane
     return;
   }
   store_lanes(c, value, lanes);
+  // other = gate sigmoid(gate) up: gate is the left half of C, up the right
   if constexpr (kEpilogue == Gemm::Epilogue::silu_mul) {
     const int64_t half = g.n / 2;
     if (column < half) return;
@@ -50,7 +52,7 @@ inline void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t colum
   for (int64_t i = 0; i < rows; ++i, block += vectors) {
     for (int64_t j = 0; j < vectors; ++j) {
       const int64_t lanes = columns - j * kWidth;
-      if (lanes >= kWidth) {
+      if (lanes >= kWidth) {  // a constant here, so that whole vectors ask for no mask
         finish<kEpilogue>(g, row + i, column + j * kWidth, kWidth, block[j], first);
       } else {
         finish<kEpilogue>(g, row + i, column + j * kWidth, lanes, block[j], first);

@@ -70,11 +70,17 @@ inline Vector min(Vector a, Vector b) {
 #endif
 }
 
-// The first `count` < kWidth floats; the other lanes are `rest`. AVX-512 has masks for it.
+#ifdef __AVX512F__
+// For the first `count` < kWidth lanes.
+inline __mmask16 lane_mask(int64_t count) {
+  return static_cast<__mmask16>((1u << count) - 1);
+}
+#endif
+
+// The first `count` < kWidth floats; the other lanes are `rest`.
 inline Vector load_part(const float* p, int64_t count, float rest) {
 #ifdef __AVX512F__
-  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
-  return reinterpret_cast<Vector>(_mm512_mask_loadu_ps(_mm512_set1_ps(rest), mask, p));
+  return reinterpret_cast<Vector>(_mm512_mask_loadu_ps(_mm512_set1_ps(rest), lane_mask(count), p));
 #else
   Vector v = broadcast(rest);
   for (int64_t i = 0; i < count; ++i) v[i] = p[i];
@@ -84,8 +90,7 @@ inline Vector load_part(const float* p, int64_t count, float rest) {
 
 inline void store_part(float* p, Vector v, int64_t count) {
 #ifdef __AVX512F__
-  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
-  _mm512_mask_storeu_ps(p, mask, reinterpret_cast<__m512>(v));
+  _mm512_mask_storeu_ps(p, lane_mask(count), reinterpret_cast<__m512>(v));
 #else
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
 #endif
@@ -94,8 +99,8 @@ inline void store_part(float* p, Vector v, int64_t count) {
 // The first `count` lanes of v; the others are 0.
 inline Vector first_lanes(Vector v, int64_t count) {
 #ifdef __AVX512F__
-  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
-  return reinterpret_cast<Vector>(_mm512_maskz_mov_ps(mask, reinterpret_cast<__m512>(v)));
+  return reinterpret_cast<Vector>(
+      _mm512_maskz_mov_ps(lane_mask(count), reinterpret_cast<__m512>(v)));
 #else
   for (int64_t i = count; i < kWidth; ++i) v[i] = 0;
   return v;
