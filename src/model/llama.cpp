@@ -16,12 +16,19 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
 
 Llama::Llama(const ModelConfig& c, Precision precision)
     : config_(c),
-      position_(make_position({.name = c.position,
-                               .head_dim = c.head_dim,
-                               .max_positions = c.max_position_embeddings,
-                               .rope_theta = c.rope_theta})),
       embed_tokens_(parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
-                    c.pad_token_id, c.initializer_range) {
+                    c.pad_token_id, c.initializer_range),
+      position_(make_position(parameters_, {.name = c.position,
+                                            .hidden_size = c.hidden_size,
+                                            .layers = c.num_hidden_layers,
+                                            .heads = c.num_attention_heads,
+                                            .kv_heads = c.num_key_value_heads,
+                                            .head_dim = c.head_dim,
+                                            .max_positions = c.max_position_embeddings,
+                                            .std = c.initializer_range,
+                                            .rope_theta = c.rope_theta,
+                                            .rope_scaling = c.rope_scaling,
+                                            .relative = c.relative})) {
   const double residual_std =
       c.scale_residual_init
           ? c.initializer_range / std::sqrt(2.0 * static_cast<double>(c.num_hidden_layers))

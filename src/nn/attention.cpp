@@ -16,14 +16,14 @@ void append(const Tensor& x, const Tensor& cache, int64_t first) {
 
 }  // namespace
 
-SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c,
-                             const Position& encoding)
+SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c, Position& encoding)
     : config(c), position(&encoding) {
   const int64_t kv_features = c.kv_heads * c.head_dim;
   const LinearOutput qkv[] = {{c.name + ".q_proj", c.heads * c.head_dim},
                               {c.name + ".k_proj", kv_features},
                               {c.name + ".v_proj", kv_features}};
   qkv_proj = Linear(parameters, qkv, c.hidden_size, c.bias, c.std, c.precision);
+  encoding.add_layer(parameters, c.layer, c.name);
   const LinearOutput out[] = {{c.name + ".o_proj", c.hidden_size}};
   o_proj = Linear(parameters, out, c.heads * c.head_dim, c.bias, c.residual_std, c.precision);
 }
@@ -62,8 +62,7 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
           .head_dim = config.head_dim,
           .queries = q.shape[1],
           .keys = k.shape[1],
-          .scale = position->score_scale(config.head_dim),
-          .hook = position->on_scores(config.layer),
+          .scale = position->score_scale(),
           .q = q.data,
           .k = k.data,
           .v = v.data,

@@ -2,7 +2,7 @@
 
 namespace cria {
 
-Block::Block(Parameters& parameters, const BlockConfig& c, const Position& position)
+Block::Block(Parameters& parameters, const BlockConfig& c, Position& position)
     : input_layernorm(parameters, c.name + ".input_layernorm.weight", c.hidden_size,
                       c.rms_norm_eps),
       self_attn(parameters,

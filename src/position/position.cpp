@@ -6,8 +6,8 @@
 
 namespace cria {
 
-float Position::score_scale(int64_t head_dim) const {
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim)));
+float Position::score_scale() const {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
 }
 
 const std::vector<std::string>& position_names() {
@@ -15,11 +15,9 @@ const std::vector<std::string>& position_names() {
   return names;
 }
 
-std::unique_ptr<Position> make_position(const PositionConfig& config) {
-  if (config.name == "none") return std::make_unique<Position>();
-  if (config.name == "rope") {
-    return std::make_unique<Rope>(config.head_dim, config.max_positions, config.rope_theta);
-  }
+std::unique_ptr<Position> make_position(Parameters&, const PositionConfig& config) {
+  if (config.name == "none") return std::make_unique<Position>(config);
+  if (config.name == "rope") return std::make_unique<Rope>(config);
   throw Error("unknown position encoding", {.where = "model.position",
                                             .expected = "\"none\" or \"rope\"",
                                             .got = "\"" + config.name + "\"",

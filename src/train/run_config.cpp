@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <type_traits>
 #include <variant>
 
@@ -20,13 +22,22 @@ constexpr double kMostTokens = 1 << 24;
 constexpr double kMostSteps = 1e12;
 constexpr double kHuge = 1e300;
 
-using Field = std::variant<bool*, int64_t*, double*, std::string*>;
+// An optional number is one that may be "none".
+using Field = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*,
+                           std::optional<double>*>;
+
+// A word that stands for a particular number.
+struct Word {
+  std::string word;
+  double number;
+};
 
 struct Key {
   const char* name;  // "table.key"
   Field field;
   double least, most;                // numbers
   std::vector<std::string> choices;  // strings; empty: any
+  std::vector<Word> words;           // numbers that have a name
   const char* meaning;
 };
 
@@ -34,15 +45,15 @@ struct Key {
 std::vector<Key> keys_of(RunConfig& c) {
   std::vector<Key> keys;
   const auto flag = [&](const char* name, bool* field, const char* meaning) {
-    keys.push_back({name, field, 0, 0, {}, meaning});
+    keys.push_back({name, field, 0, 0, {}, {}, meaning});
   };
   const auto number = [&](const char* name, auto* field, double least, double most,
-                          const char* meaning) {
-    keys.push_back({name, field, least, most, {}, meaning});
+                          const char* meaning, const std::vector<Word>& words = {}) {
+    keys.push_back({name, field, least, most, {}, words, meaning});
   };
   const auto text = [&](const char* name, std::string* field,
                         const std::vector<std::string>& choices, const char* meaning) {
-    keys.push_back({name, field, 0, 0, choices, meaning});
+    keys.push_back({name, field, 0, 0, choices, {}, meaning});
   };
   const std::vector<std::string> any = {};
   number("model.vocab_size", &c.model.vocab_size, 0, kMostTokens, "tokens; 0: the tokenizer's");
@@ -63,13 +74,68 @@ std::vector<Key> keys_of(RunConfig& c) {
   flag("model.attention_bias", &c.model.attention_bias, "biases on q, k, v and o");
   flag("model.mlp_bias", &c.model.mlp_bias, "biases on gate, up and down");
   number("model.pad_token_id", &c.model.pad_token_id, -1, kMostTokens,
-         "this row of the embedding starts at zero and gets no gradient; -1: none");
+         "the same as embedding.padding_idx, as Hugging Face has it; -1: none");
   number("model.initializer_range", &c.model.initializer_range, 1e-12, 10.0,
          "standard deviation of initial weights");
   flag("model.scale_residual_init", &c.model.scale_residual_init,
        "o_proj and down_proj start smaller by 1/sqrt(2 num_hidden_layers)");
+  EmbeddingOptions& embedding = c.model.embedding;
+  number("model.embedding.padding_idx", &embedding.padding_idx, -kMostTokens, kMostTokens,
+         "this row starts at zero and gets no gradient; negative: from the end");
+  number("model.embedding.max_norm", &embedding.max_norm, 0.0, kHuge,
+         "rows used are first scaled down to this norm, for good");
+  number("model.embedding.norm_type", &embedding.norm_type, 1e-3, kHuge, "p of that norm",
+         {{"inf", std::numeric_limits<double>::infinity()}});
+  flag("model.embedding.scale_grad_by_freq", &embedding.scale_grad_by_freq,
+       "a row's gradient is the mean over its uses in a batch, not the sum");
+  flag("model.embedding.sparse", &embedding.sparse,
+       "only rows used in a step are updated, decayed or looked at; untied tables only");
+  text("model.embedding.pretrained", &c.model.embedding_pretrained, any,
+       "start from FILE.npy, FILE.safetensors or FILE.safetensors:TENSOR");
+  flag("model.embedding.freeze", &embedding.freeze, "the table is not trained");
+  number("model.embedding_scale", &c.model.embedding_scale, 0.0, kHuge,
+         "factor of the embeddings: \"none\", \"sqrt_hidden_size\" or a number",
+         {{"none", 1.0}, {"sqrt_hidden_size", 0.0}});
+  flag("model.embedding_norm", &c.model.embedding_norm,
+       "RMSNorm over the sum of embedding and position");
+  number("model.embedding_dropout", &c.model.embedding_dropout, 0.0, 0.99,
+         "of the sum of embedding and position");
+  number("model.attention_dropout", &c.model.attention_dropout, 0.0, 0.99,
+         "of attention's probabilities");
+  number("model.residual_dropout", &c.model.residual_dropout, 0.0, 0.99,
+         "of what attention and MLP add to the residual stream");
+
   text("model.position", &c.model.position, position_names(), "position encoding");
   number("model.rope_theta", &c.model.rope_theta, 1.0, kHuge, "base of the rotary frequencies");
+  RopeScaling& rope = c.model.rope_scaling;
+  text("model.rope_scaling.rope_type", &rope.rope_type, rope_types(),
+       "rope: how frequencies change for longer sequences");
+  number("model.rope_scaling.factor", &rope.factor, 1.0, 1e6, "how many times as long");
+  number("model.rope_scaling.original_max_position_embeddings",
+         &rope.original_max_position_embeddings, 0, kMostTokens,
+         "yarn, llama3: length trained on before; 0: max_position_embeddings");
+  number("model.rope_scaling.low_freq_factor", &rope.low_freq_factor, 1e-6, 1e6, "llama3");
+  number("model.rope_scaling.high_freq_factor", &rope.high_freq_factor, 1e-6, 1e6, "llama3");
+  number("model.rope_scaling.beta_fast", &rope.beta_fast, 1e-6, 1e6, "yarn");
+  number("model.rope_scaling.beta_slow", &rope.beta_slow, 1e-6, 1e6, "yarn");
+  flag("model.rope_scaling.truncate", &rope.truncate, "yarn: whole bounds of the ramp");
+  number("model.rope_scaling.attention_factor", &rope.attention_factor, 0.0, 1e6,
+         "yarn: of cosines and sines; 0: from factor, or from mscale and mscale_all_dim");
+  number("model.rope_scaling.mscale", &rope.mscale, 0.0, 1e6, "yarn");
+  number("model.rope_scaling.mscale_all_dim", &rope.mscale_all_dim, 0.0, 1e6, "yarn");
+  RelativePositionOptions& relative = c.model.relative;
+  number("model.relative_attention_num_buckets", &relative.num_buckets, 2, 1 << 16,
+         "t5: rows of the table, half of them for single distances");
+  number("model.relative_attention_max_distance", &relative.max_distance, 2, kMostTokens,
+         "t5: distances beyond share the last row");
+  flag("model.relative_attention_per_layer", &relative.per_layer,
+       "t5: a table for each layer, not one for all");
+  number("model.max_relative_positions", &relative.max_relative_positions, 0, kMostTokens,
+         "deberta: distances beyond share a row; 0: max_position_embeddings");
+  number("model.position_buckets", &relative.position_buckets, 0, kMostTokens,
+         "deberta: rows of the table if far distances share them; 0: one for each distance");
+  number("model.memory_length", &c.model.memory_length, 0, kMostTokens,
+         "transformer_xl: earlier positions kept as memory");
 
   text("data.train", &c.data.train, any, "shards to train on: a file or a glob");
   text("data.val", &c.data.val, any, "shards to evaluate on; \"\": none");
@@ -125,17 +191,28 @@ std::string quoted_list(const std::vector<std::string>& choices) {
   return text;
 }
 
+template <class T>
+constexpr bool kIsOptional =
+    std::is_same_v<T, std::optional<int64_t>> || std::is_same_v<T, std::optional<double>>;
+
 // What a key takes, for errors.
 std::string expectation(const Key& key) {
   if (std::holds_alternative<bool*>(key.field)) return "true or false";
   if (std::holds_alternative<std::string*>(key.field)) {
     return key.choices.empty() ? "a string in quotes" : "one of " + quoted_list(key.choices);
   }
-  if (std::holds_alternative<int64_t*>(key.field)) {
+  std::string words = std::visit(
+      [](auto* field) {
+        return kIsOptional<std::remove_pointer_t<decltype(field)>> ? ", or \"none\"" : "";
+      },
+      key.field);
+  for (const Word& word : key.words) words += ", or \"" + word.word + "\"";
+  if (std::holds_alternative<int64_t*>(key.field) ||
+      std::holds_alternative<std::optional<int64_t>*>(key.field)) {
     return "an integer, " + std::to_string(static_cast<int64_t>(key.least)) + " to " +
-           std::to_string(static_cast<int64_t>(key.most));
+           std::to_string(static_cast<int64_t>(key.most)) + words;
   }
-  return "a number, " + shortest_double(key.least) + " to " + shortest_double(key.most);
+  return "a number, " + shortest_double(key.least) + " to " + shortest_double(key.most) + words;
 }
 
 // Assigns a TOML value to a key's field.
@@ -147,30 +224,42 @@ void assign(const Key& key, const TomlValue& value, const std::string& where) {
                  .got = dump_toml(value),
                  .hint = hint.empty() ? std::string("meaning of the key: ") + key.meaning : hint});
   };
+  const std::string* const text = std::get_if<std::string>(&value.value);
+  const auto set = [&]<class T>(T* field) {
+    const T* held = std::get_if<T>(&value.value);
+    T converted{};
+    if constexpr (std::is_same_v<T, double>) {
+      // An integer is a fine real number.
+      if (const int64_t* whole = std::get_if<int64_t>(&value.value)) {
+        converted = static_cast<double>(*whole);
+        held = &converted;
+      }
+      for (const Word& word : key.words) {
+        if (text && *text == word.word) return void(*field = word.number);
+      }
+    }
+    if (!held) fail(std::string("wrong type: ") + value.kind_name());
+    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, int64_t>) {
+      const double number = static_cast<double>(*held);
+      if (number < key.least || number > key.most) fail("out of range");
+    }
+    if constexpr (std::is_same_v<T, std::string>) {
+      const bool known = std::ranges::find(key.choices, *held) != key.choices.end();
+      if (!key.choices.empty() && !known) {
+        fail("not one of the choices", did_you_mean(*held, key.choices));
+      }
+    }
+    *field = *held;
+  };
   std::visit(
       [&](auto* field) {
         using T = std::remove_pointer_t<decltype(field)>;
-        const T* held = std::get_if<T>(&value.value);
-        T converted{};
-        if constexpr (std::is_same_v<T, double>) {
-          // An integer is a fine real number.
-          if (const int64_t* whole = std::get_if<int64_t>(&value.value)) {
-            converted = static_cast<double>(*whole);
-            held = &converted;
-          }
+        if constexpr (kIsOptional<T>) {
+          field->reset();
+          if (!text || *text != "none") set(&field->emplace());
+        } else {
+          set(field);
         }
-        if (!held) fail(std::string("wrong type: ") + value.kind_name());
-        if constexpr (std::is_same_v<T, double> || std::is_same_v<T, int64_t>) {
-          const double number = static_cast<double>(*held);
-          if (number < key.least || number > key.most) fail("out of range");
-        }
-        if constexpr (std::is_same_v<T, std::string>) {
-          const bool known = std::ranges::find(key.choices, *held) != key.choices.end();
-          if (!key.choices.empty() && !known) {
-            fail("not one of the choices", did_you_mean(*held, key.choices));
-          }
-        }
-        *field = *held;
       },
       key.field);
 }
@@ -201,7 +290,21 @@ void list_keys(RunConfig config, Line&& line) {
   for (const Key& key : keys_of(config)) {
     const std::string name = key.name;
     const size_t dot = name.find('.');
-    const TomlValue value = std::visit([](auto* field) { return TomlValue{*field}; }, key.field);
+    const TomlValue value = std::visit(
+        [&](auto* field) {
+          using T = std::remove_pointer_t<decltype(field)>;
+          if constexpr (kIsOptional<T>) {
+            return *field ? TomlValue{**field} : TomlValue{std::string("none")};
+          } else {
+            if constexpr (std::is_same_v<T, double>) {
+              for (const Word& word : key.words) {
+                if (*field == word.number) return TomlValue{word.word};
+              }
+            }
+            return TomlValue{*field};
+          }
+        },
+        key.field);
     line(name.substr(0, dot), name.substr(dot + 1), dump_toml(value), key.meaning);
   }
 }

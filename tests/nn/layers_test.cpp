@@ -22,7 +22,10 @@ constexpr double kForward = 1e-6;
 constexpr double kGradient = 1e-5;
 
 std::unique_ptr<Position> rope(int64_t head_dim, int64_t positions, double theta = 10000.0) {
-  return make_position({"rope", head_dim, positions, theta});
+  Parameters none;
+  return make_position(
+      none,
+      {.name = "rope", .head_dim = head_dim, .max_positions = positions, .rope_theta = theta});
 }
 
 // Forward with the golden input (and residual), backward with the golden dout; compares y, dx and
@@ -161,8 +164,9 @@ TEST(SelfAttention, GradientsForEveryGroupSizeAndBothPositions) {
   for (const std::string name : {"rope", "none"}) {
     for (const int64_t kv_heads : {4, 2, 1}) {
       SCOPED_TRACE(name + ", kv heads " + std::to_string(kv_heads));
-      const auto position = make_position({name, 6, 64, 10000.0});
       Parameters parameters;
+      const auto position =
+          make_position(parameters, {.name = name, .head_dim = 6, .max_positions = 64});
       // Without a rotation the bias of k shifts all scores of a query alike: it has no gradient,
       // and what is computed is rounding.
       const bool bias = name == "rope";

@@ -15,7 +15,8 @@ namespace {
 // x [2,7,3,8] against PyTorch: from position 0 and from an offset, and the backward.
 TEST(Rope, Golden) {
   const Golden golden("rope");
-  const Rope rope(8, 16, golden.number("theta"));
+  const Rope rope(
+      {.name = "rope", .head_dim = 8, .max_positions = 16, .rope_theta = golden.number("theta")});
   const std::vector<float> none(2 * 7 * 8);
   const auto rotated = [&](const std::string& name, int64_t first, bool backward) {
     std::vector<float> x = golden.floats(name), k = none;
@@ -32,7 +33,7 @@ TEST(Rope, Golden) {
 }
 
 TEST(Rope, ScoresDependOnTheDistanceOnly) {
-  const Rope rope(8, 100, 10000.0);
+  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 100, .rope_theta = 10000.0});
   const std::vector<float> q0 = normal_values(8, "q"), k0 = normal_values(8, "k");
   const auto score = [&](int64_t query, int64_t key) {
     std::vector<float> q = q0, k = k0, unused(8);
@@ -49,7 +50,7 @@ TEST(Rope, ScoresDependOnTheDistanceOnly) {
 }
 
 TEST(Rope, BeyondTheTableIsAnError) {
-  const Rope rope(8, 10, 10000.0);
+  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
   std::vector<float> x(3 * 8);
   const Tensor view(x.data(), {1, 3, 1, 8});
   EXPECT_NO_THROW(rope.on_qk(0, view, view, 7));
@@ -58,7 +59,8 @@ TEST(Rope, BeyondTheTableIsAnError) {
 
 TEST(Position, UnknownNameOffersTheNearest) {
   try {
-    make_position({"ropee", 8, 10, 10000.0});
+    Parameters parameters;
+    make_position(parameters, {.name = "ropee"});
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("did you mean 'rope'?"), std::string::npos);

@@ -47,29 +47,32 @@ struct Gemm {
   float* other = nullptr;
 };
 
-// A tile of attention scores on its way to the softmax, already scaled, not yet masked.
-struct ScoreTile {
-  float* scores;          // [rows, columns]; in backward: their gradient
-  int64_t rows, columns;  //
-  int64_t row_stride;     //
-  int64_t batch, head;    // which sequence, which query head
-  int64_t query, key;     // positions of the tile's first row and first column in the sequence
-};
-
-// Lets a position encoding act on scores (a bias that depends on query - key, say) without the
-// kernel knowing which. Each visible (query, key) pair is in one tile, forward and backward.
-// Called concurrently, for tiles of different sequences also of the same head. Null functions do
-// nothing.
-struct ScoreHook {
-  void (*forward)(void* context, const ScoreTile& tile) noexcept;
-  void (*backward)(void* context, const ScoreTile& tile) noexcept;
-  void* context;
-};
-
 inline constexpr int64_t kMaxHeadDim = 256;
 
+// What a position encoding adds to the scores. It depends on the offset o = j - i <= 0 of key j
+// from query i only, so a table has a row for each offset, never one for each pair:
+//   S_ij += scale (q_i . keys[o] + k_j . queries[o]) + bias[o]
+// The last row of a table is offset 0, the row before it offset -1, and so on, in the order of the
+// keys. Null: no such term.
+struct RelativeScores {
+  int64_t rows = 0;             // of each table: enough for all keys, a multiple of kRelativeRows
+  const float* keys = nullptr;  // [rows, K, D]: of the kv head that the query head reads
+  const float* queries = nullptr;  // [rows, H, D]
+  const float* bias = nullptr;     // [H, rows]
+  float* packed = nullptr;  // scratch [relative_packed_floats] when there are keys or queries
+};
+inline constexpr int64_t kRelativeRows = 96;
+
+// The gradients of the tables, overwritten; each sequence has its own. Null where no one asks.
+struct RelativeGradient {
+  float* dkeys = nullptr;  // [B, rows, K, D]: scale dS_ij q_i, summed over the pairs of an offset
+  float* dqueries = nullptr;  // [B, rows, H, D]: scale dS_ij k_j
+  float* dbias = nullptr;     // [B, H, rows]: dS_ij
+};
+
 // Causal attention, head by head:
-//   P = softmax(scale * Q K^T + hook),  out = P V,  log_sum_exp = log of the softmax's denominator
+//   S = scale Q K^T + relative,  P = softmax(S),  out = P V,
+//   log_sum_exp = log of the softmax's denominator
 // Query i of a sequence stands at position keys - queries + i and sees the keys up to its own
 // position, so the same call serves training (queries == keys) and a KV cache (queries < keys).
 // Query head h reads kv head h / (heads / kv_heads).
@@ -78,7 +81,6 @@ struct Attention {
   int64_t batch, heads, kv_heads, head_dim;  // head_dim <= kMaxHeadDim
   int64_t queries, keys;                     // per sequence; keys >= queries
   float scale;
-  ScoreHook hook;
   const float* q;            // [B, queries, H, D]: b * q_batch + i * q_row + h * D + d
   const float* k;            // [B, keys, K, D]:    b * kv_batch + j * kv_row + h * D + d
   const float* v;            // as k
@@ -87,9 +89,13 @@ struct Attention {
   float* out;                // [B, queries, H, D]: b * out_batch + i * out_row + h * D + d
   int64_t out_batch, out_row;
   float* log_sum_exp;  // [B, H, queries]
+  RelativeScores relative = {};
 };
 
-// Gradients of attention_forward; queries == keys. P is recomputed from log_sum_exp.
+// The scratch of a.relative; only its sizes count.
+int64_t relative_packed_floats(const Attention& a);
+
+// Gradients of attention_forward. P is recomputed from log_sum_exp.
 //   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(dO * O)),  dQ = scale * dS K,
 //   dK = scale * dS^T Q
 struct AttentionGradient {
@@ -97,7 +103,8 @@ struct AttentionGradient {
   const float* dout;    // strides as out
   float* dq;            // strides as q; overwritten
   float *dk, *dv;       // strides as k; overwritten, summed over the query heads that share them
-  float* dout_dot_out;  // scratch [B, H, T]
+  float* dout_dot_out;  // scratch [B, H, queries]
+  RelativeGradient relative = {};
 };
 
 // y[t, h, :] rotated by the angle of position first + t, in pairs (i, i + D/2), in place:

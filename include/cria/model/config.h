@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "cria/nn/embedding.h"
+#include "cria/position/position.h"
+
 namespace cria {
 
 struct ModelConfig {
@@ -19,13 +22,25 @@ struct ModelConfig {
   bool tie_word_embeddings = false;
   bool attention_bias = false;  // on q, k, v and o
   bool mlp_bias = false;        // on gate, up and down
-  int64_t pad_token_id = -1;    // nn.Embedding's padding_idx; -1: none
+  int64_t pad_token_id = -1;    // -1: none; the same as embedding.padding_idx once resolved
   double initializer_range = 0.02;
   // Residual projections (o_proj, down_proj) start at initializer_range / sqrt(2 L), as in GPT-2;
   // Hugging Face's Llama does not.
   bool scale_residual_init = false;
+
+  EmbeddingOptions embedding;        // of the token table
+  std::string embedding_pretrained;  // file to start the token table from; "": none
+  double embedding_scale = 1.0;      // what embeddings are multiplied by; 0: sqrt(hidden_size)
+  bool embedding_norm = false;       // RMSNorm over embedding and added position
+  double embedding_dropout = 0.0;    // of the sum of embedding and position
+  double attention_dropout = 0.0;    // of attention's probabilities
+  double residual_dropout = 0.0;     // of what attention and MLP add to the residual stream
+
   std::string position = "rope";
   double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
+  RelativePositionOptions relative;
+  int64_t memory_length = 0;  // transformer_xl: positions before the segment that it attends to
 
   bool operator==(const ModelConfig&) const = default;
 };

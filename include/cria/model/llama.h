@@ -87,8 +87,8 @@ class Llama {
 
   ModelConfig config_;
   Parameters parameters_;
-  std::unique_ptr<Position> position_;
   Embedding embed_tokens_;
+  std::unique_ptr<Position> position_;
   std::vector<Block> layers_;
   RmsNorm norm_;
   HeadLoss lm_head_;

@@ -44,7 +44,7 @@ struct SelfAttention {
   };
 
   SelfAttention() = default;
-  SelfAttention(Parameters& parameters, const AttentionConfig& config, const Position& position);
+  SelfAttention(Parameters& parameters, const AttentionConfig& config, Position& position);
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 

@@ -39,7 +39,7 @@ struct Block {
   };
 
   Block() = default;
-  Block(Parameters& parameters, const BlockConfig& config, const Position& position);
+  Block(Parameters& parameters, const BlockConfig& config, Position& position);
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 

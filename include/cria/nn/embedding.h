@@ -1,6 +1,7 @@
 // Token ids to vectors: PyTorch's nn.Embedding(V, C, padding_idx).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cria/tensor/parameters.h"
@@ -9,6 +10,18 @@
 namespace cria {
 
 using TokenIds = BasicTensor<const int32_t>;  // [B,T]
+
+// nn.Embedding's arguments, with PyTorch's names and defaults.
+struct EmbeddingOptions {
+  std::optional<int64_t> padding_idx;  // negative: from the end
+  std::optional<double> max_norm;
+  double norm_type = 2.0;  // may be infinite
+  bool scale_grad_by_freq = false;
+  bool sparse = false;
+  bool freeze = false;  // from_pretrained's: no gradient
+
+  bool operator==(const EmbeddingOptions&) const = default;
+};
 
 struct Embedding {
   Parameter* weight = nullptr;  // [V,C]

@@ -1,5 +1,6 @@
-// Where a token stands, told to the model. An encoding acts at three moments and nowhere else; each
-// has its reverse, and all do nothing unless a family overrides them.
+// Where a token stands, told to the model. An encoding acts at three moments and nowhere else: on
+// the embedded tokens, on queries and keys, and on the scores, by the offset of the key from the
+// query. Each has its reverse, and all do nothing unless a family overrides them.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +9,60 @@
 #include <vector>
 
 #include "cria/kernels/kernels.h"
+#include "cria/position/rope_scaling.h"
+#include "cria/tensor/arena.h"
+#include "cria/tensor/parameters.h"
 #include "cria/tensor/tensor.h"
 
 namespace cria {
 
+// Of the learned encodings that depend on the distance.
+struct RelativePositionOptions {
+  int64_t num_buckets = 32;            // t5
+  int64_t max_distance = 128;          // t5
+  bool per_layer = false;              // t5: a table for each layer instead of one for all
+  int64_t max_relative_positions = 0;  // deberta: distances beyond share a row; 0: the model's
+  int64_t position_buckets = 0;        // deberta: rows of the table when far distances share
+                                       // them logarithmically; 0: a row for each distance
+
+  bool operator==(const RelativePositionOptions&) const = default;
+};
+
 struct PositionConfig {
-  std::string name;       // one of position_names()
-  int64_t head_dim;       // D
-  int64_t max_positions;  // positions are 0 .. max_positions - 1
-  double rope_theta;
+  std::string name;                               // one of position_names()
+  int64_t hidden_size = 0, layers = 0;            // C, L
+  int64_t heads = 0, kv_heads = 0, head_dim = 0;  // H, K, D
+  int64_t max_positions = 0;                      // positions are 0 .. max_positions - 1
+  double std = 0;                                 // of initial weights
+  double rope_theta = 10000.0;
+  RopeScaling rope_scaling = {};
+  RelativePositionOptions relative = {};
+};
+
+// What an encoding adds to a layer's scores, as the attention kernel takes it (RelativeScores), and
+// the memory for its gradient. Null where the encoding has no such term. Row r of a table is the
+// offset j - i = r - (rows - 1) of key j from query i, so the last row is a query's own position.
+struct RelativeTables {
+  int64_t rows = 0;
+  Tensor inputs;       // [rows, C]: what relative keys and queries are projections of
+  Tensor keys;         // [rows, K, D]
+  Tensor queries;      // [rows, H, D]
+  Tensor bias;         // [H, rows]
+  Tensor packed;       // scratch of the kernel
+  Tensor dkeys;        // scratch [B, rows, K, D]
+  Tensor dqueries;     // scratch [B, rows, H, D]
+  Tensor dbias;        // scratch [B, H, rows]
+  int64_t filled = 0;  // distances 0 .. filled - 1 are there
 };
 
 class Position {
  public:
+  explicit Position(const PositionConfig& config) : config_(config) {}
   virtual ~Position() = default;
+
+  // Prepares for positions up to count - 1, beyond max_positions too. Error, naming the key, when
+  // the encoding knows no more than it was made for.
+  virtual void reserve(int64_t /*count*/) {}
 
   // x [B,T,C], the embedded tokens at positions first .. first + T - 1.
   virtual void on_embedding(const Tensor& /*x*/, int64_t /*first*/) const {}
@@ -33,15 +74,32 @@ class Position {
   virtual void on_qk_backward(int64_t /*layer*/, const Tensor& /*dq*/, const Tensor& /*dk*/,
                               int64_t /*first*/) const {}
 
-  // Acts on tiles of scaled scores; the scores are q.k times score_scale.
-  virtual ScoreHook on_scores(int64_t /*layer*/) const { return {}; }
-  virtual float score_scale(int64_t head_dim) const;  // 1 / sqrt(head_dim)
+  // Registers what the encoding learns for this layer alone. name: "model.layers.0.self_attn".
+  virtual void add_layer(Parameters& /*parameters*/, int64_t /*layer*/,
+                         const std::string& /*name*/) {}
+
+  // The scores are q.k times score_scale, and what the tables of a layer add.
+  virtual float score_scale() const;  // 1 / sqrt(head_dim)
+  // Tables for `keys` keys; with their gradients when batch > 0.
+  virtual RelativeTables plan(Arena& /*saved*/, Arena& /*scratch*/, int64_t /*batch*/,
+                              int64_t /*keys*/) const {
+    return {};
+  }
+  // Makes the rows of distances tables.filled .. keys - 1.
+  virtual void on_scores(int64_t /*layer*/, RelativeTables& /*tables*/, int64_t /*keys*/) const {}
+  // From the gradients of the tables to those of the parameters.
+  virtual void on_scores_backward(int64_t /*layer*/, RelativeTables& /*tables*/, int64_t /*batch*/,
+                                  int64_t /*keys*/) const {}
+
+ protected:
+  PositionConfig config_;
 };
 
-// "none", "rope"
+// "none", "rope", ...
 const std::vector<std::string>& position_names();
 
-// Error, naming the nearest family, when config.name is unknown.
-std::unique_ptr<Position> make_position(const PositionConfig& config);
+// Registers what the encoding learns for all layers at once, before the first layer. Error, naming
+// the nearest family, when config.name is unknown.
+std::unique_ptr<Position> make_position(Parameters& parameters, const PositionConfig& config);
 
 }  // namespace cria

@@ -10,7 +10,7 @@ namespace cria {
 // Hugging Face. Source: RoFormer (Su et al., 2021).
 class Rope : public Position {
  public:
-  Rope(int64_t head_dim, int64_t max_positions, double theta);
+  explicit Rope(const PositionConfig& config);
 
   void on_qk(int64_t layer, const Tensor& q, const Tensor& k, int64_t first) const override;
   void on_qk_backward(int64_t layer, const Tensor& dq, const Tensor& dk,
@@ -19,8 +19,6 @@ class Rope : public Position {
  private:
   void rotate(const Tensor& x, int64_t first, bool inverse) const;
 
-  int64_t head_dim_;
-  int64_t max_positions_;
   std::vector<float> cos_, sin_;  // [max_positions, D/2]
 };
 

@@ -95,6 +95,15 @@ inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a
   }
 }
 
+// A tile of scores: scaled, not yet masked.
+struct ScoreTile {
+  float* scores;          // [rows, columns], or their gradient
+  int64_t rows, columns;  //
+  int64_t row_stride;     //
+  int64_t batch, head;    // which sequence, which query head
+  int64_t query, key;     // positions of the tile's first row and first column in the sequence
+};
+
 // Where a tile stands: queries from i0, keys from j0.
 inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
                          float* scores) {
@@ -140,7 +149,6 @@ inline void add_transposed_tile_times(const ScoreTile& tile, const Packed& y, in
 inline void score_tile(const Attention& a, const Head& head, int64_t i0, const Packed& keys,
                        const ScoreTile& tile) {
   multiply_rows(tile, head.q + i0 * a.q_row, a.q_row, keys, a.head_dim);
-  if (a.hook.forward) a.hook.forward(a.hook.context, tile);
 }
 
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
@@ -238,8 +246,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     float* row = ds.scores + i * kTile;
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
-    // The products read no further; a hook may.
-    const int64_t end = a.hook.backward ? p.columns : needed_columns(p, i / kPanelM * kPanelM);
+    const int64_t end = needed_columns(p, i / kPanelM * kPanelM);
     exponentiate(probability, visible, end, a.log_sum_exp[stat + i]);
     for_vectors(
         visible,
@@ -251,8 +258,6 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
         });
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
   }
-  // One visit of a pass that has two shows the hook the gradient.
-  if (a.hook.backward && wanted != Wanted::queries) a.hook.backward(a.hook.context, ds);
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
