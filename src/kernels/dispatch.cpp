@@ -98,6 +98,12 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
+int64_t relative_packed_floats(const Attention& a) {
+  // Each table in two forms, one of them filled up to whole panels of at most 48 columns.
+  const int64_t table = a.relative.rows * (2 * a.head_dim + 48);
+  return (a.kv_heads + a.heads) * table;
+}
+
 void use_isa(const std::string& name) {
   in_use() = find(name, "use_isa");
 }

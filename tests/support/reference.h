@@ -102,16 +102,30 @@ inline GemmResult gemm(const Gemm& g) {
   return result;
 }
 
-// What a score hook adds to the score of a query and a key, by their positions.
-using ScoreBias = std::function<float(int64_t head, int64_t query, int64_t key)>;
+// The rows of relative tables that a pair meets: for query head h and offset o = key - query.
+struct RelativeRows {
+  const float* keys = nullptr;     // [D]
+  const float* queries = nullptr;  // [D]
+  float bias = 0;
+};
+
+inline RelativeRows relative_rows(const Attention& a, int64_t head, int64_t offset) {
+  const RelativeScores& t = a.relative;
+  const int64_t row = t.rows - 1 + offset, kv_head = head / (a.heads / a.kv_heads);
+  RelativeRows rows;
+  if (t.keys) rows.keys = t.keys + (row * a.kv_heads + kv_head) * a.head_dim;
+  if (t.queries) rows.queries = t.queries + (row * a.heads + head) * a.head_dim;
+  if (t.bias) rows.bias = t.bias[head * t.rows + row];
+  return rows;
+}
 
 struct AttentionResult {
-  BoundedValues scores;       // [B, H, queries, keys]: scaled, before the bias; 0 where masked
+  BoundedValues scores;       // [B, H, queries, keys]; 0 where masked
   BoundedValues log_sum_exp;  // [B, H, queries]
   BoundedValues out;          // [B, queries, H, D]
 };
 
-inline AttentionResult attention_forward(const Attention& a, const ScoreBias& bias) {
+inline AttentionResult attention_forward(const Attention& a) {
   AttentionResult result;
   result.scores.resize(a.batch * a.heads * a.queries * a.keys);
   result.log_sum_exp.resize(a.batch * a.heads * a.queries);
@@ -124,21 +138,28 @@ inline AttentionResult attention_forward(const Attention& a, const ScoreBias& bi
         const int64_t position = a.keys - a.queries + i, visible = position + 1;
         const float* q = a.q + b * a.q_batch + i * a.q_row + h * a.head_dim;
 
-        BoundedValues biased(visible);
+        BoundedValues scores(visible);
         double maximum = -std::numeric_limits<double>::infinity();
         for (int64_t j = 0; j < visible; ++j) {
           const float* k = a.k + shared + j * a.kv_row;
-          const Bounded score = dot(a.head_dim, q, 1, k, 1) * Bounded(a.scale);
-          result.scores[row * a.keys + j] = score;
-          biased[j] = bias ? score + Bounded(bias(h, position, j)) : score;
-          maximum = std::max(maximum, biased[j].value);
+          const RelativeRows relative = relative_rows(a, h, j - position);
+          Bounded score = dot(a.head_dim, q, 1, k, 1) * Bounded(a.scale);
+          if (relative.keys) {
+            score = score + dot(a.head_dim, q, 1, relative.keys, 1) * Bounded(a.scale);
+          }
+          if (relative.queries) {
+            score = score + dot(a.head_dim, k, 1, relative.queries, 1) * Bounded(a.scale);
+          }
+          if (a.relative.bias) score = score + Bounded(relative.bias);
+          scores[j] = result.scores[row * a.keys + j] = score;
+          maximum = std::max(maximum, score.value);
         }
 
         // An online softmax rescales what it has by another exp whenever the maximum grows: at
         // most once for each key.
         const double rescaling = static_cast<double>(visible) * (kFunctionRounding + 2 * kEpsilon);
         Sum denominator;
-        for (Bounded& weight : biased) {
+        for (Bounded& weight : scores) {
           weight = exp(weight - Bounded(maximum));
           weight.error += rescaling * weight.value;
           denominator.add(weight);
@@ -148,7 +169,7 @@ inline AttentionResult attention_forward(const Attention& a, const ScoreBias& bi
         for (int64_t d = 0; d < a.head_dim; ++d) {
           Sum numerator;
           for (int64_t j = 0; j < visible; ++j) {
-            numerator.add(biased[j] * Bounded(a.v[shared + j * a.kv_row + d]));
+            numerator.add(scores[j] * Bounded(a.v[shared + j * a.kv_row + d]));
           }
           result.out[((b * a.queries + i) * a.heads + h) * a.head_dim + d] =
               numerator.total() / denominator.total();
@@ -160,78 +181,70 @@ inline AttentionResult attention_forward(const Attention& a, const ScoreBias& bi
 }
 
 struct AttentionGradients {
-  BoundedValues dscores;  // [B, H, T, T]: with respect to the biased scores; 0 where masked
-  BoundedValues dq;       // [B, T, H, D]
-  BoundedValues dk, dv;   // [B, T, K, D]
+  BoundedValues dq;        // [B, queries, H, D]
+  BoundedValues dk, dv;    // [B, keys, K, D]
+  BoundedValues dkeys;     // [B, rows, K, D]; all three empty without the table
+  BoundedValues dqueries;  // [B, rows, H, D]
+  BoundedValues dbias;     // [B, H, rows]
 };
 
-inline AttentionGradients attention_backward(const AttentionGradient& gradient,
-                                             const ScoreBias& bias) {
+inline AttentionGradients attention_backward(const AttentionGradient& gradient) {
   const Attention& a = gradient.forward;
-  const int64_t time = a.queries, group = a.heads / a.kv_heads;
-  const AttentionResult forward = attention_forward(a, bias);
-  BoundedValues probabilities(forward.scores.size());
-  AttentionGradients result;
-  result.dscores.resize(forward.scores.size());
-  const auto plane = [&](int64_t b, int64_t h, int64_t i, int64_t j) {
-    return ((b * a.heads + h) * time + i) * time + j;
-  };
+  const RelativeScores& tables = a.relative;
+  const int64_t group = a.heads / a.kv_heads, dim = a.head_dim, offset = a.keys - a.queries;
+  const AttentionResult forward = attention_forward(a);
+  std::vector<Sum> dq(a.batch * a.queries * a.heads * dim);
+  std::vector<Sum> dk(a.batch * a.keys * a.kv_heads * dim), dv(dk.size());
+  std::vector<Sum> dkeys(tables.keys ? a.batch * tables.rows * a.kv_heads * dim : 0);
+  std::vector<Sum> dqueries(tables.queries ? a.batch * tables.rows * a.heads * dim : 0);
+  std::vector<Sum> dbias(tables.bias ? a.batch * a.heads * tables.rows : 0);
 
   for (int64_t b = 0; b < a.batch; ++b) {
     for (int64_t h = 0; h < a.heads; ++h) {
-      for (int64_t i = 0; i < time; ++i) {
-        const float* dout = gradient.dout + b * a.out_batch + i * a.out_row + h * a.head_dim;
+      for (int64_t i = 0; i < a.queries; ++i) {
+        const int64_t row = (b * a.heads + h) * a.queries + i;
+        const int64_t query = (b * a.queries + i) * a.heads + h;
+        const float* q = a.q + b * a.q_batch + i * a.q_row + h * dim;
+        const float* dout = gradient.dout + b * a.out_batch + i * a.out_row + h * dim;
         Sum dout_dot_out;
-        for (int64_t d = 0; d < a.head_dim; ++d) {
-          dout_dot_out.add(Bounded(dout[d]) *
-                           forward.out[((b * time + i) * a.heads + h) * a.head_dim + d]);
+        for (int64_t d = 0; d < dim; ++d) {
+          dout_dot_out.add(Bounded(dout[d]) * forward.out[query * dim + d]);
         }
-        for (int64_t j = 0; j <= i; ++j) {
-          const int64_t at = plane(b, h, i, j);
-          const Bounded score =
-              bias ? forward.scores[at] + Bounded(bias(h, i, j)) : forward.scores[at];
-          probabilities[at] = exp(score - forward.log_sum_exp[(b * a.heads + h) * time + i]);
-          const float* v = a.v + b * a.kv_batch + j * a.kv_row + h / group * a.head_dim;
-          const Bounded dprobability = dot(a.head_dim, dout, 1, v, 1);
-          result.dscores[at] = probabilities[at] * (dprobability - dout_dot_out.total());
-        }
-      }
-    }
-  }
-
-  for (int64_t b = 0; b < a.batch; ++b) {
-    for (int64_t i = 0; i < time; ++i) {
-      for (int64_t h = 0; h < a.heads; ++h) {
-        for (int64_t d = 0; d < a.head_dim; ++d) {
-          Sum dq;
-          for (int64_t j = 0; j <= i; ++j) {
-            const float k = a.k[b * a.kv_batch + j * a.kv_row + h / group * a.head_dim + d];
-            dq.add(result.dscores[plane(b, h, i, j)] * Bounded(k));
-          }
-          result.dq.push_back(Bounded(a.scale) * dq.total());
-        }
-      }
-    }
-    for (int64_t j = 0; j < time; ++j) {
-      for (int64_t kv_head = 0; kv_head < a.kv_heads; ++kv_head) {
-        for (int64_t d = 0; d < a.head_dim; ++d) {
-          Sum dk, dv;
-          for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-            for (int64_t i = j; i < time; ++i) {
-              const float q = a.q[b * a.q_batch + i * a.q_row + h * a.head_dim + d];
-              const float dout =
-                  gradient.dout[b * a.out_batch + i * a.out_row + h * a.head_dim + d];
-              dk.add(result.dscores[plane(b, h, i, j)] * Bounded(q));
-              dv.add(probabilities[plane(b, h, i, j)] * Bounded(dout));
+        for (int64_t j = 0; j <= offset + i; ++j) {
+          const int64_t key = (b * a.keys + j) * a.kv_heads + h / group;
+          const int64_t shared = b * a.kv_batch + j * a.kv_row + h / group * dim;
+          const Bounded probability =
+              exp(forward.scores[row * a.keys + j] - forward.log_sum_exp[row]);
+          const Bounded dprobability = dot(dim, dout, 1, a.v + shared, 1);
+          const Bounded dscore = probability * (dprobability - dout_dot_out.total());
+          const Bounded scaled = dscore * Bounded(a.scale);
+          const RelativeRows relative = relative_rows(a, h, j - offset - i);
+          const int64_t row_of = tables.rows - 1 + j - offset - i, t = b * tables.rows + row_of;
+          if (tables.bias) dbias[(b * a.heads + h) * tables.rows + row_of].add(dscore);
+          for (int64_t d = 0; d < dim; ++d) {
+            const Bounded q_d = q[d], k_d = a.k[shared + d];
+            dq[query * dim + d].add(scaled * k_d);
+            dk[key * dim + d].add(scaled * q_d);
+            dv[key * dim + d].add(probability * Bounded(dout[d]));
+            if (relative.keys) {
+              dq[query * dim + d].add(scaled * Bounded(relative.keys[d]));
+              dkeys[(t * a.kv_heads + h / group) * dim + d].add(scaled * q_d);
+            }
+            if (relative.queries) {
+              dk[key * dim + d].add(scaled * Bounded(relative.queries[d]));
+              dqueries[(t * a.heads + h) * dim + d].add(scaled * k_d);
             }
           }
-          result.dk.push_back(Bounded(a.scale) * dk.total());
-          result.dv.push_back(dv.total());
         }
       }
     }
   }
-  return result;
+  const auto totals = [](const std::vector<Sum>& sums) {
+    BoundedValues values;
+    for (const Sum& sum : sums) values.push_back(sum.total());
+    return values;
+  };
+  return {totals(dq), totals(dk), totals(dv), totals(dkeys), totals(dqueries), totals(dbias)};
 }
 
 // x[B, T, heads, D] after the rotation.

@@ -2,160 +2,52 @@
 #pragma once
 
 #include "cria/base/parallel.h"
-#include "cria/kernels/kernels.h"
-#include "kernels/generic/gemm.h"
-#include "kernels/generic/rows.h"
-#include "kernels/generic/vector.h"
-#include "kernels/workspace.h"
+#include "kernels/generic/relative.h"
+#include "kernels/generic/tile.h"
 
 namespace cria::CRIA_ISA {
 namespace {
 
-// A tile of scores: queries x keys, both of them multiples of a panel's rows and columns on every
-// instruction set. A task of the forward pass takes four times the queries, for each tile of keys
-// that it packs.
-constexpr int64_t kTile = 96;
-constexpr int64_t kForwardRows = 4 * kTile;
-static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
-static_assert(kTile % kPanelColumns == 0 &&
-              (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
-
-// One (sequence, query head): its matrices, and where they stand in the batch.
-struct Head {
-  const float *q, *k, *v;  // [queries, D], [keys, D], [keys, D]
-  int64_t batch, head;
-  int64_t offset;  // position of query 0
-};
-
-inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
-  const int64_t kv = batch * a.kv_batch + head / (a.heads / a.kv_heads) * a.head_dim;
-  return {a.q + batch * a.q_batch + head * a.head_dim,
-          a.k + kv,
-          a.v + kv,
-          batch,
-          head,
-          a.keys - a.queries};
-}
-
-// A [count, D] slice of q, k, v or dout, times a factor, as the right factor of a product:
-// transposed to [D, count], summed over D, or as it is, summed over its rows.
-struct Packed {
-  const float* panels;
-  int64_t width, cells;
-};
-enum class Form { transposed, plain };
-
-inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t count,
-                         int64_t head_dim, float factor, float* panels) {
-  const bool transposed = form == Form::transposed;
-  const int64_t columns = transposed ? count : head_dim, cells = transposed ? head_dim : count;
-  const int64_t width = panel_width(columns);
-  if (transposed) {
-    pack_b_transposed<Fp32Cells>(slice, stride, columns, cells, width, panels);
-  } else {
-    pack_b_lanes<Fp32Cells>(slice, stride, columns, cells, width, panels);
-  }
-  if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
-  return {panels, width, cells};
-}
-
-// What the mask leaves of the product of kPanelM rows: columns [0, columns), summed over
-// [begin, end).
-struct Band {
-  int64_t begin, end, columns;
-};
-
-// C[rows, ...] = A B, or += A B. Element (i, k) of A is a[i * a_row + k * a_step]; band(i) says
-// what is needed of the rows from i on.
-template <class BandOfRows>
-inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a_step,
-                          const Packed& b, float* c, int64_t c_row, bool accumulate,
-                          BandOfRows&& band) {
-  Gemm g{};
-  g.c = c;
-  g.c_row = c_row;
-  g.addend = accumulate ? c : nullptr;
-  g.addend_row = c_row;
-  for (int64_t i = 0; i < rows; i += kPanelM) {
-    const int64_t count = min(kPanelM, rows - i);
-    const Band needed = band(i);
-    Panels panels = {.a = panel_a(a + i * a_row + needed.begin * a_step, a_row, count, a_step),
-                     .b = nullptr,
-                     .b_width = b.width,
-                     .cells = needed.end - needed.begin,
-                     .row = i,
-                     .rows = count,
-                     .column = 0,
-                     .columns = 0};
-    for (; panels.column < needed.columns; panels.column += b.width) {
-      panels.b = b.panels + panels.column * b.cells + needed.begin * b.width;
-      panels.columns = min(b.width, needed.columns - panels.column);
-      multiply_panels<Fp32Cells>(g, panels, Progress{true, true});
-    }
-  }
-}
-
-// A tile of scores: scaled, not yet masked.
-struct ScoreTile {
-  float* scores;          // [rows, columns], or their gradient
-  int64_t rows, columns;  //
-  int64_t row_stride;     //
-  int64_t batch, head;    // which sequence, which query head
-  int64_t query, key;     // positions of the tile's first row and first column in the sequence
-};
-
-// Where a tile stands: queries from i0, keys from j0.
-inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
-                         float* scores) {
-  return {scores,     rows,      min(kTile, a.keys - j0), kTile,
-          head.batch, head.head, head.offset + i0,        j0};
-}
-
-// How many of a tile's columns its row i may see.
-inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
-  return max(0, min(tile.columns, tile.query + i - tile.key + 1));
-}
-
-// What the rows from i on have in common: the columns that the last of them sees.
-inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
-  return visible_columns(tile, min(i + kPanelM, tile.rows) - 1);
-}
-
 // tile = x[rows, D] y^T, y packed transposed: scores, or their gradient's counterpart dO V^T.
 inline void multiply_rows(const ScoreTile& tile, const float* x, int64_t x_row, const Packed& y,
                           int64_t head_dim) {
-  multiply_tile(tile.rows, x, x_row, 1, y, tile.scores, kTile, false, [&](int64_t i) {
-    return Band{0, head_dim, needed_columns(tile, i)};
+  multiply_tile(tile.rows, x, x_row, 1, y, tile.scores, tile.row_stride, false, [&](int64_t i) {
+    return Band{0, head_dim, 0, needed_columns(tile, i)};
   });
 }
 
 // out[rows, D] += tile y, y packed plain.
 inline void add_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim, float* out,
                            int64_t out_row, bool accumulate) {
-  multiply_tile(tile.rows, tile.scores, kTile, 1, y, out, out_row, accumulate, [&](int64_t i) {
-    return Band{0, needed_columns(tile, i), head_dim};
-  });
+  multiply_tile(tile.rows, tile.scores, tile.row_stride, 1, y, out, out_row, accumulate,
+                [&](int64_t i) {
+                  return Band{0, needed_columns(tile, i), 0, head_dim};
+                });
 }
 
 // out[columns, D] += tile^T y, y packed plain. The first query that sees key j is the first needed.
 inline void add_transposed_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim,
                                       float* out, int64_t out_row, bool accumulate) {
-  multiply_tile(tile.columns, tile.scores, 1, kTile, y, out, out_row, accumulate, [&](int64_t j) {
-    return Band{max(0, min(tile.rows, tile.key + j - tile.query)), tile.rows, head_dim};
-  });
+  multiply_tile(
+      tile.columns, tile.scores, 1, tile.row_stride, y, out, out_row, accumulate, [&](int64_t j) {
+        return Band{max(0, min(tile.rows, tile.key + j - tile.query)), tile.rows, 0, head_dim};
+      });
 }
 
-// tile = scale Q K^T + hook; keys packed transposed and scaled.
-inline void score_tile(const Attention& a, const Head& head, int64_t i0, const Packed& keys,
-                       const ScoreTile& tile) {
+// tile = scale Q K^T + relative; keys packed transposed and scaled. transposed: see relative.h.
+inline void score_tile(const Attention& a, const Head& head, const RelativeHead& relative,
+                       int64_t i0, int64_t j0, const Packed& keys, const ScoreTile& tile,
+                       float* transposed) {
   multiply_rows(tile, head.q + i0 * a.q_row, a.q_row, keys, a.head_dim);
+  add_relative(a, head, relative, tile, i0, j0, transposed + kWideStart);
 }
 
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
-inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const Workspace& memory) {
-  const int64_t rows = min(kForwardRows, a.queries - i0);
+inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_t rows,
+                        const Workspace& memory) {
+  const RelativeHead relative = relative_head(a, head.head);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
   float maximum[kForwardRows], denominator[kForwardRows];
   constexpr float kLowest = -3.0e38f;
@@ -170,9 +62,9 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const 
                                    a.head_dim, a.scale, memory.head_tiles[0]);
     const Packed values = pack_slice(Form::plain, head.v + j0 * a.kv_row, a.kv_row, tile.columns,
                                      a.head_dim, 1.0f, memory.head_tiles[1]);
-    score_tile(a, head, i0, keys, tile);
+    score_tile(a, head, relative, i0, j0, keys, tile, memory.tiles[1]);
     for (int64_t i = 0; i < rows; ++i) {
-      float* row = tile.scores + i * kTile;
+      float* row = tile.scores + i * tile.row_stride;
       const int64_t visible = visible_columns(tile, i);
       const float highest = row_maximum(row, visible, maximum[i]);
       if (highest > maximum[i]) {
@@ -196,12 +88,15 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, const 
 }
 
 inline void attention_forward(const Attention& a) noexcept {
-  const int64_t row_tiles = ceil_div(a.queries, kForwardRows);
+  pack_tables(a);
+  const int64_t task_rows = is_wide(a) ? kWideForwardRows : kForwardRows;
+  const int64_t row_tiles = ceil_div(a.queries, task_rows);
   parallel_tasks(a.batch * a.heads * row_tiles, [&](int64_t task, int thread) {
     // The longest rows first: what is left for the end is short.
-    const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * kForwardRows;
+    const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * task_rows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
-    attend_rows(a, select_head(a, batch, head), i0, thread_workspace(thread));
+    attend_rows(a, select_head(a, batch, head), i0, min(task_rows, a.queries - i0),
+                thread_workspace(thread));
   });
 }
 
@@ -224,29 +119,36 @@ inline PackedKeys pack_keys(const Attention& a, const Head& head, int64_t j0,
 // Which gradients a visit to a tile adds to.
 enum class Wanted { all, keys, queries };
 
+// The first tile of queries that see keys from j0 on. Queries may begin later than keys.
+inline int64_t first_queries(const Attention& a, int64_t j0) {
+  return max(0, j0 - (a.keys - a.queries)) / kTile * kTile;
+}
+
 // Adds the part of query tile i0 and key tile j0 to dQ, or to dK and dV, or to all, of one head.
 // The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
-// of the first query head and of the first queries that see them.
+// of the first query head and of the first queries that see them. The gradients of tables only add.
 inline void attention_tile_backward(const AttentionGradient& g, const Head& head, int64_t i0,
                                     int64_t j0, const PackedKeys& packed, Wanted wanted,
                                     const Workspace& memory) {
   const Attention& a = g.forward;
+  const RelativeHead relative = relative_head(g, head.batch, head.head);
   const int64_t rows = min(kTile, a.queries - i0);
   const ScoreTile p = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
   ScoreTile ds = p;
-  ds.scores = memory.tiles[1];
+  ds.scores = memory.tiles[1] + (p.scores - memory.tiles[0]);
   const float* dout = g.dout + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
-  score_tile(a, head, i0, packed.keys_transposed, p);
+  score_tile(a, head, relative, i0, j0, packed.keys_transposed, p, memory.tiles[1]);
   // dP = dO V^T
   multiply_rows(ds, dout, a.out_row, packed.values_transposed, a.head_dim);
   // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dP - rowsum(dO O))
   const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < rows; ++i) {
-    float* probability = p.scores + i * kTile;
-    float* row = ds.scores + i * kTile;
+    float* probability = p.scores + i * p.row_stride;
+    float* row = ds.scores + i * p.row_stride;
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
-    const int64_t end = needed_columns(p, i / kPanelM * kPanelM);
+    // The products read whole panels, of rows in one case and of columns in another.
+    const int64_t end = min(p.columns, needed_columns(p, i / kPanelM * kPanelM) + kPanelM - 1);
     exponentiate(probability, visible, end, a.log_sum_exp[stat + i]);
     for_vectors(
         visible,
@@ -258,15 +160,17 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
         });
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
   }
+  if (is_wide(a)) clear_gap(ds);
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
     add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, j0 > 0);
+    if (a.relative.keys) add_key_table_to_dq(relative, ds, a.head_dim, dq, a.q_row);
   }
   if (wanted != Wanted::queries) {
     const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
     const bool first_head = head.head % (a.heads / a.kv_heads) == 0;
-    const bool accumulate = !(first_head && i0 == j0);
+    const bool accumulate = !(first_head && i0 == first_queries(a, j0));
     float* panels = memory.head_tiles[3];
     // dV += P^T dO
     add_transposed_tile_times(
@@ -274,9 +178,14 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
         g.dv + kv, a.kv_row, accumulate);
     // dK += dS^T (scale Q)
     const float* q = head.q + i0 * a.q_row;
-    add_transposed_tile_times(
-        ds, pack_slice(Form::plain, q, a.q_row, rows, a.head_dim, a.scale, panels), a.head_dim,
-        g.dk + kv, a.kv_row, accumulate);
+    const Packed queries = pack_slice(Form::plain, q, a.q_row, rows, a.head_dim, a.scale, panels);
+    add_transposed_tile_times(ds, queries, a.head_dim, g.dk + kv, a.kv_row, accumulate);
+    if (a.relative.queries) {
+      add_query_table_to_dk(relative, ds, a.head_dim, g.dk + kv, a.kv_row);
+    }
+    if (relative.dkeys) add_to_dkeys(relative, ds, queries, a.head_dim);
+    if (relative.dqueries) add_to_dqueries(relative, ds, packed.keys, a.head_dim);
+    if (relative.dbias) add_to_dbias(relative, ds);
   }
 }
 
@@ -287,8 +196,7 @@ inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, i
   const int64_t group = a.heads / a.kv_heads;
   const PackedKeys packed = pack_keys(a, select_head(a, batch, kv_head * group), j0, memory);
   for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-    // Query tiles before j0 see none of these keys: queries and keys have the same tiles here.
-    for (int64_t i0 = j0; i0 < a.queries; i0 += kTile) {
+    for (int64_t i0 = first_queries(a, j0); i0 < a.queries; i0 += kTile) {
       attention_tile_backward(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
     }
   }
@@ -296,6 +204,7 @@ inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, i
 
 inline void attention_backward(const AttentionGradient& g) noexcept {
   const Attention& a = g.forward;
+  pack_tables(a);
   parallel_for(a.batch * a.queries, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const int64_t batch = n / a.queries, i = n % a.queries;
@@ -306,13 +215,16 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
       }
     }
   });
-  const int64_t pairs = a.batch * a.kv_heads, tiles = ceil_div(a.queries, kTile);
+  const int64_t pairs = a.batch * a.kv_heads;
   const int64_t threads = max_threads();
   // A task that owns a kv head and all query heads that read it computes each tile once, with five
   // products. Where these tasks are too few for the threads, tiles of keys and then tiles of
-  // queries are the tasks, and seven products the price. The sums are the same in either way.
-  if (5 * ceil_div(pairs, threads) * threads <= 7 * pairs) {
+  // queries are the tasks, and seven products the price. The sums are the same in either way. The
+  // gradient of a table takes from all tiles of a sequence, so that it has one task only.
+  const bool tables = g.relative.dkeys || g.relative.dqueries || g.relative.dbias;
+  if (tables || 5 * ceil_div(pairs, threads) * threads <= 7 * pairs) {
     parallel_tasks(pairs, [&](int64_t task, int thread) {
+      clear_gradients(g, task / a.kv_heads, task % a.kv_heads);
       for (int64_t j0 = 0; j0 < a.keys; j0 += kTile) {
         attention_keys_backward(g, task / a.kv_heads, task % a.kv_heads, j0, Wanted::all,
                                 thread_workspace(thread));
@@ -320,17 +232,19 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
     });
     return;
   }
-  parallel_tasks(pairs * tiles, [&](int64_t task, int thread) {
+  const int64_t key_tiles = ceil_div(a.keys, kTile), query_tiles = ceil_div(a.queries, kTile);
+  parallel_tasks(pairs * key_tiles, [&](int64_t task, int thread) {
     // The first keys are seen by the most queries, so they come first.
     const int64_t pair = task % pairs;
     attention_keys_backward(g, pair / a.kv_heads, pair % a.kv_heads, task / pairs * kTile,
                             Wanted::keys, thread_workspace(thread));
   });
-  parallel_tasks(a.batch * a.heads * tiles, [&](int64_t task, int thread) {
-    const int64_t i0 = (tiles - 1 - task / (a.batch * a.heads)) * kTile;
+  parallel_tasks(a.batch * a.heads * query_tiles, [&](int64_t task, int thread) {
+    const int64_t i0 = (query_tiles - 1 - task / (a.batch * a.heads)) * kTile;
     const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
     const Workspace& memory = thread_workspace(thread);
-    for (int64_t j0 = 0; j0 <= i0; j0 += kTile) {
+    const int64_t last_key = head.offset + min(i0 + kTile, a.queries) - 1;
+    for (int64_t j0 = 0; j0 <= last_key; j0 += kTile) {
       attention_tile_backward(g, head, i0, j0, pack_keys(a, head, j0, memory), Wanted::queries,
                               memory);
     }

@@ -1,0 +1,144 @@
+// A tile of attention's scores, and the products with it.
+#pragma once
+
+#include "cria/kernels/kernels.h"
+#include "kernels/generic/gemm.h"
+#include "kernels/generic/rows.h"
+#include "kernels/generic/vector.h"
+#include "kernels/workspace.h"
+
+namespace cria::CRIA_ISA {
+namespace {
+
+// A tile of scores: queries x keys, both of them multiples of a panel's rows and columns on every
+// instruction set. A task of the forward pass takes four times the queries, for each tile of keys
+// that it packs.
+constexpr int64_t kTile = 96;
+constexpr int64_t kForwardRows = 4 * kTile;
+static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
+static_assert(kTile % kPanelColumns == 0 && kRelativeRows % kPanelColumns == 0 &&
+              (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
+
+// With tables of relative keys or queries a tile has a gap between its rows, and rows of room
+// before and after it: see relative.h. A task then takes two tiles of queries.
+constexpr int64_t kWideRow = kTile + 48;
+constexpr int64_t kWideForwardRows = 2 * kTile;
+constexpr int64_t kWideStart = (kPanelM + 1) * kWideRow;
+static_assert(kWideRow - kTile >= 2 * (kWidth + kPanelM - 1));
+static_assert(kWideStart + (kWideForwardRows + kPanelM) * kWideRow <= kTileFloats);
+
+inline bool is_wide(const Attention& a) {
+  return a.relative.keys || a.relative.queries;
+}
+
+// One (sequence, query head): its matrices, and where they stand in the batch.
+struct Head {
+  const float *q, *k, *v;  // [queries, D], [keys, D], [keys, D]
+  int64_t batch, head;
+  int64_t offset;  // position of query 0
+};
+
+inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
+  const int64_t kv = batch * a.kv_batch + head / (a.heads / a.kv_heads) * a.head_dim;
+  return {a.q + batch * a.q_batch + head * a.head_dim,
+          a.k + kv,
+          a.v + kv,
+          batch,
+          head,
+          a.keys - a.queries};
+}
+
+// A [count, D] slice of q, k, v, dout or a table, times a factor, as the right factor of a product:
+// transposed to [D, count], summed over D, or as it is, summed over its rows.
+struct Packed {
+  const float* panels;
+  int64_t width, cells;
+};
+enum class Form { transposed, plain };
+
+inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t count,
+                         int64_t head_dim, float factor, float* panels) {
+  const bool transposed = form == Form::transposed;
+  const int64_t columns = transposed ? count : head_dim, cells = transposed ? head_dim : count;
+  const int64_t width = panel_width(columns);
+  if (transposed) {
+    pack_b_transposed<Fp32Cells>(slice, stride, columns, cells, width, panels);
+  } else {
+    pack_b_lanes<Fp32Cells>(slice, stride, columns, cells, width, panels);
+  }
+  if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
+  return {panels, width, cells};
+}
+
+// What is needed of the product of kPanelM rows: columns [first, last), summed over [begin, end).
+// first is a multiple of kWidth.
+struct Band {
+  int64_t begin, end, first, last;
+};
+
+// C[rows, ...] = A B, or += A B. Element (i, k) of A is a[i * a_row + k * a_step]; band(i) says
+// what is needed of the rows from i on.
+template <class BandOfRows>
+inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a_step,
+                          const Packed& b, float* c, int64_t c_row, bool accumulate,
+                          BandOfRows&& band) {
+  Gemm g{};
+  g.c = c;
+  g.c_row = c_row;
+  g.addend = accumulate ? c : nullptr;
+  g.addend_row = c_row;
+  for (int64_t i = 0; i < rows; i += kPanelM) {
+    const int64_t count = min(kPanelM, rows - i);
+    const Band needed = band(i);
+    Panels panels = {.a = panel_a(a + i * a_row + needed.begin * a_step, a_row, count, a_step),
+                     .b = nullptr,
+                     .b_width = b.width,
+                     .cells = needed.end - needed.begin,
+                     .row = i,
+                     .rows = count,
+                     .column = needed.first,
+                     .columns = 0};
+    // The first panel may be met in its middle.
+    int64_t skipped = needed.first % b.width;
+    while (panels.column < needed.last) {
+      panels.b = b.panels + (panels.column - skipped) * b.cells + skipped + needed.begin * b.width;
+      panels.columns = min(b.width - skipped, needed.last - panels.column);
+      multiply_panels<Fp32Cells>(g, panels, Progress{true, true});
+      panels.column += panels.columns;
+      skipped = 0;
+    }
+  }
+}
+
+// Scaled, not yet masked.
+struct ScoreTile {
+  float* scores;          // [rows, columns], or their gradient
+  int64_t rows, columns;  //
+  int64_t row_stride;     //
+  int64_t query, key;     // positions of the tile's first row and first column in the sequence
+};
+
+// Where a tile stands: queries from i0, keys from j0. memory: [kTileFloats]
+inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
+                         float* memory) {
+  const bool wide = is_wide(a);
+  return {memory + (wide ? kWideStart : 0),
+          rows,
+          min(kTile, a.keys - j0),
+          wide ? kWideRow : kTile,
+          head.offset + i0,
+          j0};
+}
+
+// How many of a tile's columns its row i may see.
+inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
+  return max(0, min(tile.columns, tile.query + i - tile.key + 1));
+}
+
+// What the rows from i on have in common: the columns that the last of them sees.
+inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
+  return visible_columns(tile, min(i + kPanelM, tile.rows) - 1);
+}
+
+}  // namespace
+}  // namespace cria::CRIA_ISA
