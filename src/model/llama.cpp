@@ -169,7 +169,11 @@ void Activations::carve(const Llama& model) {
                                                   config.head_dim};
     caches_.clear();
     for (size_t l = 0; l < model.layers_.size(); ++l) {
-      caches_.push_back({plan_.saved.take(shape), plan_.saved.take(shape)});
+      plan_.scratch.rewind(0);
+      caches_.push_back(
+          {.k = plan_.saved.take(shape),
+           .v = plan_.saved.take(shape),
+           .relative = model.position_->plan_tables(plan_.saved, plan_.scratch, 0, time_)});
     }
     logits_ = plan_.saved.take({batch_, config.vocab_size});
   } else {
@@ -178,7 +182,7 @@ void Activations::carve(const Llama& model) {
 }
 
 void Activations::clear_cache() {
-  for (KvCache& cache : caches_) cache.length = 0;
+  for (KvCache& cache : caches_) cache.length = cache.relative.filled = 0;
 }
 
 }  // namespace cria

@@ -14,6 +14,13 @@ void append(const Tensor& x, const Tensor& cache, int64_t first) {
   }
 }
 
+// Sequence 0's gradient becomes the sum of those of the first `batch`.
+void sum_over_sequences(const Tensor& gradient, int64_t batch) {
+  if (!gradient || batch < 2) return;
+  const int64_t size = gradient.strides[0];
+  kernels().bias_gradient(batch - 1, size, gradient.data + size, gradient.data);
+}
+
 }  // namespace
 
 SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c, Position& encoding)
@@ -36,6 +43,7 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .dqkv = plan.scratch.take({batch, time, qkv}),
           .dcontext = plan.scratch.take({batch, time, context}),
           .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
+          .relative = position->plan_tables(plan.saved, plan.scratch, batch, time),
           .qkv_proj = qkv_proj.plan(plan, batch, time),
           .o_proj = o_proj.plan(plan, batch, time)};
 }
@@ -55,7 +63,8 @@ SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
 }
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
-                                   const Tensor& context, const Tensor& log_sum_exp) const {
+                                   const Tensor& context, const Tensor& log_sum_exp,
+                                   const RelativeTables& relative) const {
   return {.batch = q.shape[0],
           .heads = config.heads,
           .kv_heads = config.kv_heads,
@@ -73,7 +82,12 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
           .out = context.data,
           .out_batch = context.strides[0],
           .out_row = context.strides[1],
-          .log_sum_exp = log_sum_exp.data};
+          .log_sum_exp = log_sum_exp.data,
+          .relative = {.rows = relative.rows,
+                       .keys = relative.keys.data,
+                       .queries = relative.queries.data,
+                       .bias = relative.bias.data,
+                       .packed = relative.packed.data}};
 }
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
@@ -95,7 +109,11 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
     append(heads.v, cache->v, first);
     cache->length += time;
   }
-  kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp));
+  RelativeTables& relative = cache ? cache->relative : saved.relative;
+  if (!cache) relative.filled = 0;
+  position->on_scores(config.layer, relative, first + time);
+  relative.filled = first + time;
+  kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp, relative));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
@@ -110,13 +128,21 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
   o_proj.backward(dout, context, saved.o_proj, dcontext);
   const Heads heads = split_heads(qkv), gradients = split_heads(dqkv);
+  const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
-      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp),
+      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp, relative),
        .dout = dcontext.data,
        .dq = gradients.q.data,
        .dk = gradients.k.data,
        .dv = gradients.v.data,
-       .dout_dot_out = saved.dout_dot_out.data});
+       .dout_dot_out = saved.dout_dot_out.data,
+       .relative = {.dkeys = relative.dkeys.data,
+                    .dqueries = relative.dqueries.data,
+                    .dbias = relative.dbias.data}});
+  for (const Tensor& table : {relative.dkeys, relative.dqueries, relative.dbias}) {
+    sum_over_sequences(table, batch);
+  }
+  position->on_scores_backward(config.layer, relative, time);
   position->on_qk_backward(config.layer, gradients.q, gradients.k, 0);
   qkv_proj.backward(dqkv, x, saved.qkv_proj, dx);
 }

@@ -176,7 +176,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   const SelfAttention::Heads heads = layer.split_heads(saved.qkv);
   const SelfAttention::Heads gradients = layer.split_heads(saved.dqkv);
   const Attention forward =
-      layer.arguments(heads.q, heads.k, heads.v, saved.context, saved.log_sum_exp);
+      layer.arguments(heads.q, heads.k, heads.v, saved.context, saved.log_sum_exp, saved.relative);
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());
@@ -188,7 +188,10 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
                                   .dq = gradients.q.data,
                                   .dk = gradients.k.data,
                                   .dv = gradients.v.data,
-                                  .dout_dot_out = saved.dout_dot_out.data});
+                                  .dout_dot_out = saved.dout_dot_out.data,
+                                  .relative = {.dkeys = saved.relative.dkeys.data,
+                                               .dqueries = saved.relative.dqueries.data,
+                                               .dbias = saved.relative.dbias.data}});
   });
   if (!rotary) return;
   // In place, and the angles' cosines and sines.

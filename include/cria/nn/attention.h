@@ -15,6 +15,7 @@ namespace cria {
 struct KvCache {
   Tensor k, v;         // [B, capacity, K, D]; keys as the position encoding left them
   int64_t length = 0;  // positions filled
+  RelativeTables relative;
 };
 
 struct AttentionConfig {
@@ -40,6 +41,7 @@ struct SelfAttention {
     Tensor dqkv;          // scratch, as qkv
     Tensor dcontext;      // scratch, as context
     Tensor dout_dot_out;  // scratch, as log_sum_exp
+    RelativeTables relative;
     Linear::Saved qkv_proj, o_proj;
   };
 
@@ -61,7 +63,8 @@ struct SelfAttention {
   };
   Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
-                      const Tensor& context, const Tensor& log_sum_exp) const;
+                      const Tensor& context, const Tensor& log_sum_exp,
+                      const RelativeTables& relative) const;
 };
 
 }  // namespace cria

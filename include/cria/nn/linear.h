@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cria/kernels/kernels.h"
+#include "cria/kernels/products.h"
 #include "cria/nn/layer.h"
 #include "cria/nn/packed_weight.h"
 #include "cria/tensor/parameters.h"
@@ -52,14 +52,5 @@ struct Linear {
   Gemm input_gradient(const ConstTensor& dout, const Tensor& dx) const;
   void accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const;
 };
-
-// The three products of a linear layer with weights [out, in], for those that have only a matrix
-// (the head): y = x W^T, dx = dy W, dw += dy^T x. All arguments contiguous rows.
-Gemm weight_product(const ConstTensor& x, const ConstTensor& weight, const Tensor& y,
-                    Precision precision);
-Gemm input_gradient_product(const ConstTensor& dy, const ConstTensor& weight, const Tensor& dx,
-                            Precision precision);
-Gemm weight_gradient_product(const ConstTensor& dy, const ConstTensor& x, const Tensor& dweight,
-                             Precision precision);
 
 }  // namespace cria

@@ -39,20 +39,26 @@ struct PositionConfig {
   RelativePositionOptions relative = {};
 };
 
-// What an encoding adds to a layer's scores, as the attention kernel takes it (RelativeScores), and
-// the memory for its gradient. Null where the encoding has no such term. Row r of a table is the
-// offset j - i = r - (rows - 1) of key j from query i, so the last row is a query's own position.
+// What an encoding adds to a layer's scores, as RelativeScores in kernels.h takes it, and the
+// memory for the gradients. Null where the encoding has no such term. Distance d stands in row rows
+// - 1 - d.
 struct RelativeTables {
-  int64_t rows = 0;
-  Tensor inputs;       // [rows, C]: what relative keys and queries are projections of
+  int64_t rows = 0;    // for all keys of the pass, a multiple of kRelativeRows
   Tensor keys;         // [rows, K, D]
   Tensor queries;      // [rows, H, D]
   Tensor bias;         // [H, rows]
+  Tensor inputs;       // scratch [rows, C]: what keys and queries are projected from
   Tensor packed;       // scratch of the kernel
-  Tensor dkeys;        // scratch [B, rows, K, D]
+  Tensor dkeys;        // scratch [B, rows, K, D]: each sequence its own
   Tensor dqueries;     // scratch [B, rows, H, D]
   Tensor dbias;        // scratch [B, H, rows]
   int64_t filled = 0;  // distances 0 .. filled - 1 are there
+};
+
+// Which of them an encoding has.
+struct RelativeTerms {
+  bool keys = false, queries = false, bias = false;
+  bool learned = true;  // the terms have gradients
 };
 
 class Position {
@@ -64,6 +70,10 @@ class Position {
   // the encoding knows no more than it was made for.
   virtual void reserve(int64_t /*count*/) {}
 
+  // Registers what the encoding learns for this layer alone. name: "model.layers.0.self_attn".
+  virtual void add_layer(Parameters& /*parameters*/, int64_t /*layer*/,
+                         const std::string& /*name*/) {}
+
   // x [B,T,C], the embedded tokens at positions first .. first + T - 1.
   virtual void on_embedding(const Tensor& /*x*/, int64_t /*first*/) const {}
   virtual void on_embedding_backward(const Tensor& /*dx*/, int64_t /*first*/) const {}
@@ -74,28 +84,26 @@ class Position {
   virtual void on_qk_backward(int64_t /*layer*/, const Tensor& /*dq*/, const Tensor& /*dk*/,
                               int64_t /*first*/) const {}
 
-  // Registers what the encoding learns for this layer alone. name: "model.layers.0.self_attn".
-  virtual void add_layer(Parameters& /*parameters*/, int64_t /*layer*/,
-                         const std::string& /*name*/) {}
-
   // The scores are q.k times score_scale, and what the tables of a layer add.
   virtual float score_scale() const;  // 1 / sqrt(head_dim)
-  // Tables for `keys` keys; with their gradients when batch > 0.
-  virtual RelativeTables plan(Arena& /*saved*/, Arena& /*scratch*/, int64_t /*batch*/,
-                              int64_t /*keys*/) const {
-    return {};
-  }
+  virtual RelativeTerms relative_terms() const { return {}; }
   // Makes the rows of distances tables.filled .. keys - 1.
-  virtual void on_scores(int64_t /*layer*/, RelativeTables& /*tables*/, int64_t /*keys*/) const {}
-  // From the gradients of the tables to those of the parameters.
-  virtual void on_scores_backward(int64_t /*layer*/, RelativeTables& /*tables*/, int64_t /*batch*/,
+  virtual void on_scores(int64_t /*layer*/, const RelativeTables& /*tables*/,
+                         int64_t /*keys*/) const {}
+  // From the gradients of the tables, sequence 0's being the sum of all, to those of the
+  // parameters. Comes before on_qk_backward.
+  virtual void on_scores_backward(int64_t /*layer*/, const RelativeTables& /*tables*/,
                                   int64_t /*keys*/) const {}
+
+  // Memory for the tables of a pass with `keys` keys; in scratch that for the gradients of `batch`
+  // sequences (0: none).
+  RelativeTables plan_tables(Arena& saved, Arena& scratch, int64_t batch, int64_t keys) const;
 
  protected:
   PositionConfig config_;
 };
 
-// "none", "rope", ...
+// "rope", "learned", ...
 const std::vector<std::string>& position_names();
 
 // Registers what the encoding learns for all layers at once, before the first layer. Error, naming
