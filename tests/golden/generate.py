@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 
+import positions
+
 FOLDER = pathlib.Path(__file__).resolve().parent
 ADAMW = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1}
 MODELS = {
@@ -27,6 +29,19 @@ MODELS = {
     "model_bias": {"num_key_value_heads": 1, "tie_word_embeddings": True, "attention_bias": True,
                    "mlp_bias": True},
 }
+EMBEDDINGS = {
+    "padding": {"padding_idx": 3},
+    "padding_negative": {"padding_idx": -2},
+    "max_norm_2": {"max_norm": 2.0, "norm_type": 2.0},
+    "max_norm_1": {"max_norm": 8.0, "norm_type": 1.0},
+    "max_norm_inf": {"max_norm": 1.0, "norm_type": math.inf},
+    "max_norm_half": {"max_norm": 150.0, "norm_type": 0.5},
+    "max_norm_zero": {"max_norm": 0.0},
+    "max_norm_padding": {"max_norm": 2.0, "padding_idx": 3},
+    "scale_grad_by_freq": {"scale_grad_by_freq": True},
+    "scale_grad_by_freq_padding": {"scale_grad_by_freq": True, "padding_idx": 3},
+    "sparse": {"sparse": True, "padding_idx": 3},
+}
 
 
 def model_settings(**changes):
@@ -34,6 +49,12 @@ def model_settings(**changes):
             "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 6, "vocab_size": 37,
             "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": False,
             "attention_bias": False, "mlp_bias": False} | changes
+
+
+def position_settings(**changes):
+    return model_settings(hidden_size=16, intermediate_size=24, num_key_value_heads=2, head_dim=4,
+                          vocab_size=29, max_position_embeddings=128, embedding_scale="none",
+                          embedding_norm=False) | changes
 
 
 # ---- The model: functions over named tensors. B batch, T time, C hidden, D head_dim. ----
@@ -51,29 +72,19 @@ def rms_norm(x, weight, eps):
     return weight * x / torch.sqrt(x.square().mean(dim=-1, keepdim=True) + eps)
 
 
-def rope(x, theta, first_position=0):
-    """Rotates elements (i, i + D/2) of x [B, T, heads, D] by position * theta^(-2i/D)."""
-    half = x.shape[3] // 2
-    position = first_position + torch.arange(x.shape[1], dtype=torch.float64)
-    frequency = theta ** (-torch.arange(half, dtype=torch.float64) / half)
-    angle = torch.outer(position, frequency)[:, None, :]  # [T, 1, D/2]
-    a, b = x[..., :half], x[..., half:]
-    return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1)
-
-
-def attention(p, x, s):
-    """Causal grouped-query attention of x [B, T, C] and its output projection, no residual."""
+def attention(p, x, s, queries=None):
+    """Causal grouped-query attention of x [B, T, C], for the last `queries` positions (all unless
+    given), and its output projection, no residual."""
     heads, kv_heads, dim = s["num_attention_heads"], s["num_key_value_heads"], s["head_dim"]
     batch, time, _ = x.shape
-    q = rope(linear(p, "q_proj", x).view(batch, time, heads, dim), s["rope_theta"])
-    k = rope(linear(p, "k_proj", x).view(batch, time, kv_heads, dim), s["rope_theta"])
+    queries = queries or time
+    q = linear(p, "q_proj", x[:, time - queries:]).view(batch, queries, heads, dim)
+    k = linear(p, "k_proj", x).view(batch, time, kv_heads, dim)
     v = linear(p, "v_proj", x).view(batch, time, kv_heads, dim)
-    kv_of_head = torch.arange(heads) // (heads // kv_heads)
-    scores = torch.einsum("bihd,bjhd->bhij", q, k[:, :, kv_of_head]) / math.sqrt(dim)
-    future = torch.ones(time, time, dtype=torch.bool).triu(1)
-    probabilities = scores.masked_fill(future, -math.inf).softmax(dim=-1)
-    mixed = torch.einsum("bhij,bjhd->bihd", probabilities, v[:, :, kv_of_head])
-    return linear(p, "o_proj", mixed.reshape(batch, time, heads * dim))
+    future = positions.distances(queries, time) < 0
+    scores = positions.scores(p, q, k, s).masked_fill(future, -math.inf)
+    mixed = torch.einsum("bhij,bjhd->bihd", scores.softmax(dim=-1), positions.per_head(v, s))
+    return linear(p, "o_proj", mixed.reshape(batch, queries, heads * dim))
 
 
 def swiglu(p, x):
@@ -81,21 +92,41 @@ def swiglu(p, x):
     return linear(p, "down_proj", gate * gate.sigmoid() * linear(p, "up_proj", x))
 
 
-def block(p, x, s):
-    normed = rms_norm(x, p["input_layernorm.weight"], s["rms_norm_eps"])
-    x = x + attention(under("self_attn.", p), normed, s)
+def block(p, x, s, shared={}, memory=None):
+    """Adds attention and MLP to x [B, T, C]. Memory [B, M, C] are inputs x of the same block that
+    came before: normalised with x and attended to. Shared: parameters that all blocks use."""
+    seen = x if memory is None else torch.cat([memory, x], dim=1)
+    normed = rms_norm(seen, p["input_layernorm.weight"], s["rms_norm_eps"])
+    x = x + attention(shared | under("self_attn.", p), normed, s, queries=x.shape[1])
     normed = rms_norm(x, p["post_attention_layernorm.weight"], s["rms_norm_eps"])
     return x + swiglu(under("mlp.", p), normed)
 
 
+def embed(p, tokens, s):
+    """What the first block reads [B, T, C]: scaled rows of the table plus absolute positions."""
+    x, scale = p["model.embed_tokens.weight"][tokens], s.get("embedding_scale", "none")
+    if scale != "none":
+        x = x * (math.sqrt(s["hidden_size"]) if scale == "sqrt_hidden_size" else scale)
+    x = x + positions.added_to_embedding(p, tokens.shape[1], s)
+    if s.get("embedding_norm"):
+        x = rms_norm(x, p["model.embed_norm.weight"], s["rms_norm_eps"])
+    return x
+
+
+def decoder(p, tokens, s, memories):
+    """Logits [B, T, V] of tokens [B, T], and the input [B, T, C] of every block."""
+    x, inputs = embed(p, tokens, s), []
+    for layer, memory in enumerate(memories):
+        inputs.append(x)
+        x = block(under(f"model.layers.{layer}.", p), x, s, under("model.", p), memory)
+    x = rms_norm(x, p["model.norm.weight"], s["rms_norm_eps"])
+    head = "model.embed_tokens.weight" if s["tie_word_embeddings"] else "lm_head.weight"
+    return F.linear(x, p[head]), inputs
+
+
 def llama(p, tokens, s):
     """Logits [B, T, V] of tokens [B, T]."""
-    embedding = p["model.embed_tokens.weight"]
-    x = embedding[tokens]
-    for layer in range(s["num_hidden_layers"]):
-        x = block(under(f"model.layers.{layer}.", p), x, s)
-    x = rms_norm(x, p["model.norm.weight"], s["rms_norm_eps"])
-    return F.linear(x, embedding if s["tie_word_embeddings"] else p["lm_head.weight"])
+    return decoder(p, tokens, s, [None] * s["num_hidden_layers"])[0]
 
 
 def llama_shapes(s):
@@ -105,6 +136,8 @@ def llama_shapes(s):
     attention_part = {"q_proj": (q, c), "k_proj": (kv, c), "v_proj": (kv, c), "o_proj": (c, q)}
     mlp_part = {"gate_proj": (f, c), "up_proj": (f, c), "down_proj": (c, f)}
     shapes = {"model.embed_tokens.weight": (v, c)}
+    if s.get("embedding_norm"):
+        shapes["model.embed_norm.weight"] = (c,)
     for i in range(s["num_hidden_layers"]):
         for norm, part, bias, matrices in (
                 ("input_layernorm", "self_attn", s["attention_bias"], attention_part),
@@ -193,8 +226,11 @@ def write_small_layers():
 
     draw = Draw(4)
     x = draw.normal(2, 7, 3, 8)
-    write_layer("rope", lambda p: rope(p["x"], 10000.0), {"x": x}, draw.normal(2, 7, 3, 8),
-                {"y_offset": rope(x, 10000.0, first_position=5)}, {"theta": 10000.0, "offset": 5})
+    frequency, _ = positions.rope_frequencies({"head_dim": 8, "rope_theta": 10000.0}, time=7)
+    write_layer("rope", lambda p: positions.rope(p["x"], frequency), {"x": x},
+                draw.normal(2, 7, 3, 8),
+                {"y_offset": positions.rope(x, frequency, first_position=5)},
+                {"theta": 10000.0, "offset": 5})
 
     draw = Draw(5)
     x, weight = draw.normal(2, 5, 24), draw.normal(37, 24, scale=0.2)
@@ -203,6 +239,29 @@ def write_small_layers():
     dx, dweight = torch.autograd.grad(losses.mean(), [x, weight])
     write("head_loss", {"x": x, "weight": weight, "targets": targets, "losses": losses,
                         "loss": losses.mean().view(1), "dx": dx, "dweight": dweight})
+
+
+def write_embedding_options():
+    """Every argument of torch.nn.Embedding, each by the module itself."""
+    draw = Draw(15)
+    ids = torch.tensor([[0, 7, 3, 7, 9, 3], [7, 1, 9, 3, 5, 7]])
+    row_size = torch.tensor([0.1, 2, 1, 0.9, 0.05, 0.2, 2, 0.7, 0.1, 1.5, 0.3]).view(11, 1)
+    weight = (draw.normal(11, 24) * row_size).float().double()
+    dout = draw.normal(2, 6, 24)
+    tensors, settings = {"ids": ids, "weight": weight, "dout": dout}, {}
+    for name, arguments in EMBEDDINGS.items():
+        layer = torch.nn.Embedding.from_pretrained(weight.clone(), freeze=False, **arguments)
+        y = layer(ids)
+        y.backward(dout)
+        gradient = layer.weight.grad
+        if gradient.is_sparse:
+            gradient = gradient.coalesce()
+            tensors[name + ".rows"] = gradient.indices()[0]
+            gradient = gradient.to_dense()
+        tensors |= {name + ".y": y, name + ".dweight": gradient,
+                    name + ".weight_after": layer.weight}
+        settings[name] = {k: "inf" if v == math.inf else v for k, v in arguments.items()}
+    write("embedding_options", tensors, settings)
 
 
 def write_block_and_parts():
@@ -247,6 +306,33 @@ def write_adamw():
                               "v5": optimizer.state[p]["exp_avg_sq"]}, ADAMW)
 
 
+def lazy_adamw(p, gradients, touched, s):
+    """AdamW for gradients that reach some rows only, steps [S, R, ...] and touched [S, R]: a row
+    without one stands still, value and moments; the bias corrections count all steps. Returns the
+    last p, m and v."""
+    p, m, v = p.clone(), torch.zeros_like(p), torch.zeros_like(p)
+    for t, (g, rows) in enumerate(zip(gradients, touched.bool()), start=1):
+        p[rows] *= 1 - s["lr"] * s["weight_decay"]
+        m[rows] = s["beta1"] * m[rows] + (1 - s["beta1"]) * g[rows]
+        v[rows] = s["beta2"] * v[rows] + (1 - s["beta2"]) * g[rows].square()
+        m_hat, v_hat = m[rows] / (1 - s["beta1"] ** t), v[rows] / (1 - s["beta2"] ** t)
+        p[rows] -= s["lr"] * m_hat / (v_hat.sqrt() + s["eps"])
+    return p, m, v
+
+
+def write_adamw_sparse():
+    draw = Draw(16)
+    p = draw.normal(7, 5)
+    # Row 4 never, 6 once, 2 in all steps, 0 twice with a long rest between.
+    touched = torch.tensor([[1, 0, 1, 0, 0, 1, 0], [0, 1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 1, 0],
+                            [0, 1, 1, 0, 0, 0, 1], [0, 0, 1, 1, 0, 1, 0], [1, 0, 1, 0, 0, 0, 0]])
+    size = torch.logspace(-9, 1, 5, dtype=torch.float64)  # the tiny ones show where eps is added
+    g = (draw.normal(6, 7, 5) * size * touched[..., None]).float().double()
+    p6, m6, v6 = lazy_adamw(p, g, touched, ADAMW)
+    write("adamw_sparse", {"p0": p, "g": g, "touched": touched, "p6": p6, "m6": m6, "v6": v6},
+          ADAMW)
+
+
 def write_model(name, seed, s, steps=10, batch=3, time=13, max_grad_norm=1.0):
     draw = Draw(seed)
     parameters = draw.parameters(llama_shapes(s))
@@ -272,10 +358,42 @@ def write_model(name, seed, s, steps=10, batch=3, time=13, max_grad_norm=1.0):
           s | ADAMW | {"max_grad_norm": max_grad_norm})
 
 
+def write_position(name, seed, s, batch=2):
+    """One batch; with memory three segments, each attending to states of those before it."""
+    draw = Draw(seed)
+    p = draw.parameters(llama_shapes(s))
+    p |= {n: draw.normal(*shape, scale=0.3) for n, shape in positions.shapes(s).items()}
+    length = s.get("memory_length", 0)
+    segments, time = (3, 13) if length else (1, 101)
+    sequence = draw.ids(batch, segments * time + 1, below=s["vocab_size"])
+    tokens = sequence[:, :-1].unflatten(1, (segments, time)).transpose(0, 1)  # [segment, B, T]
+    targets = sequence[:, 1:].unflatten(1, (segments, time)).transpose(0, 1)
+    for weight in p.values():
+        weight.requires_grad_()
+    nothing = torch.zeros(batch, 0, s["hidden_size"], dtype=torch.float64)
+    memories = [nothing] * s["num_hidden_layers"]
+    losses = []
+    for segment in range(segments):
+        logits, inputs = decoder(p, tokens[segment], s, memories)
+        losses.append(row_losses(logits, targets[segment]).mean())
+        seen = [torch.cat(pair, dim=1) for pair in zip(memories, inputs)]
+        memories = [x[:, max(0, x.shape[1] - length):].detach() for x in seen]
+    gradients = torch.autograd.grad(losses[-1], list(p.values()))
+    tensors = {"tokens": tokens, "targets": targets, "losses": torch.stack(losses)}
+    if not length:
+        tensors = {"tokens": tokens[0], "targets": targets[0], "loss": losses[0].view(1)}
+    tensors |= p | {"logits0": logits} | {"grad." + n: g for n, g in zip(p, gradients)}
+    write(name, tensors, s)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)  # a fixed order of summation
     write_small_layers()
     write_block_and_parts()
     write_adamw()
+    write_embedding_options()
+    write_adamw_sparse()
     for seed, (model, model_changes) in enumerate(MODELS.items(), start=11):
         write_model(model, seed, model_settings(**model_changes))
+    for seed, (model, model_changes) in enumerate(positions.MODELS.items(), start=17):
+        write_position(model, seed, position_settings(**model_changes))
