@@ -92,10 +92,13 @@ class Position {
                                   int64_t /*keys*/) const {}
 
  protected:
+  // Error unless the positions first .. first + time - 1 are below count, those prepared.
+  void require_prepared(int64_t first, int64_t time, int64_t count) const;
+
   PositionConfig config_;
 };
 
-// "none", "rope", ...
+// "rope", "learned", ...
 const std::vector<std::string>& position_names();
 
 // Registers what the encoding learns for all layers at once, before the first layer. Error, naming
