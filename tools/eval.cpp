@@ -18,7 +18,9 @@ int run_eval(const Arguments& arguments) {
                   "Face directory)\nover every token of the shards that GLOB names.",
                   {{"data", "GLOB", "token shards"},
                    {"shard-format", "NAME", "llmc (default) or raw_uint16"},
-                   {"sequence-length", "N", "tokens per window (default: what the model knows)"},
+                   {"sequence-length", "N",
+                    "tokens per window (default: the trained length; only learned positions end "
+                    "there)"},
                    {"batch-size", "N", "windows at a time (default 8)"},
                    {"batches", "N", "only the first N batches (default 0: everything)"},
                    {"json", "", "print the result as JSON"}});
@@ -33,8 +35,10 @@ int run_eval(const Arguments& arguments) {
   const ModelConfig& config = loaded.model->config();
   const Dataset dataset(options.text("data", ""), format, config.vocab_size);
   if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);
-  const int64_t length = options.integer("sequence-length", config.max_position_embeddings, 1,
-                                         config.max_position_embeddings);
+  constexpr int64_t kLongest = 1 << 24;
+  const int64_t length =
+      options.integer("sequence-length", config.max_position_embeddings, 1, kLongest);
+  loaded.model->reserve_positions(length);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
   Activations memory(*loaded.model, Purpose::evaluation, batch, length);
   Evaluation result;

@@ -58,4 +58,12 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
   return nearest ? "did you mean '" + *nearest + "'?" : "";
 }
 
+std::string one_of(std::span<const std::string> choices) {
+  std::string text = "one of ";
+  for (const std::string& choice : choices) {
+    text += (&choice == choices.data() ? "\"" : ", \"") + choice + "\"";
+  }
+  return text;
+}
+
 }  // namespace cria

@@ -1,5 +1,7 @@
 #include "cria/model/config_json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "cria/base/error.h"
@@ -33,13 +35,20 @@ class Reader {
   }
 
   double positive(const char* key, double fallback) const {
-    const Json* value = find(key);
-    const double number = value ? value->as_double(place(key)) : fallback;
-    if (!(number > 0)) {
-      throw Error(
-          "out of range",
-          {.where = place(key), .expected = "a positive number", .got = shortest_double(number)});
-    }
+    const double number = real(key, fallback);
+    if (!(number > 0)) out_of_range(key, "a positive number", number);
+    return number;
+  }
+
+  double not_negative(const char* key, double fallback) const {
+    const double number = real(key, fallback);
+    if (!(number >= 0)) out_of_range(key, "0.0 or more", number);
+    return number;
+  }
+
+  double probability(const char* key) const {
+    const double number = real(key, 0.0);
+    if (!(number >= 0 && number < 1)) out_of_range(key, "0.0 to less than 1.0", number);
     return number;
   }
 
@@ -53,6 +62,11 @@ class Reader {
     return value ? value->as_string(place(key)) : fallback;
   }
 
+  // The value is there.
+  void require(const char* key) const {
+    if (!find(key)) throw Error("missing", {.where = place(key)});
+  }
+
   // Refuses any value of a key but this one.
   void require(const char* key, const std::string& wanted) const {
     const std::string got = text(key, wanted);
@@ -64,29 +78,169 @@ class Reader {
   }
 
  private:
+  double real(const char* key, double fallback) const {
+    const Json* value = find(key);
+    return value ? value->as_double(place(key)) : fallback;
+  }
+
+  [[noreturn]] void out_of_range(const char* key, const std::string& expected, double got) const {
+    throw Error("out of range",
+                {.where = place(key), .expected = expected, .got = shortest_double(got)});
+  }
+
   const Json& json_;
   const std::string& where_;
 };
 
-// rope_scaling (transformers 4) or rope_parameters (5): only the unscaled form is supported.
-double read_rope_theta(const Reader& reader, const std::string& where) {
-  double theta = reader.positive("rope_theta", 10000.0);
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    const Json* object = reader.find(key);
-    if (!object || !object->is_object()) continue;
-    const std::string place = where + ": " + key;
-    const Reader rope(*object, place);
-    rope.require("rope_type", "default");
-    rope.require("type", "default");
-    theta = rope.positive("rope_theta", theta);
+constexpr int64_t kMost = int64_t{1} << 24;
+
+void require_whole_rotation(const Reader& reader) {
+  if (reader.positive("partial_rotary_factor", 1.0) != 1.0) {
+    throw Error("not supported",
+                {.where = reader.place("partial_rotary_factor"), .expected = "1.0"});
   }
-  return theta;
+}
+
+// rope_scaling (transformers 4) unless it is empty, else rope_parameters (5), as transformers does.
+void read_rope(const Reader& reader, const std::string& where, ModelConfig& c) {
+  c.rope_theta = reader.positive("rope_theta", 10000.0);
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const Json* object = reader.find(key);
+    if (!object || object->as_object(where + ": " + key).empty()) continue;
+    const std::string place = where + ": " + key;
+    for (const auto& [name, value] : object->as_object(place)) {
+      if (value.is_object()) {
+        throw Error("not supported",
+                    {.where = place + ": " + name, .expected = "one rotation for all layers"});
+      }
+    }
+    const Reader rope(*object, place);
+    require_whole_rotation(rope);
+    c.rope_theta = rope.positive("rope_theta", c.rope_theta);
+    RopeScaling& scaling = c.rope_scaling;
+    const std::string type = rope.text("rope_type", rope.text("type", "default"));
+    if (std::ranges::find(rope_types(), type) == rope_types().end()) {
+      throw Error("this scaling of RoPE is not supported",
+                  {.where = rope.place(rope.find("rope_type") ? "rope_type" : "type"),
+                   .expected = one_of(rope_types()),
+                   .got = "\"" + type + "\""});
+    }
+    scaling.rope_type = type;
+    if (type == "default") return;
+    rope.require("factor");
+    scaling.factor = rope.positive("factor", 1.0);
+    if (type == "llama3") {
+      for (const char* needed :
+           {"low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+        rope.require(needed);
+      }
+      scaling.low_freq_factor = rope.positive("low_freq_factor", 1.0);
+      scaling.high_freq_factor = rope.positive("high_freq_factor", 4.0);
+    }
+    if (type == "yarn") {
+      scaling.beta_fast = rope.positive("beta_fast", scaling.beta_fast);
+      scaling.beta_slow = rope.positive("beta_slow", scaling.beta_slow);
+      scaling.truncate = rope.boolean("truncate", scaling.truncate);
+      if (rope.find("attention_factor")) {
+        scaling.attention_factor = rope.positive("attention_factor", 1.0);
+      }
+      scaling.mscale = rope.not_negative("mscale", 0.0);
+      scaling.mscale_all_dim = rope.not_negative("mscale_all_dim", 0.0);
+    }
+    if (type == "llama3" || type == "yarn") {
+      scaling.original_max_position_embeddings =
+          rope.integer("original_max_position_embeddings", 0, 0, kMost);
+    }
+    return;
+  }
+}
+
+// The keys of model_type "cria".
+void read_cria(const Reader& reader, const std::string& where, ModelConfig& c) {
+  c.embedding_scale = reader.positive("embedding_scale", 1.0);
+  c.embedding_norm = reader.boolean("embedding_norm", false);
+  if (reader.find("embedding_max_norm")) {
+    c.embedding.max_norm = reader.not_negative("embedding_max_norm", 0.0);
+    const Json* norm_type = reader.find("embedding_norm_type");
+    c.embedding.norm_type = norm_type && norm_type->is_string() && norm_type->as_string("") == "inf"
+                                ? std::numeric_limits<double>::infinity()
+                                : reader.positive("embedding_norm_type", 2.0);
+  }
+  c.position = reader.text("position", "rope");
+  if (c.position == "rope") read_rope(reader, where, c);
+  RelativePositionOptions& relative = c.relative;
+  if (c.position == "t5") {
+    relative.num_buckets = reader.integer("relative_attention_num_buckets", 32, 2, 1 << 16);
+    relative.max_distance = reader.integer("relative_attention_max_distance", 128, 2, kMost);
+    relative.per_layer = reader.boolean("relative_attention_per_layer", false);
+  }
+  if (c.position == "deberta") {
+    relative.max_relative_positions = reader.integer("max_relative_positions", 0, 0, kMost);
+    relative.position_buckets = reader.integer("position_buckets", 0, 0, kMost);
+  }
+  if (c.position == "transformer_xl") {
+    c.memory_length = reader.integer("memory_length", 0, 0, kMost);
+  }
+}
+
+void write_rope(const ModelConfig& c, Json& json) {
+  const RopeScaling& scaling = c.rope_scaling;
+  Json object;
+  object.set("rope_type", scaling.rope_type);
+  if (scaling.rope_type != "default") object.set("factor", scaling.factor);
+  if (scaling.rope_type == "llama3") {
+    object.set("low_freq_factor", scaling.low_freq_factor);
+    object.set("high_freq_factor", scaling.high_freq_factor);
+    object.set("original_max_position_embeddings", scaling.original_max_position_embeddings);
+  }
+  if (scaling.rope_type == "yarn") {
+    object.set("beta_fast", scaling.beta_fast);
+    object.set("beta_slow", scaling.beta_slow);
+    object.set("truncate", scaling.truncate);
+    if (scaling.attention_factor > 0) object.set("attention_factor", scaling.attention_factor);
+    if (scaling.mscale > 0) object.set("mscale", scaling.mscale);
+    if (scaling.mscale_all_dim > 0) object.set("mscale_all_dim", scaling.mscale_all_dim);
+    // Where it is written some versions of transformers 4 take max_position_embeddings divided by
+    // it for the factor; left out, all of them take both as they are meant.
+    if (scaling.original_max_position_embeddings != c.max_position_embeddings) {
+      object.set("original_max_position_embeddings", scaling.original_max_position_embeddings);
+    }
+  }
+  // transformers 4 reads rope_theta and rope_scaling, 5 reads rope_parameters or the others.
+  json.set("rope_theta", c.rope_theta);
+  if (scaling.rope_type != "default") json.set("rope_scaling", object);
+  object.set("rope_theta", c.rope_theta);
+  json.set("rope_parameters", object);
+}
+
+void write_cria(const ModelConfig& c, Json& json) {
+  json.set("embedding_scale", c.embedding_scale);
+  json.set("embedding_norm", c.embedding_norm);
+  if (c.embedding.max_norm) {
+    const double p = c.embedding.norm_type;
+    json.set("embedding_max_norm", *c.embedding.max_norm);
+    json.set("embedding_norm_type", std::isinf(p) ? Json("inf") : Json(p));
+  }
+  json.set("position", c.position);
+  if (c.position == "rope") write_rope(c, json);
+  if (c.position == "t5") {
+    json.set("relative_attention_num_buckets", c.relative.num_buckets);
+    json.set("relative_attention_max_distance", c.relative.max_distance);
+    json.set("relative_attention_per_layer", c.relative.per_layer);
+  }
+  if (c.position == "deberta") {
+    json.set("max_relative_positions", c.relative.max_relative_positions);
+    json.set("position_buckets", c.relative.position_buckets);
+  }
+  if (c.position == "transformer_xl") json.set("memory_length", c.memory_length);
 }
 
 }  // namespace
 
 Json to_json(const ModelConfig& c) {
-  const bool is_llama = c.position == "rope";
+  // Rows that max_norm has not met yet may be longer in the file than cria would look them up.
+  const bool is_llama =
+      c.position == "rope" && c.embedding_scale == 1 && !c.embedding_norm && !c.embedding.max_norm;
   Json json;
   json.set("architectures", Json::Array{is_llama ? "LlamaForCausalLM" : "CriaForCausalLM"});
   json.set("model_type", is_llama ? "llama" : "cria");
@@ -104,14 +258,11 @@ Json to_json(const ModelConfig& c) {
   json.set("tie_word_embeddings", c.tie_word_embeddings);
   json.set("attention_bias", c.attention_bias);
   json.set("mlp_bias", c.mlp_bias);
-  json.set("attention_dropout", 0.0);
-  if (!is_llama) json.set("position", c.position);
-  // The first for transformers 4, the second for 5.
-  json.set("rope_theta", c.rope_theta);
-  Json rope;
-  rope.set("rope_theta", c.rope_theta);
-  rope.set("rope_type", "default");
-  json.set("rope_parameters", rope);
+  json.set("attention_dropout", c.attention_dropout);
+  // Unknown to Hugging Face, but a trained model is the same without them.
+  if (c.embedding_dropout > 0) json.set("embedding_dropout", c.embedding_dropout);
+  if (c.residual_dropout > 0) json.set("residual_dropout", c.residual_dropout);
+  is_llama ? write_rope(c, json) : write_cria(c, json);
   json.set("bos_token_id", nullptr);
   json.set("eos_token_id", nullptr);
   json.set("pad_token_id", c.pad_token_id < 0 ? Json() : Json(c.pad_token_id));
@@ -123,16 +274,12 @@ Json to_json(const ModelConfig& c) {
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   json.as_object(where);
   const Reader reader(json, where);
-  ModelConfig c;
-  if (reader.text("model_type", "llama") != "cria") reader.require("model_type", "llama");
+  const bool is_cria = reader.text("model_type", "llama") == "cria";
+  if (!is_cria) reader.require("model_type", "llama");
   reader.require("hidden_act", "silu");
-  if (reader.find("partial_rotary_factor") &&
-      reader.positive("partial_rotary_factor", 1.0) != 1.0) {
-    throw Error("not supported",
-                {.where = reader.place("partial_rotary_factor"), .expected = "1.0"});
-  }
+  require_whole_rotation(reader);
+  ModelConfig c;
   // LlamaConfig's defaults where a key is missing.
-  constexpr int64_t kMost = int64_t{1} << 24;
   c.vocab_size = reader.integer("vocab_size", 32000, 1, kMost);
   c.hidden_size = reader.integer("hidden_size", 4096, 1, 1 << 20);
   c.intermediate_size = reader.integer("intermediate_size", 11008, 1, kMost);
@@ -148,8 +295,10 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   c.mlp_bias = reader.boolean("mlp_bias", false);
   // -1 occurs in old files and means none.
   c.pad_token_id = reader.integer("pad_token_id", -1, -1, kMost);
-  c.position = reader.text("position", "rope");
-  c.rope_theta = read_rope_theta(reader, where);
+  c.attention_dropout = reader.probability("attention_dropout");
+  c.embedding_dropout = reader.probability("embedding_dropout");
+  c.residual_dropout = reader.probability("residual_dropout");
+  is_cria ? read_cria(reader, where, c) : read_rope(reader, where, c);
   return resolved(c, 0, where + ": ");
 }
 

@@ -57,13 +57,7 @@ float Disentangled::score_scale() const {
 
 Tensor Disentangled::gather(const RelativeTables& tables, int64_t from, int64_t to) const {
   const int64_t known = static_cast<int64_t>(rows_.size());
-  if (to > known) {
-    throw Error("distance beyond the table",
-                {.where = "deberta",
-                 .expected = "fewer than " + std::to_string(known) + " positions apart",
-                 .got = std::to_string(to - 1),
-                 .hint = "raise model.max_position_embeddings or shorten the sequence"});
-  }
+  require_prepared(0, to, known);
   const Tensor inputs = tables.inputs.narrow(0, tables.rows - to, to - from);
   kernels().embedding_gather(to - from, config_.hidden_size, rows_.data() + known - to,
                              embeddings_->value.data, inputs.data);

@@ -1,22 +1,56 @@
 #include "cria/position/position.h"
 
 #include <cmath>
+#include <type_traits>
 
+#include "cria/base/error.h"
+#include "cria/position/absolute.h"
 #include "cria/position/disentangled.h"
 #include "cria/position/distance_bias.h"
 #include "cria/position/rope.h"
 #include "cria/position/transformer_xl.h"
 
 namespace cria {
+namespace {
+
+using Made = std::unique_ptr<Position>;
+
+template <class P>
+Made make(Parameters& parameters, const PositionConfig& config) {
+  if constexpr (std::is_constructible_v<P, Parameters&, const PositionConfig&>) {
+    return std::make_unique<P>(parameters, config);
+  } else {
+    return std::make_unique<P>(config);
+  }
+}
+
+struct Family {
+  const char* name;
+  Made (*make)(Parameters&, const PositionConfig&);
+};
+
+constexpr Family kFamilies[] = {{"rope", make<Rope>},
+                                {"learned", make<LearnedPositions>},
+                                {"sinusoidal", make<SinusoidalPositions>},
+                                {"alibi", make<Alibi>},
+                                {"t5", make<T5Bias>},
+                                {"transformer_xl", make<TransformerXl>},
+                                {"deberta", make<Disentangled>},
+                                {"none", make<Position>}};
+
+}  // namespace
+
+void Position::require_prepared(int64_t first, int64_t time, int64_t count) const {
+  if (first >= 0 && first + time <= count) return;
+  throw Error("position beyond those the model knows",
+              {.where = "model.position = \"" + config_.name + "\"",
+               .expected = "positions below " + std::to_string(count),
+               .got = std::to_string(first + time - 1),
+               .hint = "raise model.max_position_embeddings or shorten the sequence"});
+}
 
 float Position::score_scale() const {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
-}
-
-const std::vector<std::string>& position_names() {
-  static const std::vector<std::string> names = {"rope",           "alibi",   "t5",
-                                                 "transformer_xl", "deberta", "none"};
-  return names;
 }
 
 RelativeTables Position::plan_tables(Arena& saved, Arena& scratch, int64_t batch,
@@ -46,19 +80,21 @@ RelativeTables Position::plan_tables(Arena& saved, Arena& scratch, int64_t batch
   return tables;
 }
 
+const std::vector<std::string>& position_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Family& family : kFamilies) all.push_back(family.name);
+    return all;
+  }();
+  return names;
+}
+
 std::unique_ptr<Position> make_position(Parameters& parameters, const PositionConfig& config) {
-  if (config.name == "rope") return std::make_unique<Rope>(config);
-  if (config.name == "alibi") return std::make_unique<Alibi>(config);
-  if (config.name == "t5") return std::make_unique<T5Bias>(parameters, config);
-  if (config.name == "transformer_xl") return std::make_unique<TransformerXl>(parameters, config);
-  if (config.name == "deberta") return std::make_unique<Disentangled>(parameters, config);
-  if (config.name == "none") return std::make_unique<Position>(config);
-  std::string names;
-  for (const std::string& name : position_names()) {
-    names += (names.empty() ? "\"" : ", \"") + name + "\"";
+  for (const Family& family : kFamilies) {
+    if (config.name == family.name) return family.make(parameters, config);
   }
   throw Error("unknown position encoding", {.where = "model.position",
-                                            .expected = "one of " + names,
+                                            .expected = one_of(position_names()),
                                             .got = "\"" + config.name + "\"",
                                             .hint = did_you_mean(config.name, position_names())});
 }

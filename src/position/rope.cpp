@@ -4,30 +4,34 @@
 
 namespace cria {
 
-Rope::Rope(const PositionConfig& config) : Position(config) {
-  const int64_t head_dim = config.head_dim, max_positions = config.max_positions;
-  const int64_t half = head_dim / 2;
-  cos_.resize(max_positions * half);
-  sin_.resize(max_positions * half);
+Rope::Rope(const PositionConfig& config)
+    : Position(config), trained_(table(config.max_positions)) {}
+
+Rope::Table Rope::table(int64_t positions) const {
+  const int64_t half = config_.head_dim / 2;
+  const std::vector<double> frequencies = rope_frequencies(
+      config_.rope_scaling, config_.head_dim, config_.rope_theta, config_.max_positions, positions);
+  const double factor = rope_attention_factor(config_.rope_scaling);
+  Table table{positions, std::vector<float>(positions * half),
+              std::vector<float>(positions * half)};
   for (int64_t i = 0; i < half; ++i) {
-    const double frequency =
-        std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    for (int64_t p = 0; p < max_positions; ++p) {
-      const double angle = static_cast<double>(p) * frequency;
-      cos_[p * half + i] = static_cast<float>(std::cos(angle));
-      sin_[p * half + i] = static_cast<float>(std::sin(angle));
+    for (int64_t p = 0; p < positions; ++p) {
+      const double angle = static_cast<double>(p) * frequencies[i];
+      table.cos[p * half + i] = static_cast<float>(factor * std::cos(angle));
+      table.sin[p * half + i] = static_cast<float>(factor * std::sin(angle));
     }
   }
+  return table;
+}
+
+void Rope::reserve(int64_t count) {
+  longer_ = count > config_.max_positions ? table(count) : Table{};
 }
 
 void Rope::rotate(const Tensor& x, int64_t first, bool inverse) const {
-  if (first < 0 || first + x.shape[1] > config_.max_positions) {
-    throw Error("position beyond the table",
-                {.where = "rope",
-                 .expected = "positions below " + std::to_string(config_.max_positions),
-                 .got = std::to_string(first + x.shape[1] - 1),
-                 .hint = "raise model.max_position_embeddings or shorten the sequence"});
-  }
+  const Table& table =
+      first + x.shape[1] <= trained_.positions || !longer_.positions ? trained_ : longer_;
+  require_prepared(first, x.shape[1], table.positions);
   const int64_t offset = first * (config_.head_dim / 2);
   kernels().rotary({.x = x.data,
                     .batch = x.shape[0],
@@ -36,8 +40,8 @@ void Rope::rotate(const Tensor& x, int64_t first, bool inverse) const {
                     .head_dim = config_.head_dim,
                     .batch_stride = x.strides[0],
                     .row_stride = x.strides[1],
-                    .cos = cos_.data() + offset,
-                    .sin = sin_.data() + offset,
+                    .cos = table.cos.data() + offset,
+                    .sin = table.sin.data() + offset,
                     .inverse = inverse});
 }
 
@@ -46,7 +50,7 @@ void Rope::on_qk(int64_t, const Tensor& q, const Tensor& k, int64_t first) const
   rotate(k, first, false);
 }
 
-// The transpose of a rotation is the rotation back.
+// The transpose of a rotation is the rotation back; the attention factor stays a factor.
 void Rope::on_qk_backward(int64_t, const Tensor& dq, const Tensor& dk, int64_t first) const {
   rotate(dq, first, true);
   rotate(dk, first, true);

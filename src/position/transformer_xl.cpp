@@ -62,13 +62,7 @@ void TransformerXl::reserve(int64_t count) {
 }
 
 ConstTensor TransformerXl::sinusoids(int64_t from, int64_t to) const {
-  if (to > distances_) {
-    throw Error("distance beyond the table",
-                {.where = "transformer_xl",
-                 .expected = "fewer than " + std::to_string(distances_) + " positions apart",
-                 .got = std::to_string(to - 1),
-                 .hint = "raise model.max_position_embeddings or shorten the sequence"});
-  }
+  require_prepared(0, to, distances_);
   return ConstTensor(sinusoids_.data(), {distances_, config_.hidden_size})
       .narrow(0, distances_ - to, to - from);
 }

@@ -185,12 +185,6 @@ std::vector<Key> keys_of(RunConfig& c) {
   return keys;
 }
 
-std::string quoted_list(const std::vector<std::string>& choices) {
-  std::string text;
-  for (const std::string& choice : choices) text += (text.empty() ? "\"" : ", \"") + choice + "\"";
-  return text;
-}
-
 template <class T>
 constexpr bool kIsOptional =
     std::is_same_v<T, std::optional<int64_t>> || std::is_same_v<T, std::optional<double>>;
@@ -199,7 +193,7 @@ constexpr bool kIsOptional =
 std::string expectation(const Key& key) {
   if (std::holds_alternative<bool*>(key.field)) return "true or false";
   if (std::holds_alternative<std::string*>(key.field)) {
-    return key.choices.empty() ? "a string in quotes" : "one of " + quoted_list(key.choices);
+    return key.choices.empty() ? "a string in quotes" : one_of(key.choices);
   }
   std::string words = std::visit(
       [](auto* field) {

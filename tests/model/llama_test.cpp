@@ -8,7 +8,7 @@
 #include "cria/optim/adamw.h"
 #include "cria/train/gradient_check.h"
 #include "support/compare.h"
-#include "support/golden.h"
+#include "support/golden_model.h"
 #include "support/layer_check.h"
 #include "support/threads.h"
 #include "support/tiny_model.h"
@@ -16,36 +16,14 @@
 namespace cria {
 namespace {
 
-class ModelGolden : public ::testing::TestWithParam<std::string> {
- protected:
-  static ModelConfig config_of(const Golden& golden) {
-    ModelConfig config;
-    config.vocab_size = golden.integer("vocab_size");
-    config.hidden_size = golden.integer("hidden_size");
-    config.intermediate_size = golden.integer("intermediate_size");
-    config.num_hidden_layers = golden.integer("num_hidden_layers");
-    config.num_attention_heads = golden.integer("num_attention_heads");
-    config.num_key_value_heads = golden.integer("num_key_value_heads");
-    config.head_dim = golden.integer("head_dim");
-    config.rms_norm_eps = golden.number("rms_norm_eps");
-    config.rope_theta = golden.number("rope_theta");
-    config.tie_word_embeddings = golden.flag("tie_word_embeddings");
-    config.attention_bias = golden.flag("attention_bias");
-    config.mlp_bias = golden.flag("mlp_bias");
-    return resolved(config, 13, "golden");
-  }
-};
+class ModelGolden : public ::testing::TestWithParam<std::string> {};
 
 // The figures asked for: loss within 1e-6, gradients within 1e-5 of their norm, weights after ten
 // steps of AdamW within 1e-5 of their norm.
 TEST_P(ModelGolden, LossGradientsAndTenSteps) {
   const Golden golden(GetParam());
-  Llama model(config_of(golden));
-  for (Parameter& slot : model.parameters().slots()) {
-    const std::vector<float> values = golden.floats(slot.name);
-    ASSERT_EQ(static_cast<int64_t>(values.size()), slot.value.size()) << slot.name;
-    std::copy(values.begin(), values.end(), slot.value.data);
-  }
+  Llama model(golden_config(golden, 13));
+  set_parameters(model.parameters(), golden);
   EXPECT_EQ(model.parameters().find("lm_head.weight") ==
                 model.parameters().find("model.embed_tokens.weight"),
             golden.flag("tie_word_embeddings"));
@@ -80,26 +58,10 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
 
 TEST_P(ModelGolden, LogitsWithACacheEqualPyTorchs) {
   const Golden golden(GetParam());
-  Llama model(config_of(golden));
-  for (Parameter& slot : model.parameters().slots()) {
-    const std::vector<float> values = golden.floats(slot.name);
-    std::copy(values.begin(), values.end(), slot.value.data);
-  }
-  const std::vector<int32_t> tokens = golden.ints("tokens");
-  const std::vector<float> want = golden.floats("logits0");  // [3, 13, V]
-  const int64_t vocabulary = model.config().vocab_size;
+  Llama model(golden_config(golden, 13));
+  set_parameters(model.parameters(), golden);
   // The prompt in pieces of every size, then token by token.
-  for (const int64_t prompt : {1, 5, 13}) {
-    Activations memory(model, Purpose::generation, 1, 13);
-    for (int64_t t = 0; t < 13;) {
-      const int64_t count = t == 0 ? prompt : 1;
-      const ConstTensor logits = model.next_logits(memory, TokenIds(&tokens[t], {1, count}));
-      t += count;
-      const float* row = &want[(t - 1) * vocabulary];
-      expect_near_norm(logits, {row, row + vocabulary}, 1e-5, "position " + std::to_string(t - 1));
-    }
-    EXPECT_EQ(memory.cached(), 13);
-  }
+  for (const int64_t prompt : {1, 5, 13}) expect_golden_logits(model, golden, 13, prompt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, ModelGolden,

@@ -20,6 +20,10 @@ class Golden {
 
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
 
+  const std::vector<int64_t>& shape(const std::string& name) const {
+    return file_.find(name)->shape;
+  }
+
   std::vector<float> floats(const std::string& name) const {
     std::vector<float> values(size(name));
     file_.read(name, shaped(name, values.data()));
@@ -41,13 +45,17 @@ class Golden {
     return view;
   }
 
-  // A setting: the metadata holds JSON values.
-  Json setting(const std::string& key) const {
+  // A setting: the metadata holds JSON values. null when there is none of that name.
+  Json find_setting(const std::string& key) const {
     for (const auto& [name, text] : file_.metadata()) {
       if (name == key) return Json::parse(text, file_.path() + ": " + key);
     }
-    ADD_FAILURE() << file_.path() << " has no setting " << key;
     return {};
+  }
+  Json setting(const std::string& key) const {
+    Json value = find_setting(key);
+    EXPECT_FALSE(value.is_null()) << file_.path() << " has no setting " << key;
+    return value;
   }
   double number(const std::string& key) const { return setting(key).as_double(key); }
   int64_t integer(const std::string& key) const { return setting(key).as_int(key); }
@@ -81,15 +89,20 @@ inline void expect_near_norm(const ConstTensor& got, const std::vector<float>& w
 }
 
 // Sets every parameter from the tensor of its name, without `prefix` (a layer's place in a model).
-inline void load_parameters(Parameters& parameters, const Golden& golden,
-                            const std::string& prefix = "") {
-  parameters.allocate();
+inline void set_parameters(Parameters& parameters, const Golden& golden,
+                           const std::string& prefix = "") {
   for (Parameter& slot : parameters.slots()) {
     const std::string name = slot.name.substr(prefix.size());
     const std::vector<float> values = golden.floats(name);
     ASSERT_EQ(static_cast<int64_t>(values.size()), slot.value.size()) << slot.name;
     std::copy(values.begin(), values.end(), slot.value.data);
   }
+}
+
+inline void load_parameters(Parameters& parameters, const Golden& golden,
+                            const std::string& prefix = "") {
+  parameters.allocate();
+  set_parameters(parameters, golden, prefix);
 }
 
 }  // namespace cria

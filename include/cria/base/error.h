@@ -40,4 +40,7 @@ class UsageError : public Error {
 // "did you mean 'x'?" for the candidate nearest to name by edit distance, or "" when none is near.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
+// "one of "a", "b"": the choices, for what was expected.
+std::string one_of(std::span<const std::string> choices);
+
 }  // namespace cria

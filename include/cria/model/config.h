@@ -46,18 +46,23 @@ struct ModelConfig {
 };
 
 // Fills in what 0 left to be derived and checks that everything fits together; the Error names the
-// key, behind `place` ("demo.toml: model."), and what would fit. sequence_length > 0 is the length
-// to train on: the default for max_position_embeddings, and not to exceed it.
+// key, behind `place` ("demo.toml: model."), and what would fit. Keys of an encoding or a rope_type
+// that was not chosen are ignored. sequence_length > 0 is the length to train on: the default for
+// max_position_embeddings, and not to exceed it.
 ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::string& place);
 
 // Floating-point operations of one training step (forward and backward) per token at sequence
 // length T: matrix products and attention, a multiply-add counted as two.
 //   linear layers:  6 * (all matrix parameters; the embedding's gather is no product, so its table
 //                   counts only as the head of a model that ties them)
-//   attention:      12 H D (T + 1) / 2 in each layer: the visible pairs of a query are (T + 1) / 2
-//                   on average, with 4 D operations per head for scores and values in forward and
-//                   twice that for dP, dV, dQ, dK in backward
-// Recomputing scores in backward is work that cria chose to do, so it is not counted.
+//   attention:      6 P H D ((T + 1) / 2 + memory_length) in each layer: a query sees (T + 1) / 2
+//                   positions on average, and the whole memory. For each it takes part in P
+//                   products, of 2 D operations per head in forward and 4 D in backward: scores and
+//                   values, so P = 2; with what relative encodings add to the scores, q.r of
+//                   transformer_xl makes it 3, q.r and k.r of deberta 4.
+// Recomputing scores in backward is work that cria chose to do, so it is not counted. Neither is
+// what a pass does once for all its tokens, or once for a segment: projections of relative tables
+// and of the memory.
 double training_flops_per_token(const ModelConfig& config, int64_t sequence_length);
 
 }  // namespace cria

@@ -61,6 +61,9 @@ class Llama {
 
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
+  // For passes longer than max_position_embeddings: see Position::reserve.
+  void reserve_positions(int64_t count) { position_->reserve(count); }
+
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }

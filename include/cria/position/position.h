@@ -100,6 +100,9 @@ class Position {
   RelativeTables plan_tables(Arena& saved, Arena& scratch, int64_t batch, int64_t keys) const;
 
  protected:
+  // Error unless the positions first .. first + time - 1 are below count, those prepared.
+  void require_prepared(int64_t first, int64_t time, int64_t count) const;
+
   PositionConfig config_;
 };
 

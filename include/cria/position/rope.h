@@ -6,20 +6,31 @@
 
 namespace cria {
 
-// angle(p, i) = p * theta^(-2i/D), i = 0 .. D/2 - 1, pairs (i, i + D/2): the half-split form of
-// Hugging Face. Source: RoFormer (Su et al., 2021).
+// angle(p, i) = p * f_i with the frequencies f of rope_frequencies, pairs (i, i + D/2): the
+// half-split form of Hugging Face. Source: RoFormer (Su et al., 2021).
 class Rope : public Position {
  public:
   explicit Rope(const PositionConfig& config);
+
+  // Passes that end beyond max_positions take the frequencies of a sequence of count positions, all
+  // of theirs; the last call counts. Passes within max_positions are as if it had never been
+  // called.
+  void reserve(int64_t count) override;
 
   void on_qk(int64_t layer, const Tensor& q, const Tensor& k, int64_t first) const override;
   void on_qk_backward(int64_t layer, const Tensor& dq, const Tensor& dk,
                       int64_t first) const override;
 
  private:
+  struct Table {
+    int64_t positions = 0;
+    std::vector<float> cos, sin;  // [positions, D/2], times the attention factor
+  };
+
+  Table table(int64_t positions) const;
   void rotate(const Tensor& x, int64_t first, bool inverse) const;
 
-  std::vector<float> cos_, sin_;  // [max_positions, D/2]
+  Table trained_, longer_;
 };
 
 }  // namespace cria

@@ -27,4 +27,14 @@ struct RopeScaling {
 // "default", "linear", "dynamic", "yarn", "llama3"
 const std::vector<std::string>& rope_types();
 
+// The frequencies [head_dim/2], in radians per position, of a model made for max_positions and a
+// sequence of `length`, on which only "dynamic" depends. original_max_position_embeddings is given.
+// Sources: linear: Chen et al., 2023; yarn: Peng et al., 2023; llama3: Llama 3.1's own code; all of
+// them, and dynamic, as in Hugging Face's modeling_rope_utils.
+std::vector<double> rope_frequencies(const RopeScaling& scaling, int64_t head_dim, double theta,
+                                     int64_t max_positions, int64_t length);
+
+// What cosines and sines are multiplied by: 1 but for yarn.
+double rope_attention_factor(const RopeScaling& scaling);
+
 }  // namespace cria

@@ -1,0 +1,145 @@
+// Two-layer decoders with each position encoding, against PyTorch's float64 results.
+#include <gtest/gtest.h>
+
+#include "cria/train/gradient_check.h"
+
+#include "support/golden_model.h"
+#include "support/layer_check.h"
+#include "support/threads.h"
+#include "support/tiny_model.h"
+
+namespace cria {
+namespace {
+
+class PositionGolden : public ::testing::TestWithParam<std::string> {};
+
+// One batch: tokens, targets [B,T]. The loss within 1e-6, every gradient within 1e-5 of its norm.
+TEST_P(PositionGolden, LossAndGradients) {
+  const Golden golden(GetParam());
+  Llama model(golden_config(golden));
+  set_parameters(model.parameters(), golden);
+  const std::vector<int64_t>& shape = golden.shape("tokens");
+  const int64_t batch = shape[0], time = shape[1];
+  model.reserve_positions(time);
+  const std::vector<int32_t> ids = golden.ints("tokens"), next = golden.ints("targets");
+  const TokenIds tokens(ids.data(), {batch, time}), targets(next.data(), {batch, time});
+  Activations memory(model, Purpose::training, batch, time);
+  const double rows = static_cast<double>(batch * time), want = golden.floats("loss")[0];
+  const double loss =
+      model.loss_and_gradient(memory, tokens, targets, static_cast<float>(1 / rows)) / rows;
+  EXPECT_NEAR(loss, want, 1e-6 * want);
+  for (const Parameter& slot : model.parameters().slots()) {
+    expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);
+  }
+}
+
+TEST_P(PositionGolden, LogitsWithACache) {
+  const Golden golden(GetParam());
+  Llama model(golden_config(golden));
+  set_parameters(model.parameters(), golden);
+  const int64_t time = golden.shape("tokens")[1];
+  model.reserve_positions(time);
+  expect_golden_logits(model, golden, time, time);
+  // Dynamic scaling turns keys by the length at hand: beyond the trained one, those in a cache were
+  // turned for another.
+  if (time > model.config().max_position_embeddings) return;
+  for (const int64_t prompt : {1, 60}) expect_golden_logits(model, golden, time, prompt);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, PositionGolden,
+                         ::testing::Values("position_rope_linear", "position_rope_dynamic",
+                                           "position_rope_yarn", "position_rope_llama3",
+                                           "position_learned", "position_none", "position_alibi",
+                                           "position_alibi_mqa", "position_t5",
+                                           "position_t5_per_layer", "position_transformer_xl",
+                                           "position_deberta", "position_deberta_buckets",
+                                           "position_deberta_mha"));
+
+ModelConfig position_config(const std::string& name, int64_t kv_heads, bool tied) {
+  ModelConfig config = tiny_config();
+  config.position = name;
+  config.num_key_value_heads = kv_heads;
+  config.tie_word_embeddings = tied;
+  config.relative.max_relative_positions = 20;
+  config.relative.num_buckets = 8;
+  config.relative.max_distance = 30;
+  // Larger than usual, so that the blocks, and positions in them, matter against the embedding.
+  config.initializer_range = 0.1;
+  return resolved(config, 0, "test");
+}
+
+class EveryPosition : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Families, EveryPosition, ::testing::ValuesIn(position_names()));
+
+TEST_P(EveryPosition, FiniteDifferencesForEveryGroupSizeAndLength) {
+  for (const int64_t kv_heads : {4, 2, 1}) {
+    for (const int64_t time : {1, 7, 17}) {
+      SCOPED_TRACE("kv heads " + std::to_string(kv_heads) + ", time " + std::to_string(time));
+      Llama model(position_config(GetParam(), kv_heads, kv_heads == 2));
+      model.initialize(1);
+      for (const GradientCheck& check : check_gradients(model, 2, time, 1)) {
+        // One key has all the weight whatever its score is: what is computed is rounding.
+        const bool rounding = time == 1 && check.norm < 1e-5 && std::abs(check.numeric) < 1e-5;
+        if (!rounding) expect_gradient(check);
+      }
+    }
+  }
+}
+
+// Logits from a cache, whatever the pieces it was filled in, are those of a pass over everything.
+TEST_P(EveryPosition, CachedLogitsAreThoseOfTheFullPass) {
+  for (const bool tied : {false, true}) {
+    Llama model(position_config(GetParam(), 2, tied));
+    model.initialize(1);
+    const TokenBatch data(1, 110, 37);
+    Activations full(model, Purpose::generation, 1, 120),
+        cached(model, Purpose::generation, 1, 120);
+    for (const int64_t piece : {1, 13, 96}) {
+      cached.clear_cache();
+      for (int64_t t = 0; t < 110;) {
+        const int64_t count = t == 0 ? piece : 1;
+        const ConstTensor some =
+            model.next_logits(cached, TokenIds(data.ids.data() + t, {1, count}));
+        t += count;
+        if (t % 29 != 0 && t != 110) continue;
+        full.clear_cache();
+        const ConstTensor all = model.next_logits(full, TokenIds(data.ids.data(), {1, t}));
+        expect_near_norm(some, {all.data, all.data + all.size()}, 1e-5, std::to_string(t));
+      }
+    }
+  }
+}
+
+TEST_P(EveryPosition, SameBitsForAnyNumberOfThreads) {
+  const TokenBatch data(3, 110, 37);
+  std::vector<float> first;
+  for (const int threads : {1, 2, 3, 5}) {
+    const ThreadCount count(threads);
+    Llama model(position_config(GetParam(), 2, false));
+    model.initialize(1);
+    Activations memory(model, Purpose::training, 3, 110);
+    model.loss_and_gradient(memory, data.inputs(), data.targets(), 0.01f);
+    const float* begin = model.parameters().grad();
+    const std::vector<float> gradients(begin, begin + model.parameters().plane_size());
+    if (first.empty()) first = gradients;
+    EXPECT_TRUE(gradients == first) << threads << " threads";
+  }
+}
+
+// Beyond what it was trained on: for all but a learned table.
+TEST_P(EveryPosition, LongerThanTrained) {
+  Llama model(position_config(GetParam(), 2, false));
+  model.initialize(1);
+  if (GetParam() == "learned") {
+    EXPECT_THROW(model.reserve_positions(300), Error);
+    return;
+  }
+  model.reserve_positions(300);
+  Activations memory(model, Purpose::evaluation, 1, 300);
+  const TokenBatch data(1, 300, 37);
+  EXPECT_TRUE(std::isfinite(model.loss_sum(memory, data.inputs(), data.targets())));
+}
+
+}  // namespace
+}  // namespace cria
