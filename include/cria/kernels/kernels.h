@@ -47,6 +47,26 @@ struct Gemm {
   float* other = nullptr;
 };
 
+// Which elements of an array dropout keeps: a function of the key and of an element's index, so the
+// same for any number of threads and on every machine. Kept elements are multiplied by scale,
+// 1 / (1 - rate), the others by 0; the default keeps everything as it is.
+// Source: Dropout (Srivastava et al., 2014), scaled in training ("inverted").
+struct DropoutMask {
+  uint32_t key[4] = {};    // random itself
+  int32_t kept = 1 << 24;  // of 2^24 possible draws
+  float scale = 1.0f;
+};
+
+// out[i] = mask of first + i times x[i] + addend[i]. out may be x or addend.
+struct ElementDropout {
+  int64_t count;
+  int64_t first;  // index of x[0], >= 0
+  const float* x;
+  const float* addend;  // null: nothing is added
+  float* out;
+  DropoutMask mask;
+};
+
 inline constexpr int64_t kMaxHeadDim = 256;
 
 // What a position encoding adds to the scores. It depends on the offset o = j - i <= 0 of key j
@@ -177,6 +197,8 @@ struct Kernels {
                            float* out) noexcept;
   void (*embedding_scatter_add)(int64_t rows, int64_t columns, const int32_t* ids,
                                 int64_t padding_idx, const float* dout, float* dtable) noexcept;
+
+  void (*dropout)(const ElementDropout&) noexcept;
 
   void (*rms_norm_forward)(const RmsNormForward&) noexcept;
   void (*rms_norm_backward)(const RmsNormBackward&) noexcept;
