@@ -12,12 +12,18 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
   }
 }
 
+EmbeddingOptions embedding_options(const ModelConfig& c) {
+  EmbeddingOptions options;
+  if (c.pad_token_id >= 0) options.padding_idx = c.pad_token_id;
+  return options;
+}
+
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision)
     : config_(c),
       embed_tokens_(parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
-                    c.pad_token_id, c.initializer_range),
+                    embedding_options(c), c.initializer_range),
       position_(make_position(parameters_, {.name = c.position,
                                             .hidden_size = c.hidden_size,
                                             .layers = c.num_hidden_layers,
@@ -69,7 +75,7 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens) const {
     const size_t index = std::min(layer, memory.residual_.size() - 1);
     return within(memory.residual_[index], {batch, time, config_.hidden_size});
   };
-  embed_tokens_.forward(tokens, residual(0));
+  embed_tokens_.forward(tokens, residual(0), memory.embedding_);
   position_->on_embedding(residual(0), memory.cached());
   for (size_t l = 0; l < layers_.size(); ++l) {
     layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l],
@@ -92,7 +98,7 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
     layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], dx);
   }
   position_->on_embedding_backward(dx, 0);
-  embed_tokens_.backward(dx, tokens);
+  embed_tokens_.backward(dx, tokens, memory.embedding_);
 }
 
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const {
@@ -110,7 +116,8 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
     throw Error("these activations keep nothing for a backward pass",
                 {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
   }
-  if (!same_weights) ++*memory.weights_version_;
+  // A table that forward renormalises may be the head's too.
+  if (!same_weights || embed_tokens_.options.max_norm) ++*memory.weights_version_;
   const Tensor normed = forward(memory, tokens);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss = lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
@@ -148,6 +155,8 @@ void Activations::carve(const Llama& model) {
   const ModelConfig& config = model.config_;
   const bool training = purpose_ == Purpose::training;
   const auto take = [&] { return plan_.saved.take({batch_, time_, config.hidden_size}); };
+  plan_.scratch.rewind(0);
+  embedding_ = model.embed_tokens_.plan(plan_, batch_, time_);
   residual_.assign(1, take());
   blocks_.clear();
   for (const Block& block : model.layers_) {

@@ -212,10 +212,22 @@ void time_rows(KernelTimer& timer, double layers, const Block& block, const Para
     block.input_layernorm.backward(b.layer.dnorm, b.x, root, b.dx, b.layer.middle);
   });
   timer.add("embedding gather", 1, 0, 2 * n * c + n, [&] {
-    kernels().embedding_gather(rows, columns, ids.data(), table.value.data, b.x.data);
+    kernels().embedding_gather({.rows = rows,
+                                .columns = columns,
+                                .ids = ids.data(),
+                                .table = table.value.data,
+                                .scale = 1.0f,
+                                .out = b.x.data});
   });
   timer.add("embedding scatter", 1, 0, 3 * n * c + n, [&] {
-    kernels().embedding_scatter_add(rows, columns, ids.data(), -1, b.dx.data, table.grad.data);
+    kernels().embedding_scatter_add({.rows = rows,
+                                     .columns = columns,
+                                     .ids = ids.data(),
+                                     .padding_idx = -1,
+                                     .factor = nullptr,
+                                     .scale = 1.0f,
+                                     .dout = b.dx.data,
+                                     .dtable = table.grad.data});
   });
 }
 

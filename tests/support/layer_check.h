@@ -65,7 +65,7 @@ void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batc
     for (size_t i = 0; i < y.size(); ++i) total += static_cast<double>(y[i]) * dout[i];
     return total;
   };
-  std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
+  parameters.zero_gradients();
   loss();
   layer.backward(dout_view, x_view, run.saved(), dx_view);
   expect_gradient(check_gradient("input", x_view, dx_view, loss, 3));

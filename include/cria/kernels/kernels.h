@@ -138,6 +138,26 @@ struct Rotary {
   bool inverse;            // rotate by -a: the backward of the rotation
 };
 
+// out[n] = scale table[ids[n]].
+struct EmbeddingGather {
+  int64_t rows, columns;
+  const int32_t* ids;  // [N]
+  const float* table;  // [V,C]
+  float scale;
+  float* out;  // [N,C]
+};
+
+// dtable[ids[n]] += factor[n] dout[n], in the order of n.
+struct EmbeddingScatter {
+  int64_t rows, columns;
+  const int32_t* ids;   // [N]
+  int64_t padding_idx;  // where ids[n] is this, nothing is added; -1: none
+  const float* factor;  // [N]; null: scale everywhere
+  float scale;
+  const float* dout;  // [N,C]
+  float* dtable;      // [V,C], accumulated
+};
+
 // y = weight * x * r with r = 1 / sqrt(mean(x^2) + eps), per row.
 // Source: Root Mean Square Layer Normalization (Zhang & Sennrich, 2019).
 struct RmsNormForward {
@@ -191,12 +211,8 @@ struct Kernels {
   // dbias[C] += sum of the rows of dy[N,C].
   void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;
 
-  // out[n] = table[ids[n]]; dtable[ids[n]] += dout[n], in the order of n, except where ids[n] is
-  // padding_idx (-1: none). table [V,C], out [N,C].
-  void (*embedding_gather)(int64_t rows, int64_t columns, const int32_t* ids, const float* table,
-                           float* out) noexcept;
-  void (*embedding_scatter_add)(int64_t rows, int64_t columns, const int32_t* ids,
-                                int64_t padding_idx, const float* dout, float* dtable) noexcept;
+  void (*embedding_gather)(const EmbeddingGather&) noexcept;
+  void (*embedding_scatter_add)(const EmbeddingScatter&) noexcept;
 
   void (*dropout)(const ElementDropout&) noexcept;
 

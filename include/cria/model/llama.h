@@ -43,6 +43,7 @@ class Activations {
   int64_t batch_, time_;
   std::unique_ptr<int64_t> weights_version_;  // one place, wherever this object is moved
   Plan plan_;
+  Embedding::Saved embedding_;
   std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
   std::vector<Block::Saved> blocks_;
   std::vector<KvCache> caches_;  // generation only, one per block
