@@ -249,7 +249,10 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
   std::vector<double> seconds;
   for (int64_t i = 0; i <= steps; ++i) {
     const double elapsed = seconds_of([&] {
-      model.loss_and_gradient(memory, tokens, targets, 1.0f / static_cast<float>(batch * time));
+      model.loss_and_gradient(
+          memory, tokens, targets,
+          {.gradient_scale = 1.0f / static_cast<float>(batch * time),
+           .randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true}});
       const double scale = clip_factor(optimizer.gradient_norm(), config.train.max_grad_norm);
       optimizer.step(config.optimizer.learning_rate, scale);
     });

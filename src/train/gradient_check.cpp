@@ -75,9 +75,13 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   Activations memory(model, Purpose::training, batch, time);
   Parameters& parameters = model.parameters();
   parameters.zero_gradients();
-  model.loss_and_gradient(memory, inputs, outputs, 1.0f / static_cast<float>(count));
+  // Every pass drops the same elements.
+  const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
+  model.loss_and_gradient(
+      memory, inputs, outputs,
+      {.gradient_scale = 1.0f / static_cast<float>(count), .randomness = randomness});
   const auto mean_loss = [&] {
-    return model.loss_sum(memory, inputs, outputs) / static_cast<double>(count);
+    return model.loss_sum(memory, inputs, outputs, randomness) / static_cast<double>(count);
   };
   std::vector<GradientCheck> results;
   for (const Parameter& parameter : parameters.slots()) {
