@@ -17,11 +17,11 @@ using TokenIds = BasicTensor<const int32_t>;  // contiguous
 struct EmbeddingOptions {
   // This row starts at zero and gets no gradient; it is looked up like any other, and weight decay,
   // a tied head and max_norm still change it. Negative: from the end.
-  std::optional<int64_t> padding_idx;
+  std::optional<int64_t> padding_idx = {};
 
   // forward first shrinks each row that it looks up to at most this norm, in place: in evaluation
   // too, padding and frozen rows too. The gradient is taken as if the table had always been so.
-  std::optional<double> max_norm;
+  std::optional<double> max_norm = {};
   double norm_type = 2.0;  // p of that norm, > 0; may be infinity
 
   // The gradient of a row is the mean over its occurrences in the call, not the sum.
