@@ -2,22 +2,20 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <tuple>
 
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/base/unicode.h"
+#include "elements.h"
 
 namespace cria {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are copied as they are stored");
 
-// Both bounds are the format's own.
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-constexpr int64_t kMaxSize = int64_t{1} << 48;
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own bound
 
 constexpr size_t kLengthBytes = 8;  // the header's length, before the header
 
@@ -94,21 +92,6 @@ DType parse_dtype(const std::string& name, const std::string& where) {
               {.where = where, .expected = "F32, F16, BF16 or I32", .got = quote(name)});
 }
 
-uint64_t byte_size(const SafetensorsFile::Entry& entry, const std::string& where) {
-  uint64_t bytes = info(entry.dtype).bytes;
-  for (const int64_t dimension : entry.shape) {
-    const uint64_t factor = static_cast<uint64_t>(dimension);
-    if (factor != 0 && bytes > UINT64_MAX / factor) {
-      throw Error("the shape is too large",
-                  {.where = where,
-                   .expected = "fewer than 2^64 bytes",
-                   .got = shape_string(entry.shape.data(), static_cast<int>(entry.shape.size()))});
-    }
-    bytes *= factor;
-  }
-  return bytes;
-}
-
 SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json,
                                    const std::string& where) {
   const Json* const dtype = json.find("dtype");
@@ -135,7 +118,7 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json,
     throw Error("the tensor ends before it begins",
                 {.where = what, .expected = "begin <= end", .got = offsets->dump()});
   }
-  const uint64_t bytes = byte_size(entry, where);
+  const uint64_t bytes = byte_size(entry.shape, info(entry.dtype).bytes, where);
   if (bytes != entry.end - entry.begin) {
     throw Error("the data does not have the size of the shape",
                 {.where = where,
@@ -167,23 +150,6 @@ void check_layout(const std::vector<SafetensorsFile::Entry>& entries, uint64_t d
                  .got = bytes_string(data_bytes),
                  .hint = end > data_bytes ? "is the file cut off?" : ""});
   }
-}
-
-// IEEE-754 binary16; every value is also an fp32 value.
-float from_f16(uint16_t half) {
-  const uint32_t sign = uint32_t{half & 0x8000u} << 16;
-  const uint32_t exponent = half >> 10 & 31;
-  const uint32_t mantissa = half & 1023;
-  if (exponent == 0) {
-    return std::copysign(static_cast<float>(mantissa) * 0x1p-24f, sign ? -1.0f : 1.0f);
-  }
-  const uint32_t wide_exponent = exponent == 31 ? 255 : exponent - 15 + 127;
-  return std::bit_cast<float>(sign | wide_exponent << 23 | mantissa << 13);
-}
-
-// bfloat16 is the upper half of an fp32.
-float from_bf16(uint16_t half) {
-  return std::bit_cast<float>(uint32_t{half} << 16);
 }
 
 // source need not be aligned.

@@ -12,23 +12,35 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
   }
 }
 
+Embedding make_token_table(Parameters& parameters, const ModelConfig& c) {
+  EmbeddingOptions options = c.embedding;
+  if (c.pad_token_id >= 0) options.padding_idx = c.pad_token_id;
+  const double scale =
+      c.embedding_scale == 0 ? std::sqrt(static_cast<double>(c.hidden_size)) : c.embedding_scale;
+  return Embedding(parameters, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, options,
+                   c.initializer_range, scale);
+}
+
 }  // namespace
 
-Llama::Llama(const ModelConfig& c, Precision precision)
-    : config_(c),
-      embed_tokens_(parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
-                    c.pad_token_id, c.initializer_range),
-      position_(make_position(parameters_, {.name = c.position,
-                                            .hidden_size = c.hidden_size,
-                                            .layers = c.num_hidden_layers,
-                                            .heads = c.num_attention_heads,
-                                            .kv_heads = c.num_key_value_heads,
-                                            .head_dim = c.head_dim,
-                                            .max_positions = c.max_position_embeddings,
-                                            .std = c.initializer_range,
-                                            .rope_theta = c.rope_theta,
-                                            .rope_scaling = c.rope_scaling,
-                                            .relative = c.relative})) {
+Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
+  // In the order of forward, as parameters are registered.
+  const Embedding embed_tokens = make_token_table(parameters_, c);
+  position_ = make_position(parameters_, {.name = c.position,
+                                          .hidden_size = c.hidden_size,
+                                          .layers = c.num_hidden_layers,
+                                          .heads = c.num_attention_heads,
+                                          .kv_heads = c.num_key_value_heads,
+                                          .head_dim = c.head_dim,
+                                          .max_positions = c.max_position_embeddings,
+                                          .std = c.initializer_range,
+                                          .rope_theta = c.rope_theta,
+                                          .rope_scaling = c.rope_scaling,
+                                          .relative = c.relative});
+  input_ = Input(
+      parameters_,
+      {.norm = c.embedding_norm, .rms_norm_eps = c.rms_norm_eps, .dropout = c.embedding_dropout},
+      embed_tokens, *position_);
   const double residual_std =
       c.scale_residual_init
           ? c.initializer_range / std::sqrt(2.0 * static_cast<double>(c.num_hidden_layers))
@@ -45,6 +57,7 @@ Llama::Llama(const ModelConfig& c, Precision precision)
                                      .rms_norm_eps = c.rms_norm_eps,
                                      .attention_bias = c.attention_bias,
                                      .mlp_bias = c.mlp_bias,
+                                     .residual_dropout = c.residual_dropout,
                                      .std = c.initializer_range,
                                      .residual_std = residual_std,
                                      .precision = precision},
@@ -52,8 +65,8 @@ Llama::Llama(const ModelConfig& c, Precision precision)
   }
   norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps);
   if (c.tie_word_embeddings) {
-    parameters_.alias("lm_head.weight", *embed_tokens_.weight);
-    lm_head_.weight = embed_tokens_.weight;
+    parameters_.alias("lm_head.weight", *embed_tokens.weight);
+    lm_head_.weight = embed_tokens.weight;
   } else {
     lm_head_.weight = &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}},
                                        ParameterKind::matrix, {.std = c.initializer_range});
@@ -63,14 +76,15 @@ Llama::Llama(const ModelConfig& c, Precision precision)
   reserve_kernel_memory();
 }
 
-Tensor Llama::forward(Activations& memory, const TokenIds& tokens) const {
+Tensor Llama::forward(Activations& memory, const TokenIds& tokens,
+                      const PassRandomness& randomness) const {
+  *memory.randomness_ = randomness;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto residual = [&](size_t layer) {
     const size_t index = std::min(layer, memory.residual_.size() - 1);
     return within(memory.residual_[index], {batch, time, config_.hidden_size});
   };
-  embed_tokens_.forward(tokens, residual(0));
-  position_->on_embedding(residual(0), memory.cached());
+  input_.forward(tokens, memory.cached(), residual(0), memory.input_);
   for (size_t l = 0; l < layers_.size(); ++l) {
     layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l],
                        memory.caches_.empty() ? nullptr : &memory.caches_[l]);
@@ -80,7 +94,7 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens) const {
   return normed;
 }
 
-// From dx_ (the gradient of the final norm's output) down to the embedding table.
+// From dx_ (the gradient of the final norm's output) down to the token table.
 void Llama::backward(Activations& memory, const TokenIds& tokens) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto view = [&](const Tensor& whole) {
@@ -91,36 +105,38 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
   for (size_t l = layers_.size(); l-- > 0;) {
     layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], dx);
   }
-  position_->on_embedding_backward(dx, 0);
-  embed_tokens_.backward(dx, tokens);
+  input_.backward(dx, tokens, memory.input_);
 }
 
-double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const {
+double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+                       const PassRandomness& randomness) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
   ++*memory.weights_version_;
-  return lm_head_.forward(forward(memory, tokens), targets, memory.head_);
+  return lm_head_.forward(forward(memory, tokens, randomness), targets, memory.head_);
 }
 
 double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
-                                const TokenIds& targets, float gradient_scale,
-                                bool same_weights) const {
+                                const TokenIds& targets, const GradientPass& pass) const {
   require_same_shape(tokens, targets);
   if (memory.purpose() != Purpose::training) {
     throw Error("these activations keep nothing for a backward pass",
                 {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
   }
-  if (!same_weights) ++*memory.weights_version_;
-  const Tensor normed = forward(memory, tokens);
+  // A table that forward renormalises may be the head's too.
+  const bool renormalized = embed_tokens().options.max_norm && config_.tie_word_embeddings;
+  if (!pass.same_weights || renormalized) ++*memory.weights_version_;
+  const Tensor normed = forward(memory, tokens, pass.randomness);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
-  const double loss = lm_head_.forward_backward(normed, targets, memory.head_, gradient_scale, dx);
+  const double loss =
+      lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);
   backward(memory, tokens);
   return loss;
 }
 
 ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
-  const Tensor normed = forward(memory, tokens);
+  const Tensor normed = forward(memory, tokens, {});
   // Only the last position of each sequence goes through the head.
   for (int64_t b = 0; b < batch; ++b) {
     std::memmove(&normed(0, 0) + b * config_.hidden_size, &normed(b, time - 1),
@@ -136,7 +152,9 @@ Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int
     : purpose_(purpose),
       batch_(batch),
       time_(time),
-      weights_version_(std::make_unique<int64_t>(0)) {
+      weights_version_(std::make_unique<int64_t>(0)),
+      randomness_(std::make_unique<PassRandomness>()) {
+  plan_.randomness = randomness_.get();
   if (micro_batches > 1) plan_.weights_version = weights_version_.get();
   carve(model);
   plan_.saved.allocate("activations");
@@ -148,6 +166,8 @@ void Activations::carve(const Llama& model) {
   const ModelConfig& config = model.config_;
   const bool training = purpose_ == Purpose::training;
   const auto take = [&] { return plan_.saved.take({batch_, time_, config.hidden_size}); };
+  plan_.scratch.rewind(0);
+  input_ = model.input_.plan(plan_, batch_, time_);
   residual_.assign(1, take());
   blocks_.clear();
   for (const Block& block : model.layers_) {

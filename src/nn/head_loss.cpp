@@ -59,9 +59,13 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
     if (dx) {
       const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
       saved.weight_backward.multiply(input_gradient_product(z, weight->value, dx_chunk, precision));
-      kernels().gemm(weight_gradient_product(z, x_chunk, weight->grad, precision));
+      if (!weight->frozen) {
+        kernels().gemm(weight_gradient_product(z, x_chunk, weight->grad, precision));
+      }
     }
   }
+  // Tied to a table with sparse gradients: this one is dense, so their sum is.
+  if (dx && rows > 0 && weight->touched) weight->touched->add_all();
   double total = 0;
   for (int64_t n = 0; n < rows; ++n) total += static_cast<double>(losses.data[n]);
   return total;

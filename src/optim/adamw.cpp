@@ -2,35 +2,66 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
 
 namespace cria {
+namespace {
+
+constexpr int64_t kPiece = 32 * 1024;  // floats: four planes of them fit a core's L2
+
+}  // namespace
 
 AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config)
     : parameters_(&parameters), config_(config) {
-  constexpr int64_t kPiece = 32 * 1024;  // floats: four planes of them fit a core's L2
-  for (const Parameter& slot : parameters.slots()) {
+  int64_t rows = 0;  // of all tables
+  for (Parameter& slot : parameters.slots()) {
     const bool decays = slot.kind == ParameterKind::matrix ||
                         (slot.kind == ParameterKind::embedding && config.decay_embeddings);
+    if (slot.frozen) continue;
+    if (slot.touched) {
+      tables_.push_back({&slot, decays});
+      rows += slot.value.shape[0];
+      continue;
+    }
     const int64_t size = slot.value.size();
     for (int64_t begin = 0; begin < size; begin += kPiece) {
       pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), decays});
     }
   }
-  squares_.resize(pieces_.size());
+  squares_.resize(pieces_.size() + rows);
+}
+
+template <class Body>
+int64_t AdamWOptimizer::for_pieces(Body&& body) const {
+  int64_t first = static_cast<int64_t>(pieces_.size());
+  parallel_for(first, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) body(i, pieces_[i]);
+  });
+  for (const Table& table : tables_) {
+    const std::span<const int32_t> rows = table.parameter->touched->rows();
+    const int64_t count = static_cast<int64_t>(rows.size());
+    const int64_t columns = table.parameter->value.columns();
+    const int64_t grain = std::max<int64_t>(1, kPiece / std::max<int64_t>(1, columns));
+    parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t offset = table.parameter->offset + rows[i] * columns;
+        body(first + i, Piece{offset, columns, table.decays});
+      }
+    });
+    first += count;
+  }
+  return first;
 }
 
 double AdamWOptimizer::gradient_norm() {
-  parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      squares_[i] =
-          kernels().sum_of_squares(pieces_[i].count, parameters_->grad() + pieces_[i].offset);
-    }
+  const int64_t count = for_pieces([&](int64_t i, const Piece& piece) {
+    squares_[i] = kernels().sum_of_squares(piece.count, parameters_->grad() + piece.offset);
   });
   double total = 0;
-  for (const double square : squares_) total += square;
+  for (int64_t i = 0; i < count; ++i) total += squares_[i];
   return std::sqrt(total);
 }
 
@@ -45,18 +76,17 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale) {
   settings.step_size = static_cast<float>(learning_rate / (1 - std::pow(config_.beta1, t)));
   settings.v_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
   const float decay = static_cast<float>(1 - learning_rate * config_.weight_decay);
-  parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      AdamW piece = settings;
-      piece.p = parameters_->value() + pieces_[i].offset;
-      piece.g = parameters_->grad() + pieces_[i].offset;
-      piece.m = parameters_->m() + pieces_[i].offset;
-      piece.v = parameters_->v() + pieces_[i].offset;
-      piece.count = pieces_[i].count;
-      piece.decay = pieces_[i].decays ? decay : 1.0f;
-      kernels().adamw(piece);
-    }
+  for_pieces([&](int64_t, const Piece& piece) {
+    AdamW update = settings;
+    update.p = parameters_->value() + piece.offset;
+    update.g = parameters_->grad() + piece.offset;
+    update.m = parameters_->m() + piece.offset;
+    update.v = parameters_->v() + piece.offset;
+    update.count = piece.count;
+    update.decay = piece.decays ? decay : 1.0f;
+    kernels().adamw(update);
   });
+  for (const Table& table : tables_) table.parameter->touched->clear();
 }
 
 double clip_factor(double norm, double max_norm) {

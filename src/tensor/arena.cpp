@@ -70,6 +70,11 @@ Tensor Arena::take(std::initializer_list<int64_t> shape) {
   return view;
 }
 
+int32_t* Arena::take_ints(int64_t count) {
+  static_assert(sizeof(int32_t) == sizeof(float));
+  return reinterpret_cast<int32_t*>(take_floats(count));
+}
+
 void Arena::allocate(const char* what) {
   memory_ = allocate_aligned(high_water_, what);
   used_ = 0;

@@ -22,7 +22,14 @@ Tensor shaped(const std::vector<int64_t>& shape) {
 void Parameters::place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init) {
   if (find(spec.name)) throw Error("registered twice", {.where = spec.name});
   const Tensor view = shaped(spec.shape);
-  slots_.push_back({spec.name, kind, init, view, view, view, view, plane_size_});
+  slots_.push_back({.name = spec.name,
+                    .kind = kind,
+                    .initialization = init,
+                    .value = view,
+                    .grad = view,
+                    .m = view,
+                    .v = view,
+                    .offset = plane_size_});
   plane_size_ += view.size();
 }
 
@@ -72,6 +79,13 @@ void Parameters::initialize(uint64_t seed) {
     if (init.zero_row >= 0) {
       std::fill_n(&slot.value(init.zero_row, 0), slot.value.columns(), 0.0f);
     }
+  }
+}
+
+void Parameters::zero_gradients() {
+  std::fill_n(grad(), plane_size_, 0.0f);
+  for (Parameter& slot : slots_) {
+    if (slot.touched) slot.touched->clear();
   }
 }
 

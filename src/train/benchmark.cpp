@@ -215,10 +215,22 @@ void time_rows(KernelTimer& timer, double layers, const Block& block, const Para
     block.input_layernorm.backward(b.layer.dnorm, b.x, root, b.dx, b.layer.middle);
   });
   timer.add("embedding gather", 1, 0, 2 * n * c + n, [&] {
-    kernels().embedding_gather(rows, columns, ids.data(), table.value.data, b.x.data);
+    kernels().embedding_gather({.rows = rows,
+                                .columns = columns,
+                                .ids = ids.data(),
+                                .table = table.value.data,
+                                .scale = 1.0f,
+                                .out = b.x.data});
   });
   timer.add("embedding scatter", 1, 0, 3 * n * c + n, [&] {
-    kernels().embedding_scatter_add(rows, columns, ids.data(), -1, b.dx.data, table.grad.data);
+    kernels().embedding_scatter_add({.rows = rows,
+                                     .columns = columns,
+                                     .ids = ids.data(),
+                                     .padding_idx = -1,
+                                     .factor = nullptr,
+                                     .scale = 1.0f,
+                                     .dout = b.dx.data,
+                                     .dtable = table.grad.data});
   });
 }
 
@@ -240,7 +252,10 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
   std::vector<double> seconds;
   for (int64_t i = 0; i <= steps; ++i) {
     const double elapsed = seconds_of([&] {
-      model.loss_and_gradient(memory, tokens, targets, 1.0f / static_cast<float>(batch * time));
+      model.loss_and_gradient(
+          memory, tokens, targets,
+          {.gradient_scale = 1.0f / static_cast<float>(batch * time),
+           .randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true}});
       const double scale = clip_factor(optimizer.gradient_norm(), config.train.max_grad_norm);
       optimizer.step(config.optimizer.learning_rate, scale);
     });

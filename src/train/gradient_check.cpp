@@ -74,17 +74,22 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   const TokenIds inputs(tokens.data(), {batch, time}), outputs(targets.data(), {batch, time});
   Activations memory(model, Purpose::training, batch, time);
   Parameters& parameters = model.parameters();
-  std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
-  model.loss_and_gradient(memory, inputs, outputs, 1.0f / static_cast<float>(count));
+  parameters.zero_gradients();
+  // Every pass drops the same elements.
+  const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
+  model.loss_and_gradient(
+      memory, inputs, outputs,
+      {.gradient_scale = 1.0f / static_cast<float>(count), .randomness = randomness});
   const auto mean_loss = [&] {
-    return model.loss_sum(memory, inputs, outputs) / static_cast<double>(count);
+    return model.loss_sum(memory, inputs, outputs, randomness) / static_cast<double>(count);
   };
   std::vector<GradientCheck> results;
   for (const Parameter& parameter : parameters.slots()) {
+    if (parameter.frozen) continue;
     results.push_back(
         check_gradient(parameter.name, parameter.value, parameter.grad, mean_loss, seed));
   }
-  std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
+  parameters.zero_gradients();
   return results;
 }
 

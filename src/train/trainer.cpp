@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "cria/io/matrix_file.h"
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/generate.h"
@@ -37,6 +38,23 @@ void settle_vocabulary(RunConfig& config, const Tokenizer* tokenizer) {
                  .got = std::to_string(model.vocab_size),
                  .hint = "leave it out to take the tokenizer's"});
   }
+}
+
+// Starts the token table from the file that the config names, if any.
+void load_pretrained_embedding(const RunConfig& config, const Embedding& table) {
+  const std::string& file = config.model.embedding_pretrained;
+  if (file.empty()) return;
+  Matrix matrix = read_matrix(file);
+  const Tensor rows(matrix.values.data(), {matrix.rows, matrix.columns});
+  if (rows.shape != table.weight->value.shape) {
+    throw Error("a table of another shape",
+                {.where = config.source + ": model.embedding.pretrained",
+                 .expected = "[vocab_size, hidden_size] = " + table.weight->value.to_string(),
+                 .got = rows.to_string() + " in " + file,
+                 .hint = "choose model.vocab_size (the tokenizer's, unless given) and "
+                         "model.hidden_size as the file has them"});
+  }
+  table.load_pretrained(rows);
 }
 
 // What a position in the data means; a checkpoint can only go on over the same.
@@ -74,6 +92,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
+  if (!resume) load_pretrained_embedding(config_, model_->embed_tokens());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time,
@@ -159,11 +178,16 @@ StepMetrics Trainer::step() {
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
   const double tokens = static_cast<double>(tokens_per_step());
   double loss = 0;
-  for (int64_t micro = 0; micro < config_.train.gradient_accumulation_steps; ++micro) {
+  const int64_t micro_batches = config_.train.gradient_accumulation_steps;
+  for (int64_t micro = 0; micro < micro_batches; ++micro) {
     batches_->next(inputs_.data(), targets_.data());
-    loss += model_->loss_and_gradient(*memory_, TokenIds(inputs_.data(), {batch, time}),
-                                      TokenIds(targets_.data(), {batch, time}),
-                                      static_cast<float>(1.0 / tokens), micro > 0);
+    loss += model_->loss_and_gradient(
+        *memory_, TokenIds(inputs_.data(), {batch, time}), TokenIds(targets_.data(), {batch, time}),
+        {.gradient_scale = static_cast<float>(1.0 / tokens),
+         .same_weights = micro > 0,
+         .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
+                        .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
+                        .active = true}});
   }
   loss /= tokens;
   require_finite("the loss", loss);

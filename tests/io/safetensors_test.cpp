@@ -5,8 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 
 #include "base/mutations.h"
@@ -24,13 +22,6 @@ std::string little_endian(uint64_t value) {
 
 std::string with_length(const std::string& header, const std::string& data) {
   return little_endian(header.size()) + header + data;
-}
-
-// In place, where write_file makes a new file and flushes it: for thousands of tiny files.
-void write_quickly(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::app) << "";
-  std::fstream(path, std::ios::binary | std::ios::in | std::ios::out) << bytes;
-  std::filesystem::resize_file(path, bytes.size());
 }
 
 template <class Element>

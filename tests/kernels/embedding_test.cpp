@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "cria/kernels/kernels.h"
@@ -34,43 +36,91 @@ void each_case(Check check) {
   check(Case{1031, 129, 61});
 }
 
-TEST_P(EmbeddingTest, GatherCopiesRows) {
-  each_case([](const Case& c) {
-    const std::vector<int32_t> ids = random_ids(c.rows, c.vocabulary, "ids");
-    Guarded table(normal_values(c.vocabulary * c.columns, "table"));
-    const Arrays got = run_with_any_threads([&] {
-      Guarded out(c.rows * c.columns);
-      kernels().embedding_gather(c.rows, c.columns, ids.data(), table.data(), out.data());
-      EXPECT_TRUE(out.gaps_untouched());
-      return Arrays{out.elements()};
-    });
-    EXPECT_TRUE(same_bits(
-        got[0], reference::embedding_gather(c.rows, c.columns, ids.data(), table.data())));
+void check_gather(const Case& c, float scale) {
+  const std::vector<int32_t> ids = random_ids(c.rows, c.vocabulary, "ids");
+  Guarded table(normal_values(c.vocabulary * c.columns, "table"));
+  EmbeddingGather call = {.rows = c.rows,
+                          .columns = c.columns,
+                          .ids = ids.data(),
+                          .table = table.data(),
+                          .scale = scale,
+                          .out = nullptr};
+  const Arrays got = run_with_any_threads([&] {
+    Guarded out(c.rows * c.columns);
+    call.out = out.data();
+    kernels().embedding_gather(call);
+    EXPECT_TRUE(out.gaps_untouched());
+    return Arrays{out.elements()};
   });
+  EXPECT_TRUE(same_bits(got[0], reference::embedding_gather(call)));
 }
 
-void check_scatter(const Case& c, int64_t padding_idx) {
+TEST_P(EmbeddingTest, GatherCopiesRows) {
+  each_case([](const Case& c) { check_gather(c, 1.0f); });
+}
+
+TEST_P(EmbeddingTest, GatherScalesRows) {
+  each_case([](const Case& c) { check_gather(c, 22.627417f); });
+}
+
+// A scale of 1 changes no bit of what else a float may be.
+TEST_P(EmbeddingTest, GatherCopiesSpecialValues) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> table = {-0.0f, 1e-45f, -infinity, nan, 0x1p-126f, 3.4e38f};
+  const std::vector<int32_t> ids = {1, 0};
+  std::vector<float> out(6);
+  kernels().embedding_gather({.rows = 2,
+                              .columns = 3,
+                              .ids = ids.data(),
+                              .table = table.data(),
+                              .scale = 1.0f,
+                              .out = out.data()});
+  EXPECT_TRUE(same_bits(out, {nan, 0x1p-126f, 3.4e38f, -0.0f, 1e-45f, -infinity}));
+}
+
+// factors: a factor for each row, or none; powers of two.
+void check_scatter(const Case& c, int64_t padding_idx, const std::vector<float>& factors,
+                   float scale) {
   const std::vector<int32_t> ids = random_ids(c.rows, c.vocabulary, "ids");
   const std::vector<float> initial = normal_values(c.vocabulary * c.columns, "dtable");
   Guarded dout(normal_values(c.rows * c.columns, "dout"));
+  EmbeddingScatter call = {.rows = c.rows,
+                           .columns = c.columns,
+                           .ids = ids.data(),
+                           .padding_idx = padding_idx,
+                           .factor = factors.empty() ? nullptr : factors.data(),
+                           .scale = scale,
+                           .dout = dout.data(),
+                           .dtable = nullptr};
   const Arrays got = run_with_any_threads([&] {
     Guarded dtable(initial);
-    kernels().embedding_scatter_add(c.rows, c.columns, ids.data(), padding_idx, dout.data(),
-                                    dtable.data());
+    call.dtable = dtable.data();
+    kernels().embedding_scatter_add(call);
     EXPECT_TRUE(dtable.gaps_untouched());
     return Arrays{dtable.elements()};
   });
-  EXPECT_TRUE(
-      same_bits(got[0], reference::embedding_scatter_add(c.rows, c.columns, ids.data(), padding_idx,
-                                                         dout.data(), initial)));
+  EXPECT_TRUE(same_bits(got[0], reference::embedding_scatter_add(call, initial)));
 }
 
 TEST_P(EmbeddingTest, ScatterAddsInTheOrderOfTheRows) {
-  each_case([](const Case& c) { check_scatter(c, -1); });
+  each_case([](const Case& c) { check_scatter(c, -1, {}, 1.0f); });
 }
 
 TEST_P(EmbeddingTest, ScatterLeavesThePaddingRow) {
-  each_case([](const Case& c) { check_scatter(c, c.vocabulary / 2); });
+  each_case([](const Case& c) { check_scatter(c, c.vocabulary / 2, {}, 1.0f); });
+}
+
+TEST_P(EmbeddingTest, ScatterScales) {
+  each_case([](const Case& c) { check_scatter(c, -1, {}, 16.0f); });
+}
+
+TEST_P(EmbeddingTest, ScatterTakesAFactorForEachRow) {
+  each_case([](const Case& c) {
+    std::vector<float> factors;
+    for (int64_t n = 0; n < c.rows; ++n) factors.push_back(std::ldexp(1.0f, -(n % 7)));
+    check_scatter(c, c.vocabulary / 2, factors, 3.0f);
+  });
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
   for (int64_t step = 0; step < 10; ++step) {
     const TokenIds inputs(tokens.data() + step * kRows, {kBatch, kTime});
     const TokenIds outputs(targets.data() + step * kRows, {kBatch, kTime});
-    const double loss = model.loss_and_gradient(memory, inputs, outputs, 1.0f / kRows) / kRows;
+    const double loss = model.loss_and_gradient(memory, inputs, outputs, {1.0f / kRows}) / kRows;
     EXPECT_NEAR(loss, losses[step], 1e-6 * losses[step]) << "step " << step;
     if (step == 0) {
       EXPECT_EQ(model.loss_sum(memory, inputs, outputs) / kRows, loss);
@@ -109,7 +109,7 @@ double train(Llama& model, const TokenBatch& data, int steps, double learning_ra
   double loss = 0;
   for (int i = 0; i < steps; ++i) {
     loss = model.loss_and_gradient(memory, data.inputs(), data.targets(),
-                                   static_cast<float>(1 / rows)) /
+                                   {static_cast<float>(1 / rows)}) /
            rows;
     optimizer.step(learning_rate, clip_factor(optimizer.gradient_norm(), 1.0));
   }
@@ -161,6 +161,80 @@ TEST(Llama, PassesSmallerThanPlannedGiveTheSame) {
       Error);
 }
 
+// Everything between tokens and the first block, and dropout wherever there is one.
+ModelConfig config_with_all_of_the_input() {
+  ModelConfig config = tiny_config();
+  config.embedding_scale = 0;
+  config.embedding_norm = true;
+  config.embedding_dropout = config.residual_dropout = config.attention_dropout = 0.3;
+  config.initializer_range = 0.2;
+  return config;
+}
+
+TEST(Llama, FiniteDifferencesWithDropout) {
+  for (const bool tied : {false, true}) {
+    ModelConfig config = config_with_all_of_the_input();
+    config.tie_word_embeddings = tied;
+    Llama model(config);
+    model.initialize(1);
+    const std::vector<GradientCheck> checks = check_gradients(model, 2, 7, 1);
+    EXPECT_EQ(checks[1].name, "model.embed_norm.weight");
+    for (const GradientCheck& check : checks) expect_gradient(check);
+  }
+}
+
+TEST(Llama, APassDropsOnlyWhenItIsTold) {
+  ModelConfig config = config_with_all_of_the_input();
+  Llama model(config);
+  config.embedding_dropout = config.residual_dropout = config.attention_dropout = 0;
+  Llama plain(config);
+  model.initialize(1);
+  plain.initialize(1);
+  const TokenBatch data(2, 9, 37);
+  Activations memory(model, Purpose::training, 2, 9), other(plain, Purpose::training, 2, 9);
+  Activations shared(model, Purpose::evaluation, 2, 9);
+  const auto loss = [&](uint64_t seed, uint64_t pass) {
+    return model.loss_and_gradient(memory, data.inputs(), data.targets(),
+                                   {.randomness = {seed, pass, true}});
+  };
+  const double dropped = loss(1, 0);
+  EXPECT_NE(loss(1, 1), dropped);
+  EXPECT_NE(loss(2, 0), dropped);
+  EXPECT_EQ(loss(1, 0), dropped);
+  for (Activations* const any : {&memory, &shared}) {
+    EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets(), {1, 0, true}), dropped);
+  }
+  const double whole = plain.loss_and_gradient(other, data.inputs(), data.targets(), {});
+  EXPECT_NE(whole, dropped);
+  EXPECT_EQ(model.loss_and_gradient(memory, data.inputs(), data.targets(), {}), whole);
+  for (Activations* const any : {&memory, &shared}) {
+    EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets()), whole);
+  }
+  Activations generation(model, Purpose::generation, 2, 9);
+  Activations plain_generation(plain, Purpose::generation, 2, 9);
+  const ConstTensor a = model.next_logits(generation, data.inputs());
+  const ConstTensor b = plain.next_logits(plain_generation, data.inputs());
+  EXPECT_TRUE(same_bits({a.data, a.data + a.size()}, {b.data, b.data + b.size()}));
+}
+
+// sqrt(hidden_size) and a number: the embedding is multiplied, the head's use of a tied table is
+// not.
+TEST(Llama, EmbeddingScaleIsThatOfTheTable) {
+  ModelConfig config = tiny_config();
+  config.embedding_scale = 0;
+  Llama model(config);
+  config.embedding_scale = 1;
+  Llama plain(config);
+  model.initialize(1);
+  plain.initialize(1);
+  Tensor& table = plain.parameters().find("model.embed_tokens.weight")->value;
+  for (int64_t i = 0; i < table.size(); ++i) table.data[i] *= std::sqrt(24.0f);
+  const TokenBatch data(2, 9, 37);
+  Activations memory(model, Purpose::evaluation, 2, 9), other(plain, Purpose::evaluation, 2, 9);
+  EXPECT_EQ(model.loss_sum(memory, data.inputs(), data.targets()),
+            plain.loss_sum(other, data.inputs(), data.targets()));
+}
+
 // Weights packed once for several micro-batches change nothing, and never outlive a change of the
 // weights that the caller has told of.
 TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
@@ -174,8 +248,8 @@ TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
       Activations memory(model, Purpose::training, 2, 9, micro_batches);
       double loss = 0;
       for (int step = 0; step < 2; ++step) {
-        loss += model.loss_and_gradient(memory, first.inputs(), first.targets(), 0.1f);
-        loss += model.loss_and_gradient(memory, second.inputs(), second.targets(), 0.1f, true);
+        loss += model.loss_and_gradient(memory, first.inputs(), first.targets(), {0.1f});
+        loss += model.loss_and_gradient(memory, second.inputs(), second.targets(), {0.1f, true});
         // What an optimizer does: the weights change.
         float* value = model.parameters().value();
         const float* grad = model.parameters().grad();
@@ -191,11 +265,31 @@ TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
   }
 }
 
+// A forward of max_norm changes the table; tied, it is a weight of the head, packed before.
+TEST(Llama, RenormalizedTablesAreNotPackedForGood) {
+  const TokenBatch first(2, 9, 37, "first"), second(2, 9, 37, "second");
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  config.initializer_range = 1;
+  config.embedding.max_norm = 0.5;
+  std::vector<std::vector<float>> gradients;
+  for (const int64_t micro_batches : {1, 2}) {
+    Llama model(config);
+    model.initialize(5);
+    Activations memory(model, Purpose::training, 2, 9, micro_batches);
+    model.loss_and_gradient(memory, first.inputs(), first.targets(), {});
+    model.loss_and_gradient(memory, second.inputs(), second.targets(), {.same_weights = true});
+    gradients.emplace_back(model.parameters().grad(),
+                           model.parameters().grad() + model.parameters().plane_size());
+  }
+  EXPECT_TRUE(same_bits(gradients[1], gradients[0]));
+}
+
 TEST(Llama, GradientNeedsTrainingMemory) {
   Llama model(tiny_config());
   Activations memory(model, Purpose::evaluation, 1, 4);
   const TokenBatch data(1, 4, 37);
-  EXPECT_THROW(model.loss_and_gradient(memory, data.inputs(), data.targets(), 1.0f), Error);
+  EXPECT_THROW(model.loss_and_gradient(memory, data.inputs(), data.targets(), {}), Error);
 }
 
 TEST(Llama, TyingSharesStorageAndIsCountedOnce) {

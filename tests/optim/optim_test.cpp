@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "cria/base/error.h"
 #include "cria/optim/adamw.h"
 #include "cria/optim/schedule.h"
 #include "support/golden.h"
+#include "support/random.h"
 
 namespace cria {
 namespace {
@@ -70,6 +72,125 @@ TEST(AdamW, NormCountsATiedTensorOnce) {
   table.grad(0, 0) = 3;
   table.grad(0, 1) = 4;
   EXPECT_DOUBLE_EQ(AdamWOptimizer(parameters, {}).gradient_norm(), 5.0);
+}
+
+// A table [7, 5] with sparse gradients, of which some rows never and some twice have one.
+struct SparseTable {
+  Parameters parameters;
+  Parameter* table;
+
+  explicit SparseTable(bool sparse = true) {
+    table = &parameters.add({"e", {7, 5}}, ParameterKind::embedding, {.std = 1.0});
+    if (sparse) table->touched = std::make_unique<TouchedRows>(7);
+    parameters.allocate();
+    parameters.initialize(1);
+  }
+
+  void add(int64_t row, const float* gradient) {
+    for (int64_t c = 0; c < 5; ++c) table->grad(row, c) += gradient[c];
+    if (table->touched) table->touched->add(row);
+  }
+};
+
+// Lazy AdamW in float64, as the generator writes it out.
+TEST(SparseAdamW, Golden) {
+  const Golden golden("adamw_sparse");
+  SparseTable t;
+  const std::vector<float> start = golden.floats("p0"), gradients = golden.floats("g");
+  const std::vector<int32_t> touched = golden.ints("touched");
+  std::copy(start.begin(), start.end(), t.table->value.data);
+  const double lr = golden.number("lr");
+  AdamWOptimizer optimizer(t.parameters, {.learning_rate = lr,
+                                          .beta1 = golden.number("beta1"),
+                                          .beta2 = golden.number("beta2"),
+                                          .eps = golden.number("eps"),
+                                          .weight_decay = golden.number("weight_decay")});
+  for (int step = 0; step < 6; ++step) {
+    for (int64_t row = 6; row >= 0; --row) {  // any order
+      if (touched[step * 7 + row]) t.add(row, &gradients[(step * 7 + row) * 5]);
+    }
+    optimizer.step(lr, 1.0);
+    EXPECT_TRUE(t.table->touched->rows().empty());
+    for (int i = 0; i < 35; ++i) EXPECT_EQ(t.table->grad.data[i], 0.0f);
+  }
+  expect_near_norm(t.table->value, golden.floats("p6"), 1e-6, "p");
+  expect_near_norm(t.table->m, golden.floats("m6"), 1e-6, "m");
+  expect_near_norm(t.table->v, golden.floats("v6"), 1e-6, "v");
+}
+
+TEST(SparseAdamW, EqualsDenseWhenEveryRowIsTouched) {
+  SparseTable sparse, dense(false);
+  AdamWOptimizer lazy(sparse.parameters, {}), usual(dense.parameters, {});
+  for (int step = 0; step < 5; ++step) {
+    const std::vector<float> g = normal_values(35, "g" + std::to_string(step));
+    for (int64_t row = 0; row < 7; ++row) {
+      sparse.add((row * 3 + step) % 7, &g[(row * 3 + step) % 7 * 5]);
+      dense.add(row, &g[row * 5]);
+    }
+    // Both sum the same 35 squares in double; only their order differs.
+    EXPECT_NEAR(lazy.gradient_norm(), usual.gradient_norm(), 1e-6 * usual.gradient_norm());
+    lazy.step(1e-2, 0.5);
+    usual.step(1e-2, 0.5);
+  }
+  // Each element is computed alone; a compiler may fuse a product and a sum in one of two loops.
+  for (int i = 0; i < 35; ++i) {
+    EXPECT_FLOAT_EQ(sparse.table->value.data[i], dense.table->value.data[i]);
+    EXPECT_FLOAT_EQ(sparse.table->m.data[i], dense.table->m.data[i]);
+    EXPECT_FLOAT_EQ(sparse.table->v.data[i], dense.table->v.data[i]);
+  }
+}
+
+TEST(SparseAdamW, VisitsTheTouchedRowsOnly) {
+  SparseTable t;
+  AdamWOptimizer optimizer(t.parameters, {.weight_decay = 0.5});
+  const float g[] = {3, 0, 0, 4, 0};
+  t.add(2, g);
+  t.add(5, g);
+  optimizer.step(0.1, 1.0);  // moments in rows 2 and 5
+  const auto plane = [](const Tensor& tensor) {
+    return std::vector<float>(tensor.data, tensor.data + tensor.size());
+  };
+  const std::vector<float> value = plane(t.table->value), m = plane(t.table->m);
+  t.add(5, g);
+  t.table->grad(0, 0) = 100;  // not recorded: nobody looks at it
+  EXPECT_DOUBLE_EQ(optimizer.gradient_norm(), 5.0);
+  optimizer.step(0.1, 1.0);
+  for (int i = 0; i < 35; ++i) {
+    EXPECT_EQ(t.table->value.data[i] == value[i], i / 5 != 5) << i;
+    if (i / 5 != 5) {
+      EXPECT_EQ(t.table->m.data[i], m[i]) << i;
+    }
+  }
+  EXPECT_EQ(t.table->grad(0, 0), 100.0f);
+  EXPECT_EQ(t.table->grad(5, 0), 0.0f);
+  // A step without any gradient changes nothing but the count of steps.
+  const std::vector<float> after = plane(t.table->value);
+  EXPECT_EQ(optimizer.gradient_norm(), 0.0);
+  optimizer.step(0.1, 1.0);
+  EXPECT_EQ(plane(t.table->value), after);
+}
+
+TEST(SparseAdamW, NormCountsDenseAndSparseTogether) {
+  Parameters parameters;
+  Parameter& dense = parameters.add({"w", {1, 2}}, ParameterKind::matrix, {});
+  Parameter& table = parameters.add({"e", {4, 1}}, ParameterKind::embedding, {});
+  Parameter& frozen = parameters.add({"f", {2}}, ParameterKind::bias, {.constant = 1.0f});
+  table.touched = std::make_unique<TouchedRows>(4);
+  frozen.frozen = true;
+  parameters.allocate();
+  parameters.initialize(1);
+  AdamWOptimizer optimizer(parameters, {});
+  dense.grad(0, 0) = 2;
+  dense.grad(0, 1) = 4;
+  table.grad(3, 0) = 4;
+  table.touched->add(3);
+  frozen.grad(0) = 1000;
+  EXPECT_DOUBLE_EQ(optimizer.gradient_norm(), 6.0);
+  optimizer.step(0.1, 1.0);
+  EXPECT_EQ(frozen.value(0), 1.0f);
+  EXPECT_EQ(frozen.m(0), 0.0f);
+  EXPECT_LT(table.value(3, 0), 0.0f);
+  EXPECT_EQ(table.value(0, 0), 0.0f);
 }
 
 TEST(ClipFactor, AsPyTorch) {

@@ -5,12 +5,20 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace cria {
+
+// In place, where write_file makes a new file and flushes it: for thousands of tiny files.
+inline void write_quickly(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << "";
+  std::fstream(path, std::ios::binary | std::ios::in | std::ios::out) << bytes;
+  std::filesystem::resize_file(path, bytes.size());
+}
 
 // An empty directory of its own, removed with all it holds.
 class TemporaryDirectory {

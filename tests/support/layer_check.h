@@ -18,19 +18,25 @@ namespace cria {
 template <Layer L>
 class LayerRun {
  public:
-  LayerRun(const L& layer, int64_t batch, int64_t time) : layer_(layer) {
+  LayerRun(const L& layer, int64_t batch, int64_t time, const PassRandomness& randomness = {})
+      : layer_(layer), randomness_(randomness) {
     reserve_kernel_memory();
+    plan_.randomness = &randomness_;
     saved_ = layer.plan(plan_, batch, time);
     plan_.saved.allocate("test");
     plan_.scratch.allocate("test");
     saved_ = layer.plan(plan_, batch, time);
   }
 
+  LayerRun(const LayerRun&) = delete;  // the plan points into it
+  LayerRun& operator=(const LayerRun&) = delete;
+
   typename L::Saved& saved() { return saved_; }
   const L& layer() const { return layer_; }
 
  private:
   const L& layer_;
+  PassRandomness randomness_;
   Plan plan_;
   typename L::Saved saved_;
 };
@@ -51,8 +57,8 @@ inline void expect_gradient(const GradientCheck& check) {
 // for the input [B, T, in] and every parameter.
 template <Layer L>
 void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batch, int64_t time,
-                            int64_t in, int64_t out) {
-  LayerRun<L> run(layer, batch, time);
+                            int64_t in, int64_t out, const PassRandomness& randomness = {}) {
+  LayerRun<L> run(layer, batch, time, randomness);
   std::vector<float> x = normal_values(batch * time * in, "x");
   const std::vector<float> dout = normal_values(batch * time * out, "dout");
   std::vector<float> y(dout.size()), dx(x.size());
@@ -65,7 +71,7 @@ void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batc
     for (size_t i = 0; i < y.size(); ++i) total += static_cast<double>(y[i]) * dout[i];
     return total;
   };
-  std::fill_n(parameters.grad(), parameters.plane_size(), 0.0f);
+  parameters.zero_gradients();
   loss();
   layer.backward(dout_view, x_view, run.saved(), dx_view);
   expect_gradient(check_gradient("input", x_view, dx_view, loss, 3));

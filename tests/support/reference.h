@@ -326,23 +326,26 @@ inline BoundedValues bias_gradient(int64_t rows, int64_t columns, const float* d
   return sums;
 }
 
-// table[V,C] at ids[N]: [N,C], no rounding.
-inline std::vector<float> embedding_gather(int64_t rows, int64_t columns, const int32_t* ids,
-                                           const float* table) {
+// [N,C]. One multiplication, so its fp32 bits are given.
+inline std::vector<float> embedding_gather(const EmbeddingGather& g) {
   std::vector<float> out;
-  for (int64_t n = 0; n < rows; ++n) {
-    out.insert(out.end(), table + ids[n] * columns, table + (ids[n] + 1) * columns);
+  for (int64_t n = 0; n < g.rows; ++n) {
+    const float* const row = g.table + g.ids[n] * g.columns;
+    for (int64_t c = 0; c < g.columns; ++c) out.push_back(g.scale * row[c]);
   }
   return out;
 }
 
-// dtable[V,C] after the additions. The kernel's order is given, so its fp32 bits are too.
-inline std::vector<float> embedding_scatter_add(int64_t rows, int64_t columns, const int32_t* ids,
-                                                int64_t padding_idx, const float* dout,
+// dtable[V,C] after the additions. The kernel's order is given, so its fp32 bits are too, where
+// the factors are powers of two: their products are exact.
+inline std::vector<float> embedding_scatter_add(const EmbeddingScatter& g,
                                                 std::vector<float> dtable) {
-  for (int64_t n = 0; n < rows; ++n) {
-    if (ids[n] == padding_idx) continue;
-    for (int64_t c = 0; c < columns; ++c) dtable[ids[n] * columns + c] += dout[n * columns + c];
+  for (int64_t n = 0; n < g.rows; ++n) {
+    if (g.ids[n] == g.padding_idx) continue;
+    const float factor = g.factor ? g.factor[n] : g.scale;
+    for (int64_t c = 0; c < g.columns; ++c) {
+      dtable[g.ids[n] * g.columns + c] += factor * g.dout[n * g.columns + c];
+    }
   }
   return dtable;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "support/compare.h"
 #include "support/layer_check.h"
@@ -147,6 +148,21 @@ TEST(GradientCheck, EveryParameterOfAModel) {
   EXPECT_TRUE(same_bits({parameters.value(), parameters.value() + size}, before));
   EXPECT_TRUE(
       std::all_of(parameters.grad(), parameters.grad() + size, [](float g) { return g == 0.0f; }));
+}
+
+TEST(GradientCheck, LeavesOutWhatIsFrozenAndForgetsTouchedRows) {
+  const ThreadCount one(1);
+  Llama model(tiny_config());
+  model.initialize(1);
+  Parameters& parameters = model.parameters();
+  parameters.find("model.norm.weight")->frozen = true;
+  Parameter& table = *parameters.find("model.embed_tokens.weight");
+  table.touched = std::make_unique<TouchedRows>(table.value.shape[0]);
+  table.touched->add(0);  // left over from something else
+  const std::vector<GradientCheck> checks = check_gradients(model, 2, 7, 1);
+  EXPECT_EQ(checks.size(), parameters.slots().size() - 1);
+  for (const GradientCheck& check : checks) EXPECT_NE(check.name, "model.norm.weight");
+  EXPECT_TRUE(table.touched->rows().empty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "cria/base/parallel.h"
 #include "cria/optim/schedule.h"
@@ -12,6 +13,7 @@
 #include "cria/train/machine.h"
 #include "support/allocations.h"
 #include "support/compare.h"
+#include "support/random.h"
 #include "support/threads.h"
 #include "support/tiny_run.h"
 
@@ -115,6 +117,69 @@ TEST(Trainer, StoppedAndResumedGivesTheSameBits) {
   }
 }
 
+RunConfig with_dropout(RunConfig config) {
+  config.model.embedding_dropout = 0.1;
+  config.model.residual_dropout = 0.2;
+  config.model.attention_dropout = 0.3;
+  return config;
+}
+
+// The masks are those of the pass, wherever a run begins and whoever computes.
+TEST(TrainerDropout, ResumedWithAnyNumberOfThreadsGivesTheSameBits) {
+  const TinyRun run;
+  const RunConfig whole = with_dropout(run.config("whole"));
+  Recorder want, plain;
+  ASSERT_TRUE(run_training(whole, want));
+  run_training(run.config("plain"), plain);
+  EXPECT_NE(want.steps[0].loss, plain.steps[0].loss);
+  for (const int threads : {1, 2, 3}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    const ThreadCount scope(threads);
+    const RunConfig cut = with_dropout(run.config("cut" + std::to_string(threads)));
+    Recorder got;
+    got.stop_after = 3;
+    EXPECT_FALSE(run_training(cut, got));
+    got.stop = false;
+    EXPECT_TRUE(run_training(cut, got, true));
+    expect_same_course(got, want);
+    expect_same_files(cut, whole);
+  }
+}
+
+// Every micro-batch of every step has masks of its own: with weights that stay as they are, and one
+// window of data, losses differ by the masks only.
+TEST(TrainerDropout, EveryPassDropsOtherElements) {
+  const TinyRun run;
+  write_shard(run.directory() / "one.bin", walk(13, "one"));
+  RunConfig config = with_dropout(run.config("run"));
+  config.data.train = run.directory() / "one.bin";
+  config.optimizer.learning_rate = 0;
+  config.train.batch_size = 1;
+  std::set<double> losses;
+  for (const int64_t micro_batches : {1, 2}) {
+    config.train.gradient_accumulation_steps = micro_batches;
+    config.train.output_dir = run.directory() / ("run" + std::to_string(micro_batches));
+    Recorder unheard;
+    Trainer trainer(config, false, unheard);
+    for (int step = 0; step < 4; ++step) losses.insert(trainer.step().loss);
+  }
+  EXPECT_EQ(losses.size(), 8u);
+}
+
+TEST(TrainerDropout, NoneInEvaluation) {
+  const TinyRun run;
+  Recorder unheard;
+  Trainer dropping(with_dropout(run.config("dropping")), false, unheard);
+  Trainer plain(run.config("plain"), false, unheard);
+  const double initial = plain.evaluate().loss;
+  EXPECT_EQ(dropping.evaluate().loss, initial);
+  for (int step = 0; step < 3; ++step) dropping.step();
+  const std::vector<float> values = values_of(dropping);
+  std::ranges::copy(values, parameters_of(plain).value());
+  EXPECT_EQ(dropping.evaluate().loss, plain.evaluate().loss);
+  EXPECT_NE(dropping.evaluate().loss, initial);
+}
+
 // As a crash leaves it: the last checkpoint is older than the last line.
 TEST(Trainer, ResumesFromTheLastCheckpointAndDropsWhatCameAfter) {
   const TinyRun run;
@@ -191,6 +256,60 @@ TEST(Trainer, GradientAccumulationAddsUpToALargerBatch) {
   EXPECT_NEAR(one.step().loss, two.step().loss, 1e-5);
 }
 
+// [37, 16] float32 in a .npy file of version 1.0.
+std::vector<float> write_table(const std::string& path, int64_t rows, int64_t columns) {
+  const std::vector<float> values = normal_values(rows * columns, "table");
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                       std::to_string(rows) + ", " + std::to_string(columns) + "), }";
+  header.resize(117, ' ');
+  header += '\n';
+  write_file(path, std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header +
+                       std::string(reinterpret_cast<const char*>(values.data()),
+                                   values.size() * sizeof(float)));
+  return values;
+}
+
+TEST(TrainerPretrained, StartsFromTheFileAndResumesFromTheCheckpoint) {
+  const TinyRun run;
+  for (const bool freeze : {false, true}) {
+    RunConfig config = run.config(freeze ? "frozen" : "trained");
+    config.model.embedding_pretrained = run.directory() / "table.npy";
+    config.model.embedding.freeze = freeze;
+    const std::vector<float> values =
+        write_table(config.model.embedding_pretrained, kTinyVocabulary, 16);
+    const auto table = [](const Trainer& trainer) {
+      const Tensor& weight = trainer.model().embed_tokens().weight->value;
+      return std::vector<float>(weight.data, weight.data + weight.size());
+    };
+    Recorder unheard;
+    std::vector<float> trained;
+    {
+      Trainer trainer(config, false, unheard);
+      EXPECT_TRUE(same_bits(table(trainer), values));
+      trainer.step();
+      trained = table(trainer);
+      EXPECT_EQ(trained == values, freeze);
+      trainer.save();
+    }
+    std::filesystem::remove(config.model.embedding_pretrained);
+    const Trainer resumed(config, true, unheard);
+    EXPECT_TRUE(same_bits(table(resumed), trained));
+  }
+}
+
+TEST(TrainerPretrained, AnotherShapeIsNamed) {
+  const TinyRun run;
+  RunConfig config = run.config("run");
+  config.model.embedding_pretrained = run.directory() / "table.npy";
+  write_table(config.model.embedding_pretrained, kTinyVocabulary + 1, 16);
+  Recorder unheard;
+  const std::string message = error_of([&] { Trainer(config, false, unheard); });
+  for (const char* part : {"test.toml: model.embedding.pretrained", "[37, 16]", "[38, 16]"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
+  }
+  EXPECT_FALSE(exists(config.train.output_dir));
+}
+
 TEST(Trainer, LearnsTheData) {
   const TinyRun run;
   RunConfig config = run.config("run");
@@ -251,6 +370,8 @@ TEST(Trainer, AStepAllocatesNothing) {
     RunConfig config = run.config(tied ? "tied" : "untied");
     config.model.tie_word_embeddings = tied;
     config.model.attention_bias = config.model.mlp_bias = true;
+    config.model.embedding_norm = tied;
+    if (tied) config = with_dropout(config);
     config.data.sequence_length = 40;
     Recorder unheard;
     Trainer trainer(config, false, unheard);

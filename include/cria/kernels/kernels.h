@@ -47,6 +47,26 @@ struct Gemm {
   float* other = nullptr;
 };
 
+// Which elements of an array dropout keeps: a function of the key and of an element's index, so the
+// same for any number of threads and on every machine. Kept elements are multiplied by scale,
+// 1 / (1 - rate), the others by 0; the default keeps everything as it is.
+// Source: Dropout (Srivastava et al., 2014), scaled in training ("inverted").
+struct DropoutMask {
+  uint32_t key[4] = {};    // random itself
+  int32_t kept = 1 << 24;  // of 2^24 possible draws
+  float scale = 1.0f;
+};
+
+// out[i] = mask of first + i times x[i] + addend[i]. out may be x or addend.
+struct ElementDropout {
+  int64_t count;
+  int64_t first;  // index of x[0], >= 0
+  const float* x;
+  const float* addend;  // null: nothing is added
+  float* out;
+  DropoutMask mask;
+};
+
 inline constexpr int64_t kMaxHeadDim = 256;
 
 // What a position encoding adds to the scores. It depends on the offset o = j - i <= 0 of key j
@@ -118,6 +138,26 @@ struct Rotary {
   bool inverse;            // rotate by -a: the backward of the rotation
 };
 
+// out[n] = scale table[ids[n]].
+struct EmbeddingGather {
+  int64_t rows, columns;
+  const int32_t* ids;  // [N]
+  const float* table;  // [V,C]
+  float scale;
+  float* out;  // [N,C]
+};
+
+// dtable[ids[n]] += factor[n] dout[n], in the order of n.
+struct EmbeddingScatter {
+  int64_t rows, columns;
+  const int32_t* ids;   // [N]
+  int64_t padding_idx;  // where ids[n] is this, nothing is added; -1: none
+  const float* factor;  // [N]; null: scale everywhere
+  float scale;
+  const float* dout;  // [N,C]
+  float* dtable;      // [V,C], accumulated
+};
+
 // y = weight * x * r with r = 1 / sqrt(mean(x^2) + eps), per row.
 // Source: Root Mean Square Layer Normalization (Zhang & Sennrich, 2019).
 struct RmsNormForward {
@@ -171,12 +211,10 @@ struct Kernels {
   // dbias[C] += sum of the rows of dy[N,C].
   void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;
 
-  // out[n] = table[ids[n]]; dtable[ids[n]] += dout[n], in the order of n, except where ids[n] is
-  // padding_idx (-1: none). table [V,C], out [N,C].
-  void (*embedding_gather)(int64_t rows, int64_t columns, const int32_t* ids, const float* table,
-                           float* out) noexcept;
-  void (*embedding_scatter_add)(int64_t rows, int64_t columns, const int32_t* ids,
-                                int64_t padding_idx, const float* dout, float* dtable) noexcept;
+  void (*embedding_gather)(const EmbeddingGather&) noexcept;
+  void (*embedding_scatter_add)(const EmbeddingScatter&) noexcept;
+
+  void (*dropout)(const ElementDropout&) noexcept;
 
   void (*rms_norm_forward)(const RmsNormForward&) noexcept;
   void (*rms_norm_backward)(const RmsNormBackward&) noexcept;

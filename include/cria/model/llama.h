@@ -1,4 +1,4 @@
-// The decoder: embedding, L blocks, final norm, head. Start reading here.
+// The decoder: input, L blocks, final norm, head. Start reading here.
 #pragma once
 
 #include <memory>
@@ -6,8 +6,8 @@
 
 #include "cria/model/config.h"
 #include "cria/nn/block.h"
-#include "cria/nn/embedding.h"
 #include "cria/nn/head_loss.h"
+#include "cria/nn/input.h"
 #include "cria/nn/rms_norm.h"
 #include "cria/position/position.h"
 #include "cria/tensor/parameters.h"
@@ -22,6 +22,13 @@ enum class Purpose {
 };
 
 class Llama;
+
+// What a pass with gradients is told.
+struct GradientPass {
+  float gradient_scale = 1.0f;     // of the loss sum whose gradient is wanted
+  bool same_weights = false;       // no parameter has changed since the last call with this memory
+  PassRandomness randomness = {};  // for dropout; by default nothing is dropped
+};
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
 class Activations {
@@ -41,8 +48,10 @@ class Activations {
 
   Purpose purpose_;
   int64_t batch_, time_;
-  std::unique_ptr<int64_t> weights_version_;  // one place, wherever this object is moved
+  std::unique_ptr<int64_t> weights_version_;    // one place, wherever this object is moved
+  std::unique_ptr<PassRandomness> randomness_;  // of the pass that runs; one place as well
   Plan plan_;
+  Input::Saved input_;
   std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
   std::vector<Block::Saved> blocks_;
   std::vector<KvCache> caches_;  // generation only, one per block
@@ -69,14 +78,17 @@ class Llama {
   const Parameters& parameters() const { return parameters_; }
   const std::vector<Block>& layers() const { return layers_; }
 
-  // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
-  double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets) const;
+  const Embedding& embed_tokens() const { return input_.embed_tokens; }
 
-  // The same, and the backward of gradient_scale times that sum: gradients accumulate in the
-  // parameters. Error when memory is not for training. same_weights: no parameter has changed since
-  // the last call with this memory.
+  // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
+  // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
+  double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+                  const PassRandomness& randomness = {}) const;
+
+  // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
+  // parameters. Error when memory is not for training.
   double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                           float gradient_scale, bool same_weights = false) const;
+                           const GradientPass& pass) const;
 
   // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
   ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;
@@ -85,13 +97,14 @@ class Llama {
   friend class Activations;
 
   // tokens [B,T] -> the final norm's output [B,T,C]
-  Tensor forward(Activations& memory, const TokenIds& tokens) const;
+  Tensor forward(Activations& memory, const TokenIds& tokens,
+                 const PassRandomness& randomness) const;
   void backward(Activations& memory, const TokenIds& tokens) const;
 
   ModelConfig config_;
   Parameters parameters_;
-  Embedding embed_tokens_;
   std::unique_ptr<Position> position_;
+  Input input_;
   std::vector<Block> layers_;
   RmsNorm norm_;
   HeadLoss lm_head_;

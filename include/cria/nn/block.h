@@ -1,10 +1,11 @@
 // One decoder block:
-//   middle = x + attention(norm(x)),  out = middle + mlp(norm(middle))
+//   middle = x + dropout(attention(norm(x))),  out = middle + dropout(mlp(norm(middle)))
 #pragma once
 
 #include <string>
 
 #include "cria/nn/attention.h"
+#include "cria/nn/dropout.h"
 #include "cria/nn/rms_norm.h"
 #include "cria/nn/swiglu.h"
 
@@ -17,6 +18,7 @@ struct BlockConfig {
   int64_t heads = 0, kv_heads = 0, head_dim = 0;
   double rms_norm_eps = 0;
   bool attention_bias = false, mlp_bias = false;
+  double residual_dropout = 0;
   double std = 0, residual_std = 0;  // see Initialization; residual_std: o_proj and down_proj
   Precision precision = Precision::fp32;
 };
@@ -24,18 +26,23 @@ struct BlockConfig {
 struct Block {
   RmsNorm input_layernorm;
   SelfAttention self_attn;
+  Dropout attention_dropout;  // of what attention adds
   RmsNorm post_attention_layernorm;
   SwiGlu mlp;
+  Dropout mlp_dropout;  // of what the MLP adds
 
   struct Saved {
     RmsNorm::Saved input_layernorm;
     Tensor attention_in;  // [B,T,C]: norm(x)
     SelfAttention::Saved self_attn;
+    Dropout::Saved attention_dropout;
     Tensor middle;  // [B,T,C]
     RmsNorm::Saved post_attention_layernorm;
     Tensor mlp_in;  // [B,T,C]: norm(middle)
     SwiGlu::Saved mlp;
-    Tensor dnorm;  // scratch, [B,T,C]: gradient of a norm's output
+    Dropout::Saved mlp_dropout;
+    Tensor dnorm;    // scratch, [B,T,C]: gradient of a norm's output
+    Tensor dbranch;  // scratch, [B,T,C]: gradient of what a dropout reads; null without dropout
   };
 
   Block() = default;

@@ -1,43 +1,88 @@
-// Token ids to vectors: PyTorch's nn.Embedding(V, C, padding_idx).
+// Ids to vectors: PyTorch's nn.Embedding, with all its arguments.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
+#include "cria/nn/layer.h"
 #include "cria/tensor/parameters.h"
 #include "cria/tensor/tensor.h"
 
 namespace cria {
 
-using TokenIds = BasicTensor<const int32_t>;  // [B,T]
+using TokenIds = BasicTensor<const int32_t>;  // contiguous
 
-// nn.Embedding's arguments, with PyTorch's names and defaults.
+// nn.Embedding's arguments, under its names and with its defaults.
 struct EmbeddingOptions {
-  std::optional<int64_t> padding_idx;  // negative: from the end
-  std::optional<double> max_norm;
-  double norm_type = 2.0;  // may be infinite
+  // This row starts at zero and gets no gradient; it is looked up like any other, and weight decay,
+  // a tied head and max_norm still change it. Negative: from the end.
+  std::optional<int64_t> padding_idx = {};
+
+  // forward first shrinks each row that it looks up to at most this norm, in place: in evaluation
+  // too, padding and frozen rows too. The gradient is taken as if the table had always been so.
+  std::optional<double> max_norm = {};
+  double norm_type = 2.0;  // p of that norm, > 0; may be infinity
+
+  // The gradient of a row is the mean over its occurrences in the call, not the sum.
   bool scale_grad_by_freq = false;
+
+  // The gradient is recorded as that of the rows used: see AdamWOptimizer for what follows. With a
+  // dense gradient by another path (a tied head), all rows count as used.
   bool sparse = false;
-  bool freeze = false;  // from_pretrained's: no gradient
+
+  // No gradient, and the optimizer leaves the table alone. (An argument of PyTorch's
+  // from_pretrained, where the default is true.)
+  bool freeze = false;
 
   bool operator==(const EmbeddingOptions&) const = default;
 };
 
 struct Embedding {
   Parameter* weight = nullptr;  // [V,C]
-  int64_t padding_idx = -1;     // this row starts at zero and receives no gradient; -1: none
+  EmbeddingOptions options;     // padding_idx, if any, is in [0, V)
+  float scale = 1.0f;
+
+  // What max_norm and scale_grad_by_freq need, and otherwise nothing: the distinct ids of a call.
+  // A set that is emptied at no cost, however many rows the table has: k is in it if
+  // distinct[place[k]] is k. Source: Briggs & Torczon, An Efficient Representation for Sparse Sets,
+  // 1993.
+  struct Saved {
+    int64_t capacity = 0;         // ids in a call, at most
+    int64_t distinct_count = 0;   //
+    int32_t* place = nullptr;     // [V]
+    int32_t* distinct = nullptr;  // [distinct_count], in the order of first occurrence
+    int32_t* count = nullptr;     // [distinct_count]: occurrences
+    float* factor = nullptr;      // scratch, [N]: of each id's gradient
+  };
 
   Embedding() = default;
-  // padding_idx is in [0, V) or -1.
+
+  // The table starts as N(0, std^2); scale multiplies every row looked up, and so its gradient.
+  // Error naming the parameter and the argument when an argument is out of its range, and when
+  // sparse meets scale_grad_by_freq (which PyTorch refuses in backward).
   Embedding(Parameters& parameters, const std::string& name, int64_t num_embeddings,
-            int64_t embedding_dim, int64_t padding_idx, double std);
+            int64_t embedding_dim, const EmbeddingOptions& options, double std = 1.0,
+            double scale = 1.0);
 
-  // ids [B,T] -> out [B,T,C], out[b,t] = weight[ids[b,t]]. Error naming batch, position and id
-  // when an id is outside [0, V), before anything is written.
-  void forward(const TokenIds& ids, const Tensor& out) const;
+  // PyTorch's from_pretrained, to be called when the parameters are allocated and initialized:
+  // copies rows, whose shape must be the table's (Error naming both). The padding row is taken as
+  // it is.
+  void load_pretrained(const ConstTensor& rows) const;
 
-  // dweight[k] += sum of dout[b,t] over the positions with ids[b,t] == k, except padding_idx.
-  void backward(const ConstTensor& dout, const TokenIds& ids) const;
+  Saved plan(Plan& plan, int64_t batch, int64_t time) const;  // at most batch * time ids
+
+  // ids of any shape S of rank 0 to 3 -> out S + [C], out[s] = scale weight[ids[s]]. Error naming
+  // the place of an id outside [0, V), before anything is written or renormalised.
+  void forward(const TokenIds& ids, const Tensor& out, Saved& saved) const;
+
+  // dweight[k] += scale times the sum of dout[s] over the places s with ids[s] == k (their mean
+  // when scale_grad_by_freq), except padding_idx; nothing when frozen.
+  void backward(const ConstTensor& dout, const TokenIds& ids, Saved& saved) const;
+
+ private:
+  void find_distinct(const TokenIds& ids, Saved& saved) const;
+  void renormalize(const Saved& saved) const;
 };
 
 }  // namespace cria

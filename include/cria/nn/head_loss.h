@@ -24,6 +24,7 @@ struct HeadLoss {
   // x [N,C], targets [N] in [0, V) -> the sum over rows of -log p(target) (natural log); each row's
   // own is left in saved.losses. With dx, also the backward of gradient_scale times that sum:
   //   dz = gradient_scale (softmax(z) - onehot),  dx = dz W (overwritten),  dW += dz^T x
+  // (no dW when the weight is frozen).
   double forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
                           float gradient_scale, const Tensor& dx) const;
   double forward(const ConstTensor& x, const TokenIds& targets, Saved& saved) const;

@@ -9,12 +9,21 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 
 #include "cria/tensor/arena.h"
 #include "cria/tensor/tensor.h"
 
 namespace cria {
+
+// The random numbers of a pass (of a forward and its backward, which share them): a function of
+// seed and pass, so a pass can be repeated. Not active: nothing is dropped, as in evaluation.
+struct PassRandomness {
+  uint64_t seed = 0;
+  uint64_t pass = 0;
+  bool active = false;
+};
 
 // Memory of a pass: `saved` holds what lives from forward to backward, `scratch` what a layer needs
 // only while it runs. Layers that run one after another share scratch (the planner rewinds it).
@@ -23,6 +32,8 @@ struct Plan {
   Arena scratch;
   // Counts the changes of the weights, where several passes see the same; null where none do.
   const int64_t* weights_version = nullptr;
+  // Of the pass that runs; null: no pass has any.
+  const PassRandomness* randomness = nullptr;
 };
 
 template <class L>

@@ -17,6 +17,17 @@ struct AdamWConfig {
 };
 
 // Source: Loshchilov & Hutter, 2019; the arithmetic is PyTorch's (see AdamW in kernels.h).
+//
+// A frozen parameter is left out: no decay, no moments, no part in the norm.
+//
+// A parameter that records its touched rows (nn/embedding's `sparse`) is updated lazily. A row with
+// a gradient since the last step gets exactly AdamW's update, with the count of all steps in the
+// bias corrections. The other rows keep weight and moments, where dense AdamW would shrink their
+// weights by 1 - lr weight_decay, their moments by beta1 and beta2, and still move the weights by
+// what is left in m. So the two agree on a row until the first step without it; when it comes back,
+// its moments are as if the steps between had not been, but the bias corrections count these.
+// PyTorch's SparseAdam (no decay) skips the same rows; its AdamW has no sparse gradients. Norm,
+// step and zeroing cost in proportion to the rows touched.
 class AdamWOptimizer {
  public:
   AdamWOptimizer(Parameters& parameters, const AdamWConfig& config);
@@ -24,7 +35,8 @@ class AdamWOptimizer {
   // The 2-norm of all gradients together, each parameter once.
   double gradient_norm();
 
-  // One update with the gradients times gradient_scale; the gradients are zero afterwards.
+  // One update with the gradients times gradient_scale; the gradients are zero afterwards, and no
+  // row is touched.
   void step(double learning_rate, double gradient_scale);
 
   void set_steps(int64_t steps) { steps_ = steps; }  // after loading m and v
@@ -36,9 +48,21 @@ class AdamWOptimizer {
     bool decays;
   };
 
+  // A parameter with a sparse gradient, of which a touched row is a piece.
+  struct Table {
+    Parameter* parameter;
+    bool decays;
+  };
+
+  // Calls body(index, piece) for every piece there is now, in parallel; returns their number. The
+  // order of the indices depends on the gradients only.
+  template <class Body>
+  int64_t for_pieces(Body&& body) const;
+
   Parameters* parameters_;
   AdamWConfig config_;
-  std::vector<Piece> pieces_;
+  std::vector<Piece> pieces_;  // of the dense parameters
+  std::vector<Table> tables_;
   std::vector<double> squares_;  // one sum per piece
   int64_t steps_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "cria/tensor/arena.h"
 #include "cria/tensor/tensor.h"
+#include "cria/tensor/touched_rows.h"
 
 namespace cria {
 
@@ -31,6 +33,12 @@ struct Parameter {
   Initialization initialization;
   Tensor value, grad, m, v;  // the same shape; null data until Parameters::allocate
   int64_t offset = 0;        // of the first element in each plane
+
+  // Both are set, if at all, by the layer that registers the parameter, before there is an
+  // optimizer.
+  bool frozen = false;  // no gradient; the optimizer leaves it alone
+  // The rows that a sparse gradient has; null: the gradient is dense.
+  std::unique_ptr<TouchedRows> touched = nullptr;
 };
 
 struct ParameterSpec {
@@ -52,6 +60,7 @@ class Parameters {
 
   void allocate();
   void initialize(uint64_t seed);
+  void zero_gradients();  // and forgets which rows were touched
 
   // In registration order; aliases are not slots.
   const std::deque<Parameter>& slots() const { return slots_; }

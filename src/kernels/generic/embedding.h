@@ -2,31 +2,34 @@
 #pragma once
 
 #include "cria/base/parallel.h"
+#include "cria/kernels/kernels.h"
 #include "kernels/generic/elementwise.h"
 
 namespace cria::CRIA_ISA {
 namespace {
 
-inline void embedding_gather(int64_t rows, int64_t columns, const int32_t* ids, const float* table,
-                             float* out) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
+// With a scale of 1 this is a copy, bit for bit.
+inline void embedding_gather(const EmbeddingGather& g) noexcept {
+  parallel_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
-      const float* source = table + ids[n] * columns;
-      for (int64_t c = 0; c < columns; ++c) out[n * columns + c] = source[c];
+      const float* __restrict row = g.table + g.ids[n] * g.columns;
+      float* __restrict out = g.out + n * g.columns;
+      const float scale = g.scale;
+      for (int64_t c = 0; c < g.columns; ++c) out[c] = scale * row[c];
     }
   });
 }
 
 // Threads share the columns, not the ids: the work is even however often a token occurs, each
 // number has one writer, and it sums its contributions in the order of the input.
-inline void embedding_scatter_add(int64_t rows, int64_t columns, const int32_t* ids,
-                                  int64_t padding_idx, const float* dout, float* dtable) noexcept {
-  for_column_slices(rows, columns, [=](int64_t first, int64_t count) {
-    for (int64_t n = 0; n < rows; ++n) {
-      if (ids[n] == padding_idx) continue;
-      float* __restrict row = dtable + ids[n] * columns + first;
-      const float* __restrict gradient = dout + n * columns + first;
-      for (int64_t c = 0; c < count; ++c) row[c] += gradient[c];
+inline void embedding_scatter_add(const EmbeddingScatter& g) noexcept {
+  for_column_slices(g.rows, g.columns, [&](int64_t first, int64_t count) {
+    for (int64_t n = 0; n < g.rows; ++n) {
+      if (g.ids[n] == g.padding_idx) continue;
+      float* __restrict row = g.dtable + g.ids[n] * g.columns + first;
+      const float* __restrict gradient = g.dout + n * g.columns + first;
+      const float factor = g.factor ? g.factor[n] : g.scale;
+      for (int64_t c = 0; c < count; ++c) row[c] += factor * gradient[c];
     }
   });
 }

@@ -7,6 +7,7 @@
 #include "kernels/generic/embedding.h"
 #include "kernels/generic/gemm.h"
 #include "kernels/generic/peak.h"
+#include "kernels/generic/random.h"
 
 namespace cria::CRIA_ISA {
 
@@ -21,6 +22,7 @@ const Kernels kTable = {
     .bias_gradient = bias_gradient,
     .embedding_gather = embedding_gather,
     .embedding_scatter_add = embedding_scatter_add,
+    .dropout = dropout,
     .rms_norm_forward = rms_norm_forward,
     .rms_norm_backward = rms_norm_backward,
     .rotary = rotary,
