@@ -1,7 +1,10 @@
 // Two-layer decoders with each position encoding, against PyTorch's float64 results.
 #include <gtest/gtest.h>
 
+#include "cria/train/gradient_check.h"
 #include "support/golden_model.h"
+#include "support/layer_check.h"
+#include "support/tiny_model.h"
 
 namespace cria {
 namespace {
@@ -45,6 +48,22 @@ INSTANTIATE_TEST_SUITE_P(Files, PositionGolden,
                          ::testing::Values("position_rope_linear", "position_rope_dynamic",
                                            "position_rope_yarn", "position_rope_llama3",
                                            "position_learned", "position_none"));
+
+// Of the encodings that learn something, in a model whose weights are large enough for it to
+// matter.
+class PositionGradients : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(PositionGradients, FiniteDifferences) {
+  ModelConfig config = tiny_config();
+  config.position = GetParam();
+  config.max_position_embeddings = 7;
+  config.initializer_range = 0.2;
+  Llama model(resolved(config, 0, "test "));
+  model.initialize(1);
+  for (const GradientCheck& check : check_gradients(model, 2, 7, 1)) expect_gradient(check);
+}
+
+INSTANTIATE_TEST_SUITE_P(Names, PositionGradients, ::testing::Values("learned"));
 
 }  // namespace
 }  // namespace cria
