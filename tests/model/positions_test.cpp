@@ -47,14 +47,13 @@ TEST_P(PositionGolden, LogitsWithACache) {
   for (const int64_t prompt : {1, 60}) expect_golden_logits(model, golden, time, prompt);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, PositionGolden,
-                         ::testing::Values("position_rope_linear", "position_rope_dynamic",
-                                           "position_rope_yarn", "position_rope_llama3",
-                                           "position_learned", "position_none", "position_alibi",
-                                           "position_alibi_mqa", "position_t5",
-                                           "position_t5_per_layer", "position_transformer_xl",
-                                           "position_deberta", "position_deberta_buckets",
-                                           "position_deberta_mha"));
+INSTANTIATE_TEST_SUITE_P(
+    Files, PositionGolden,
+    ::testing::Values("position_rope_linear", "position_rope_dynamic", "position_rope_yarn",
+                      "position_rope_llama3", "position_learned", "position_sinusoidal",
+                      "position_tied", "position_none", "position_alibi", "position_alibi_mqa",
+                      "position_t5", "position_t5_per_layer", "position_transformer_xl",
+                      "position_deberta", "position_deberta_buckets", "position_deberta_mha"));
 
 ModelConfig position_config(const std::string& name, int64_t kv_heads, bool tied) {
   ModelConfig config = tiny_config();
