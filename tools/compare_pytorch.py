@@ -36,6 +36,8 @@ DEFAULTS = {
     "optimizer": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "eps": 1e-8,
                   "weight_decay": 0.1},
 }
+# Work that the PyTorch side would not do.
+UNSUPPORTED = ["embedding_norm", "embedding_dropout", "attention_dropout", "residual_dropout"]
 
 
 def fail(message):
@@ -53,6 +55,9 @@ def read_config(path, overrides):
         fail("the vocabulary is that of a tokenizer: give model.vocab_size=N")
     if model["position"] != "rope":
         fail(f"the PyTorch side has position = \"rope\" only, not \"{model['position']}\"")
+    for key in UNSUPPORTED:
+        if model.get(key):
+            fail(f"the PyTorch side has no {key}")
     model["head_dim"] = model["head_dim"] or model["hidden_size"] // model["num_attention_heads"]
     model["num_key_value_heads"] = model["num_key_value_heads"] or model["num_attention_heads"]
     if model["intermediate_size"] == 0:

@@ -21,95 +21,98 @@ std::string divisors(int64_t number) {
 // Derives and checks one topic after the other.
 class Resolver {
  public:
-  Resolver(ModelConfig& config, const std::string& place) : c(config), place_(place) {}
+  Resolver(ModelConfig& config, const std::string& place) : c_(config), place_(place) {}
 
-  // nn.Embedding's padding_idx counts from the end when it is negative, Hugging Face's pad_token_id
-  // is none then; resolved, both are one token.
-  void padding() const {
-    std::optional<int64_t>& index = c.embedding.padding_idx;
-    if (c.pad_token_id >= c.vocab_size) {
-      fail("pad_token_id", "not a token", "-1 to " + number(c.vocab_size - 1),
-           number(c.pad_token_id));
-    }
-    if (index && (*index < -c.vocab_size || *index >= c.vocab_size)) {
-      fail("embedding.padding_idx", "not a row of the table",
-           number(-c.vocab_size) + " to " + number(c.vocab_size - 1), number(*index));
-    }
-    if (index && *index < 0) *index += c.vocab_size;
-    if (index && c.pad_token_id >= 0 && *index != c.pad_token_id) {
-      fail("embedding.padding_idx", "pad_token_id is another token",
-           "pad_token_id = " + number(c.pad_token_id), number(*index),
-           "they are two names for one thing: give one of them");
-    }
-    if (c.pad_token_id >= 0) index = c.pad_token_id;
-    if (index) c.pad_token_id = *index;
-  }
-
-  void embedding() const {
+  void embedding() {
     padding();
-    if (c.embedding_scale == 0) c.embedding_scale = std::sqrt(static_cast<double>(c.hidden_size));
-    if (c.embedding.sparse && c.tie_word_embeddings) {
+    if (c_.embedding_scale == 0) {
+      c_.embedding_scale = std::sqrt(static_cast<double>(c_.hidden_size));
+    }
+    if (c_.embedding.sparse && c_.tie_word_embeddings) {
       fail("embedding.sparse", "the output head gives every row of a tied table a gradient",
            "tie_word_embeddings = false", "true");
     }
-    if (c.embedding.sparse && c.embedding.scale_grad_by_freq) {
+    if (c_.embedding.sparse && c_.embedding.scale_grad_by_freq) {
       fail("embedding.sparse", "not together with scale_grad_by_freq, as in PyTorch",
            "embedding.scale_grad_by_freq = false", "true");
     }
   }
 
-  void attention() const {
-    if (c.head_dim == 0) {
-      if (c.hidden_size % c.num_attention_heads != 0) {
+  void attention() {
+    if (c_.head_dim == 0) {
+      if (c_.hidden_size % c_.num_attention_heads != 0) {
         fail("num_attention_heads", "the heads do not divide hidden_size",
-             "a divisor of " + number(c.hidden_size) + ": " + divisors(c.hidden_size),
-             number(c.num_attention_heads), "or give model.head_dim");
+             "a divisor of " + number(c_.hidden_size) + ": " + divisors(c_.hidden_size),
+             number(c_.num_attention_heads), "or give model.head_dim");
       }
-      c.head_dim = c.hidden_size / c.num_attention_heads;
+      c_.head_dim = c_.hidden_size / c_.num_attention_heads;
     }
-    if (c.head_dim > kMaxHeadDim) {
+    if (c_.head_dim > kMaxHeadDim) {
       fail("head_dim", "wider than the attention kernel's heads", "at most " + number(kMaxHeadDim),
-           number(c.head_dim), "choose more num_attention_heads, or a smaller head_dim");
+           number(c_.head_dim), "choose more num_attention_heads, or a smaller head_dim");
     }
-    if (c.num_key_value_heads == 0) c.num_key_value_heads = c.num_attention_heads;
-    if (c.num_attention_heads % c.num_key_value_heads != 0) {
+    if (c_.num_key_value_heads == 0) c_.num_key_value_heads = c_.num_attention_heads;
+    if (c_.num_attention_heads % c_.num_key_value_heads != 0) {
       fail("num_key_value_heads", "the key/value heads do not divide the query heads",
-           "a divisor of " + number(c.num_attention_heads) + ": " + divisors(c.num_attention_heads),
-           number(c.num_key_value_heads), "0 means as many as query heads");
+           "a divisor of " + number(c_.num_attention_heads) + ": " +
+               divisors(c_.num_attention_heads),
+           number(c_.num_key_value_heads), "0 means as many as query heads");
     }
   }
 
-  void length(int64_t sequence_length) const {
-    if (c.max_position_embeddings == 0) c.max_position_embeddings = sequence_length;
-    if (c.max_position_embeddings < 1) {
+  void length(int64_t sequence_length) {
+    if (c_.max_position_embeddings == 0) c_.max_position_embeddings = sequence_length;
+    if (c_.max_position_embeddings < 1) {
       fail("max_position_embeddings", "not given", "the longest sequence", "0");
     }
-    if (sequence_length > c.max_position_embeddings) {
+    if (sequence_length > c_.max_position_embeddings) {
       fail("max_position_embeddings", "the sequence is longer than the model's positions",
            "at least data.sequence_length = " + number(sequence_length),
-           number(c.max_position_embeddings), "leave it out to take the sequence's length");
+           number(c_.max_position_embeddings), "leave it out to take the sequence's length");
     }
   }
 
   // Only the chosen encoding's keys are looked at.
-  void position() const {
-    if (c.position == "rope") rope();
-    if (c.position == "t5") t5();
-    if (c.position == "deberta") deberta();
-    if (c.position == "sinusoidal" || c.position == "transformer_xl") {
-      require_even("hidden_size", c.hidden_size, "sines and cosines come in pairs");
+  void position() {
+    if (c_.position == "rope") rope();
+    if (c_.position == "t5") t5();
+    if (c_.position == "deberta") deberta();
+    if (c_.position == "sinusoidal" || c_.position == "transformer_xl") {
+      require_even("hidden_size", c_.hidden_size, "sines and cosines come in pairs");
     }
-    if (c.memory_length > 0 && c.position != "transformer_xl") {
-      fail("memory_length", "only Transformer-XL has a memory", "0", number(c.memory_length),
+    if (c_.memory_length > 0 && c_.position != "transformer_xl") {
+      fail("memory_length", "only Transformer-XL has a memory", "0", number(c_.memory_length),
            "or position = \"transformer_xl\"");
     }
   }
 
  private:
-  void rope() const {
-    require_even("head_dim", c.head_dim, "rotary position encoding rotates pairs",
+  // nn.Embedding's padding_idx counts from the end when it is negative, Hugging Face's pad_token_id
+  // is none then; resolved, both are one token.
+  void padding() {
+    std::optional<int64_t>& index = c_.embedding.padding_idx;
+    if (c_.pad_token_id >= c_.vocab_size) {
+      fail("pad_token_id", "not a token", "-1 to " + number(c_.vocab_size - 1),
+           number(c_.pad_token_id));
+    }
+    if (index && (*index < -c_.vocab_size || *index >= c_.vocab_size)) {
+      fail("embedding.padding_idx", "not a row of the table",
+           number(-c_.vocab_size) + " to " + number(c_.vocab_size - 1), number(*index));
+    }
+    if (index && *index < 0) *index += c_.vocab_size;
+    if (index && c_.pad_token_id >= 0 && *index != c_.pad_token_id) {
+      fail("embedding.padding_idx", "pad_token_id is another token",
+           "pad_token_id = " + number(c_.pad_token_id), number(*index),
+           "they are two names for one thing: give one of them");
+    }
+    if (c_.pad_token_id >= 0) index = c_.pad_token_id;
+    if (index) c_.pad_token_id = *index;
+  }
+
+  void rope() {
+    require_even("head_dim", c_.head_dim, "rotary position encoding rotates pairs",
                  "choose fewer num_attention_heads, or an even head_dim");
-    RopeScaling& scaling = c.rope_scaling;
+    RopeScaling& scaling = c_.rope_scaling;
     const std::string& type = scaling.rope_type;
     if (std::ranges::find(rope_types(), type) == rope_types().end()) {
       fail("rope_scaling.rope_type", "not a kind of scaling that cria has", one_of(rope_types()),
@@ -120,11 +123,12 @@ class Resolver {
       fail("rope_scaling.factor", "sequences do not become shorter", "at least 1.0",
            shortest_double(scaling.factor));
     }
-    if (type == "dynamic" && c.head_dim == 2) {
+    if (type == "dynamic" && c_.head_dim == 2) {
       fail("head_dim", "dynamic scaling needs a second pair to rotate", "at least 4", "2");
     }
-    if (scaling.original_max_position_embeddings == 0) {
-      scaling.original_max_position_embeddings = c.max_position_embeddings;
+    const bool has_original = type == "llama3" || type == "yarn";
+    if (has_original && scaling.original_max_position_embeddings == 0) {
+      scaling.original_max_position_embeddings = c_.max_position_embeddings;
     }
     if (type == "llama3" && !(scaling.low_freq_factor < scaling.high_freq_factor)) {
       fail("rope_scaling.low_freq_factor", "not below high_freq_factor",
@@ -135,27 +139,27 @@ class Resolver {
       fail("rope_scaling.beta_slow", "not below beta_fast",
            "less than " + shortest_double(scaling.beta_fast), shortest_double(scaling.beta_slow));
     }
-    if (type == "yarn" && !(c.rope_theta > 1)) {
+    if (type == "yarn" && !(c_.rope_theta > 1)) {
       fail("rope_theta", "yarn needs frequencies that differ", "more than 1.0",
-           shortest_double(c.rope_theta));
+           shortest_double(c_.rope_theta));
     }
   }
 
-  void t5() const {
-    const int64_t buckets = c.relative.num_buckets;
+  void t5() {
+    const int64_t buckets = c_.relative.num_buckets;
     require_even("relative_attention_num_buckets", buckets,
                  "half of the buckets are for single distances");
-    if (c.relative.max_distance <= buckets / 2) {
+    if (c_.relative.max_distance <= buckets / 2) {
       fail("relative_attention_max_distance", "leaves nothing for the other half of the buckets",
            "more than relative_attention_num_buckets / 2 = " + number(buckets / 2),
-           number(c.relative.max_distance));
+           number(c_.relative.max_distance));
     }
   }
 
-  void deberta() const {
-    int64_t& distances = c.relative.max_relative_positions;
-    if (distances == 0) distances = c.max_position_embeddings;
-    const int64_t buckets = c.relative.position_buckets;
+  void deberta() {
+    int64_t& distances = c_.relative.max_relative_positions;
+    if (distances == 0) distances = c_.max_position_embeddings;
+    const int64_t buckets = c_.relative.position_buckets;
     if (buckets == 0) return;
     require_even("position_buckets", buckets, "half of the buckets are for single distances");
     if (buckets < 4 || buckets > distances) {
@@ -177,7 +181,7 @@ class Resolver {
 
   static std::string number(int64_t value) { return std::to_string(value); }
 
-  ModelConfig& c;
+  ModelConfig& c_;
   const std::string& place_;
 };
 
@@ -190,7 +194,7 @@ ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& 
                               .got = std::to_string(c.vocab_size),
                               .hint = "it is taken from the tokenizer when there is one"});
   }
-  const Resolver resolver(c, place);
+  Resolver resolver(c, place);
   resolver.embedding();
   resolver.attention();
   if (c.intermediate_size == 0) c.intermediate_size = (c.hidden_size * 8 / 3 + 7) / 8 * 8;

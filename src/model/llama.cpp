@@ -55,6 +55,7 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
                                      .rms_norm_eps = c.rms_norm_eps,
                                      .attention_bias = c.attention_bias,
                                      .mlp_bias = c.mlp_bias,
+                                     .attention_dropout = c.attention_dropout,
                                      .residual_dropout = c.residual_dropout,
                                      .std = c.initializer_range,
                                      .residual_std = residual_std,

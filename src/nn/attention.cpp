@@ -31,6 +31,7 @@ SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c, P
                               {c.name + ".v_proj", kv_features}};
   qkv_proj = Linear(parameters, qkv, c.hidden_size, c.bias, c.std, c.precision);
   encoding.add_layer(parameters, c.layer, c.name);
+  dropout = Dropout(c.name, c.dropout);
   const LinearOutput out[] = {{c.name + ".o_proj", c.hidden_size}};
   o_proj = Linear(parameters, out, c.heads * c.head_dim, c.bias, c.residual_std, c.precision);
 }
@@ -44,6 +45,7 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .dcontext = plan.scratch.take({batch, time, context}),
           .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
           .relative = position->plan_tables(plan.saved, plan.scratch, batch, time),
+          .dropout = dropout.plan(plan, batch, time),
           .qkv_proj = qkv_proj.plan(plan, batch, time),
           .o_proj = o_proj.plan(plan, batch, time)};
 }
@@ -64,7 +66,7 @@ SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                                    const Tensor& context, const Tensor& log_sum_exp,
-                                   const RelativeTables& relative) const {
+                                   const RelativeTables& relative, const DropoutMask& mask) const {
   return {.batch = q.shape[0],
           .heads = config.heads,
           .kv_heads = config.kv_heads,
@@ -87,7 +89,8 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
                        .keys = relative.keys.data,
                        .queries = relative.queries.data,
                        .bias = relative.bias.data,
-                       .packed = relative.packed.data}};
+                       .packed = relative.packed.data},
+          .dropout = mask};
 }
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
@@ -113,7 +116,8 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   if (!cache) relative.filled = 0;
   position->on_scores(config.layer, relative, first + time);
   relative.filled = first + time;
-  kernels().attention_forward(arguments(heads.q, k, v, context, log_sum_exp, relative));
+  kernels().attention_forward(
+      arguments(heads.q, k, v, context, log_sum_exp, relative, dropout.mask(saved.dropout)));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
@@ -130,7 +134,8 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Heads heads = split_heads(qkv), gradients = split_heads(dqkv);
   const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
-      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp, relative),
+      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp, relative,
+                            dropout.mask(saved.dropout)),
        .dout = dcontext.data,
        .dq = gradients.q.data,
        .dk = gradients.k.data,

@@ -13,6 +13,7 @@ Block::Block(Parameters& parameters, const BlockConfig& c, Position& position)
                  .kv_heads = c.kv_heads,
                  .head_dim = c.head_dim,
                  .bias = c.attention_bias,
+                 .dropout = c.attention_dropout,
                  .std = c.std,
                  .residual_std = c.residual_std,
                  .precision = c.precision},

@@ -59,8 +59,12 @@ Tensor Disentangled::gather(const RelativeTables& tables, int64_t from, int64_t 
   const int64_t known = static_cast<int64_t>(rows_.size());
   require_prepared(0, to, known);
   const Tensor inputs = tables.inputs.narrow(0, tables.rows - to, to - from);
-  kernels().embedding_gather(to - from, config_.hidden_size, rows_.data() + known - to,
-                             embeddings_->value.data, inputs.data);
+  kernels().embedding_gather({.rows = to - from,
+                              .columns = config_.hidden_size,
+                              .ids = rows_.data() + known - to,
+                              .table = embeddings_->value.data,
+                              .scale = 1.0f,
+                              .out = inputs.data});
   return inputs;
 }
 
@@ -101,9 +105,14 @@ void Disentangled::on_scores_backward(int64_t layer, const RelativeTables& table
   more.addend = inputs.data;
   more.addend_row = config_.hidden_size;
   kernels().gemm(more);
-  kernels().embedding_scatter_add(keys, config_.hidden_size,
-                                  rows_.data() + static_cast<int64_t>(rows_.size()) - keys, -1,
-                                  inputs.data, embeddings_->grad.data);
+  kernels().embedding_scatter_add({.rows = keys,
+                                   .columns = config_.hidden_size,
+                                   .ids = rows_.data() + static_cast<int64_t>(rows_.size()) - keys,
+                                   .padding_idx = -1,
+                                   .factor = nullptr,
+                                   .scale = 1.0f,
+                                   .dout = inputs.data,
+                                   .dtable = embeddings_->grad.data});
 }
 
 }  // namespace cria

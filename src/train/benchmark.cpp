@@ -175,8 +175,8 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   const double products = visible * static_cast<double>(2 * c.head_dim);  // of one of its matrices
   const SelfAttention::Heads heads = layer.split_heads(saved.qkv);
   const SelfAttention::Heads gradients = layer.split_heads(saved.dqkv);
-  const Attention forward =
-      layer.arguments(heads.q, heads.k, heads.v, saved.context, saved.log_sum_exp, saved.relative);
+  const Attention forward = layer.arguments(heads.q, heads.k, heads.v, saved.context,
+                                            saved.log_sum_exp, saved.relative, {});
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());

@@ -268,7 +268,7 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
   // The right key in another table, or in none, is not near by edit distance.
   const std::string last = name.substr(name.rfind('.') + 1);
   const auto same = std::ranges::find_if(
-      names, [&](const std::string& key) { return key.substr(key.find('.') + 1) == last; });
+      names, [&](const std::string& key) { return key.substr(key.rfind('.') + 1) == last; });
   std::string hint =
       same != names.end() ? "did you mean '" + *same + "'?" : did_you_mean(name, names);
   if (hint.empty()) hint = "a key stands below its [table], or is written table.key";

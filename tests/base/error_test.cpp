@@ -63,5 +63,10 @@ TEST(DidYouMean, IsSilentWhenNothingIsNear) {
   EXPECT_EQ(did_you_mean("steps", {}), "");
 }
 
+TEST(OneOf, QuotesEveryChoice) {
+  EXPECT_EQ(one_of(std::vector<std::string>{"a", "b", "c"}), "one of \"a\", \"b\", \"c\"");
+  EXPECT_EQ(one_of(std::vector<std::string>{"a"}), "one of \"a\"");
+}
+
 }  // namespace
 }  // namespace cria

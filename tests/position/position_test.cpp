@@ -57,13 +57,81 @@ TEST(Rope, BeyondTheTableIsAnError) {
   EXPECT_THROW(rope.on_qk(0, view, view, 8), Error);
 }
 
+// x [1,T,1,D] rotated as q is.
+std::vector<float> rotated(const Rope& rope, const std::vector<float>& x, int64_t time,
+                           int64_t first) {
+  std::vector<float> q = x, k = x;
+  const int64_t head_dim = static_cast<int64_t>(x.size()) / time;
+  rope.on_qk(0, Tensor(q.data(), {1, time, 1, head_dim}), Tensor(k.data(), {1, time, 1, head_dim}),
+             first);
+  EXPECT_EQ(q, k);
+  return q;
+}
+
+TEST(Rope, ReserveGoesOnWithTheSameFrequencies) {
+  Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
+  const Rope made_for_it({.name = "rope", .head_dim = 8, .max_positions = 30});
+  const std::vector<float> x = normal_values(25 * 8, "x");
+  const std::vector<float> row(x.begin(), x.begin() + 8);
+  const std::vector<float> within = rotated(rope, row, 1, 9);
+  rope.reserve(30);
+  EXPECT_EQ(rotated(rope, row, 1, 9), within);
+  EXPECT_EQ(rotated(rope, x, 25, 5), rotated(made_for_it, x, 25, 5));
+  EXPECT_THROW(rotated(rope, x, 25, 6), Error);
+}
+
+// One base for the whole of a pass that goes beyond the trained length, the plain one for a pass
+// that does not.
+TEST(Rope, DynamicScalingActsBeyondTheTrainedLengthOnly) {
+  const RopeScaling dynamic = {.rope_type = "dynamic", .factor = 2.0};
+  Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_scaling = dynamic});
+  const Rope plain({.name = "rope", .head_dim = 8, .max_positions = 30});
+  const std::vector<float> x = normal_values(30 * 8, "x");
+  const std::vector<float> start(x.begin(), x.begin() + 10 * 8);
+  rope.reserve(30);
+  EXPECT_EQ(rotated(rope, start, 10, 0), rotated(plain, start, 10, 0));
+  // theta (s n/Lm - (s - 1))^(D/(D-2)) for n = 30: 10000 * 5^(8/6).
+  const Rope changed({.name = "rope",
+                      .head_dim = 8,
+                      .max_positions = 30,
+                      .rope_theta = 10000.0 * std::pow(5.0, 8.0 / 6.0)});
+  EXPECT_EQ(rotated(rope, x, 30, 0), rotated(changed, x, 30, 0));
+  // Another length, another base.
+  rope.reserve(31);
+  EXPECT_NE(rotated(rope, x, 30, 0), rotated(changed, x, 30, 0));
+}
+
+// dot(rotate(x), y) = dot(x, backward(y)), with YaRN's factor on both.
+TEST(Rope, TheBackwardIsTheTransposeOfTheForward) {
+  const RopeScaling yarn = {
+      .rope_type = "yarn", .factor = 8.0, .original_max_position_embeddings = 64};
+  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 512, .rope_scaling = yarn});
+  const std::vector<float> x = normal_values(40 * 8, "x"), y = normal_values(40 * 8, "y");
+  const std::vector<float> forward = rotated(rope, x, 40, 300);
+  std::vector<float> backward = y, other = y;
+  rope.on_qk_backward(0, Tensor(backward.data(), {1, 40, 1, 8}),
+                      Tensor(other.data(), {1, 40, 1, 8}), 300);
+  double left = 0, right = 0, before = 0, after = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    left += static_cast<double>(forward[i]) * y[i];
+    right += static_cast<double>(x[i]) * backward[i];
+    before += static_cast<double>(x[i]) * x[i];
+    after += static_cast<double>(forward[i]) * forward[i];
+  }
+  // Sums of 320 products near 1, each rounded to 1e-7.
+  EXPECT_NEAR(left, right, 1e-5);
+  EXPECT_NEAR(std::sqrt(after / before), 0.1 * std::log(8.0) + 1, 1e-6);
+}
+
 TEST(Position, UnknownNameOffersTheNearest) {
   try {
     Parameters parameters;
     make_position(parameters, {.name = "ropee"});
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("did you mean 'rope'?"), std::string::npos);
+    const std::string message = error.what();
+    EXPECT_NE(message.find("did you mean 'rope'?"), std::string::npos) << message;
+    EXPECT_NE(message.find("expected: one of \"rope\", \"learned\""), std::string::npos) << message;
   }
 }
 

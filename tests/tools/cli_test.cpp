@@ -350,6 +350,37 @@ TEST_F(CliTest, EvalPrintsWhatTrainingFound) {
   }
 }
 
+// The model was trained on 8 tokens; windows of 32 need positions it has never seen.
+TEST_F(CliTest, EvalOnLongerSequencesThanTrained) {
+  const auto evaluate = [&](const Arguments& more) {
+    Arguments arguments = {"eval", "run", "--data", "data/val_*.bin", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json_line(run(arguments).out);
+  };
+  const Arguments longer = {"--sequence-length", "32"};
+  const Json trained = evaluate({}), beyond = evaluate(longer);
+  EXPECT_EQ(*beyond.find("tokens"), *trained.find("tokens"));
+  EXPECT_FALSE(*beyond.find("val_loss") == *trained.find("val_loss"));
+  // Scaling that acts beyond the trained length makes a difference there, and only there.
+  replace(std::string(kCheckpoint) + "/config.json", "\"rope_theta\": 10000.0,",
+          "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 4.0},");
+  EXPECT_EQ(*evaluate({}).find("val_loss"), *trained.find("val_loss"));
+  EXPECT_FALSE(*evaluate(longer).find("val_loss") == *beyond.find("val_loss"));
+}
+
+TEST_F(CliTest, EvalSaysWhereLearnedPositionsEnd) {
+  run({"train", "tiny.toml", "model.position='learned'", "train.steps=1"});
+  run({"eval", "new", "--data", "data/val_*.bin", "--sequence-length", "8"});
+  const ProcessResult result =
+      cria({"eval", "new", "--data", "data/val_*.bin", "--sequence-length", "9"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  for (const char* part : {"model.max_position_embeddings: learned positions end at 8",
+                           "expected: at most 8 tokens", "got: 9", "hint: "}) {
+    EXPECT_TRUE(contains(result.err, part)) << result.err;
+  }
+}
+
 // --- generate
 
 TEST_F(CliTest, GenerateTheSameTextFromTheSameSeed) {

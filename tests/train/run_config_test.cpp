@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
+#include <optional>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -56,7 +58,11 @@ std::string another(const TomlEntry& entry) {
   if (const double* real = std::get_if<double>(&value)) {
     return dump_toml({*real == 0.5 ? 0.25 : *real < 1 ? 0.5 : *real + 2});
   }
+  if (entry.key == "model.embedding.padding_idx") return "-3";
+  if (entry.key == "model.embedding.max_norm") return "0.5";
+  if (entry.key == "model.embedding_scale") return "\"sqrt_hidden_size\"";
   if (entry.key == "model.position") return "\"none\"";
+  if (entry.key == "model.rope_scaling.rope_type") return "\"yarn\"";
   if (entry.key == "data.shard_format") return "\"raw_uint16\"";
   if (entry.key == "train.precision") return "\"bf16\"";
   if (entry.key == "schedule.name") return "\"wsd\"";
@@ -102,8 +108,34 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "model.pad_token_id=20",
                             "model.initializer_range=0.21",
                             "model.scale_residual_init=false",
+                            "model.embedding.padding_idx=-44",
+                            "model.embedding.max_norm=45",
+                            "model.embedding.norm_type=46",
+                            "model.embedding.scale_grad_by_freq=true",
+                            "model.embedding.pretrained='e'",
+                            "model.embedding_scale=47",
+                            "model.embedding_dropout=0.48",
+                            "model.attention_dropout=0.49",
+                            "model.residual_dropout=0.50",
                             "model.position='none'",
                             "model.rope_theta=22.0",
+                            "model.rope_scaling.rope_type='llama3'",
+                            "model.rope_scaling.factor=51",
+                            "model.rope_scaling.original_max_position_embeddings=52",
+                            "model.rope_scaling.low_freq_factor=53",
+                            "model.rope_scaling.high_freq_factor=54",
+                            "model.rope_scaling.beta_fast=55",
+                            "model.rope_scaling.beta_slow=56",
+                            "model.rope_scaling.truncate=false",
+                            "model.rope_scaling.attention_factor=57",
+                            "model.rope_scaling.mscale=58",
+                            "model.rope_scaling.mscale_all_dim=59",
+                            "model.relative_attention_num_buckets=60",
+                            "model.relative_attention_max_distance=61",
+                            "model.relative_attention_per_layer=true",
+                            "model.max_relative_positions=62",
+                            "model.position_buckets=63",
+                            "model.memory_length=64",
                             "data.train='t'",
                             "data.val='v'",
                             "data.tokenizer='k'",
@@ -151,8 +183,40 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.model.pad_token_id, 20);
   EXPECT_EQ(c.model.initializer_range, 0.21);
   EXPECT_FALSE(c.model.scale_residual_init);
+  EXPECT_EQ(c.model.embedding.padding_idx, -44);
+  EXPECT_EQ(c.model.embedding.max_norm, 45.0);
+  EXPECT_EQ(c.model.embedding.norm_type, 46.0);
+  EXPECT_TRUE(c.model.embedding.scale_grad_by_freq);
+  EXPECT_FALSE(c.model.embedding.sparse);
+  EXPECT_FALSE(c.model.embedding.freeze);
+  EXPECT_TRUE(with({"model.embedding.sparse=true"}).model.embedding.sparse);
+  EXPECT_TRUE(with({"model.embedding.freeze=true"}).model.embedding.freeze);
+  EXPECT_EQ(c.model.embedding_pretrained, "e");
+  EXPECT_EQ(c.model.embedding_scale, 47.0);
+  EXPECT_FALSE(c.model.embedding_norm);
+  EXPECT_TRUE(with({"model.embedding_norm=true"}).model.embedding_norm);
+  EXPECT_EQ(c.model.embedding_dropout, 0.48);
+  EXPECT_EQ(c.model.attention_dropout, 0.49);
+  EXPECT_EQ(c.model.residual_dropout, 0.50);
   EXPECT_EQ(c.model.position, "none");
   EXPECT_EQ(c.model.rope_theta, 22.0);
+  EXPECT_TRUE(c.model.rope_scaling == (RopeScaling{.rope_type = "llama3",
+                                                   .factor = 51,
+                                                   .original_max_position_embeddings = 52,
+                                                   .low_freq_factor = 53,
+                                                   .high_freq_factor = 54,
+                                                   .beta_fast = 55,
+                                                   .beta_slow = 56,
+                                                   .truncate = false,
+                                                   .attention_factor = 57,
+                                                   .mscale = 58,
+                                                   .mscale_all_dim = 59}));
+  EXPECT_TRUE(c.model.relative == (RelativePositionOptions{.num_buckets = 60,
+                                                           .max_distance = 61,
+                                                           .per_layer = true,
+                                                           .max_relative_positions = 62,
+                                                           .position_buckets = 63}));
+  EXPECT_EQ(c.model.memory_length, 64);
   EXPECT_EQ(c.data.train, "t");
   EXPECT_EQ(c.data.val, "v");
   EXPECT_EQ(c.data.tokenizer, "k");
@@ -220,6 +284,64 @@ TEST_F(RunConfigTest, OverridesWinAndTheLastOneMost) {
 TEST_F(RunConfigTest, AnIntegerIsARealNumber) {
   EXPECT_EQ(with({"optimizer.learning_rate=1"}).optimizer.learning_rate, 1.0);
   EXPECT_EQ(read("[model]\nrope_theta = 500000\n" + std::string(kData)).model.rope_theta, 5e5);
+}
+
+TEST_F(RunConfigTest, NumbersThatMayBeNone) {
+  EXPECT_EQ(with({}).model.embedding.padding_idx, std::nullopt);
+  EXPECT_EQ(with({"model.embedding.padding_idx=0"}).model.embedding.padding_idx, 0);
+  EXPECT_EQ(with({"model.embedding.max_norm=1"}).model.embedding.max_norm, 1.0);
+  const std::string text = "[model]\nembedding.padding_idx = 7\nembedding.max_norm = 2.5\n";
+  const RunConfig given = read(text + kData);
+  EXPECT_EQ(given.model.embedding.padding_idx, 7);
+  EXPECT_EQ(given.model.embedding.max_norm, 2.5);
+  const RunConfig none =
+      read(text + kData, {"model.embedding.padding_idx='none'", "model.embedding.max_norm='none'"});
+  EXPECT_EQ(none.model.embedding.padding_idx, std::nullopt);
+  EXPECT_EQ(none.model.embedding.max_norm, std::nullopt);
+}
+
+TEST_F(RunConfigTest, NumbersWithAName) {
+  const auto scale = [&](const std::string& value) {
+    return with({"model.embedding_scale=" + value}).model.embedding_scale;
+  };
+  EXPECT_EQ(scale("'none'"), 1.0);
+  EXPECT_EQ(scale("'sqrt_hidden_size'"), 0.0);
+  EXPECT_EQ(scale("2"), 2.0);
+  const auto norm_type = [&](const std::string& value) {
+    return with({"model.embedding.norm_type=" + value}).model.embedding.norm_type;
+  };
+  EXPECT_EQ(norm_type("'inf'"), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(norm_type("0.5"), 0.5);
+  const std::string text = to_toml(
+      with({"model.embedding.norm_type='inf'", "model.embedding_scale='sqrt_hidden_size'"}));
+  EXPECT_NE(text.find("\nembedding.norm_type = \"inf\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nembedding_scale = \"sqrt_hidden_size\"\n"), std::string::npos) << text;
+  EXPECT_EQ(to_toml(read(text)), text);
+}
+
+TEST_F(RunConfigTest, WordsAndNumbersThatAreNot) {
+  expect_error("[model]\nembedding.padding_idx = \"nine\"\n", {},
+               {file() + ":2:1: model.embedding.padding_idx: wrong type: string",
+                "an integer, -16777216 to 16777216, or \"none\"", "got: \"nine\""});
+  expect_error(kData, {"model.embedding.padding_idx=1.0"}, {"wrong type: float", "or \"none\""});
+  expect_error(kData, {"model.embedding.padding_idx=99999999"}, {"out of range", "99999999"});
+  expect_error(kData, {"model.embedding.max_norm=-1"},
+               {"model.embedding.max_norm: out of range", "a number, 0.0 to 1e+300, or \"none\""});
+  expect_error(kData, {"model.embedding.max_norm='inf'"}, {"wrong type: string"});
+  expect_error(kData, {"model.embedding.norm_type=0"},
+               {"model.embedding.norm_type: out of range", "0.001 to 1e+300, or \"inf\""});
+  expect_error(kData, {"model.embedding.norm_type='none'"}, {"wrong type: string", "or \"inf\""});
+  expect_error(kData, {"model.embedding_scale='sqrt'"},
+               {"model.embedding_scale: wrong type: string",
+                "a number, 0.0 to 1e+300, or \"none\", or \"sqrt_hidden_size\""});
+  expect_error(kData, {"model.attention_dropout=1"},
+               {"model.attention_dropout: out of range", "a number, 0.0 to 0.99\n"});
+  expect_error(kData, {"model.rope_scaling.rope_type='longrope'"},
+               {"model.rope_scaling.rope_type: not one of the choices",
+                "one of \"default\", \"linear\", \"dynamic\", \"yarn\", \"llama3\""});
+  expect_error(kData, {"model.rope_scaling.factor=0.5"}, {"out of range", "1.0 to"});
+  expect_error(kData, {"model.padding_idx=3"}, {"did you mean 'model.embedding.padding_idx'?"});
+  expect_error(kData, {"model.embedding=3"}, {"unknown key 'model.embedding'"});
 }
 
 TEST_F(RunConfigTest, UnknownKeys) {
@@ -301,6 +423,12 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
     ++lines;
   }
   EXPECT_EQ(lines, defaults.size());
+}
+
+TEST_F(RunConfigTest, TheReadmeListsTheSame) {
+  EXPECT_NE(read_file(CRIA_SOURCE_DIR "/README.md").find("```toml\n" + describe_keys() + "```"),
+            std::string::npos)
+      << "README.md needs the list of 'cria train --help'";
 }
 
 TEST_F(RunConfigTest, TheConfigsOfTheRepository) {

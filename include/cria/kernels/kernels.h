@@ -91,7 +91,7 @@ struct RelativeGradient {
 };
 
 // Causal attention, head by head:
-//   S = scale Q K^T + relative,  P = softmax(S),  out = P V,
+//   S = scale Q K^T + relative,  P = softmax(S),  out = (dropout P) V,
 //   log_sum_exp = log of the softmax's denominator
 // Query i of a sequence stands at position keys - queries + i and sees the keys up to its own
 // position, so the same call serves training (queries == keys) and a KV cache (queries < keys).
@@ -110,14 +110,15 @@ struct Attention {
   int64_t out_batch, out_row;
   float* log_sum_exp;  // [B, H, queries]
   RelativeScores relative = {};
+  DropoutMask dropout = {};  // of P_ij, which is element ((b H + h) queries + i) keys + j
 };
 
 // The scratch of a.relative; only its sizes count.
 int64_t relative_packed_floats(const Attention& a);
 
 // Gradients of attention_forward. P is recomputed from log_sum_exp.
-//   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - rowsum(dO * O)),  dQ = scale * dS K,
-//   dK = scale * dS^T Q
+//   dV = (dropout P)^T dO,  dP = dropout (dO V^T),  dS = P * (dP - rowsum(dO * O)),
+//   dQ = scale dS (K + keys),  dK = scale dS^T (Q + queries)
 struct AttentionGradient {
   Attention forward;    // as it was called; out holds O
   const float* dout;    // strides as out

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cria/kernels/kernels.h"
+#include "cria/nn/dropout.h"
 #include "cria/nn/linear.h"
 #include "cria/position/position.h"
 
@@ -24,6 +25,7 @@ struct AttentionConfig {
   int64_t hidden_size = 0;
   int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
   bool bias = false;
+  double dropout = 0;                     // of the probabilities
   double std = 0, residual_std = 0;       // of q/k/v and of the output projection
   Precision precision = Precision::fp32;  // of the projections; scores are always fp32
 };
@@ -32,6 +34,7 @@ struct SelfAttention {
   AttentionConfig config;
   const Position* position = nullptr;
   Linear qkv_proj;  // q_proj, k_proj, v_proj
+  Dropout dropout;  // inside the attention kernel
   Linear o_proj;
 
   struct Saved {
@@ -42,6 +45,7 @@ struct SelfAttention {
     Tensor dcontext;      // scratch, as context
     Tensor dout_dot_out;  // scratch, as log_sum_exp
     RelativeTables relative;
+    Dropout::Saved dropout;
     Linear::Saved qkv_proj, o_proj;
   };
 
@@ -64,7 +68,7 @@ struct SelfAttention {
   Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                       const Tensor& context, const Tensor& log_sum_exp,
-                      const RelativeTables& relative) const;
+                      const RelativeTables& relative, const DropoutMask& dropout) const;
 };
 
 }  // namespace cria

@@ -18,7 +18,7 @@ struct BlockConfig {
   int64_t heads = 0, kv_heads = 0, head_dim = 0;
   double rms_norm_eps = 0;
   bool attention_bias = false, mlp_bias = false;
-  double residual_dropout = 0;
+  double attention_dropout = 0, residual_dropout = 0;
   double std = 0, residual_std = 0;  // see Initialization; residual_std: o_proj and down_proj
   Precision precision = Precision::fp32;
 };

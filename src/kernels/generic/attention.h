@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cria/base/parallel.h"
+#include "kernels/generic/random.h"
 #include "kernels/generic/relative.h"
 #include "kernels/generic/tile.h"
 
@@ -42,6 +43,17 @@ inline void score_tile(const Attention& a, const Head& head, const RelativeHead&
   add_relative(a, head, relative, tile, i0, j0, transposed + kWideStart);
 }
 
+inline bool drops(const Attention& a) {
+  return a.dropout.scale != 1;
+}
+
+// The probabilities of query i and keys j0.., after dropout.
+inline void drop_probabilities(const Attention& a, const Head& head, int64_t i, int64_t j0,
+                               float* row, int64_t count) {
+  const int64_t query = (head.batch * a.heads + head.head) * a.queries + i;
+  drop_row(row, count, query * a.keys + j0, a.dropout);
+}
+
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
@@ -77,6 +89,7 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
       }
       denominator[i] +=
           exponentiate(row, visible, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
+      if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
     add_tile_times(tile, values, a.head_dim, out, a.out_row, j0 > 0);
   }
@@ -140,7 +153,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   score_tile(a, head, relative, i0, j0, packed.keys_transposed, p, memory.tiles[1]);
   // dP = dO V^T
   multiply_rows(ds, dout, a.out_row, packed.values_transposed, a.head_dim);
-  // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dP - rowsum(dO O))
+  // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dropout dP - rowsum(dO O))
   const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < rows; ++i) {
     float* probability = p.scores + i * p.row_stride;
@@ -150,6 +163,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     // The products read whole panels, of rows in one case and of columns in another.
     const int64_t end = min(p.columns, needed_columns(p, i / kPanelM * kPanelM) + kPanelM - 1);
     exponentiate(probability, visible, end, a.log_sum_exp[stat + i]);
+    if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     for_vectors(
         visible,
         [&](int64_t j) { store(row + j, load(probability + j) * (load(row + j) - shift)); },
@@ -159,6 +173,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
                      lanes);
         });
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
+    if (drops(a)) drop_probabilities(a, head, i0 + i, j0, probability, visible);
   }
   if (is_wide(a)) clear_gap(ds);
   if (wanted != Wanted::keys) {
