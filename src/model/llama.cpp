@@ -13,12 +13,10 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
 }
 
 Embedding make_token_table(Parameters& parameters, const ModelConfig& c) {
-  EmbeddingOptions options = c.embedding;
-  if (c.pad_token_id >= 0) options.padding_idx = c.pad_token_id;
   const double scale =
       c.embedding_scale == 0 ? std::sqrt(static_cast<double>(c.hidden_size)) : c.embedding_scale;
-  return Embedding(parameters, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, options,
-                   c.initializer_range, scale);
+  return Embedding(parameters, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
+                   c.embedding, c.initializer_range, scale);
 }
 
 }  // namespace

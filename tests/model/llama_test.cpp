@@ -320,7 +320,7 @@ TEST(Llama, InitialisationOfATensorDependsOnItsNameOnly) {
 TEST(Llama, PaddingRowStaysZeroInTraining) {
   ModelConfig config = tiny_config();
   config.pad_token_id = 3;
-  Llama model(config);
+  Llama model(resolved(config, 0, "test"));
   model.initialize(1);
   train(model, TokenBatch(2, 16, 37), 5, 1e-2);
   const Tensor& table = model.parameters().find("model.embed_tokens.weight")->value;
