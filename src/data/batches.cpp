@@ -47,13 +47,22 @@ Batches::Batches(const Dataset& dataset, int64_t batch, int64_t length, uint64_t
       windows_(dataset.training_windows(length)),
       seed_(seed) {}
 
-void Batches::next(int32_t* inputs, int32_t* targets) {
+Window Batches::window_at(uint64_t position) const {
   const uint64_t windows = static_cast<uint64_t>(windows_);
+  if (lanes_ > 0) {
+    const uint64_t lanes = static_cast<uint64_t>(lanes_), lane = position % lanes;
+    const uint64_t index = (lane * windows / lanes + position / lanes) % windows;
+    return dataset_->training_window(static_cast<int64_t>(index), length_, 0);
+  }
+  const uint64_t epoch = position / windows;
+  const uint64_t index = permuted(position % windows, windows, seed_, epoch);
+  return dataset_->training_window(static_cast<int64_t>(index), length_,
+                                   shift_of(epoch, length_, seed_));
+}
+
+void Batches::next(int32_t* inputs, int32_t* targets) {
   for (int64_t row = 0; row < batch_; ++row, ++position_) {
-    const uint64_t epoch = position_ / windows;
-    const uint64_t index = permuted(position_ % windows, windows, seed_, epoch);
-    const Window window = dataset_->training_window(static_cast<int64_t>(index), length_,
-                                                    shift_of(epoch, length_, seed_));
+    const Window window = window_at(position_);
     dataset_->read(window, inputs + row * length_, targets + row * length_);
   }
 }

@@ -57,6 +57,7 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
                                      .mlp_bias = c.mlp_bias,
                                      .attention_dropout = c.attention_dropout,
                                      .residual_dropout = c.residual_dropout,
+                                     .memory_length = c.memory_length,
                                      .std = c.initializer_range,
                                      .residual_std = residual_std,
                                      .precision = precision},
@@ -71,12 +72,13 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
                                        ParameterKind::matrix, {.std = c.initializer_range});
   }
   lm_head_.precision = precision;
+  if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);
   parameters_.allocate();
   reserve_kernel_memory();
 }
 
-Tensor Llama::forward(Activations& memory, const TokenIds& tokens,
-                      const PassRandomness& randomness) const {
+Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness,
+                      SegmentMemory* segments) const {
   *memory.randomness_ = randomness;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto residual = [&](size_t layer) {
@@ -85,9 +87,13 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens,
   };
   input_.forward(tokens, memory.cached(), residual(0), memory.input_);
   for (size_t l = 0; l < layers_.size(); ++l) {
+    const int64_t layer = static_cast<int64_t>(l);
+    if (segments) segments->push(layer, residual(l));
     layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l],
-                       memory.caches_.empty() ? nullptr : &memory.caches_[l]);
+                       memory.caches_.empty() ? nullptr : &memory.caches_[l],
+                       segments ? segments->layer(layer) : Tensor{});
   }
+  if (segments) segments->finish();
   const Tensor normed = within(memory.normed_, {batch, time, config_.hidden_size});
   norm_.forward(residual(layers_.size()), normed, memory.norm_);
   return normed;
@@ -108,11 +114,11 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
 }
 
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                       const PassRandomness& randomness) const {
+                       const PassRandomness& randomness, SegmentMemory* segments) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
   ++*memory.weights_version_;
-  return lm_head_.forward(forward(memory, tokens, randomness), targets, memory.head_);
+  return lm_head_.forward(forward(memory, tokens, randomness, segments), targets, memory.head_);
 }
 
 double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
@@ -125,7 +131,7 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   // A table that forward renormalises may be the head's too.
   const bool renormalized = embed_tokens().options.max_norm && config_.tie_word_embeddings;
   if (!pass.same_weights || renormalized) ++*memory.weights_version_;
-  const Tensor normed = forward(memory, tokens, pass.randomness);
+  const Tensor normed = forward(memory, tokens, pass.randomness, pass.segments);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss =
       lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);

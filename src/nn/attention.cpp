@@ -37,16 +37,17 @@ SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c, P
 }
 
 SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time) const {
+  const int64_t keys = config.memory_length + time;
   const int64_t qkv = qkv_proj.out_features, context = o_proj.in_features;
-  return {.qkv = plan.saved.take({batch, time, qkv}),
+  return {.qkv = plan.saved.take({batch, keys, qkv}),
           .context = plan.saved.take({batch, time, context}),
           .log_sum_exp = plan.saved.take({batch, config.heads, time}),
-          .dqkv = plan.scratch.take({batch, time, qkv}),
+          .dqkv = plan.scratch.take({batch, keys, qkv}),
           .dcontext = plan.scratch.take({batch, time, context}),
           .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
-          .relative = position->plan_tables(plan.saved, plan.scratch, batch, time),
+          .relative = position->plan_tables(plan.saved, plan.scratch, batch, keys),
           .dropout = dropout.plan(plan, batch, time),
-          .qkv_proj = qkv_proj.plan(plan, batch, time),
+          .qkv_proj = qkv_proj.plan(plan, batch, keys),
           .o_proj = o_proj.plan(plan, batch, time)};
 }
 
@@ -95,60 +96,70 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
                             const ConstTensor& addend, KvCache* cache) const {
-  if (x.rank != 3) throw_shape_error("attention " + config.name, "[B, T, C]", x.to_string());
-  const int64_t batch = x.shape[0], time = x.shape[1], first = cache ? cache->length : 0;
-  const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
+  if (x.rank != 3 || out.rank != 3 || x.shape[1] < out.shape[1]) {
+    throw_shape_error("attention " + config.name, "[B, T, C], of no more positions than x",
+                      x.to_string() + " -> " + out.to_string());
+  }
+  const int64_t batch = x.shape[0], time = out.shape[1], remembered = x.shape[1] - time;
+  const int64_t before = cache ? cache->length : remembered;
+  const Tensor qkv = within(saved.qkv, {batch, x.shape[1], qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
   qkv_proj.forward(x, qkv, saved.qkv_proj);
   const Heads heads = split_heads(qkv);
-  position->on_qk(config.layer, heads.q, heads.k, first);
+  const Tensor q = heads.q.narrow(1, remembered, time);
+  position->on_qk(config.layer, q, heads.k, before - remembered);
   ConstTensor k = heads.k, v = heads.v;
   if (cache) {
     // narrow also refuses to go beyond the capacity.
-    k = cache->k.narrow(1, 0, first + time).narrow(0, 0, batch);
-    v = cache->v.narrow(1, 0, first + time).narrow(0, 0, batch);
-    append(heads.k, cache->k, first);
-    append(heads.v, cache->v, first);
+    k = cache->k.narrow(1, 0, before + time).narrow(0, 0, batch);
+    v = cache->v.narrow(1, 0, before + time).narrow(0, 0, batch);
+    append(heads.k, cache->k, before);
+    append(heads.v, cache->v, before);
     cache->length += time;
   }
   RelativeTables& relative = cache ? cache->relative : saved.relative;
   if (!cache) relative.filled = 0;
-  position->on_scores(config.layer, relative, first + time);
-  relative.filled = first + time;
+  position->on_scores(config.layer, relative, before + time);
+  relative.filled = before + time;
   kernels().attention_forward(
-      arguments(heads.q, k, v, context, log_sum_exp, relative, dropout.mask(saved.dropout)));
+      arguments(q, k, v, context, log_sum_exp, relative, dropout.mask(saved.dropout)));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
 // Through o_proj, the attention kernel (see AttentionGradient), the position encoding's reverse,
-// and the fused q/k/v projection.
+// and the fused q/k/v projection. There are no queries at the positions of the memory: their
+// gradient is 0.
 void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                              const Tensor& dx) const {
-  const int64_t batch = x.shape[0], time = x.shape[1];
-  const Tensor qkv = within(saved.qkv, {batch, time, qkv_proj.out_features});
-  const Tensor dqkv = within(saved.dqkv, {batch, time, qkv_proj.out_features});
+  const int64_t batch = x.shape[0], time = dout.shape[1], remembered = x.shape[1] - time;
+  const Tensor qkv = within(saved.qkv, {batch, x.shape[1], qkv_proj.out_features});
+  const Tensor dqkv = within(saved.dqkv, {batch, x.shape[1], qkv_proj.out_features});
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor dcontext = within(saved.dcontext, {batch, time, o_proj.in_features});
   o_proj.backward(dout, context, saved.o_proj, dcontext);
   const Heads heads = split_heads(qkv), gradients = split_heads(dqkv);
+  const Tensor dq = gradients.q.narrow(1, remembered, time);
   const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
-      {.forward = arguments(heads.q, heads.k, heads.v, context, saved.log_sum_exp, relative,
-                            dropout.mask(saved.dropout)),
+      {.forward = arguments(heads.q.narrow(1, remembered, time), heads.k, heads.v, context,
+                            saved.log_sum_exp, relative, dropout.mask(saved.dropout)),
        .dout = dcontext.data,
-       .dq = gradients.q.data,
+       .dq = dq.data,
        .dk = gradients.k.data,
        .dv = gradients.v.data,
        .dout_dot_out = saved.dout_dot_out.data,
        .relative = {.dkeys = relative.dkeys.data,
                     .dqueries = relative.dqueries.data,
                     .dbias = relative.dbias.data}});
+  for (int64_t n = 0; n < batch * remembered; ++n) {
+    std::fill_n(&gradients.q(n / remembered, n % remembered), config.heads * config.head_dim, 0.0f);
+  }
   for (const Tensor& table : {relative.dkeys, relative.dqueries, relative.dbias}) {
     sum_over_sequences(table, batch);
   }
-  position->on_scores_backward(config.layer, relative, time);
-  position->on_qk_backward(config.layer, gradients.q, gradients.k, 0);
+  position->on_scores_backward(config.layer, relative, x.shape[1]);
+  position->on_qk_backward(config.layer, dq, gradients.k, 0);
   qkv_proj.backward(dqkv, x, saved.qkv_proj, dx);
 }
 

@@ -8,6 +8,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/io/parameter_file.h"
+#include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
 #include "cria/text/tokenizer_json.h"
 
@@ -19,6 +20,7 @@ constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kTrainer = "trainer.json";
+constexpr const char* kSegments = "segments.safetensors";
 
 const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
 // PyTorch's names for AdamW's state.
@@ -43,6 +45,47 @@ int64_t count_at(const Json& json, const char* key, const std::string& path) {
   return value;
 }
 
+struct NamedMemory {
+  std::string name;
+  Tensor tensor;  // [B, length, C]
+};
+
+// Of each micro-batch and layer.
+std::vector<NamedMemory> named_memories(std::span<SegmentMemory> segments,
+                                        const ModelConfig& model) {
+  std::vector<NamedMemory> all;
+  for (size_t micro = 0; micro < segments.size(); ++micro) {
+    for (int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
+      all.push_back({"micro_batches." + std::to_string(micro) + ".layers." + std::to_string(layer),
+                     segments[micro].layer(layer)});
+    }
+  }
+  return all;
+}
+
+void write_segments(const std::string& path, std::span<SegmentMemory> segments,
+                    const ModelConfig& model) {
+  std::vector<NamedTensor> tensors;
+  for (const NamedMemory& memory : named_memories(segments, model)) {
+    tensors.push_back({memory.name, memory.tensor});
+  }
+  write_safetensors(path, std::move(tensors));
+}
+
+void read_segments(const std::string& path, std::span<SegmentMemory> segments,
+                   const ModelConfig& model) {
+  const SafetensorsFile file(path);
+  // All are of one length; reading compares the whole shapes.
+  int64_t length = 0;
+  for (const SafetensorsFile::Entry& entry : file.entries()) {
+    if (entry.shape.size() == 3) length = std::min(entry.shape[1], model.memory_length);
+  }
+  for (SegmentMemory& memory : segments) memory.set_length(length);
+  const std::vector<NamedMemory> memories = named_memories(segments, model);
+  for (const NamedMemory& memory : memories) file.require(memory.name, memory.tensor);
+  for (const NamedMemory& memory : memories) file.read(memory.name, memory.tensor);
+}
+
 // Throws unless the checkpoint's architecture is the model's, naming the first key that differs.
 void require_same_architecture(const std::string& path, const ModelConfig& model) {
   const Json wanted = to_json(model);
@@ -63,13 +106,14 @@ void require_same_architecture(const std::string& path, const ModelConfig& model
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
-                     const TrainingState& state) {
+                     const TrainingState& state, std::span<SegmentMemory> segments) {
   AtomicDirectory directory(path);
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
   write_file(file(kConfig), to_json(model.config()).dump(2) + "\n");
   write_parameters(model.parameters(), kWeightPlanes, file(kWeights));
   if (tokenizer) write_file(file(kTokenizer), tokenizer_json(*tokenizer));
   write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
+  if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
   json.set("step", state.step);
   json.set("tokens", state.tokens);
@@ -80,7 +124,8 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   directory.commit();
 }
 
-TrainingState load_checkpoint(const std::string& path, Llama& model) {
+TrainingState load_checkpoint(const std::string& path, Llama& model,
+                              std::span<SegmentMemory> segments) {
   require_same_architecture(join_path(path, kConfig), model.config());
   const std::string trainer = join_path(path, kTrainer);
   const Json json = read_json(trainer);
@@ -90,6 +135,7 @@ TrainingState load_checkpoint(const std::string& path, Llama& model) {
   state.windows = static_cast<uint64_t>(count_at(json, "windows", trainer));
   state.seconds = value_at(json, "seconds", trainer).as_double(trainer + ": seconds");
   state.data = value_at(json, "data", trainer);
+  if (!segments.empty()) read_segments(join_path(path, kSegments), segments, model.config());
   // The optimizer's first: its Error leaves the weights alone too.
   read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
   read_parameters(model.parameters(), kWeightPlanes, join_path(path, kWeights));

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <optional>
+#include <utility>
 
 namespace cria {
 
@@ -23,7 +25,12 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
   const int64_t all = dataset.evaluation_windows(length);
   const int64_t windows =
       request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
-  std::vector<int32_t> inputs(request.batch_size * length), targets(inputs.size());
+  // A memory goes from each window to the next: they come one by one.
+  std::optional<SegmentMemory> segments;
+  if (model.config().memory_length > 0) segments.emplace(model.config(), 1);
+  const int64_t batch_size = segments ? 1 : request.batch_size;
+  int64_t shard = 0;
+  std::vector<int32_t> inputs(batch_size * length), targets(inputs.size());
   Evaluation result;
   double loss = 0;
   int64_t bytes = 0;
@@ -31,16 +38,18 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
     // As many windows of one length as follow each other: a shard's short last one goes alone.
     const int64_t time = dataset.evaluation_window(next, length).length;
     int64_t batch = 0;
-    while (batch < request.batch_size && next < windows) {
+    while (batch < batch_size && next < windows) {
       const Window window = dataset.evaluation_window(next, length);
       if (window.length != time) break;
+      if (segments && window.shard != std::exchange(shard, window.shard)) segments->clear();
       dataset.read(window, inputs.data() + batch * time, targets.data() + batch * time);
       ++batch;
       ++next;
     }
     const int64_t count = batch * time;
     loss += model.loss_sum(memory, TokenIds(inputs.data(), {batch, time}),
-                           TokenIds(targets.data(), {batch, time}));
+                           TokenIds(targets.data(), {batch, time}), {},
+                           segments ? &*segments : nullptr);
     result.tokens += count;
     for (int64_t n = 0; n < count; ++n) {
       // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes.

@@ -97,6 +97,11 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   // First, as its Error says what to make smaller.
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time,
                                           config_.train.gradient_accumulation_steps);
+  if (config_.model.memory_length > 0) {
+    segments_.assign(config_.train.gradient_accumulation_steps,
+                     SegmentMemory(config_.model, batch));
+    batches_->read_in_lanes(batch * config_.train.gradient_accumulation_steps);
+  }
   inputs_.resize(batch * time);
   targets_.resize(batch * time);
   flops_per_token_ = training_flops_per_token(config_.model, time);
@@ -127,7 +132,7 @@ void Trainer::open_run_directory(bool resume) {
     }
     const std::string& latest = checkpoints.back();
     const Json data = state_.data;
-    state_ = load_checkpoint(latest, *model_);
+    state_ = load_checkpoint(latest, *model_, segments_);
     if (!(state_.data == data)) {
       throw Error("the checkpoint was trained on other data",
                   {.where = latest,
@@ -187,7 +192,8 @@ StepMetrics Trainer::step() {
          .same_weights = micro > 0,
          .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
-                        .active = true}});
+                        .active = true},
+         .segments = segments_.empty() ? nullptr : &segments_[micro]});
   }
   loss /= tokens;
   require_finite("the loss", loss);
@@ -243,7 +249,7 @@ std::string Trainer::sample() {
 void Trainer::save() {
   const std::string path = checkpoint_path(config_.train.output_dir, state_.step);
   if (!exists(path)) {
-    save_checkpoint(path, *model_, tokenizer_.get(), state_);
+    save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_);
     prune_checkpoints();
   }
   observer_->saved(path);

@@ -16,6 +16,11 @@ class Batches {
  public:
   Batches(const Dataset& dataset, int64_t batch, int64_t length, uint64_t seed);
 
+  // From now on nothing is shuffled: the windows are cut into `lanes` stretches, and each sequence
+  // of `lanes` that follow each other (one or several batches) goes on where it was. For a memory
+  // of what came before.
+  void read_in_lanes(int64_t lanes) { lanes_ = lanes; }
+
   // The next batch: inputs and targets [B,T]. Allocates nothing.
   void next(int32_t* inputs, int32_t* targets);
 
@@ -26,9 +31,12 @@ class Batches {
   void set_position(uint64_t position) { position_ = position; }
 
  private:
+  Window window_at(uint64_t position) const;
+
   const Dataset* dataset_;
   int64_t batch_, length_, windows_;
   uint64_t seed_;
+  int64_t lanes_ = 0;  // 0: shuffled
   uint64_t position_ = 0;
 };
 

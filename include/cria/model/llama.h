@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cria/model/config.h"
+#include "cria/model/segment_memory.h"
 #include "cria/nn/block.h"
 #include "cria/nn/head_loss.h"
 #include "cria/nn/input.h"
@@ -28,6 +29,8 @@ struct GradientPass {
   float gradient_scale = 1.0f;     // of the loss sum whose gradient is wanted
   bool same_weights = false;       // no parameter has changed since the last call with this memory
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
+  // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
+  SegmentMemory* segments = nullptr;
 };
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
@@ -71,7 +74,7 @@ class Llama {
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
   // For passes longer than max_position_embeddings: see Position::reserve.
-  void reserve_positions(int64_t count) { position_->reserve(count); }
+  void reserve_positions(int64_t count) { position_->reserve(count + config_.memory_length); }
 
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
@@ -83,7 +86,7 @@ class Llama {
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
   // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                  const PassRandomness& randomness = {}) const;
+                  const PassRandomness& randomness = {}, SegmentMemory* segments = nullptr) const;
 
   // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
   // parameters. Error when memory is not for training.
@@ -97,8 +100,8 @@ class Llama {
   friend class Activations;
 
   // tokens [B,T] -> the final norm's output [B,T,C]
-  Tensor forward(Activations& memory, const TokenIds& tokens,
-                 const PassRandomness& randomness) const;
+  Tensor forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness,
+                 SegmentMemory* segments = nullptr) const;
   void backward(Activations& memory, const TokenIds& tokens) const;
 
   ModelConfig config_;

@@ -26,6 +26,7 @@ struct AttentionConfig {
   int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
   bool bias = false;
   double dropout = 0;                     // of the probabilities
+  int64_t memory_length = 0;              // positions before the first query, at most
   double std = 0, residual_std = 0;       // of q/k/v and of the output projection
   Precision precision = Precision::fp32;  // of the projections; scores are always fp32
 };
@@ -38,7 +39,7 @@ struct SelfAttention {
   Linear o_proj;
 
   struct Saved {
-    Tensor qkv;           // [B, T, (H + 2K) D]
+    Tensor qkv;           // [B, M+T, (H + 2K) D]
     Tensor context;       // [B, T, H D]: attention's output before o_proj
     Tensor log_sum_exp;   // [B, H, T]
     Tensor dqkv;          // scratch, as qkv
@@ -54,10 +55,12 @@ struct SelfAttention {
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 
-  // x [B,T,C] -> out [B,T,C]. With a cache, x holds the tokens after cache->length; their keys and
-  // values are appended, and there is no backward.
+  // x [B,M+T,C] -> out [B,T,C]: the first M positions are a memory, of which only keys and values
+  // are needed. With a cache, x holds the tokens after cache->length; their keys and values are
+  // appended, and there is no backward.
   void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
                const ConstTensor& addend = {}, KvCache* cache = nullptr) const;
+  // dout [B,T,C] -> dx [B,M+T,C]
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                 const Tensor& dx) const;
 

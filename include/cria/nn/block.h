@@ -19,6 +19,7 @@ struct BlockConfig {
   double rms_norm_eps = 0;
   bool attention_bias = false, mlp_bias = false;
   double attention_dropout = 0, residual_dropout = 0;
+  int64_t memory_length = 0;
   double std = 0, residual_std = 0;  // see Initialization; residual_std: o_proj and down_proj
   Precision precision = Precision::fp32;
 };
@@ -33,7 +34,9 @@ struct Block {
 
   struct Saved {
     RmsNorm::Saved input_layernorm;
-    Tensor attention_in;  // [B,T,C]: norm(x)
+    Tensor joined;           // [B,M+T,C]: memory and x, where there may be a memory
+    int64_t remembered = 0;  // M of this pass
+    Tensor attention_in;     // [B,M+T,C]: norm of joined, or of x
     SelfAttention::Saved self_attn;
     Dropout::Saved attention_dropout;
     Tensor middle;  // [B,T,C]
@@ -41,7 +44,7 @@ struct Block {
     Tensor mlp_in;  // [B,T,C]: norm(middle)
     SwiGlu::Saved mlp;
     Dropout::Saved mlp_dropout;
-    Tensor dnorm;    // scratch, [B,T,C]: gradient of a norm's output
+    Tensor dnorm;    // scratch, [B,M+T,C]: gradient of a norm's output
     Tensor dbranch;  // scratch, [B,T,C]: gradient of what a dropout reads; null without dropout
   };
 
@@ -50,9 +53,10 @@ struct Block {
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 
-  // x [B,T,C] -> out [B,T,C]; out may be x when there is no backward.
-  void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
-               KvCache* cache = nullptr) const;
+  // x [B,T,C] -> out [B,T,C]; out may be x when there is no backward. memory [B,M,C]: what x was at
+  // the positions before, for attention to see; none by default.
+  void forward(const ConstTensor& x, const Tensor& out, Saved& saved, KvCache* cache = nullptr,
+               const ConstTensor& memory = {}) const;
   // dx may be dout: the blocks go down with one gradient buffer.
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                 const Tensor& dx) const;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "cria/base/json.h"
@@ -22,13 +23,15 @@ struct TrainingState {
   Json data = {};        // what the position refers to; must be the same on resume
 };
 
-// Writes path completely or not at all. tokenizer may be null.
+// Writes path completely or not at all. tokenizer may be null. segments: what the next step will
+// remember, if anything.
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
-                     const TrainingState& state);
+                     const TrainingState& state, std::span<SegmentMemory> segments = {});
 
 // Reads everything back into a model of the same architecture. Error naming the file and the first
 // difference; the weights are then unchanged.
-TrainingState load_checkpoint(const std::string& path, Llama& model);
+TrainingState load_checkpoint(const std::string& path, Llama& model,
+                              std::span<SegmentMemory> segments = {});
 
 // run/checkpoints/step-XXXXXXXX
 std::string checkpoint_path(const std::string& run, int64_t step);

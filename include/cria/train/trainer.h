@@ -68,6 +68,7 @@ class Trainer {
   std::unique_ptr<Activations> memory_;
   std::unique_ptr<AdamWOptimizer> optimizer_;
   std::unique_ptr<Batches> batches_;
+  std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<MetricsLog> log_;
   std::vector<int32_t> inputs_, targets_;  // [B,T]
