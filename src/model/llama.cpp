@@ -12,18 +12,12 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
   }
 }
 
-Embedding make_token_table(Parameters& parameters, const ModelConfig& c) {
-  const double scale =
-      c.embedding_scale == 0 ? std::sqrt(static_cast<double>(c.hidden_size)) : c.embedding_scale;
-  return Embedding(parameters, "model.embed_tokens.weight", c.vocab_size, c.hidden_size,
-                   c.embedding, c.initializer_range, scale);
-}
-
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
   // In the order of forward, as parameters are registered.
-  const Embedding embed_tokens = make_token_table(parameters_, c);
+  const Embedding embed_tokens(parameters_, "model.embed_tokens.weight", c.vocab_size,
+                               c.hidden_size, c.embedding, c.initializer_range, c.embedding_scale);
   position_ = make_position(parameters_, {.name = c.position,
                                           .hidden_size = c.hidden_size,
                                           .layers = c.num_hidden_layers,

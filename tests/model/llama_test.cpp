@@ -168,7 +168,7 @@ ModelConfig config_with_all_of_the_input() {
   config.embedding_norm = true;
   config.embedding_dropout = config.residual_dropout = config.attention_dropout = 0.3;
   config.initializer_range = 0.2;
-  return config;
+  return resolved(config, 0, "test");
 }
 
 TEST(Llama, FiniteDifferencesWithDropout) {
@@ -222,7 +222,7 @@ TEST(Llama, APassDropsOnlyWhenItIsTold) {
 TEST(Llama, EmbeddingScaleIsThatOfTheTable) {
   ModelConfig config = tiny_config();
   config.embedding_scale = 0;
-  Llama model(config);
+  Llama model(resolved(config, 0, "test"));
   config.embedding_scale = 1;
   Llama plain(config);
   model.initialize(1);
