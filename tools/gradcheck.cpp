@@ -28,6 +28,12 @@ int run_gradcheck(const Arguments& arguments) {
   if (precision_of(config.train) != Precision::fp32) {
     std::fprintf(stderr, "note: gradients are checked in fp32, not in train.precision\n");
   }
+  if (config.model.embedding.scale_grad_by_freq || config.model.embedding.max_norm) {
+    std::fprintf(
+        stderr,
+        "note: with scale_grad_by_freq or max_norm the gradient of the token table is not the "
+        "derivative; it is left out\n");
+  }
   Llama model(config.model);
   model.initialize(seed);
   const int64_t longest = model.config().max_position_embeddings;

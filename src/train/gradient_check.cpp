@@ -65,10 +65,14 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
                                            uint64_t seed) {
   const int64_t count = batch * time;
   std::vector<int32_t> tokens(count), targets(count);
+  const EmbeddingOptions& options = model.embed_tokens().options;
+  const int32_t padding = static_cast<int32_t>(options.padding_idx.value_or(-1));
   Rng rng(seed, "gradient_check");
   for (std::vector<int32_t>* ids : {&tokens, &targets}) {
     for (int32_t& id : *ids) {
       id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(model.config().vocab_size)));
+      // The padding row has a derivative but by definition no gradient.
+      if (id == padding) id = (id + 1) % static_cast<int32_t>(model.config().vocab_size);
     }
   }
   const TokenIds inputs(tokens.data(), {batch, time}), outputs(targets.data(), {batch, time});
@@ -86,6 +90,9 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   std::vector<GradientCheck> results;
   for (const Parameter& parameter : parameters.slots()) {
     if (parameter.frozen) continue;
+    // By definition not the derivative: the mean of the uses, or as if rows had not been shortened.
+    const bool defined = options.scale_grad_by_freq || options.max_norm;
+    if (defined && &parameter == model.embed_tokens().weight) continue;
     results.push_back(
         check_gradient(parameter.name, parameter.value, parameter.grad, mean_loss, seed));
   }

@@ -194,6 +194,33 @@ TEST_F(BatchesTest, PositionIsAllTheState) {
   EXPECT_NE(firsts(other, 4, 40), expected);
 }
 
+// Each sequence of a batch goes on where it was; together they read every window once.
+TEST_F(BatchesTest, LanesFollowTheText) {
+  Batches batches(dataset_, 2, kLength, 4);
+  batches.read_in_lanes(4);  // two batches of two
+  std::vector<std::vector<int32_t>> lanes(4);
+  std::vector<int32_t> all;
+  for (int step = 0; step < 19; ++step) {
+    const std::vector<int32_t> starts = firsts(batches, 2, 4);
+    for (size_t lane = 0; lane < 4; ++lane) lanes[lane].push_back(starts[lane]);
+    all.insert(all.end(), starts.begin(), starts.end());
+  }
+  // 19 windows begin at 0, 8, ..., 96 and 110, 118, ..., 150, and the lanes at windows 0, 4, 9, 14.
+  const auto start = [](size_t window) {
+    return static_cast<int32_t>(window < 13 ? 8 * window : 110 + 8 * (window - 13));
+  };
+  const size_t first[] = {0, 4, 9, 14};
+  for (size_t lane = 0; lane < 4; ++lane) {
+    for (size_t step = 0; step < 19; ++step) {
+      EXPECT_EQ(lanes[lane][step], start((first[lane] + step) % 19));
+    }
+  }
+  Batches resumed(dataset_, 2, kLength, 4);
+  resumed.read_in_lanes(4);
+  resumed.set_position(40);
+  EXPECT_EQ(firsts(resumed, 2, 4), (std::vector<int32_t>(all.begin() + 40, all.begin() + 44)));
+}
+
 TEST_F(BatchesTest, NeedsOneWindow) {
   EXPECT_EQ(Batches(dataset_, 1, 109, 1).windows(), 1);
   EXPECT_THROW(Batches(dataset_, 1, 110, 1), Error);

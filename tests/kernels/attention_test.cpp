@@ -164,39 +164,40 @@ struct Output {
   Guarded out, log_sum_exp;
 };
 
-Attention attention(const Case& c, const Projections& in, Output& output, Tables& tables) {
-  return {c.batch,      c.heads,    c.kv_heads,
-          c.head_dim,   c.queries,  c.keys,
-          0.37f,        in.q,       in.k,
-          in.v,         in.q_batch, in.q_row,
-          in.kv_batch,  in.kv_row,  output.out.data(),
-          output.batch, output.row, output.log_sum_exp.data(),
-          tables.view()};
+Attention attention(const Case& c, const Projections& in, Output& output, Tables& tables,
+                    const DropoutMask& dropout = {}) {
+  return {c.batch,       c.heads,    c.kv_heads,
+          c.head_dim,    c.queries,  c.keys,
+          0.37f,         in.q,       in.k,
+          in.v,          in.q_batch, in.q_row,
+          in.kv_batch,   in.kv_row,  output.out.data(),
+          output.batch,  output.row, output.log_sum_exp.data(),
+          tables.view(), dropout};
 }
 
-void check_forward(const Case& c, Tables& tables) {
+void check_forward(const Case& c, Tables& tables, const DropoutMask& dropout = {}) {
   Projections in(c);
   in.fill();
   const Arrays got = run_with_any_threads([&] {
     Output output(c);
-    kernels().attention_forward(attention(c, in, output, tables));
+    kernels().attention_forward(attention(c, in, output, tables, dropout));
     EXPECT_TRUE(output.gaps_untouched());
     EXPECT_TRUE(tables.packed->gaps_untouched());
     return Arrays{output.out.elements(), output.log_sum_exp.elements()};
   });
   Output unused(c);
-  const auto want = reference::attention_forward(attention(c, in, unused, tables));
+  const auto want = reference::attention_forward(attention(c, in, unused, tables, dropout));
   EXPECT_TRUE(within(got[0], want.out)) << "out";
   EXPECT_TRUE(within(got[1], want.log_sum_exp)) << "log_sum_exp";
 }
 
-void check_backward(const Case& c, Tables& tables) {
+void check_backward(const Case& c, Tables& tables, const DropoutMask& dropout = {}) {
   Projections in(c);
   in.fill();
   Output output(c), dout(c);
   dout.out.set(normal_values(dout.out.size(), "dout"));
   const Arrays got = run_with_any_threads([&] {
-    const Attention forward = attention(c, in, output, tables);
+    const Attention forward = attention(c, in, output, tables, dropout);
     kernels().attention_forward(forward);
     Projections gradients(c);
     TableGradients dtables(c, tables);
@@ -211,8 +212,9 @@ void check_backward(const Case& c, Tables& tables) {
     return Arrays{gradients.q_elements(),  gradients.k_elements(),     gradients.v_elements(),
                   dtables.keys.elements(), dtables.queries.elements(), dtables.bias.elements()};
   });
-  const auto want = reference::attention_backward(
-      {attention(c, in, output, tables), dout.out.data(), nullptr, nullptr, nullptr, nullptr});
+  const auto want =
+      reference::attention_backward({attention(c, in, output, tables, dropout), dout.out.data(),
+                                     nullptr, nullptr, nullptr, nullptr});
   EXPECT_TRUE(within(got[0], want.dq)) << "dq";
   EXPECT_TRUE(within(got[1], want.dk)) << "dk";
   EXPECT_TRUE(within(got[2], want.dv)) << "dv";
@@ -316,6 +318,20 @@ TEST_P(AttentionTest, RelativeTables) {
   // More than one task of the forward pass, and a wide head.
   check_training({1, 1, 1, 4, 401, 401}, {.keys = true, .queries = true, .bias = true});
   check_training({1, 1, 1, 256, 101, 101}, {.keys = true, .queries = true});
+}
+
+TEST_P(AttentionTest, Dropout) {
+  const DropoutMask dropout = {
+      .key = {0x6d2f1a83, 0x90b4e517, 0x3c8d72f6, 0xe1594ba0}, .kept = 3 << 22, .scale = 4.0f / 3};
+  for (const Wanted& wanted : {Wanted{}, Wanted{.keys = true, .queries = true, .bias = true}}) {
+    for (const Case& c : {Case{1, 2, 1, 8, 1, 1}, Case{2, 4, 2, 8, 37, 37, true},
+                          Case{1, 2, 2, 8, 197, 197}, Case{2, 2, 1, 8, 20, 53}}) {
+      SCOPED_TRACE(name(c, wanted));
+      Tables tables(c, wanted);
+      check_forward(c, tables, dropout);
+      check_backward(c, tables, dropout);
+    }
+  }
 }
 
 // A window of 9 keys, as a bias of -1e30: whole tiles have no weight, the first of them included.

@@ -55,6 +55,34 @@ INSTANTIATE_TEST_SUITE_P(
                       "position_t5", "position_t5_per_layer", "position_transformer_xl",
                       "position_deberta", "position_deberta_buckets", "position_deberta_mha"));
 
+// Three segments that follow each other; the gradient is the third's, with the memory that the
+// others left.
+TEST(TransformerXlMemory, Golden) {
+  const Golden golden("position_transformer_xl_memory");
+  Llama model(golden_config(golden, 13));
+  set_parameters(model.parameters(), golden);
+  const std::vector<int32_t> ids = golden.ints("tokens"), next = golden.ints("targets");
+  const std::vector<float> losses = golden.floats("losses");
+  constexpr int64_t kBatch = 2, kTime = 13, kRows = kBatch * kTime;
+  const auto segment = [&](const std::vector<int32_t>& all, int64_t index) {
+    return TokenIds(all.data() + index * kRows, {kBatch, kTime});
+  };
+  Activations memory(model, Purpose::training, kBatch, kTime);
+  SegmentMemory evaluated(model.config(), kBatch), trained(model.config(), kBatch);
+  for (int64_t i = 0; i < 3; ++i) {
+    const double loss = model.loss_sum(memory, segment(ids, i), segment(next, i), {}, &evaluated);
+    EXPECT_NEAR(loss / kRows, losses[i], 1e-6 * losses[i]) << "segment " << i;
+    model.parameters().zero_gradients();
+    EXPECT_EQ(model.loss_and_gradient(memory, segment(ids, i), segment(next, i),
+                                      {.gradient_scale = 1.0f / kRows, .segments = &trained}),
+              loss);
+  }
+  EXPECT_EQ(trained.length(), 20);
+  for (const Parameter& slot : model.parameters().slots()) {
+    expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);
+  }
+}
+
 ModelConfig position_config(const std::string& name, int64_t kv_heads, bool tied) {
   ModelConfig config = tiny_config();
   config.position = name;

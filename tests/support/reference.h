@@ -125,6 +125,18 @@ struct AttentionResult {
   BoundedValues out;          // [B, queries, H, D]
 };
 
+// What dropout multiplies the probability of query `row` (of all B H queries) and key j by.
+inline Bounded kept(const Attention& a, int64_t row, int64_t j) {
+  float factor = 1.0f;
+  kernels().dropout({.count = 1,
+                     .first = row * a.keys + j,
+                     .x = &factor,
+                     .addend = nullptr,
+                     .out = &factor,
+                     .mask = a.dropout});
+  return factor;
+}
+
 inline AttentionResult attention_forward(const Attention& a) {
   AttentionResult result;
   result.scores.resize(a.batch * a.heads * a.queries * a.keys);
@@ -138,7 +150,8 @@ inline AttentionResult attention_forward(const Attention& a) {
         const int64_t position = a.keys - a.queries + i, visible = position + 1;
         const float* q = a.q + b * a.q_batch + i * a.q_row + h * a.head_dim;
 
-        BoundedValues scores(visible);
+        BoundedValues scores(visible), factors(visible);
+        for (int64_t j = 0; j < visible; ++j) factors[j] = kept(a, row, j);
         double maximum = -std::numeric_limits<double>::infinity();
         for (int64_t j = 0; j < visible; ++j) {
           const float* k = a.k + shared + j * a.kv_row;
@@ -169,7 +182,7 @@ inline AttentionResult attention_forward(const Attention& a) {
         for (int64_t d = 0; d < a.head_dim; ++d) {
           Sum numerator;
           for (int64_t j = 0; j < visible; ++j) {
-            numerator.add(scores[j] * Bounded(a.v[shared + j * a.kv_row + d]));
+            numerator.add(scores[j] * factors[j] * Bounded(a.v[shared + j * a.kv_row + d]));
           }
           result.out[((b * a.queries + i) * a.heads + h) * a.head_dim + d] =
               numerator.total() / denominator.total();
@@ -215,7 +228,8 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
           const int64_t shared = b * a.kv_batch + j * a.kv_row + h / group * dim;
           const Bounded probability =
               exp(forward.scores[row * a.keys + j] - forward.log_sum_exp[row]);
-          const Bounded dprobability = dot(dim, dout, 1, a.v + shared, 1);
+          const Bounded factor = kept(a, row, j);
+          const Bounded dprobability = dot(dim, dout, 1, a.v + shared, 1) * factor;
           const Bounded dscore = probability * (dprobability - dout_dot_out.total());
           const Bounded scaled = dscore * Bounded(a.scale);
           const RelativeRows relative = relative_rows(a, h, j - offset - i);
@@ -225,7 +239,7 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
             const Bounded q_d = q[d], k_d = a.k[shared + d];
             dq[query * dim + d].add(scaled * k_d);
             dk[key * dim + d].add(scaled * q_d);
-            dv[key * dim + d].add(probability * Bounded(dout[d]));
+            dv[key * dim + d].add(probability * factor * Bounded(dout[d]));
             if (relative.keys) {
               dq[query * dim + d].add(scaled * Bounded(relative.keys[d]));
               dkeys[(t * a.kv_heads + h / group) * dim + d].add(scaled * q_d);

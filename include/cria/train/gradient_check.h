@@ -26,8 +26,9 @@ GradientCheck check_gradient(const std::string& name, const Tensor& value,
                              const ConstTensor& gradient, const std::function<double()>& loss,
                              uint64_t seed);
 
-// Every parameter of a model, on random tokens and targets [B,T]. The gradients are zero
-// afterwards.
+// Every parameter of a model, on random tokens and targets [B,T], but those that are frozen, and
+// the token table if its gradient is by definition not the derivative (scale_grad_by_freq,
+// max_norm). The gradients are zero afterwards.
 std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
                                            uint64_t seed);
 
