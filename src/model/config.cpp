@@ -158,7 +158,9 @@ class Resolver {
 
   void deberta() {
     int64_t& distances = c_.relative.max_relative_positions;
-    if (distances == 0) distances = c_.max_position_embeddings;
+    // The paper's reach.
+    constexpr int64_t kReach = 512;
+    if (distances == 0) distances = std::min(kReach, c_.max_position_embeddings);
     const int64_t buckets = c_.relative.position_buckets;
     if (buckets == 0) return;
     require_even("position_buckets", buckets, "half of the buckets are for single distances");

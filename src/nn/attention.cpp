@@ -90,7 +90,8 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
                        .keys = relative.keys.data,
                        .queries = relative.queries.data,
                        .bias = relative.bias.data,
-                       .packed = relative.packed.data},
+                       .packed = relative.packed.data,
+                       .uniform_from = relative.uniform_from},
           .dropout = mask};
 }
 

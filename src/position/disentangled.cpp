@@ -24,6 +24,7 @@ Disentangled::Disentangled(Parameters& parameters, const PositionConfig& config)
       options.position_buckets > 0 ? options.position_buckets : options.max_relative_positions;
   embeddings_ = &parameters.add({"model.rel_embeddings.weight", {rows, config.hidden_size}},
                                 ParameterKind::embedding, {.std = config.std});
+  while (row_of(uniform_from_) < rows - 1) ++uniform_from_;
   reserve(config.max_positions);
 }
 
@@ -55,64 +56,62 @@ float Disentangled::score_scale() const {
   return static_cast<float>(1.0 / std::sqrt(3.0 * static_cast<double>(config_.head_dim)));
 }
 
-Tensor Disentangled::gather(const RelativeTables& tables, int64_t from, int64_t to) const {
+const int32_t* Disentangled::rows_from(int64_t distances) const {
   const int64_t known = static_cast<int64_t>(rows_.size());
-  require_prepared(0, to, known);
-  const Tensor inputs = tables.inputs.narrow(0, tables.rows - to, to - from);
-  kernels().embedding_gather({.rows = to - from,
-                              .columns = config_.hidden_size,
-                              .ids = rows_.data() + known - to,
-                              .table = embeddings_->value.data,
-                              .scale = 1.0f,
-                              .out = inputs.data});
-  return inputs;
+  require_prepared(0, distances, known);
+  return rows_.data() + known - distances;
 }
 
+// A row of P is projected once, however many distances share it.
 void Disentangled::on_scores(int64_t layer, const RelativeTables& tables, int64_t keys) const {
-  const int64_t from = tables.filled, count = keys - from;
+  const int64_t count = keys - tables.filled;
   if (count <= 0) return;
-  const Tensor inputs = gather(tables, from, keys);
+  // The farthest first, as in the tables; rows of P in use: [begin, end).
+  const int32_t* ids = rows_from(keys);
+  const int64_t begin = ids[count - 1], end = ids[0] + 1;
   const auto project = [&](const Parameter& weight, const Tensor& table) {
-    const Tensor rows = table.narrow(0, tables.rows - keys, count);
-    kernels().gemm(weight_product(inputs, weight.value,
-                                  rows.reshape({count, weight.value.shape[0]}), Precision::fp32));
+    const int64_t width = weight.value.shape[0];
+    const Tensor projected(tables.projected.data, {end - begin, width});
+    kernels().gemm(weight_product(embeddings_->value.narrow(0, begin, end - begin), weight.value,
+                                  projected, Precision::fp32));
+    kernels().embedding_gather({.rows = count,
+                                .columns = width,
+                                .ids = ids,
+                                .table = projected.data - begin * width,
+                                .scale = 1.0f,
+                                .out = &table(tables.rows - keys)});
   };
   project(*layers_[layer].pos_key_proj, tables.keys);
   project(*layers_[layer].pos_query_proj, tables.queries);
 }
 
-// dW_kr += dkr^T P,  dW_qr += dqr^T P,  dP[row(d)] += dkr_d W_kr + dqr_d W_qr
+// With dkr and dqr summed over the distances that share a row of P:
+//   dW_kr += dkr^T P,  dW_qr += dqr^T P,  dP += dkr W_kr + dqr W_qr
 void Disentangled::on_scores_backward(int64_t layer, const RelativeTables& tables,
                                       int64_t keys) const {
-  const Tensor inputs = gather(tables, 0, keys);
-  const auto gradient = [&](const Parameter& weight, const Tensor& table) {
-    return table.narrow(0, 0, 1)
-        .reshape({tables.rows, weight.value.shape[0]})
-        .narrow(0, tables.rows - keys, keys);
+  const int32_t* ids = rows_from(keys);
+  const int64_t rows = ids[0] + 1;
+  const Tensor p = embeddings_->value.narrow(0, 0, rows), dp = embeddings_->grad.narrow(0, 0, rows);
+  const auto backward = [&](const Parameter& weight, const Tensor& gradient) {
+    const int64_t width = weight.value.shape[0];
+    const Tensor dprojected(tables.projected.data, {rows, width});
+    std::fill_n(dprojected.data, dprojected.size(), 0.0f);
+    kernels().embedding_scatter_add({.rows = keys,
+                                     .columns = width,
+                                     .ids = ids,
+                                     .padding_idx = -1,
+                                     .factor = nullptr,
+                                     .scale = 1.0f,
+                                     .dout = &gradient(0, tables.rows - keys),
+                                     .dtable = dprojected.data});
+    kernels().gemm(weight_gradient_product(dprojected, p, weight.grad, Precision::fp32));
+    Gemm more = input_gradient_product(dprojected, weight.value, dp, Precision::fp32);
+    more.addend = dp.data;
+    more.addend_row = dp.shape[1];
+    kernels().gemm(more);
   };
-  const Layer& parameters = layers_[layer];
-  const Tensor dkeys = gradient(*parameters.pos_key_proj, tables.dkeys);
-  const Tensor dqueries = gradient(*parameters.pos_query_proj, tables.dqueries);
-  kernels().gemm(
-      weight_gradient_product(dkeys, inputs, parameters.pos_key_proj->grad, Precision::fp32));
-  kernels().gemm(
-      weight_gradient_product(dqueries, inputs, parameters.pos_query_proj->grad, Precision::fp32));
-  // The inputs have been used: their gradient takes their place.
-  kernels().gemm(
-      input_gradient_product(dkeys, parameters.pos_key_proj->value, inputs, Precision::fp32));
-  Gemm more =
-      input_gradient_product(dqueries, parameters.pos_query_proj->value, inputs, Precision::fp32);
-  more.addend = inputs.data;
-  more.addend_row = config_.hidden_size;
-  kernels().gemm(more);
-  kernels().embedding_scatter_add({.rows = keys,
-                                   .columns = config_.hidden_size,
-                                   .ids = rows_.data() + static_cast<int64_t>(rows_.size()) - keys,
-                                   .padding_idx = -1,
-                                   .factor = nullptr,
-                                   .scale = 1.0f,
-                                   .dout = inputs.data,
-                                   .dtable = embeddings_->grad.data});
+  backward(*layers_[layer].pos_key_proj, tables.dkeys);
+  backward(*layers_[layer].pos_query_proj, tables.dqueries);
 }
 
 }  // namespace cria

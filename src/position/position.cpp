@@ -62,6 +62,7 @@ RelativeTables Position::plan_tables(Arena& saved, Arena& scratch, int64_t batch
   const int64_t heads = config_.heads, kv_heads = config_.kv_heads, dim = config_.head_dim;
   const bool gradients = terms.learned && batch > 0;
   tables.rows = rows;
+  tables.uniform_from = terms.uniform_from;
   if (terms.keys) tables.keys = saved.take({rows, kv_heads, dim});
   if (terms.queries) tables.queries = saved.take({rows, heads, dim});
   if (terms.bias) tables.bias = saved.take({heads, rows});
@@ -69,7 +70,7 @@ RelativeTables Position::plan_tables(Arena& saved, Arena& scratch, int64_t batch
   if (terms.queries && gradients) tables.dqueries = scratch.take({batch, rows, heads, dim});
   if (terms.bias && gradients) tables.dbias = scratch.take({batch, heads, rows});
   if (terms.keys || terms.queries) {
-    tables.inputs = scratch.take({rows, config_.hidden_size});
+    if (terms.queries) tables.projected = scratch.take({rows, heads * dim});
     Attention sizes{};
     sizes.heads = heads;
     sizes.kv_heads = kv_heads;

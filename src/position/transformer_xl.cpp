@@ -73,8 +73,12 @@ void TransformerXl::add_layer(Parameters& parameters, int64_t, const std::string
       ParameterKind::matrix, {.std = config_.std}));
 }
 
-float TransformerXl::difference(int64_t head, int64_t d) const {
-  return position_bias_->value(head, d) - content_bias_->value(head, d);
+std::array<float, kMaxHeadDim> TransformerXl::difference(int64_t head) const {
+  std::array<float, kMaxHeadDim> w{};
+  for (int64_t d = 0; d < config_.head_dim; ++d) {
+    w[d] = position_bias_->value(head, d) - content_bias_->value(head, d);
+  }
+  return w;
 }
 
 // q += u
@@ -95,11 +99,11 @@ void TransformerXl::on_scores(int64_t layer, const RelativeTables& tables, int64
   kernels().gemm(weight_product(sinusoids(from, keys), r_proj_[layer]->value, r, Precision::fp32));
   const int64_t group = config_.heads / config_.kv_heads;
   for (int64_t h = 0; h < config_.heads; ++h) {
+    const std::array<float, kMaxHeadDim> w = difference(h);
     for (int64_t row = first; row < first + count; ++row) {
+      const float* r_d = &tables.keys(row, h / group);
       float sum = 0;
-      for (int64_t d = 0; d < config_.head_dim; ++d) {
-        sum += difference(h, d) * tables.keys(row, h / group, d);
-      }
+      for (int64_t d = 0; d < config_.head_dim; ++d) sum += w[d] * r_d[d];
       tables.bias(h, row) = sum * score_scale();
     }
   }
@@ -111,12 +115,15 @@ void TransformerXl::on_scores_backward(int64_t layer, const RelativeTables& tabl
                                        int64_t keys) const {
   const int64_t first = tables.rows - keys, group = config_.heads / config_.kv_heads;
   for (int64_t h = 0; h < config_.heads; ++h) {
+    const std::array<float, kMaxHeadDim> w = difference(h);
     std::array<float, kMaxHeadDim> dw{};
     for (int64_t row = first; row < tables.rows; ++row) {
       const float db = score_scale() * tables.dbias(0, h, row);
+      const float* r_d = &tables.keys(row, h / group);
+      float* dr_d = &tables.dkeys(0, row, h / group);
       for (int64_t d = 0; d < config_.head_dim; ++d) {
-        dw[d] += db * tables.keys(row, h / group, d);
-        tables.dkeys(0, row, h / group, d) += db * difference(h, d);
+        dw[d] += db * r_d[d];
+        dr_d[d] += db * w[d];
       }
     }
     for (int64_t d = 0; d < config_.head_dim; ++d) {

@@ -131,7 +131,7 @@ std::vector<Key> keys_of(RunConfig& c) {
   flag("model.relative_attention_per_layer", &relative.per_layer,
        "t5: a table for each layer, not one for all");
   number("model.max_relative_positions", &relative.max_relative_positions, 0, kMostTokens,
-         "deberta: distances beyond share a row; 0: max_position_embeddings");
+         "deberta: farther ones share a row; 0: max_position_embeddings, at most 512");
   number("model.position_buckets", &relative.position_buckets, 0, kMostTokens,
          "deberta: rows of the table if far distances share them; 0: one for each distance");
   number("model.memory_length", &c.model.memory_length, 0, kMostTokens,

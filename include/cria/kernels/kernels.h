@@ -80,6 +80,9 @@ struct RelativeScores {
   const float* queries = nullptr;  // [rows, H, D]
   const float* bias = nullptr;     // [H, rows]
   float* packed = nullptr;  // scratch [relative_packed_floats] when there are keys or queries
+  // From this distance on all rows of keys are equal, and all of queries: whole tiles of such pairs
+  // cost no product. Their gradient may stand in any of these rows.
+  int64_t uniform_from = INT64_MAX;
 };
 inline constexpr int64_t kRelativeRows = 96;
 

@@ -21,7 +21,9 @@ class Disentangled : public Position {
   void reserve(int64_t count) override;
   void add_layer(Parameters& parameters, int64_t layer, const std::string& name) override;
   float score_scale() const override;
-  RelativeTerms relative_terms() const override { return {.keys = true, .queries = true}; }
+  RelativeTerms relative_terms() const override {
+    return {.keys = true, .queries = true, .uniform_from = uniform_from_};
+  }
   void on_scores(int64_t layer, const RelativeTables& tables, int64_t keys) const override;
   void on_scores_backward(int64_t layer, const RelativeTables& tables, int64_t keys) const override;
 
@@ -31,10 +33,11 @@ class Disentangled : public Position {
   };
 
   int64_t row_of(int64_t distance) const;
-  // inputs of the distances [from, to), in the tables' order: P[row(d)].
-  Tensor gather(const RelativeTables& tables, int64_t from, int64_t to) const;
+  // row(d) of that many distances, the farthest first.
+  const int32_t* rows_from(int64_t distances) const;
 
-  Parameter* embeddings_;  // P
+  Parameter* embeddings_;     // P
+  int64_t uniform_from_ = 0;  // the first distance with the last row of P
   std::vector<Layer> layers_;
   std::vector<int32_t> rows_;  // row(d) of the distances, distance 0 last
 };

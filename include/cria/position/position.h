@@ -18,12 +18,13 @@ namespace cria {
 
 // Of the learned encodings that depend on the distance.
 struct RelativePositionOptions {
-  int64_t num_buckets = 32;            // t5
-  int64_t max_distance = 128;          // t5
-  bool per_layer = false;              // t5: a table for each layer instead of one for all
-  int64_t max_relative_positions = 0;  // deberta: distances beyond share a row; 0: the model's
-  int64_t position_buckets = 0;        // deberta: rows of the table when far distances share
-                                       // them logarithmically; 0: a row for each distance
+  int64_t num_buckets = 32;    // t5
+  int64_t max_distance = 128;  // t5
+  bool per_layer = false;      // t5: a table for each layer instead of one for all
+  int64_t max_relative_positions =
+      0;                         // deberta: farther ones share a row; 0: max_positions, at most 512
+  int64_t position_buckets = 0;  // deberta: rows of the table when far distances share
+                                 // them logarithmically; 0: a row for each distance
 
   bool operator==(const RelativePositionOptions&) const = default;
 };
@@ -47,18 +48,20 @@ struct RelativeTables {
   Tensor keys;         // [rows, K, D]
   Tensor queries;      // [rows, H, D]
   Tensor bias;         // [H, rows]
-  Tensor inputs;       // scratch [rows, C]: what keys and queries are projected from
+  Tensor projected;    // scratch [rows, H D], with queries: before distances share their rows
   Tensor packed;       // scratch of the kernel
   Tensor dkeys;        // scratch [B, rows, K, D]: each sequence its own
   Tensor dqueries;     // scratch [B, rows, H, D]
   Tensor dbias;        // scratch [B, H, rows]
   int64_t filled = 0;  // distances 0 .. filled - 1 are there
+  int64_t uniform_from = INT64_MAX;  // see RelativeScores
 };
 
 // Which of them an encoding has.
 struct RelativeTerms {
   bool keys = false, queries = false, bias = false;
-  bool learned = true;  // the terms have gradients
+  bool learned = true;               // the terms have gradients
+  int64_t uniform_from = INT64_MAX;  // see RelativeScores
 };
 
 class Position {

@@ -4,6 +4,8 @@
 // W_r [K D, C] for each. Source: Transformer-XL (Dai et al., 2019).
 #pragma once
 
+#include <array>
+
 #include "cria/position/position.h"
 
 namespace cria {
@@ -26,7 +28,7 @@ class TransformerXl : public Position {
  private:
   // R of distances [from, to), [to - from, C], the farthest first.
   ConstTensor sinusoids(int64_t from, int64_t to) const;
-  float difference(int64_t head, int64_t d) const;  // v - u
+  std::array<float, kMaxHeadDim> difference(int64_t head) const;  // v - u
 
   Parameter* content_bias_;         // u
   Parameter* position_bias_;        // v

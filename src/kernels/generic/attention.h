@@ -175,12 +175,12 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, probability, visible);
   }
-  if (is_wide(a)) clear_gap(ds);
+  if (is_wide(a) && !is_far(relative, ds)) clear_gap(ds);
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
     add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, j0 > 0);
-    if (a.relative.keys) add_key_table_to_dq(relative, ds, a.head_dim, dq, a.q_row);
+    add_relative_to_dq(a, relative, ds, dq);
   }
   if (wanted != Wanted::queries) {
     const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
@@ -195,12 +195,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     const float* q = head.q + i0 * a.q_row;
     const Packed queries = pack_slice(Form::plain, q, a.q_row, rows, a.head_dim, a.scale, panels);
     add_transposed_tile_times(ds, queries, a.head_dim, g.dk + kv, a.kv_row, accumulate);
-    if (a.relative.queries) {
-      add_query_table_to_dk(relative, ds, a.head_dim, g.dk + kv, a.kv_row);
-    }
-    if (relative.dkeys) add_to_dkeys(relative, ds, queries, a.head_dim);
-    if (relative.dqueries) add_to_dqueries(relative, ds, packed.keys, a.head_dim);
-    if (relative.dbias) add_to_dbias(relative, ds);
+    add_relative_to_dk(a, relative, ds, q, queries, head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
   }
 }
 

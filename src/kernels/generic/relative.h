@@ -25,6 +25,9 @@ struct RelativeHead {
   const float* bias = nullptr;
   Packed keys_transposed{}, keys{};
   Packed queries_transposed{}, queries{};
+  // The rows that all far pairs share, and from which distance on; [D], not scaled.
+  const float *far_key = nullptr, *far_query = nullptr;
+  int64_t uniform_from = 0;
   // One sequence's gradients, from the first row in use.
   float *dkeys = nullptr, *dqueries = nullptr, *dbias = nullptr;
   int64_t dkeys_row = 0, dqueries_row = 0;
@@ -77,17 +80,21 @@ inline RelativeHead relative_head(const Attention& a, int64_t head) {
   const RelativeScores& t = a.relative;
   RelativeHead r;
   r.rows = rows_in_use(a);
+  r.uniform_from = t.uniform_from;
+  const int64_t far = t.rows - 1 - min(t.uniform_from, r.rows - 1);
   if (t.bias) r.bias = t.bias + head * t.rows + t.rows - r.rows;
   if (t.keys) {
     const int64_t kv_head = head / (a.heads / a.kv_heads);
     const PackedTable packed = packed_table(a, r.rows, table_memory(a, kv_head));
     r.keys_transposed = packed.transposed;
     r.keys = packed.plain;
+    r.far_key = t.keys + (far * a.kv_heads + kv_head) * a.head_dim;
   }
   if (t.queries) {
     const PackedTable packed = packed_table(a, r.rows, table_memory(a, a.kv_heads + head));
     r.queries_transposed = packed.transposed;
     r.queries = packed.plain;
+    r.far_query = t.queries + (far * a.heads + head) * a.head_dim;
   }
   return r;
 }
@@ -177,14 +184,39 @@ inline void add_row(float* __restrict to, const float* __restrict from, int64_t 
   for (int64_t j = 0; j < count; ++j) to[j] += from[j];
 }
 
+// Whether all pairs of a tile are so far apart that they share a row of the tables.
+inline bool is_far(const RelativeHead& relative, const ScoreTile& tile) {
+  return tile.query - (tile.key + tile.columns - 1) >= relative.uniform_from;
+}
+
+// S(r, c) += scale (q_r . far_key + k_c . far_query)
+inline void add_far_rows(const Attention& a, const RelativeHead& relative, const ScoreTile& tile,
+                         const float* q, const float* k) {
+  float of_keys[kTile];
+  for (int64_t c = 0; c < tile.columns; ++c) {
+    of_keys[c] =
+        relative.far_query ? a.scale * dot(a.head_dim, k + c * a.kv_row, relative.far_query) : 0;
+  }
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    float* row = tile.scores + r * tile.row_stride;
+    const float of_query =
+        relative.far_key ? a.scale * dot(a.head_dim, q + r * a.q_row, relative.far_key) : 0;
+    for (int64_t c = 0; c < tile.columns; ++c) row[c] += of_query + of_keys[c];
+  }
+}
+
 // All that the tables add to a tile.
 inline void add_relative(const Attention& a, const Head& head, const RelativeHead& relative,
                          const ScoreTile& tile, int64_t i0, int64_t j0, float* transposed) {
-  if (a.relative.keys) {
-    add_key_table(relative, tile, head.q + i0 * a.q_row, a.q_row, a.head_dim);
-  }
-  if (a.relative.queries) {
-    add_query_table(relative, tile, head.k + j0 * a.kv_row, a.kv_row, a.head_dim, transposed);
+  const float* q = head.q + i0 * a.q_row;
+  const float* k = head.k + j0 * a.kv_row;
+  if (is_wide(a) && is_far(relative, tile)) {
+    add_far_rows(a, relative, tile, q, k);
+  } else {
+    if (a.relative.keys) add_key_table(relative, tile, q, a.q_row, a.head_dim);
+    if (a.relative.queries) {
+      add_query_table(relative, tile, k, a.kv_row, a.head_dim, transposed);
+    }
   }
   if (relative.bias) {
     const int64_t base = diagonal_base(relative, tile);
@@ -268,6 +300,70 @@ inline void add_to_dbias(const RelativeHead& relative, const ScoreTile& ds) {
   const int64_t base = diagonal_base(relative, ds);
   for (int64_t r = 0; r < ds.rows; ++r) {
     add_row(relative.dbias + base - r, ds.scores + r * ds.row_stride, visible_columns(ds, r));
+  }
+}
+
+inline float row_sum(const float* row, int64_t count) {
+  Vector total{};
+  for_vectors(
+      count, [&](int64_t j) { total += load(row + j); },
+      [&](int64_t j, int64_t lanes) { total += load_part(row + j, lanes, 0); });
+  return sum(total);
+}
+
+// y += factor x
+inline void add_scaled(float* __restrict y, float factor, const float* __restrict x,
+                       int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] += factor * x[i];
+}
+
+// What the tables add to dQ; of a far tile: dQ(r) += scale far_key sum_c dS(r, c).
+inline void add_relative_to_dq(const Attention& a, const RelativeHead& relative,
+                               const ScoreTile& ds, float* dq) {
+  if (!a.relative.keys) return;
+  if (!is_far(relative, ds)) {
+    add_key_table_to_dq(relative, ds, a.head_dim, dq, a.q_row);
+    return;
+  }
+  for (int64_t r = 0; r < ds.rows; ++r) {
+    const float total = row_sum(ds.scores + r * ds.row_stride, ds.columns);
+    add_scaled(dq + r * a.q_row, a.scale * total, relative.far_key, a.head_dim);
+  }
+}
+
+// What they add to dK, and their own gradients. Of a far tile:
+//   dfar_key += scale sum_r q_r sum_c dS(r, c)
+//   dK(c) += scale far_query sum_r dS(r, c),  dfar_query += scale sum_c k_c sum_r dS(r, c)
+// packed_q, packed_k: scaled, plain.
+inline void add_relative_to_dk(const Attention& a, const RelativeHead& relative,
+                               const ScoreTile& ds, const float* q, const Packed& packed_q,
+                               const float* k, const Packed& packed_k, float* dk) {
+  if (relative.dbias) add_to_dbias(relative, ds);
+  if (!is_wide(a)) return;
+  if (!is_far(relative, ds)) {
+    if (a.relative.queries) add_query_table_to_dk(relative, ds, a.head_dim, dk, a.kv_row);
+    if (relative.dkeys) add_to_dkeys(relative, ds, packed_q, a.head_dim);
+    if (relative.dqueries) add_to_dqueries(relative, ds, packed_k, a.head_dim);
+    return;
+  }
+  const int64_t far = relative.rows - 1 - relative.uniform_from;
+  float totals[kTile] = {};
+  for (int64_t r = 0; r < ds.rows; ++r) {
+    const float* row = ds.scores + r * ds.row_stride;
+    add_row(totals, row, ds.columns);
+    if (relative.dkeys) {
+      add_scaled(relative.dkeys + far * relative.dkeys_row, a.scale * row_sum(row, ds.columns),
+                 q + r * a.q_row, a.head_dim);
+    }
+  }
+  if (!a.relative.queries) return;
+  for (int64_t c = 0; c < ds.columns; ++c) {
+    const float total = a.scale * totals[c];
+    add_scaled(dk + c * a.kv_row, total, relative.far_query, a.head_dim);
+    if (relative.dqueries) {
+      add_scaled(relative.dqueries + far * relative.dqueries_row, total, k + c * a.kv_row,
+                 a.head_dim);
+    }
   }
 }
 
