@@ -10,7 +10,7 @@
 namespace cria {
 namespace {
 
-constexpr size_t kTokensShown = 16;
+constexpr size_t kTokensShown = 8;  // of the first, and of the last
 constexpr size_t kDistancesShown = 8;
 constexpr size_t kHeadsShown = 16;
 
@@ -133,7 +133,7 @@ class Printer {
  public:
   Printer(const TraceReport& report, const TraceDetail& detail)
       : report_(report), trace_(report.trace), detail_(detail), last_(trace_.ids.size() - 1) {
-    for (size_t t = 0; t < shown(); ++t) width_ = std::max(width_, characters(quoted(t)));
+    for (size_t t = 0; t <= last_; ++t) width_ = std::max(width_, characters(quoted(t)));
   }
 
   // From the text to the residual stream before the first block.
@@ -199,7 +199,6 @@ class Printer {
   }
 
  private:
-  size_t shown() const { return std::min(trace_.ids.size(), kTokensShown); }
   std::string quoted(size_t t) const { return quote(trace_.tokens[t]); }
 
   std::string last() const {
@@ -221,12 +220,12 @@ class Printer {
     const std::string title = "position, on the " + name + " of layer 0 " + shape_text(after.shape);
     if (before == after) return heading(title + ": nothing");
     heading(title + ", head 0:");
-    std::printf("   t %s  before   after degrees  first values before -> after\n",
+    std::printf("   t %s  before   after  angle  first values before -> after\n",
                 padded("token", width_).c_str());
     each_token([&](size_t t) {
       const int64_t row = static_cast<int64_t>(t) * after.shape[2];
       const Row from = before.row(row), to = after.row(row);
-      std::printf(" %7.3f %7.3f %7.2f ", norm(from), norm(to), angle(from, to));
+      std::printf(" %7.3f %7.3f %6.1f", norm(from), norm(to), angle(from, to));
       first_values(from);
       std::printf(" ->");
       first_values(to);
@@ -263,11 +262,15 @@ class Printer {
 
   template <class PrintRest>
   void each_token(PrintRest&& print_rest) const {
-    for (size_t t = 0; t < shown(); ++t) {
+    const size_t count = trace_.ids.size(), left_out = count - std::min(count, 2 * kTokensShown);
+    for (size_t t = 0; t < count; ++t) {
+      if (left_out > 0 && t == kTokensShown) {
+        std::printf("     %zu more\n", left_out);
+        t += left_out;
+      }
       std::printf("%4zu %s", t, padded(quoted(t), width_).c_str());
       print_rest(t);
     }
-    if (shown() <= last_) std::printf("     and %zu more\n", last_ + 1 - shown());
   }
 
   void first_values(Row x) const {

@@ -21,7 +21,7 @@ struct TraceDetail {
 
 // All tokens and, in layer 0, all heads.
 Json to_json(const TraceReport& report, const TraceDetail& detail);
-// The first tokens, and of layer 0 the first head.
+// The first tokens and the last, and of layer 0 the first head.
 void print(const TraceReport& report, const TraceDetail& detail);
 
 }  // namespace cria
