@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "commands.h"
-#include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/generate.h"
 #include "options.h"
@@ -32,22 +30,11 @@ int run_generate(const Arguments& arguments) {
   sampling.top_p = options.real("top-p", 1.0, 0.0, 1.0);
   sampling.seed = static_cast<uint64_t>(options.integer("seed", 1, 0, INT64_MAX));
   sampling.max_new_tokens = options.integer("max-new-tokens", 200, 0, INT32_MAX);
-  sampling.stop = options.text("stop", "");
-  const std::string prompt = options.text("prompt", "\n");
-
-  for (const char* name : {"prompt", "stop"}) {
-    if (!first_invalid_utf8(options.text(name, ""))) continue;
-    throw UsageError("invalid UTF-8", {.where = std::string("cria generate --") + name,
-                                       .expected = "text in UTF-8",
-                                       .got = quote(options.text(name, "")),
-                                       .hint = "is the terminal's encoding UTF-8?"});
-  }
+  sampling.stop = options.utf8("stop", "");
+  const std::string prompt = options.utf8("prompt", "\n");
 
   const LoadedModel loaded = load_model(options.positional().front());
-  if (!loaded.tokenizer) {
-    throw Error("no tokenizer.json here, so no text", {.where = loaded.directory});
-  }
-  Generator generator(*loaded.model, *loaded.tokenizer);
+  Generator generator(*loaded.model, require_tokenizer(loaded));
   if (options.has("json")) {
     std::string text;
     const int64_t tokens =

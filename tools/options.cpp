@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/base/number.h"
 #include "cria/base/parallel.h"
+#include "cria/base/unicode.h"
 
 namespace cria {
 Options::Options(std::string command, std::string usage, std::string description,
@@ -74,6 +75,15 @@ void Options::require_positional(size_t least, size_t most) const {
 std::string Options::text(const std::string& name, const std::string& fallback) const {
   const auto found = values_.find(name);
   return found == values_.end() ? fallback : found->second;
+}
+
+std::string Options::utf8(const std::string& name, const std::string& fallback) const {
+  const std::string value = text(name, fallback);
+  if (!first_invalid_utf8(value)) return value;
+  throw UsageError("invalid UTF-8", {.where = "cria " + command_ + " --" + name,
+                                     .expected = "text in UTF-8",
+                                     .got = quote(value),
+                                     .hint = "is the terminal's encoding UTF-8?"});
 }
 
 int64_t Options::integer(const std::string& name, int64_t fallback, int64_t least,

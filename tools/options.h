@@ -30,6 +30,8 @@ class Options {
 
   bool has(const std::string& name) const { return values_.contains(name); }
   std::string text(const std::string& name, const std::string& fallback) const;
+  // The same, for text that a model reads: UsageError unless it is UTF-8.
+  std::string utf8(const std::string& name, const std::string& fallback) const;
   int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
   double real(const std::string& name, double fallback, double least, double most) const;
   // One of the choices; the first when the option is not given.

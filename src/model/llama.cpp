@@ -135,7 +135,7 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
 
 ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
-  const Tensor normed = forward(memory, tokens, {});
+  const Tensor normed = forward(memory, tokens);
   // Only the last position of each sequence goes through the head.
   for (int64_t b = 0; b < batch; ++b) {
     std::memmove(&normed(0, 0) + b * config_.hidden_size, &normed(b, time - 1),

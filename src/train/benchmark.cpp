@@ -180,6 +180,9 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());
+  RelativeTables tables = saved.relative;
+  const int64_t keys = heads.k.shape[1];
+  layer.position->on_scores(c.layer, tables, keys);
   timer.add("attention forward", layers, 2 * products, qkv + out + sums,
             [&] { kernels().attention_forward(forward); });
   timer.add("attention backward", layers, 5 * products, 2 * qkv + 2 * out + sums, [&] {
@@ -193,6 +196,12 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
                                                .dqueries = saved.relative.dqueries.data,
                                                .dbias = saved.relative.dbias.data}});
   });
+  if (tables.rows > 0) {
+    timer.add("relative tables forward", layers, 0, 0,
+              [&] { layer.position->on_scores(c.layer, tables, keys); });
+    timer.add("relative tables backward", layers, 0, 0,
+              [&] { layer.position->on_scores_backward(c.layer, tables, keys); });
+  }
   if (!rotary) return;
   // In place, and the angles' cosines and sines.
   const double rotated = static_cast<double>(2 * (heads.q.size() + heads.k.size())) +

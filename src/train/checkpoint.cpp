@@ -190,4 +190,9 @@ LoadedModel load_model(const std::string& path) {
   return loaded;
 }
 
+const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
+  if (loaded.tokenizer) return *loaded.tokenizer;
+  throw Error("no tokenizer.json here, so no text", {.where = loaded.directory});
+}
+
 }  // namespace cria

@@ -20,6 +20,20 @@ inline ModelConfig tiny_config() {
   return resolved(config, 0, "test");
 }
 
+// The same with a position encoding whose distances share rows within a short text.
+inline ModelConfig position_config(const std::string& name, int64_t kv_heads, bool tied) {
+  ModelConfig config = tiny_config();
+  config.position = name;
+  config.num_key_value_heads = kv_heads;
+  config.tie_word_embeddings = tied;
+  config.relative.max_relative_positions = 20;
+  config.relative.num_buckets = 8;
+  config.relative.max_distance = 30;
+  // Larger than usual, so that the blocks, and positions in them, matter against the embedding.
+  config.initializer_range = 0.1;
+  return resolved(config, 0, "test");
+}
+
 // Tokens and the targets one further on.
 struct TokenBatch {
   std::vector<int32_t> ids;

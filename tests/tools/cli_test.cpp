@@ -55,6 +55,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
       {"generate",
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
         "--seed N", "--stop TEXT", "--json"}},
+      {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
       {"bench", {"--steps N", "--step-only", "--products SHAPES", "--json"}},
       {"demo", {"table.key=value"}},
@@ -107,6 +108,10 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"generate", "run", "--temperature", "-1"},
        "cria generate: invalid value of --temperature\n  expected: a number from 0.0 to 1000.0"},
       {{"generate", "run", "--prompt", "\xFF"}, "cria generate --prompt: invalid UTF-8\n"},
+      {{"trace", "run"}, "cria trace: --text is missing\n  hint: --text "},
+      {{"trace", "run", "--text", "\xFF"}, "cria trace --text: invalid UTF-8\n"},
+      {{"trace", "run", "--text", "L", "--top", "0"},
+       "cria trace: invalid value of --top\n  expected: an integer 1 to "},
       {{"eval", "run"}, "cria eval: --data is missing\n  hint: --data "},
       {{"eval", "run", "--data", kValShard, "--shard-format", "llm"},
        "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
@@ -426,6 +431,109 @@ TEST_F(CliTest, GeneratedBytesBecomeValidText) {
   as_json.push_back("--json");
   const Json json = json_line(run(as_json).out);
   EXPECT_EQ("ß" + json.find("text")->as_string("") + "\n", text);
+}
+
+// --- trace
+
+TEST_F(CliTest, TraceWalksFromTheTextToTheNextToken) {
+  const std::string walk = run({"trace", "run", "--text", "Lama", "--top", "3"}).out;
+  size_t at = 0;
+  for (const char* part : {kCheckpoint,
+                           "\ntext      'Lama'\n",
+                           "\ntokens    [1, 4]\n",
+                           "\nposition  rope\n",
+                           "\nrows of model.embed_tokens.weight [",
+                           "]: [1, 4, 16]\n",
+                           "   0 'L' ",
+                           "   3 'a' ",
+                           "\nembedding_scale: times 1\n",
+                           "on the embedding: nothing\n",
+                           "\nsum: the rows as they are",
+                           "on the queries of layer 0 [1, 4, 2, 8], head 0:",
+                           "on the keys of layer 0 [1, 4, 2, 8]",
+                           "on the scores of layer 0 [1, 2, 4, 4]: nothing\n",
+                           "q.k is scaled by 0.353553",
+                           "\nblocks [1, 4, 16]: ",
+                           "\n    0 ",
+                           "\n  end ",
+                           "\n norm ",
+                           "\nnext token: logits [1, "}) {
+    at = walk.find(part, at);
+    ASSERT_NE(at, std::string::npos) << part << " does not follow in\n" << walk;
+  }
+  const std::string next = after(walk, "probability  token\n");
+  EXPECT_EQ(std::ranges::count(next, '\n'), 3) << next;
+  for (size_t begin = 0, end; (end = walk.find('\n', begin)) != std::string::npos;
+       begin = end + 1) {
+    EXPECT_LE(end - begin, 100u) << walk.substr(begin, end - begin);
+  }
+}
+
+TEST_F(CliTest, TraceOfALongTextLeavesItsMiddleOut) {
+  const std::string walk = run({"trace", "run", "--text", "Lama 1 zog über den Paß."}).out;
+  EXPECT_TRUE(contains(walk, "\n   7 'z' ")) << walk;
+  EXPECT_TRUE(contains(walk, "\n     8 more\n  16 'd' ")) << walk;
+  EXPECT_FALSE(contains(walk, "\n   8 'o' ")) << walk;
+  EXPECT_TRUE(contains(walk, "\n  22 'ß'     ")) << walk;
+}
+
+TEST_F(CliTest, TraceAsJson) {
+  const Json json = json_line(run({"trace", "run", "--text", "Lama zog über den Paß.", "--json",
+                                   "--top", "999", "--values", "3"})
+                                  .out);
+  EXPECT_EQ(keys(json), (Names{"model", "text", "tokens", "table_shape", "rows", "embedding_scale",
+                               "position", "sum", "input", "blocks", "output", "normed", "next"}));
+  EXPECT_EQ(json.find("model")->as_string(""), kCheckpoint);
+  const auto size = [](const Json* array) { return array->as_array("").size(); };
+  EXPECT_EQ(size(json.find("tokens")), 22u);
+  EXPECT_EQ(json.find("tokens")->as_array("")[10].find("text")->as_string(""), "b");
+  const Json& rows = *json.find("rows");
+  EXPECT_EQ(rows.find("shape")->dump(), "[1,22,16]");
+  EXPECT_EQ(size(rows.find("rows")), 22u);
+  EXPECT_EQ(size(rows.find("rows")->as_array("")[0].find("first_values")), 3u);
+  const Json& position = *json.find("position");
+  EXPECT_EQ(keys(position), (Names{"name", "on_embedding", "on_queries", "on_keys", "on_scores"}));
+  EXPECT_TRUE(position.find("on_embedding")->is_null());
+  EXPECT_EQ(size(position.find("on_queries")->find("degrees")), 44u);
+  EXPECT_TRUE(position.find("on_scores")->find("bias")->is_null());
+  EXPECT_EQ(position.find("on_scores")->find("weights")->find("shape")->dump(), "[2,22]");
+  const Json& block = json.find("blocks")->as_array("")[0];
+  EXPECT_EQ(keys(block), (Names{"shape", "x_norms", "attention_norms", "mlp_norms"}));
+  EXPECT_EQ(size(block.find("mlp_norms")), 22u);
+  double total = 0;
+  for (const Json& next : json.find("next")->as_array("")) {
+    total += next.find("probability")->as_double("");
+  }
+  EXPECT_NEAR(total, 1, 1e-5);
+}
+
+// A byte need not be a character: the text is repaired in JSON and escaped for a reader.
+TEST_F(CliTest, TraceOfBytes) {
+  run({"prepare", "text.txt", "--out", "bytes", "--tokenizer", "bytes"});
+  run({"train", "tiny.toml", "train.steps=1", "data.train=\"bytes/train_*.bin\"",
+       "data.val=\"bytes/val_*.bin\"", "model.position=\"alibi\""});
+  EXPECT_TRUE(contains(run({"trace", "new", "--text", "ß"}).out, "\n   0 '\\xc3' "));
+  const Json json = json_line(run({"trace", "new", "--text", "ß", "--json"}).out);
+  EXPECT_EQ(json.find("tokens")->as_array("")[0].dump(), "{\"id\":195,\"text\":\"\uFFFD\"}");
+  const Json& scores = *json.find("position")->find("on_scores");
+  EXPECT_EQ(scores.find("bias")->find("rows")->as_array("")[0].dump(), "[-0.0625,-0.0]");
+}
+
+TEST_F(CliTest, TraceSaysWhatItCannotRead) {
+  run({"train", "tiny.toml", "model.position='learned'", "train.steps=1"});
+  const std::vector<std::pair<Arguments, std::string>> cases = {
+      {{"trace", "run", "--text", ""}, "trace: the text is empty"},
+      {{"trace", "run", "--text", "Lämä"}, "the text at byte 1: character 'ä'"},
+      {{"trace", "new", "--text", "Lama zog "}, "learned positions end at 8"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const ProcessResult result = cria(arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(contains(result.err, message)) << result.err;
+  }
+  std::filesystem::remove(path(std::string(kCheckpoint) + "/tokenizer.json"));
+  EXPECT_TRUE(contains(cria({"trace", "run", "--text", "L"}).err, "no tokenizer.json here"));
 }
 
 // --- instruction sets

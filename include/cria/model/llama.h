@@ -45,6 +45,12 @@ class Activations {
   int64_t cached() const { return caches_.empty() ? 0 : caches_.front().length; }
   void clear_cache();
 
+  // What the last pass left here. In memory for training that of every block, in the shapes
+  // planned; otherwise the blocks share one.
+  const Input::Saved& input() const { return input_; }
+  const std::vector<Tensor>& residual() const { return residual_; }
+  const std::vector<Block::Saved>& blocks() const { return blocks_; }
+
  private:
   friend class Llama;
   void carve(const Llama& model);
@@ -81,7 +87,14 @@ class Llama {
   const Parameters& parameters() const { return parameters_; }
   const std::vector<Block>& layers() const { return layers_; }
 
+  const Input& input() const { return input_; }
   const Embedding& embed_tokens() const { return input_.embed_tokens; }
+  const HeadLoss& lm_head() const { return lm_head_; }
+
+  // tokens [B,T], after those in memory's cache -> the final norm's output [B,T,C], in memory.
+  // segments: see GradientPass.
+  Tensor forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness = {},
+                 SegmentMemory* segments = nullptr) const;
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
   // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
@@ -99,9 +112,6 @@ class Llama {
  private:
   friend class Activations;
 
-  // tokens [B,T] -> the final norm's output [B,T,C]
-  Tensor forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness,
-                 SegmentMemory* segments = nullptr) const;
   void backward(Activations& memory, const TokenIds& tokens) const;
 
   ModelConfig config_;

@@ -48,4 +48,7 @@ struct LoadedModel {
 // path: a model directory, or a run (its latest checkpoint).
 LoadedModel load_model(const std::string& path);
 
+// Error naming the directory when the model has none.
+const Tokenizer& require_tokenizer(const LoadedModel& loaded);
+
 }  // namespace cria

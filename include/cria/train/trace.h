@@ -1,0 +1,80 @@
+// One pass over a text, opened up: what each part of the model made of it, from the text to the
+// next token. Every tensor is what the pass left in memory, or is made by the model's own layers
+// from that; what a part adds is the difference of after and before.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/model/llama.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// A copy of a tensor, contiguous.
+struct TracedTensor {
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+
+  // [..., columns]: the r-th of all rows; in [1,T,H,D] the row of token t and head h is t H + h.
+  std::span<const float> row(int64_t r) const;
+
+  bool operator==(const TracedTensor&) const = default;
+};
+
+// Of the last token in layer 0, with each key, the term by the position encoding apart: the score
+// is the sum of content, keys, queries and bias. Terms that the encoding lacks are empty.
+struct TracedScores {
+  double scale = 0;      // of the products
+  TracedTensor content;  // [H,T]: scale q.k, with q and k as the encoding left them
+  TracedTensor keys;     // [H,T]: scale q.(relative key)
+  TracedTensor queries;  // [H,T]: scale k.(relative query)
+  TracedTensor bias;     // [H,T]
+  TracedTensor weights;  // [H,T]: the softmax, by the log-sum-exp of the pass
+};
+
+struct TracedBlock {
+  TracedTensor x;          // [1,T,C]: the residual stream before the block
+  TracedTensor attention;  // [1,T,C]: added to it
+  TracedTensor mlp;        // [1,T,C]: added to that
+};
+
+struct NextToken {
+  int32_t id = 0;
+  std::optional<std::string> text = {};  // none: the vocabulary is padded, nothing stands for it
+  float logit = 0;
+  float probability = 0;
+};
+
+struct Trace {
+  std::vector<int32_t> ids;         // [T]
+  std::vector<std::string> tokens;  // [T]: the bytes of each
+
+  std::vector<int64_t> table_shape;  // [V,C]
+  TracedTensor rows;                 // [1,T,C]: out of the table
+  double embedding_scale = 1;
+  TracedTensor embedded;  // [1,T,C]: the rows, scaled
+  TracedTensor added;     // [1,T,C]: by the position encoding; zero where it does nothing here
+  TracedTensor sum;       // [1,T,C]: embedded + added
+  TracedTensor input;     // [1,T,C]: the sum, or its norm with embedding_norm
+
+  // Layer 0, before and after the position encoding.
+  TracedTensor q_before, q;  // [1,T,H,D]
+  TracedTensor k_before, k;  // [1,T,K,D]
+  TracedScores scores;
+
+  std::vector<TracedBlock> blocks;
+  TracedTensor output;          // [1,T,C]: the residual stream after the last block
+  TracedTensor normed;          // [1,T,C]: its norm, which the head reads
+  std::vector<NextToken> next;  // [V]: after the last token, the most likely first
+};
+
+// Reserves the positions that it needs (see Llama::reserve_positions). Error for an empty text, for
+// text that the tokenizer lacks a token for, and for more tokens than the model can have positions.
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text);
+
+}  // namespace cria

@@ -1,0 +1,44 @@
+// cria trace: a text through a model, step by step.
+#include <cstdio>
+
+#include "commands.h"
+#include "cria/base/error.h"
+#include "cria/train/checkpoint.h"
+#include "options.h"
+#include "trace_report.h"
+
+namespace cria {
+
+int run_trace(const Arguments& arguments) {
+  Options options("trace", "MODEL --text TEXT",
+                  "What MODEL (a checkpoint, a run, or a Hugging Face directory) makes of TEXT: "
+                  "tokens, rows of the\ntable, what the position encoding does, what each block "
+                  "adds, and the most likely next tokens.",
+                  {{"text", "TEXT", "what the model reads"},
+                   {"top", "N", "next tokens shown (default 5)"},
+                   {"values", "N", "first values shown of each vector (default 4)"},
+                   {"json", "", "print everything as JSON, for all tokens and heads"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  if (!options.has("text")) {
+    throw UsageError("--text is missing", {.where = "cria trace", .hint = "--text 'I love LLMs'"});
+  }
+  const std::string text = options.utf8("text", "");
+  const TraceDetail detail = {
+      .top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
+      .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX))};
+  const LoadedModel loaded = load_model(options.positional().front());
+  const Tokenizer& tokenizer = require_tokenizer(loaded);
+  const TraceReport report = {.model = loaded.directory,
+                              .text = text,
+                              .config = loaded.model->config(),
+                              .trace = trace(*loaded.model, tokenizer, text)};
+  if (options.has("json")) {
+    std::printf("%s\n", to_json(report, detail).dump().c_str());
+  } else {
+    print(report, detail);
+  }
+  return 0;
+}
+
+}  // namespace cria
