@@ -580,6 +580,25 @@ TEST(Trainer, WritesTheResolvedConfig) {
   EXPECT_EQ(to_toml(read_run_config(file, {})), to_toml(resolved));
 }
 
+// A table of which only some rows are updated, shortened and looked at.
+TEST(Trainer, ResumeWithASparseTableGivesTheSameBits) {
+  const TinyRun run;
+  const auto configured = [&](const std::string& name) {
+    RunConfig config = run.config(name);
+    config.model.embedding.sparse = true;
+    config.model.embedding.max_norm = 0.08;
+    config.model.embedding.padding_idx = -1;
+    return config;
+  };
+  const RunConfig whole = configured("whole"), cut = configured("cut");
+  Recorder all, first, second;
+  EXPECT_TRUE(run_training(whole, all));
+  first.stop_after = 4;
+  EXPECT_FALSE(run_training(cut, first));
+  EXPECT_TRUE(run_training(cut, second, true));
+  expect_same_files(cut, whole);
+}
+
 // Every encoding, with all three dropouts, and Transformer-XL with a memory: a run that was stopped
 // ends with the bits of one that was not.
 class TrainerPositions : public ::testing::TestWithParam<std::string> {};
