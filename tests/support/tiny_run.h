@@ -9,6 +9,7 @@
 #include "cria/base/rng.h"
 #include "cria/data/shard.h"
 #include "cria/train/trainer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/threads.h"
 
@@ -113,17 +114,6 @@ inline std::vector<Json> read_metrics(const RunConfig& config) {
     lines.push_back(Json::parse(text.substr(begin, end - begin), path));
   }
   return lines;
-}
-
-// The message of the Error that work throws; "" when it throws none.
-template <class Work>
-std::string error_of(Work&& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace cria

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -14,17 +16,6 @@ std::vector<float> counting(int64_t count) {
   std::vector<float> values(count);
   std::iota(values.begin(), values.end(), 0.0f);
   return values;
-}
-
-// The message of the Error that action throws, or "" when it throws none.
-template <class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(Tensor, IsRowMajor) {
@@ -84,7 +75,7 @@ TEST(Tensor, NarrowStaysInside) {
   std::vector<float> values = counting(6);
   const Tensor tensor(values.data(), {2, 3});
   const auto narrow = [&](int axis, int64_t begin, int64_t count) {
-    return message_of([&] { tensor.narrow(axis, begin, count); });
+    return error_of([&] { tensor.narrow(axis, begin, count); });
   };
   EXPECT_EQ(narrow(1, 0, 3), "");
   EXPECT_NE(narrow(1, 1, 3).find("narrow"), std::string::npos);
@@ -109,22 +100,22 @@ TEST(Tensor, ReshapeKeepsTheOrder) {
 TEST(Tensor, ReshapeNeedsTheSameContiguousElements) {
   std::vector<float> values = counting(24);
   const Tensor tensor(values.data(), {2, 3, 4});
-  const std::string wrong_size = message_of([&] { tensor.reshape({5, 5}); });
+  const std::string wrong_size = error_of([&] { tensor.reshape({5, 5}); });
   EXPECT_NE(wrong_size.find("[2, 3, 4]"), std::string::npos);
   EXPECT_NE(wrong_size.find("[5, 5]"), std::string::npos);
-  EXPECT_NE(message_of([&] { tensor.narrow(2, 0, 2).reshape({12}); }).find("strided"),
+  EXPECT_NE(error_of([&] { tensor.narrow(2, 0, 2).reshape({12}); }).find("strided"),
             std::string::npos);
 }
 
 TEST(Tensor, RequireShapeNamesBothShapes) {
   const Tensor tensor(nullptr, {2, 3});
-  EXPECT_EQ(message_of([&] { require_shape(tensor, {2, 3}, "linear"); }), "");
-  const std::string message = message_of([&] { require_shape(tensor, {3, 2}, "linear"); });
+  EXPECT_EQ(error_of([&] { require_shape(tensor, {2, 3}, "linear"); }), "");
+  const std::string message = error_of([&] { require_shape(tensor, {3, 2}, "linear"); });
   EXPECT_NE(message.find("linear"), std::string::npos);
   EXPECT_NE(message.find("expected: [3, 2]"), std::string::npos);
   EXPECT_NE(message.find("got: [2, 3]"), std::string::npos);
-  EXPECT_NE(message_of([&] { require_shape(tensor, {2, 3, 1}, "linear"); }), "");
-  EXPECT_NE(message_of([&] { require_shape(tensor, {6}, "linear"); }), "");
+  EXPECT_NE(error_of([&] { require_shape(tensor, {2, 3, 1}, "linear"); }), "");
+  EXPECT_NE(error_of([&] { require_shape(tensor, {6}, "linear"); }), "");
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -23,15 +25,6 @@ Ids encode(const Tokenizer& tokenizer, std::string_view text) {
   Ids ids;
   tokenizer.encode(text, ids, "text");
   return ids;
-}
-
-std::string error_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(ByteTokenizer, IdsAreBytes) {

@@ -10,6 +10,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "support/compare.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/tiny_model.h"
 
@@ -148,20 +149,11 @@ TEST_F(CheckpointTest, LoadModel) {
   EXPECT_TRUE(same_bits(weights(*load_model(run).model), weights(model)));
 }
 
-std::string message_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST_F(CheckpointTest, NoModel) {
   const std::string missing = directory_ / "missing", empty = directory_ / "empty";
   fs::create_directory(empty);
-  EXPECT_NE(message_of([&] { load_model(missing); }).find("no such directory"), std::string::npos);
-  EXPECT_NE(message_of([&] { load_model(empty); }).find(empty), std::string::npos);
+  EXPECT_NE(error_of([&] { load_model(missing); }).find("no such directory"), std::string::npos);
+  EXPECT_NE(error_of([&] { load_model(empty); }).find(empty), std::string::npos);
   Llama model(config());
   const std::string path = save(model);
   for (const char* name : {"model.safetensors", "config.json"}) {
@@ -190,7 +182,7 @@ TEST_F(CheckpointTest, AFileCutShortIsAnError) {
     int cuts = 0;
     for (;; size -= std::min<size_t>(size, 97), ++cuts) {
       fs::resize_file(file, size);
-      const std::string message = message_of([&] { load_checkpoint(path, copy); });
+      const std::string message = error_of([&] { load_checkpoint(path, copy); });
       ASSERT_NE(message.find(name), std::string::npos) << size << " bytes: " << message;
       if (std::string_view(name) == "model.safetensors" ||
           std::string_view(name) == "config.json") {
@@ -221,7 +213,7 @@ TEST_F(CheckpointTest, TrainerJsonWithoutAKeyOrWithNonsense) {
       if (key != removed) rest.set(key, kept);
     }
     write_file(file, rest.dump());
-    EXPECT_NE(message_of([&] { load_checkpoint(path, model); }).find("trainer.json: " + removed),
+    EXPECT_NE(error_of([&] { load_checkpoint(path, model); }).find("trainer.json: " + removed),
               std::string::npos);
     if (removed == "data") continue;
     for (const Json& nonsense : {Json("12"), Json(nullptr), Json(-1)}) {
@@ -229,7 +221,7 @@ TEST_F(CheckpointTest, TrainerJsonWithoutAKeyOrWithNonsense) {
       Json changed = whole;
       changed.set(removed, nonsense);
       write_file(file, changed.dump());
-      EXPECT_NE(message_of([&] { load_checkpoint(path, model); }).find("trainer.json: " + removed),
+      EXPECT_NE(error_of([&] { load_checkpoint(path, model); }).find("trainer.json: " + removed),
                 std::string::npos)
           << nonsense.dump();
     }
@@ -244,7 +236,7 @@ TEST_F(CheckpointTest, AnotherArchitectureNamesTheKey) {
   Llama unlike(other);
   unlike.initialize(1);
   const std::vector<float> before = planes(unlike);
-  const std::string message = message_of([&] { load_checkpoint(path, unlike); });
+  const std::string message = error_of([&] { load_checkpoint(path, unlike); });
   for (const char* part : {"config.json: intermediate_size", "48", "40"}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }

@@ -580,44 +580,13 @@ TEST(Trainer, WritesTheResolvedConfig) {
   EXPECT_EQ(to_toml(read_run_config(file, {})), to_toml(resolved));
 }
 
-// A table of which only some rows are updated, shortened and looked at.
-TEST(Trainer, ResumeWithASparseTableGivesTheSameBits) {
+// A run that was stopped after four steps ends with the bits of one that was not.
+template <class Change>
+void expect_resume(Change&& change) {
   const TinyRun run;
-  const auto configured = [&](const std::string& name) {
-    RunConfig config = run.config(name);
-    config.model.embedding.sparse = true;
-    config.model.embedding.max_norm = 0.08;
-    config.model.embedding.padding_idx = -1;
-    return config;
-  };
-  const RunConfig whole = configured("whole"), cut = configured("cut");
-  Recorder all, first, second;
-  EXPECT_TRUE(run_training(whole, all));
-  first.stop_after = 4;
-  EXPECT_FALSE(run_training(cut, first));
-  EXPECT_TRUE(run_training(cut, second, true));
-  expect_same_files(cut, whole);
-}
-
-// Every encoding, with all three dropouts, and Transformer-XL with a memory: a run that was stopped
-// ends with the bits of one that was not.
-class TrainerPositions : public ::testing::TestWithParam<std::string> {};
-
-INSTANTIATE_TEST_SUITE_P(Families, TrainerPositions, ::testing::ValuesIn(position_names()));
-
-TEST_P(TrainerPositions, ResumeGivesTheSameBits) {
-  const TinyRun run;
-  const auto configured = [&](const std::string& name) {
-    RunConfig config = run.config(name);
-    config.model.position = GetParam();
-    config.model.embedding_dropout = config.model.attention_dropout = 0.1;
-    config.model.residual_dropout = 0.2;
-    config.model.relative.num_buckets = 8;
-    config.model.relative.max_distance = 10;
-    if (GetParam() == "transformer_xl") config.model.memory_length = 17;
-    return config;
-  };
-  const RunConfig whole = configured("whole"), cut = configured("cut");
+  RunConfig whole = run.config("whole"), cut = run.config("cut");
+  change(whole);
+  change(cut);
   Recorder all, first, second;
   EXPECT_TRUE(run_training(whole, all));
   first.stop_after = 4;
@@ -625,6 +594,31 @@ TEST_P(TrainerPositions, ResumeGivesTheSameBits) {
   EXPECT_TRUE(run_training(cut, second, true));
   expect_same_files(cut, whole);
   EXPECT_EQ(second.evaluations.back().loss, all.evaluations.back().loss);
+}
+
+// A table of which only some rows are updated, shortened and looked at.
+TEST(Trainer, ResumeWithASparseTableGivesTheSameBits) {
+  expect_resume([](RunConfig& config) {
+    config.model.embedding.sparse = true;
+    config.model.embedding.max_norm = 0.08;
+    config.model.embedding.padding_idx = -1;
+  });
+}
+
+// Every encoding, with all three dropouts, and Transformer-XL with a memory.
+class TrainerPositions : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Families, TrainerPositions, ::testing::ValuesIn(position_names()));
+
+TEST_P(TrainerPositions, ResumeGivesTheSameBits) {
+  expect_resume([](RunConfig& config) {
+    config.model.position = GetParam();
+    config.model.embedding_dropout = config.model.attention_dropout = 0.1;
+    config.model.residual_dropout = 0.2;
+    config.model.relative.num_buckets = 8;
+    config.model.relative.max_distance = 10;
+    if (GetParam() == "transformer_xl") config.model.memory_length = 17;
+  });
 }
 
 class TrainerRefuses : public Test {

@@ -1,0 +1,21 @@
+// What an Error says.
+#pragma once
+
+#include <string>
+
+#include "cria/base/error.h"
+
+namespace cria {
+
+// The message of the Error that work throws; "" when it throws none.
+template <class Work>
+std::string error_of(Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace cria
