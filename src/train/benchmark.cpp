@@ -1,6 +1,7 @@
 #include "cria/train/benchmark.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "cria/base/rng.h"
 #include "cria/optim/adamw.h"
@@ -256,6 +257,8 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
   const int64_t batch = config.train.batch_size, time = config.data.sequence_length;
   Activations memory(model, Purpose::training, batch, time);
   AdamWOptimizer optimizer(model.parameters(), config.optimizer);
+  std::optional<SegmentMemory> segments;
+  if (config.model.memory_length > 0) segments.emplace(config.model, batch);
   const std::vector<int32_t> ids = random_tokens(batch * time + 1, config.model.vocab_size);
   const TokenIds tokens(ids.data(), {batch, time}), targets(ids.data() + 1, {batch, time});
   std::vector<double> seconds;
@@ -264,7 +267,8 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
       model.loss_and_gradient(
           memory, tokens, targets,
           {.gradient_scale = 1.0f / static_cast<float>(batch * time),
-           .randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true}});
+           .randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true},
+           .segments = segments ? &*segments : nullptr});
       const double scale = clip_factor(optimizer.gradient_norm(), config.train.max_grad_norm);
       optimizer.step(config.optimizer.learning_rate, scale);
     });
