@@ -24,7 +24,7 @@ void Alibi::on_scores(int64_t, const RelativeTables& tables, int64_t keys) const
   for (int64_t h = 0; h < config_.heads; ++h) {
     for (int64_t d = tables.filled; d < keys; ++d) {
       tables.bias(h, tables.rows - 1 - d) =
-          static_cast<float>(-slopes_[h] * static_cast<double>(d));
+          static_cast<float>(0.0 - slopes_[h] * static_cast<double>(d));
     }
   }
 }

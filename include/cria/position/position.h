@@ -16,15 +16,17 @@
 
 namespace cria {
 
-// Of the learned encodings that depend on the distance.
+// Of the encodings that learn something for each distance.
 struct RelativePositionOptions {
-  int64_t num_buckets = 32;    // t5
-  int64_t max_distance = 128;  // t5
-  bool per_layer = false;      // t5: a table for each layer instead of one for all
-  int64_t max_relative_positions =
-      0;                         // deberta: farther ones share a row; 0: max_positions, at most 512
-  int64_t position_buckets = 0;  // deberta: rows of the table when far distances share
-                                 // them logarithmically; 0: a row for each distance
+  // t5
+  int64_t num_buckets = 32;
+  int64_t max_distance = 128;
+  bool per_layer = false;  // a table for each layer instead of one for all
+
+  // deberta
+  int64_t max_relative_positions = 0;  // farther ones share a row; 0: max_positions, at most 512
+  int64_t position_buckets = 0;        // rows of the table, when far distances share them
+                                       // logarithmically; 0: a row for each distance
 
   bool operator==(const RelativePositionOptions&) const = default;
 };
@@ -41,8 +43,8 @@ struct PositionConfig {
 };
 
 // What an encoding adds to a layer's scores, as RelativeScores in kernels.h takes it, and the
-// memory for the gradients. Null where the encoding has no such term. Distance d stands in row rows
-// - 1 - d.
+// memory for the gradients. Null where the encoding has no such term. The last row is distance 0,
+// the row before it distance 1, and so on.
 struct RelativeTables {
   int64_t rows = 0;    // for all keys of the pass, a multiple of kRelativeRows
   Tensor keys;         // [rows, K, D]
@@ -53,7 +55,7 @@ struct RelativeTables {
   Tensor dkeys;        // scratch [B, rows, K, D]: each sequence its own
   Tensor dqueries;     // scratch [B, rows, H, D]
   Tensor dbias;        // scratch [B, H, rows]
-  int64_t filled = 0;  // distances 0 .. filled - 1 are there
+  int64_t filled = 0;  // distances below are there
   int64_t uniform_from = INT64_MAX;  // see RelativeScores
 };
 
