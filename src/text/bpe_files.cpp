@@ -10,6 +10,7 @@
 #include "cria/base/number.h"
 #include "cria/base/unicode.h"
 #include "cria/text/byte_characters.h"
+#include "tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -41,37 +42,6 @@ class Lines {
   MappedFile file_;
   std::string_view rest_;
   int64_t number_ = 0;
-};
-
-// Checks that no id is missing or there twice.
-class TokensById {
- public:
-  TokensById(std::string where, size_t count) : where_(std::move(where)), tokens_(count) {}
-
-  void set(int64_t id, std::string bytes, const std::string& name) {
-    if (id < 0 || id >= static_cast<int64_t>(tokens_.size())) {
-      fail(
-          "ids with holes: token " + name + " in a vocabulary of " + std::to_string(tokens_.size()),
-          "0 to " + std::to_string(tokens_.size() - 1), std::to_string(id));
-    }
-    std::string& place = tokens_[static_cast<size_t>(id)];
-    if (!place.empty()) {
-      fail("two tokens have the id " + std::to_string(id), "one token for each id",
-           quote(place) + " and " + name);
-    }
-    place = std::move(bytes);
-  }
-
-  std::vector<std::string> take() { return std::move(tokens_); }
-
- private:
-  [[noreturn]] void fail(const std::string& summary, const std::string& expected,
-                         const std::string& got) const {
-    throw Error(summary, {.where = where_, .expected = expected, .got = got});
-  }
-
-  std::string where_;
-  std::vector<std::string> tokens_;
 };
 
 using Ids = std::unordered_map<std::string_view, int32_t>;
@@ -115,11 +85,10 @@ BpeVocabulary checked(BpeVocabulary vocabulary, const std::string& path) {
   return vocabulary;
 }
 
-std::vector<BpeMerge> read_merges(const std::string& path, const Json::Object& vocabulary) {
+// names: the tokens as the files write them, by id.
+std::vector<BpeMerge> read_merges(const std::string& path, const std::vector<std::string>& names) {
   Ids ids;
-  for (const auto& [token, id] : vocabulary) {
-    ids.emplace(token, static_cast<int32_t>(id.as_int(path)));
-  }
+  for (size_t id = 0; id < names.size(); ++id) ids.emplace(names[id], static_cast<int32_t>(id));
   std::vector<BpeMerge> merges;
   Lines lines(path);
   std::string_view line;
@@ -147,26 +116,19 @@ std::vector<BpeMerge> read_merges(const std::string& path, const Json::Object& v
 
 BpeVocabulary read_gpt2_files(const std::string& vocab_path, const std::string& merges_path) {
   const Json file = Json::parse(MappedFile(vocab_path).bytes(), vocab_path);
-  const Json::Object& entries = file.as_object(vocab_path);
-  TokensById tokens(vocab_path, entries.size());
-  for (const auto& [token, value] : entries) {
-    const std::string name = quote(token);
-    const int64_t id = value.as_int(vocab_path + ": the id of token " + name);
-    if (token.empty()) throw Error("empty token", {.where = vocab_path});
-    // A special token is its own text, which may have characters that stand for no byte.
-    tokens.set(id, from_byte_characters(token).value_or(token), name);
-  }
+  const std::vector<std::string> names = tokens_by_id(file.as_object(vocab_path), vocab_path);
   BpeVocabulary vocabulary;
-  vocabulary.tokens = tokens.take();
-  vocabulary.merges = read_merges(merges_path, entries);
-  std::vector<bool> made(vocabulary.tokens.size());
+  vocabulary.merges = read_merges(merges_path, names);
+  std::vector<bool> made(names.size());
   for (const BpeMerge& merge : vocabulary.merges) made[static_cast<size_t>(merge.result)] = true;
-  for (const auto& [token, value] : entries) {
-    const auto id = static_cast<int32_t>(value.as_int(vocab_path));
-    const auto bytes = from_byte_characters(token);
-    if (made[static_cast<size_t>(id)] || (bytes && bytes->size() == 1)) continue;
-    vocabulary.tokens[static_cast<size_t>(id)] = token;
-    vocabulary.added.push_back({token, id, true});
+  for (size_t id = 0; id < names.size(); ++id) {
+    const auto bytes = from_byte_characters(names[id]);
+    if (bytes && (made[id] || bytes->size() == 1)) {
+      vocabulary.tokens.push_back(*bytes);
+    } else {
+      vocabulary.tokens.push_back(names[id]);
+      vocabulary.added.push_back({names[id], static_cast<int32_t>(id), true});
+    }
   }
   return checked(std::move(vocabulary), vocab_path);
 }
