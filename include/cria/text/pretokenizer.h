@@ -22,9 +22,10 @@ Pattern pattern(const std::string& name);  // Error for an unknown name
 
 // The end of the piece that starts at byte `begin` < text.size(): pieces follow each other without
 // a gap, and all pieces of a text take time linear in its size. What is before a piece does not
-// matter. The end of text does: white space before it is one piece. So a text may be cut between
-// two pieces, and keeps them, if the second begins with white space or the first does not end with
-// it. A byte outside valid UTF-8 is a character of one byte, neither letter, number nor space.
+// matter. The end of text does: white space there keeps its last character. So a text may be cut
+// between two pieces, and keeps them, if the second begins with white space or the first does not
+// end with it. A byte outside valid UTF-8 is a character of one byte, neither letter, number nor
+// space.
 size_t piece_end(Pattern pattern, std::string_view text, size_t begin);
 
 }  // namespace cria
