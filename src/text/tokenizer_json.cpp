@@ -1,7 +1,5 @@
 #include "cria/text/tokenizer_json.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "cria/base/error.h"
@@ -9,21 +7,12 @@
 #include "cria/base/json.h"
 #include "cria/base/rng.h"
 #include "cria/base/unicode.h"
+#include "cria/text/bpe_json.h"
+#include "cria/text/byte_characters.h"
+#include "tokens_by_id.h"
 
 namespace cria {
 namespace {
-
-// GPT-2's printable stand-ins for bytes: a byte that is a printable, unspaced Latin-1 character
-// stands for itself, the other 68 take U+0100 and on, in order.
-std::array<std::string, 256> byte_characters() {
-  std::array<std::string, 256> characters;
-  uint32_t next = 0x100;
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    const bool itself = (byte > 32 && byte < 127) || (byte > 160 && byte != 173);
-    append_utf8(characters[byte], itself ? byte : next++);
-  }
-  return characters;
-}
 
 // The whole file. Both forms are a BPE without merges and differ in what surrounds it: bytes are
 // mapped to their stand-ins before it and back after it; characters are only joined.
@@ -64,11 +53,14 @@ class Reader {
   std::unique_ptr<Tokenizer> read() const {
     const Json file = Json::parse(MappedFile(path_).bytes(), path_);
     file.as_object(path_);
-    const Json* const decoder = file.find("decoder");
-    const Json* const type = decoder ? decoder->find("type") : nullptr;
-    const bool bytes = type && *type == Json("ByteLevel");
+    const bool bytes = has(file, "decoder", "type", "ByteLevel");
+    if (bytes && !has(file, "pre_tokenizer", "use_regex", false)) {
+      return bpe_from_json(file, path_);
+    }
     require_same(layout(bytes, Json::Object{}), file, "");
-    const std::vector<std::string> tokens = tokens_by_id(*file.find("model")->find("vocab"));
+    const Json::Object& vocabulary = file.find("model")->find("vocab")->as_object(path_);
+    if (vocabulary.empty()) fail("the vocabulary is empty", "at least one token", "none");
+    const std::vector<std::string> tokens = tokens_by_id(vocabulary, path_);
     if (bytes) {
       require_byte_order(tokens);
       return make_byte_tokenizer();
@@ -82,7 +74,14 @@ class Reader {
     throw Error(summary, {.where = path_,
                           .expected = expected,
                           .got = got,
-                          .hint = "only what `cria prepare` writes for bytes and chars is read"});
+                          .hint = "of tokenizers that are no byte-level BPE, only what "
+                                  "`cria prepare` writes for bytes and chars is read"});
+  }
+
+  static bool has(const Json& file, const char* part, const char* key, const Json& value) {
+    const Json* const object = file.find(part);
+    const Json* const member = object ? object->find(key) : nullptr;
+    return member && *member == value;
   }
 
   static std::string shown(const Json& value) {
@@ -110,31 +109,8 @@ class Reader {
     }
   }
 
-  std::vector<std::string> tokens_by_id(const Json& vocabulary) const {
-    const Json::Object& entries = vocabulary.as_object(path_);
-    const int64_t count = static_cast<int64_t>(entries.size());
-    if (count == 0) fail("the vocabulary is empty", "at least one token", "none");
-    std::vector<std::string> tokens(entries.size());
-    for (const auto& [token, value] : entries) {
-      const int64_t id = value.as_int(path_ + ": the id of token " + quote(token));
-      if (token.empty()) fail("empty token", "at least one character", "id " + shown(value));
-      if (id < 0 || id >= count) {
-        fail("ids with holes: token " + quote(token) + " in a vocabulary of " +
-                 std::to_string(count),
-             "0 to " + std::to_string(count - 1), std::to_string(id));
-      }
-      std::string& place = tokens[static_cast<size_t>(id)];
-      if (!place.empty()) {
-        fail("two tokens have the id " + std::to_string(id), "one token for each id",
-             quote(place) + " and " + quote(token));
-      }
-      place = token;
-    }
-    return tokens;
-  }
-
   void require_byte_order(const std::vector<std::string>& tokens) const {
-    const auto expected = byte_characters();
+    const auto& expected = byte_characters();
     if (tokens.size() != expected.size()) {
       fail("not a vocabulary of bytes", "256 tokens", std::to_string(tokens.size()));
     }
@@ -168,8 +144,11 @@ class Reader {
 }  // namespace
 
 std::string tokenizer_json(const Tokenizer& tokenizer) {
+  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
+    return bpe_json(*bpe).dump(2) + "\n";
+  }
   const bool bytes = tokenizer.kind() == "bytes";
-  const auto stand_ins = byte_characters();
+  const auto& stand_ins = byte_characters();
   Json::Object vocabulary;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     vocabulary.emplace_back(bytes ? stand_ins[static_cast<size_t>(id)] : tokenizer.token(id), id);

@@ -8,7 +8,9 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
+#include "cria/text/bpe_tokenizer.h"
 #include "support/files.h"
+#include "text/tiny_vocabulary.h"
 
 namespace cria {
 namespace {
@@ -152,6 +154,16 @@ TEST_F(TokenizerJson, ByteVocabularyMustBeTheBytesInOrder) {
   const Json short_vocabulary = Json::Object{{"Ā", 0}, {"ā", 1}};
   EXPECT_TRUE(contains(error_of(changed(*bytes_, {"model", "vocab"}, short_vocabulary)),
                        "expected: 256 tokens"));
+}
+
+TEST_F(TokenizerJson, ReadsTheBpeItWrote) {
+  const BpeTokenizer tokenizer(tiny_vocabulary({{"a", "b"}, {"ab", "c"}}, {"<s>"}));
+  const std::string text = tokenizer_json(tokenizer);
+  const auto back = read(text);
+  EXPECT_EQ(back->kind(), "bpe");
+  EXPECT_EQ(tokenizer_json(*back), text);
+  EXPECT_EQ(tokenizer_hash(*back), tokenizer_hash(tokenizer));
+  EXPECT_NE(tokenizer_hash(*back), tokenizer_hash(*bytes_));
 }
 
 TEST_F(TokenizerJson, DamagedFileIsReadOrRefused) {

@@ -1,0 +1,86 @@
+// Byte-level byte pair encoding: text to ids by merging neighbours, and back.
+// Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", ACL 2016.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cria/text/pretokenizer.h"
+
+namespace cria {
+
+struct BpeMerge {
+  int32_t left, right, result;
+};
+
+// A token that is found in the text before it is cut into pieces.
+struct AddedToken {
+  std::string text;
+  int32_t id;
+  bool special;  // plain text unless the caller asks for special tokens
+};
+
+struct BpeVocabulary {
+  std::vector<std::string> tokens;  // the bytes of each id, added tokens included
+  std::vector<BpeMerge> merges;     // in order of rank
+  std::vector<AddedToken> added;
+  Pattern pattern = Pattern::gpt2;
+  bool ignore_merges = false;  // a piece that is a token is that token, whatever the merges say
+};
+
+class BpeCaches;
+
+// Encodes and decodes. Any number of threads may use one at the same time.
+class Bpe {
+ public:
+  // Error for a vocabulary that is not consistent: a byte without a token, two tokens alike, a
+  // merge that does not make its result, ...
+  explicit Bpe(BpeVocabulary vocabulary);
+  ~Bpe();
+  Bpe(const Bpe&) = delete;
+  Bpe& operator=(const Bpe&) = delete;
+
+  const BpeVocabulary& vocabulary() const { return vocabulary_; }
+
+  // Appends the ids of one piece: starting from single bytes, the neighbours whose merge has the
+  // lowest rank are merged, the leftmost among equals, until none are left. n log n; a piece of
+  // 2 GiB or more is an Error.
+  void encode_piece(std::string_view piece, std::vector<int32_t>& ids) const;
+
+  // Appends the ids of text, any bytes. Added tokens are split off first, the leftmost, of several
+  // there the longest; special ones only with allow_special.
+  void encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special) const;
+
+  // The exact bytes; Error for an id outside the vocabulary.
+  std::string decode(const std::vector<int32_t>& ids) const;
+
+ private:
+  struct Pair {
+    uint64_t key;  // left, right
+    int32_t rank, result;
+  };
+
+  void index_tokens();
+  void index_merges();
+  void index_added();
+  const Pair* find_pair(int32_t left, int32_t right) const;
+  size_t slot_of(uint64_t key) const;
+  const AddedToken* added_at(std::string_view text, size_t at, bool allow_special) const;
+  void merge_short(std::string_view piece, std::vector<int32_t>& ids) const;
+  void merge_long(std::string_view piece, std::vector<int32_t>& ids) const;
+
+  BpeVocabulary vocabulary_;
+  std::array<int32_t, 256> byte_ids_{};
+  std::unordered_map<std::string_view, int32_t> ids_;  // of what is not added, with ignore_merges
+  std::vector<Pair> pairs_;                            // open addressing, a power of two
+  int pair_shift_ = 0;
+  std::array<std::vector<AddedToken>, 256> added_;  // by first byte, the longest first
+  std::unique_ptr<BpeCaches> caches_;
+};
+
+}  // namespace cria

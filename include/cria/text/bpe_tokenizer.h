@@ -1,0 +1,40 @@
+// A byte-level BPE as a tokenizer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/text/bpe.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// What the tokenizer's file says to put around a text, such as a token for its beginning.
+struct TextEnds {
+  std::vector<int32_t> before, after;
+};
+
+class BpeTokenizer : public Tokenizer {
+ public:
+  // Error for a vocabulary that is not consistent, or ends outside it.
+  explicit BpeTokenizer(BpeVocabulary vocabulary, TextEnds ends = {});
+
+  std::string kind() const override { return "bpe"; }
+  int64_t vocab_size() const override;
+  std::string_view token(int32_t id) const override;
+
+  // Special tokens in the text are plain text, and nothing is put around it.
+  void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
+              uint64_t offset = 0) const override;
+
+  const Bpe& bpe() const { return bpe_; }
+  const TextEnds& ends() const { return ends_; }
+
+ private:
+  Bpe bpe_;
+  TextEnds ends_;
+};
+
+}  // namespace cria

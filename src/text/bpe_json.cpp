@@ -1,0 +1,158 @@
+#include "cria/text/bpe_json.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "bpe_json_regex.h"
+#include "cria/base/error.h"
+#include "cria/base/unicode.h"
+#include "cria/text/byte_characters.h"
+
+namespace cria {
+namespace {
+
+Json byte_level(bool use_regex) {
+  return Json::Object{{"type", "ByteLevel"},
+                      {"add_prefix_space", false},
+                      {"trim_offsets", true},
+                      {"use_regex", use_regex}};
+}
+
+Json pre_tokenizer(Pattern pattern) {
+  if (pattern == Pattern::gpt2) return byte_level(true);
+  const Json split = Json::Object{{"type", "Split"},
+                                  {"pattern", Json::Object{{"Regex", kGpt4Regex}}},
+                                  {"behavior", "Isolated"},
+                                  {"invert", false}};
+  return Json::Object{{"type", "Sequence"},
+                      {"pretokenizers", Json::Array{split, byte_level(false)}}};
+}
+
+// By id: whether a token is more than an added one, since it takes part in a merge or is the only
+// one for its byte.
+std::vector<bool> ordinary_tokens(const BpeVocabulary& vocabulary) {
+  std::vector<bool> ordinary(vocabulary.tokens.size(), true);
+  for (const AddedToken& added : vocabulary.added) ordinary[static_cast<size_t>(added.id)] = false;
+  const auto is_ordinary = [&](const std::string& token) {
+    const auto& tokens = vocabulary.tokens;
+    for (size_t id = 0; id < tokens.size(); ++id) {
+      if (ordinary[id] && tokens[id] == token) return true;
+    }
+    return false;
+  };
+  for (const AddedToken& added : vocabulary.added) {
+    if (added.text.size() == 1 && !is_ordinary(added.text)) {
+      ordinary[static_cast<size_t>(added.id)] = true;
+    }
+  }
+  for (const auto& [left, right, result] : vocabulary.merges) {
+    for (const int32_t id : {left, right, result}) ordinary[static_cast<size_t>(id)] = true;
+  }
+  return ordinary;
+}
+
+// The names of tokens in the file: added ones are written as they are, all others in stand-ins.
+std::vector<std::string> names_of(const BpeVocabulary& vocabulary,
+                                  const std::vector<bool>& ordinary) {
+  std::vector<std::string> names;
+  for (const std::string& token : vocabulary.tokens) names.push_back(to_byte_characters(token));
+  const auto fail = [](const std::string& text) {
+    throw Error("tokenizer.json cannot express the added token " + quote(text),
+                {.hint = "the file writes another token in the same way"});
+  };
+  for (const AddedToken& added : vocabulary.added) {
+    std::string& name = names[static_cast<size_t>(added.id)];
+    if (ordinary[static_cast<size_t>(added.id)] && name != added.text) fail(added.text);
+    name = added.text;
+  }
+  std::unordered_set<std::string_view> distinct;
+  for (const std::string& name : names) {
+    if (!distinct.insert(name).second) fail(name);
+  }
+  return names;
+}
+
+Json added_tokens(std::vector<AddedToken> added) {
+  std::sort(added.begin(), added.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  Json::Array tokens;
+  for (const auto& [text, id, special] : added) {
+    tokens.push_back(Json::Object{{"id", id},
+                                  {"content", text},
+                                  {"single_word", false},
+                                  {"lstrip", false},
+                                  {"rstrip", false},
+                                  {"normalized", false},
+                                  {"special", special}});
+  }
+  return tokens;
+}
+
+Json post_processor(const TextEnds& ends, const std::vector<std::string>& names) {
+  if (ends.before.empty() && ends.after.empty()) return nullptr;
+  Json special = Json::Object{};
+  const auto add_text = [&](Json::Array& parts, const char* text, int type) {
+    const auto add_tokens = [&](const std::vector<int32_t>& ids) {
+      for (const int32_t id : ids) {
+        const std::string& name = names[static_cast<size_t>(id)];
+        parts.push_back(
+            Json::Object{{"SpecialToken", Json::Object{{"id", name}, {"type_id", type}}}});
+        special.set(
+            name,
+            Json::Object{{"id", name}, {"ids", Json::Array{id}}, {"tokens", Json::Array{name}}});
+      }
+    };
+    add_tokens(ends.before);
+    parts.push_back(Json::Object{{"Sequence", Json::Object{{"id", text}, {"type_id", type}}}});
+    add_tokens(ends.after);
+  };
+  Json::Array single, pair;
+  add_text(single, "A", 0);
+  add_text(pair, "A", 0);
+  add_text(pair, "B", 1);
+  return Json::Object{{"type", "TemplateProcessing"},
+                      {"single", single},
+                      {"pair", pair},
+                      {"special_tokens", special}};
+}
+
+}  // namespace
+
+Json bpe_json(const BpeTokenizer& tokenizer) {
+  const BpeVocabulary& vocabulary = tokenizer.bpe().vocabulary();
+  const std::vector<bool> ordinary = ordinary_tokens(vocabulary);
+  const std::vector<std::string> names = names_of(vocabulary, ordinary);
+  // Added tokens that follow all others are left to added_tokens; the rest must be in both, or
+  // Hugging Face would give them other ids.
+  size_t count = names.size();
+  while (count > 0 && !ordinary[count - 1]) --count;
+  Json::Object vocab;
+  for (size_t id = 0; id < count; ++id) vocab.emplace_back(names[id], id);
+  Json::Array merges;
+  for (const auto& [left, right, result] : vocabulary.merges) {
+    merges.push_back(
+        Json::Array{names[static_cast<size_t>(left)], names[static_cast<size_t>(right)]});
+  }
+  return Json::Object{{"version", "1.0"},
+                      {"truncation", nullptr},
+                      {"padding", nullptr},
+                      {"added_tokens", added_tokens(vocabulary.added)},
+                      {"normalizer", nullptr},
+                      {"pre_tokenizer", pre_tokenizer(vocabulary.pattern)},
+                      {"post_processor", post_processor(tokenizer.ends(), names)},
+                      {"decoder", byte_level(true)},
+                      {"model", Json::Object{{"type", "BPE"},
+                                             {"dropout", nullptr},
+                                             {"unk_token", nullptr},
+                                             {"continuing_subword_prefix", nullptr},
+                                             {"end_of_word_suffix", nullptr},
+                                             {"fuse_unk", false},
+                                             {"byte_fallback", false},
+                                             {"ignore_merges", vocabulary.ignore_merges},
+                                             {"vocab", std::move(vocab)},
+                                             {"merges", std::move(merges)}}}};
+}
+
+}  // namespace cria

@@ -1,0 +1,202 @@
+#include "cria/text/bpe.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "cria/base/rng.h"
+#include "support/errors.h"
+#include "text/tiny_vocabulary.h"
+
+namespace cria {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using Strings = std::vector<std::string>;
+
+// What the ids stand for, which is easier to read than the ids.
+Strings texts_of(const Bpe& bpe, const Ids& ids) {
+  Strings texts;
+  for (const int32_t id : ids) texts.push_back(bpe.decode({id}));
+  return texts;
+}
+
+Strings piece(const Bpe& bpe, std::string_view text) {
+  Ids ids;
+  bpe.encode_piece(text, ids);
+  return texts_of(bpe, ids);
+}
+
+Ids encode(const Bpe& bpe, std::string_view text, bool allow_special = false) {
+  Ids ids;
+  bpe.encode(text, ids, allow_special);
+  return ids;
+}
+
+// The definition: one merge after the other, each found by looking at all pairs.
+Ids by_definition(const BpeVocabulary& vocabulary, std::string_view text) {
+  Ids ids;
+  for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
+  for (;;) {
+    const auto lowest = std::find_if(
+        vocabulary.merges.begin(), vocabulary.merges.end(), [&](const BpeMerge& merge) {
+          const Ids pair = {merge.left, merge.right};
+          return std::search(ids.begin(), ids.end(), pair.begin(), pair.end()) != ids.end();
+        });
+    if (lowest == vocabulary.merges.end()) return ids;
+    const Ids pair = {lowest->left, lowest->right};
+    const auto at = std::search(ids.begin(), ids.end(), pair.begin(), pair.end());
+    *at = lowest->result;
+    ids.erase(at + 1);
+  }
+}
+
+const std::vector<std::pair<std::string, std::string>> kMerges = {
+    {"a", "a"},   {"b", "a"},   {"aa", "b"},  {"ba", "ba"},     {"a", "b"},
+    {"aa", "aa"}, {"ab", "ba"}, {"c", "aab"}, {"aaaa", "aaaa"}, {"b", "c"}};
+
+TEST(Bpe, LowestRankFirstThenLeftmost) {
+  const Bpe bpe(tiny_vocabulary({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"a", "bc"}}));
+  EXPECT_EQ(piece(bpe, "abc"), (Strings{"abc"}));  // b c before a b
+  EXPECT_EQ(piece(bpe, "abd"), (Strings{"ab", "d"}));
+  EXPECT_EQ(piece(bpe, "aaa"), (Strings{"aa", "a"}));  // the leftmost of two
+  EXPECT_EQ(piece(bpe, "aab"), (Strings{"a", "ab"}));  // a b ranks before a a
+  EXPECT_EQ(piece(bpe, "x"), (Strings{"x"}));
+  EXPECT_EQ(piece(bpe, ""), Strings{});
+}
+
+TEST(Bpe, ShortAndLongPiecesAreAsDefined) {
+  const BpeVocabulary vocabulary = tiny_vocabulary(kMerges);
+  const Bpe bpe(vocabulary);
+  Rng rng(1, "bpe");
+  for (int i = 0; i < 500; ++i) {
+    std::string text(rng.below(i % 2 ? 120 : 20), ' ');
+    for (char& c : text) c = "aaabbc"[rng.below(6)];
+    Ids ids;
+    bpe.encode_piece(text, ids);
+    ASSERT_EQ(ids, by_definition(vocabulary, text)) << text;
+  }
+}
+
+// A scan of all pairs for each merge would take hours.
+TEST(Bpe, OneRepeatedByteIsNotQuadratic) {
+  const Bpe bpe(tiny_vocabulary(kMerges));
+  Ids ids;
+  bpe.encode_piece(std::string(1'000'001, 'a'), ids);
+  Ids expected(125'000, encode(bpe, "aaaaaaaa").front());
+  expected.push_back('a');
+  EXPECT_EQ(ids, expected);
+}
+
+TEST(Bpe, IgnoreMergesTakesAPieceThatIsAToken) {
+  BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}, {"b", "c"}}, {"<s>"});
+  vocabulary.tokens.push_back("abc");  // which no merge makes
+  EXPECT_EQ(piece(Bpe(vocabulary), "abc"), (Strings{"ab", "c"}));
+  vocabulary.ignore_merges = true;
+  const Bpe bpe(vocabulary);
+  EXPECT_EQ(piece(bpe, "abc"), (Strings{"abc"}));
+  EXPECT_EQ(piece(bpe, "abcb"), (Strings{"ab", "c", "b"}));
+  EXPECT_EQ(piece(bpe, "<s>"), (Strings{"<", "s", ">"}));  // an added token is no piece
+}
+
+TEST(Bpe, AddedTokensAreSplitOffWhenAllowed) {
+  BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}}, {"<s>", "<s>>", "s>a", "<"});
+  vocabulary.added[3].special = false;
+  const Bpe bpe(vocabulary);
+  EXPECT_EQ(texts_of(bpe, encode(bpe, "ab<s>ab", true)), (Strings{"ab", "<s>", "ab"}));
+  // The longest there; the leftmost, though a longer one starts inside it.
+  EXPECT_EQ(texts_of(bpe, encode(bpe, "<s>>", true)), (Strings{"<s>>"}));
+  EXPECT_EQ(encode(bpe, "<s>a", true), (Ids{257, 'a'}));
+  EXPECT_EQ(encode(bpe, "ss>a", true), (Ids{'s', 259}));
+  EXPECT_EQ(encode(bpe, "<s><s>", true), (Ids{257, 257}));
+  // Only the one that is not special.
+  EXPECT_EQ(encode(bpe, "<s>a", false), (Ids{260, 's', '>', 'a'}));
+}
+
+TEST(Bpe, MergesDoNotCrossAddedTokensOrPieces) {
+  const Bpe bpe(tiny_vocabulary({{"a", "b"}, {"a", " "}}, {"|"}));
+  EXPECT_EQ(texts_of(bpe, encode(bpe, "a|b a b", true)),
+            (Strings{"a", "|", "b", " ", "a", " ", "b"}));
+}
+
+TEST(Bpe, AnyBytesComeBack) {
+  const Bpe bpe(tiny_vocabulary(kMerges, {"<s>"}));
+  Rng rng(1, "any bytes");
+  for (int i = 0; i < 300; ++i) {
+    std::string text(rng.below(200), ' ');
+    for (char& c : text) c = static_cast<char>(i % 3 ? rng.below(256) : "ab <s>"[rng.below(6)]);
+    for (const bool allow_special : {false, true}) {
+      const Ids ids = encode(bpe, text, allow_special);
+      ASSERT_EQ(bpe.decode(ids), text);
+      ASSERT_EQ(encode(bpe, text, allow_special), ids);  // now from the cache
+    }
+  }
+}
+
+// More words than the cache holds, each of them twice.
+TEST(Bpe, CacheChangesNothing) {
+  const BpeVocabulary vocabulary = tiny_vocabulary(kMerges);
+  const Bpe bpe(vocabulary);
+  std::string text;
+  Ids expected;
+  for (int i = 0; i < 100'000; ++i) {
+    std::string word;
+    for (int rest = i % 50'000 + 1; rest > 0; rest /= 3) word += "abc"[rest % 3];
+    if (i % 1000 == 0) word += std::string(40, 'a');  // too long to be kept
+    text += "." + word;
+    const Ids ids = by_definition(vocabulary, word);
+    expected.push_back('.');
+    expected.insert(expected.end(), ids.begin(), ids.end());
+  }
+  EXPECT_EQ(encode(bpe, text), expected);
+}
+
+TEST(Bpe, ThreadsMayShareOne) {
+  const Bpe bpe(tiny_vocabulary(kMerges));
+  const std::string text = "aab baab cab aaaa abba";
+  const Ids expected = encode(bpe, text);
+  std::vector<Ids> ids(4);
+  {
+    std::vector<std::jthread> threads;
+    for (Ids& out : ids) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 100; ++i) out = encode(bpe, text);
+      });
+    }
+  }
+  for (const Ids& out : ids) EXPECT_EQ(out, expected);
+}
+
+TEST(Bpe, DecodeNamesAnIdOutside) {
+  const Bpe bpe(tiny_vocabulary({}));
+  EXPECT_EQ(bpe.decode({0, 255}), std::string("\0\xFF", 2));
+  const std::string message = error_of([&] { bpe.decode({65, 256}); });
+  EXPECT_EQ(message, "token id outside the vocabulary\n  expected: 0 to 255\n  got: 256");
+  EXPECT_NE(error_of([&] { bpe.decode({-1}); }).find("got: -1"), std::string::npos);
+}
+
+TEST(Bpe, NamesWhatIsWrongWithAVocabulary) {
+  const BpeVocabulary good = tiny_vocabulary({{"a", "b"}, {"ab", "c"}}, {"<s>", "</s>"});
+  const auto expect_error = [&](const std::string& part, auto&& spoil) {
+    BpeVocabulary vocabulary = good;
+    spoil(vocabulary);
+    const std::string message = error_of([&] { Bpe{vocabulary}; });
+    EXPECT_NE(message.find(part), std::string::npos) << message << "\nwanted " << part;
+  };
+  EXPECT_EQ(error_of([&] { Bpe{good}; }), "");
+  expect_error("byte 255 has no token", [](auto& v) { v.tokens[255] = "zz"; });
+  expect_error("empty token", [](auto& v) { v.tokens[256] = ""; });
+  expect_error("two ids for the token 'b'", [](auto& v) { v.tokens.push_back("b"); });
+  expect_error("merge 1 does not make its result", [](auto& v) { v.merges[1].left = 'x'; });
+  expect_error("merge 0 has an id outside", [](auto& v) { v.merges[0].right = 260; });
+  expect_error("merge 0 has an id outside", [](auto& v) { v.merges[0].left = -1; });
+  expect_error("two merges of 'a' and 'b'", [](auto& v) { v.merges.push_back(v.merges[0]); });
+  expect_error("empty added token", [](auto& v) { v.added[0].text = ""; });
+  expect_error("added token '<s>' has an id outside", [](auto& v) { v.added[0].id = 260; });
+  expect_error("added token '<s>' is not the token of its id", [](auto& v) { v.added[0].id = 1; });
+  expect_error("added token '</s>' is there twice", [](auto& v) { v.added.push_back(v.added[1]); });
+}
+
+}  // namespace
+}  // namespace cria
