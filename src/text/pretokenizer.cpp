@@ -1,0 +1,146 @@
+#include "cria/text/pretokenizer.h"
+
+#include <array>
+
+#include "cria/base/error.h"
+#include "cria/base/unicode.h"
+#include "cria/base/unicode_classes.h"
+
+namespace cria {
+namespace {
+
+constexpr std::array<UnicodeClass, 128> ascii_classes() {
+  std::array<UnicodeClass, 128> classes{};
+  for (int c = '0'; c <= '9'; ++c) classes[c] = UnicodeClass::number;
+  for (int c = 'a'; c <= 'z'; ++c) classes[c] = classes[c - 'a' + 'A'] = UnicodeClass::letter;
+  for (int c = '\t'; c <= '\r'; ++c) classes[c] = UnicodeClass::space;
+  classes[' '] = UnicodeClass::space;
+  return classes;
+}
+constexpr std::array<UnicodeClass, 128> kAscii = ascii_classes();
+
+struct Character {
+  UnicodeClass kind;
+  size_t end;
+};
+
+Character wide_character_at(std::string_view text, size_t at) {
+  const Decoded decoded = decode_utf8(text, at);
+  if (decoded.length == 0) return {UnicodeClass::other, at + 1};
+  return {unicode_class(decoded.code_point), at + static_cast<size_t>(decoded.length)};
+}
+
+inline Character character_at(std::string_view text, size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte < kAscii.size()) return {kAscii[byte], at + 1};
+  return wide_character_at(text, at);
+}
+
+// The end of the characters of one kind from `at` on, there may be none.
+size_t run_end(std::string_view text, size_t at, UnicodeClass kind) {
+  while (at < text.size()) {
+    const Character c = character_at(text, at);
+    if (c.kind != kind) break;
+    at = c.end;
+  }
+  return at;
+}
+
+bool is_newline(char byte) {
+  return byte == '\n' || byte == '\r';
+}
+
+// [\r\n]*
+size_t newlines_end(std::string_view text, size_t at) {
+  while (at < text.size() && is_newline(text[at])) ++at;
+  return at;
+}
+
+// 's|'t|'re|'ve|'m|'ll|'d at begin, or begin itself when it has none of them.
+size_t contraction_end(std::string_view text, size_t begin, bool any_case) {
+  if (text[begin] != '\'') return begin;
+  const auto letter = [&](size_t i) {
+    if (begin + i >= text.size()) return '\0';
+    const char c = text[begin + i];
+    return any_case && c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  const char first = letter(1), second = letter(2);
+  if (first == 's' || first == 't' || first == 'm' || first == 'd') return begin + 2;
+  if (second == 'e' && (first == 'r' || first == 'v')) return begin + 3;
+  if (second == 'l' && first == 'l') return begin + 3;
+  if (any_case && text.substr(begin + 1).starts_with("\u017F")) return begin + 3;  // long s
+  return begin;
+}
+
+// Where a run of white space that begins at `begin` is cut:
+//   \s*[\r\n]+  with newlines_first: after its last newline, if it has one;
+//   \s+(?!\S)   before its last character, which is given back because what follows the run is no
+//               white space; at the end of text nothing follows, and all of it is taken;
+//   \s+         after its only character.
+// A run is at most three pieces, so it is walked through at most three times.
+size_t space_end(std::string_view text, size_t begin, bool newlines_first) {
+  size_t end = begin, last = begin, after_newline = begin;
+  while (end < text.size()) {
+    const Character c = character_at(text, end);
+    if (c.kind != UnicodeClass::space) break;
+    if (is_newline(text[end])) after_newline = c.end;
+    last = end;
+    end = c.end;
+  }
+  if (newlines_first && after_newline > begin) return after_newline;
+  return end == text.size() || last == begin ? end : last;
+}
+
+size_t gpt2_end(std::string_view text, size_t begin) {
+  if (const size_t end = contraction_end(text, begin, false); end > begin) return end;
+  Character c = character_at(text, begin);
+  if (text[begin] == ' ' && c.end < text.size()) {
+    const Character next = character_at(text, c.end);
+    if (next.kind != UnicodeClass::space) c = next;
+  }
+  if (c.kind == UnicodeClass::space) return space_end(text, begin, false);
+  return run_end(text, c.end, c.kind);
+}
+
+size_t gpt4_end(std::string_view text, size_t begin) {
+  if (const size_t end = contraction_end(text, begin, true); end > begin) return end;
+  Character c = character_at(text, begin);
+  if (c.kind == UnicodeClass::letter) return run_end(text, c.end, c.kind);
+  if (c.kind == UnicodeClass::number) {
+    for (int digits = 1; digits < 3 && c.end < text.size(); ++digits) {
+      const Character next = character_at(text, c.end);
+      if (next.kind != UnicodeClass::number) break;
+      c = next;
+    }
+    return c.end;
+  }
+  if (!is_newline(text[begin]) && c.end < text.size()) {
+    const Character next = character_at(text, c.end);
+    if (next.kind == UnicodeClass::letter) return run_end(text, next.end, next.kind);
+    if (text[begin] == ' ' && next.kind == UnicodeClass::other) c = next;
+  }
+  if (c.kind == UnicodeClass::space) return space_end(text, begin, true);
+  return newlines_end(text, run_end(text, c.end, c.kind));
+}
+
+}  // namespace
+
+const std::vector<std::string>& pattern_names() {
+  static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3"};
+  return names;
+}
+
+Pattern pattern(const std::string& name) {
+  if (name == "gpt2") return Pattern::gpt2;
+  if (name == "gpt4") return Pattern::gpt4;
+  if (name == "llama3") return Pattern::llama3;
+  throw Error("unknown pre-tokenization pattern", {.expected = one_of(pattern_names()),
+                                                   .got = quote(name),
+                                                   .hint = did_you_mean(name, pattern_names())});
+}
+
+size_t piece_end(Pattern pattern, std::string_view text, size_t begin) {
+  return pattern == Pattern::gpt2 ? gpt2_end(text, begin) : gpt4_end(text, begin);
+}
+
+}  // namespace cria
