@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "cria/base/parallel.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {
@@ -44,9 +43,7 @@ size_t find_cut(Pattern pattern, std::string_view text, size_t from) {
     if (!is_ascii_space(text[at]) || is_ascii_space(text[at - 1])) continue;
     size_t begin = at - 1;
     while (begin > 0 && at - begin < 4 && (text[begin] & 0xC0) == 0x80) --begin;
-    const std::string_view character = text.substr(begin, at - begin);
-    if (decode_utf8(character, 0).length != static_cast<int>(character.size())) continue;
-    if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == character.size()) return at;
+    if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
   }
   return text.size();
 }
