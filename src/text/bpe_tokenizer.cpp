@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cria/text/word_counts.h"
+
 namespace cria {
 
 BpeTokenizer::BpeTokenizer(BpeVocabulary vocabulary, TextEnds ends)
@@ -21,6 +23,10 @@ std::string_view BpeTokenizer::token(int32_t id) const {
 void BpeTokenizer::encode(std::string_view text, std::vector<int32_t>& out, const std::string&,
                           uint64_t) const {
   bpe_.encode(text, out, false);
+}
+
+size_t BpeTokenizer::find_cut(std::string_view text, size_t from) const {
+  return cria::find_cut(bpe_.vocabulary().pattern, text, from);
 }
 
 }  // namespace cria

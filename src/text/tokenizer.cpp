@@ -1,5 +1,7 @@
 #include "cria/text/tokenizer.h"
 
+#include <algorithm>
+
 #include <array>
 #include <cstdio>
 
@@ -101,6 +103,13 @@ class CharTokenizer : public Tokenizer {
 };
 
 }  // namespace
+
+size_t Tokenizer::find_cut(std::string_view text, size_t from) const {
+  // Continuation bytes 10xxxxxx belong to what comes before them.
+  size_t at = std::min(from, text.size());
+  for (int back = 0; back < 3 && at < text.size() && (text[at] & 0xC0) == 0x80; ++back) ++at;
+  return at;
+}
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids) const {
   std::string text;

@@ -7,6 +7,8 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/shard.h"
+#include "cria/text/bpe_tokenizer.h"
+#include "cria/text/bpe_trainer.h"
 #include "cria/text/tokenizer_json.h"
 
 namespace cria {
@@ -16,15 +18,15 @@ constexpr const char* kSummary = "dataset.json";
 constexpr const char* kTokenizer = "tokenizer.json";
 constexpr size_t kPiece = size_t{1} << 20;  // bytes encoded at a time
 
-// body(piece, file, offset) over all texts in pieces that end between code points.
-template <class Body>
-void for_pieces(const std::vector<MappedFile>& files, Body&& body) {
+// body(piece, file, offset) over all texts in pieces of about kPiece that end where
+// cut(text, from) says.
+template <class Cut, class Body>
+void for_pieces(const std::vector<MappedFile>& files, Cut&& cut, Body&& body) {
   for (const MappedFile& file : files) {
     const std::string_view text = file.bytes();
     for (size_t begin = 0; begin < text.size();) {
-      size_t end = std::min(text.size(), begin + kPiece);
-      // Continuation bytes 10xxxxxx belong to what comes before them.
-      for (int back = 0; back < 3 && end < text.size() && (text[end] & 0xC0) == 0x80; ++back) ++end;
+      const std::string_view rest = text.substr(begin);
+      const size_t end = begin + (rest.size() > kPiece ? cut(rest, kPiece) : rest.size());
       body(text.substr(begin, end - begin), file.path(), begin);
       begin = end;
     }
@@ -45,24 +47,39 @@ std::vector<MappedFile> open_texts(const std::vector<std::string>& paths) {
   return files;
 }
 
-std::unique_ptr<Tokenizer> choose_tokenizer(const std::string& name,
+// A vocabulary learned from the texts to train on.
+std::unique_ptr<Tokenizer> train_bpe_tokenizer(const PrepareRequest& request,
+                                               const std::vector<MappedFile>& texts) {
+  const Pattern cut = pattern(request.pattern);
+  WordCounts words(cut);
+  for (const MappedFile& file : texts) words.add(file.bytes());
+  return std::make_unique<BpeTokenizer>(
+      train_bpe(words, cut, request.vocab_size, {}));
+}
+
+std::unique_ptr<Tokenizer> choose_tokenizer(const PrepareRequest& request,
                                             const std::vector<MappedFile>& texts,
                                             const std::vector<MappedFile>& val_texts) {
+  const std::string& name = request.tokenizer;
   if (name == "bytes") return make_byte_tokenizer();
+  if (name == "bpe") return train_bpe_tokenizer(request, texts);
   if (name == "chars") {
     CharacterSet characters;
+    const std::unique_ptr<Tokenizer> bytes = make_byte_tokenizer();
     for (const std::vector<MappedFile>* files : {&texts, &val_texts}) {
-      for_pieces(*files, [&](std::string_view piece, const std::string& path, size_t offset) {
-        characters.add(piece, path, offset);
-      });
+      for_pieces(
+          *files, [&](std::string_view text, size_t from) { return bytes->find_cut(text, from); },
+          [&](std::string_view piece, const std::string& path, size_t offset) {
+            characters.add(piece, path, offset);
+          });
     }
     return make_char_tokenizer(characters.sorted());
   }
   if (exists(name)) return read_tokenizer(name);
-  const std::vector<std::string> kinds = {"bytes", "chars"};
+  const std::vector<std::string> kinds = {"bytes", "chars", "bpe"};
   throw UsageError("no such tokenizer",
                    {.where = "cria prepare --tokenizer",
-                    .expected = "bytes, chars, or the path of a tokenizer.json",
+                    .expected = "bytes, chars, bpe, or the path of a tokenizer.json",
                     .got = "'" + name + "'",
                     .hint = did_you_mean(name, kinds)});
 }
@@ -111,8 +128,10 @@ Json prepare_dataset(const PrepareRequest& request) {
   require_no_dataset(out);
   const std::vector<MappedFile> texts = open_texts(request.texts);
   const std::vector<MappedFile> val_texts = open_texts(request.val_texts);
-  const std::unique_ptr<Tokenizer> tokenizer =
-      choose_tokenizer(request.tokenizer, texts, val_texts);
+  const std::unique_ptr<Tokenizer> tokenizer = choose_tokenizer(request, texts, val_texts);
+  const auto cut = [&](std::string_view text, size_t from) {
+    return tokenizer->find_cut(text, from);
+  };
   std::vector<int32_t> ids;
   const auto encode = [&](std::string_view piece, const std::string& path, size_t offset) {
     ids.clear();
@@ -121,7 +140,7 @@ Json prepare_dataset(const PrepareRequest& request) {
 
   // Once to count (and to find what cannot be encoded before anything is written), once to write.
   int64_t total = 0;
-  for_pieces(texts, [&](std::string_view piece, const std::string& path, size_t offset) {
+  for_pieces(texts, cut, [&](std::string_view piece, const std::string& path, size_t offset) {
     encode(piece, path, offset);
     total += static_cast<int64_t>(ids.size());
   });
@@ -143,7 +162,7 @@ Json prepare_dataset(const PrepareRequest& request) {
   Split train{{out, "train", vocabulary}}, val{{out, "val", vocabulary}};
   train.documents = texts.size();
   val.documents = val_texts.empty() ? (boundary < total ? 1 : 0) : val_texts.size();
-  for_pieces(texts, [&](std::string_view piece, const std::string& path, size_t offset) {
+  for_pieces(texts, cut, [&](std::string_view piece, const std::string& path, size_t offset) {
     encode(piece, path, offset);
     const std::span<const int32_t> all = ids;
     const size_t to_train = static_cast<size_t>(
@@ -152,7 +171,7 @@ Json prepare_dataset(const PrepareRequest& request) {
     val.write(all.subspan(to_train), *tokenizer);
     if (request.progress) request.progress(train.shards.tokens() + val.shards.tokens(), total);
   });
-  for_pieces(val_texts, [&](std::string_view piece, const std::string& path, size_t offset) {
+  for_pieces(val_texts, cut, [&](std::string_view piece, const std::string& path, size_t offset) {
     encode(piece, path, offset);
     val.write(ids, *tokenizer);
   });

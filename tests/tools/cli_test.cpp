@@ -117,6 +117,8 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
        "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
        "'llm'\n  hint: did you mean 'llmc'?"},
       {{"prepare", "text.txt"}, "cria prepare: --out is missing"},
+      {{"prepare", "text.txt", "--out", "d", "--tokenizer", "bpe"},
+       "cria prepare --tokenizer bpe: --vocab-size is missing\n  hint: --vocab-size "},
       {{"prepare", "text.txt", "--out", "d", "--val-fraction", "1.5"},
        "cria prepare: invalid value of --val-fraction\n  expected: a number from 0.0 to 0.999"},
   };
@@ -180,6 +182,33 @@ TEST_F(CliTest, PrepareWithATokenizerThatExists) {
   EXPECT_EQ(json.find("train")->find("tokens")->dump(), "7");
   EXPECT_EQ(json.find("val")->dump(), "{\"tokens\":0,\"bytes\":0,\"documents\":0,\"shards\":[]}");
   EXPECT_FALSE(exists(path("more/val_000000.bin")));
+}
+
+// The text is encoded a megabyte at a time: no word may be cut there.
+TEST_F(CliTest, PrepareLearnsABpe) {
+  std::string text;
+  while (text.size() < (2u << 20) + 1000)
+    text += "extraordinary" + std::to_string(text.size()) + " ";
+  write("long.txt", text);
+  run({"prepare", "long.txt", "--out", "bpe", "--tokenizer", "bpe", "--vocab-size", "280",
+       "--val-fraction", "0"});
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(path("bpe/tokenizer.json"));
+  EXPECT_EQ(tokenizer->kind(), "bpe");
+  EXPECT_EQ(tokenizer->vocab_size(), 280);
+  const Shard shard(path("bpe/train_000000.bin"), ShardFormat::llmc);
+  std::vector<int32_t> ids(static_cast<size_t>(shard.tokens())), whole;
+  shard.read(0, shard.tokens(), tokenizer->vocab_size(), ids.data());
+  EXPECT_EQ(tokenizer->decode(ids), text);
+  tokenizer->encode(text, whole, "text");
+  EXPECT_TRUE(ids == whole);
+}
+
+TEST_F(CliTest, PrepareRefusesASmallBpe) {
+  const ProcessResult result =
+      cria({"prepare", "text.txt", "--out", "bpe", "--tokenizer", "bpe", "--vocab-size", "255"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "256")) << result.err;
+  EXPECT_FALSE(exists(path("bpe")));
 }
 
 // --- train

@@ -29,6 +29,9 @@ class BpeTokenizer : public Tokenizer {
   void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
               uint64_t offset = 0) const override;
 
+  // Where no piece is cut.
+  size_t find_cut(std::string_view text, size_t from) const override;
+
   const Bpe& bpe() const { return bpe_; }
   const TextEnds& ends() const { return ends_; }
 

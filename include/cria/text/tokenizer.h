@@ -25,6 +25,10 @@ class Tokenizer {
   virtual void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
                       uint64_t offset = 0) const = 0;
 
+  // The first place at or after `from` where text may be cut and both sides encoded one by one, or
+  // text.size(). Here: between characters.
+  virtual size_t find_cut(std::string_view text, size_t from) const;
+
   // Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 };
