@@ -9,6 +9,7 @@
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 #include "cria/text/byte_characters.h"
+#include "tokenizer_layout.h"
 
 namespace cria {
 namespace {
@@ -74,7 +75,7 @@ std::vector<std::string> names_of(const BpeVocabulary& vocabulary,
   return names;
 }
 
-Json added_tokens(std::vector<AddedToken> added) {
+Json::Array added_tokens(std::vector<AddedToken> added) {
   std::sort(added.begin(), added.end(),
             [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   Json::Array tokens;
@@ -135,24 +136,13 @@ Json bpe_json(const BpeTokenizer& tokenizer) {
     merges.push_back(
         Json::Array{names[static_cast<size_t>(left)], names[static_cast<size_t>(right)]});
   }
-  return Json::Object{{"version", "1.0"},
-                      {"truncation", nullptr},
-                      {"padding", nullptr},
-                      {"added_tokens", added_tokens(vocabulary.added)},
-                      {"normalizer", nullptr},
-                      {"pre_tokenizer", pre_tokenizer(vocabulary.pattern)},
-                      {"post_processor", post_processor(tokenizer.ends(), names)},
-                      {"decoder", byte_level(true)},
-                      {"model", Json::Object{{"type", "BPE"},
-                                             {"dropout", nullptr},
-                                             {"unk_token", nullptr},
-                                             {"continuing_subword_prefix", nullptr},
-                                             {"end_of_word_suffix", nullptr},
-                                             {"fuse_unk", false},
-                                             {"byte_fallback", false},
-                                             {"ignore_merges", vocabulary.ignore_merges},
-                                             {"vocab", std::move(vocab)},
-                                             {"merges", std::move(merges)}}}};
+  return to_json({.added_tokens = added_tokens(vocabulary.added),
+                  .pre_tokenizer = pre_tokenizer(vocabulary.pattern),
+                  .post_processor = post_processor(tokenizer.ends(), names),
+                  .decoder = byte_level(true),
+                  .ignore_merges = vocabulary.ignore_merges,
+                  .vocabulary = std::move(vocab),
+                  .merges = std::move(merges)});
 }
 
 }  // namespace cria

@@ -274,7 +274,7 @@ class Trainer {
 
 }  // namespace
 
-BpeVocabulary train_bpe(const WordCounts& words, Pattern pattern, int64_t vocab_size,
+BpeVocabulary train_bpe(const WordCounts& words, int64_t vocab_size,
                         std::span<const std::string> special_tokens, const BpeProgress& progress,
                         int64_t min_frequency) {
   Tokens tokens(vocab_size, special_tokens);
@@ -293,7 +293,7 @@ BpeVocabulary train_bpe(const WordCounts& words, Pattern pattern, int64_t vocab_
   for (size_t id = 0; id < special_tokens.size(); ++id) {
     vocabulary.added.push_back({special_tokens[id], static_cast<int32_t>(id), true});
   }
-  vocabulary.pattern = pattern;
+  vocabulary.pattern = words.pattern();
   return vocabulary;
 }
 

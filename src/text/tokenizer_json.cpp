@@ -9,6 +9,7 @@
 #include "cria/base/unicode.h"
 #include "cria/text/bpe_json.h"
 #include "cria/text/byte_characters.h"
+#include "tokenizer_layout.h"
 #include "tokens_by_id.h"
 
 namespace cria {
@@ -25,24 +26,8 @@ Json layout(bool bytes, Json vocabulary) {
                                  {"use_regex", false}};
     decoder = pre_tokenizer;
   }
-  return Json::Object{{"version", "1.0"},
-                      {"truncation", nullptr},
-                      {"padding", nullptr},
-                      {"added_tokens", Json::Array{}},
-                      {"normalizer", nullptr},
-                      {"pre_tokenizer", pre_tokenizer},
-                      {"post_processor", nullptr},
-                      {"decoder", decoder},
-                      {"model", Json::Object{{"type", "BPE"},
-                                             {"dropout", nullptr},
-                                             {"unk_token", nullptr},
-                                             {"continuing_subword_prefix", nullptr},
-                                             {"end_of_word_suffix", nullptr},
-                                             {"fuse_unk", false},
-                                             {"byte_fallback", false},
-                                             {"ignore_merges", false},
-                                             {"vocab", std::move(vocabulary)},
-                                             {"merges", Json::Array{}}}}};
+  return to_json(
+      {.pre_tokenizer = pre_tokenizer, .decoder = decoder, .vocabulary = std::move(vocabulary)});
 }
 
 // Compares one file with the layout.

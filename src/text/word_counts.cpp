@@ -9,6 +9,7 @@ namespace cria {
 namespace {
 
 constexpr size_t kChunkBytes = 64 << 10;  // what a thread takes at a time
+
 bool is_ascii_space(char byte) {
   return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }

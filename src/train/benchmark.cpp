@@ -174,8 +174,12 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   const double batch = static_cast<double>(b.x.shape[0]), time = static_cast<double>(b.x.shape[1]);
   const double visible = batch * static_cast<double>(c.heads) * time * (time + 1) / 2;
   const double products = visible * static_cast<double>(2 * c.head_dim);  // of one of its matrices
-  const SelfAttention::Heads heads = layer.split_heads(saved.qkv);
-  const SelfAttention::Heads gradients = layer.split_heads(saved.dqkv);
+  SelfAttention::Heads heads = layer.split_heads(saved.qkv);
+  SelfAttention::Heads gradients = layer.split_heads(saved.dqkv);
+  // The positions of a memory have keys only.
+  for (Tensor* q : {&heads.q, &gradients.q}) {
+    *q = q->narrow(1, c.memory_length, b.x.shape[1]);
+  }
   const Attention forward = layer.arguments(heads.q, heads.k, heads.v, saved.context,
                                             saved.log_sum_exp, saved.relative, {});
   const double qkv = static_cast<double>(saved.qkv.size());
@@ -218,11 +222,11 @@ void time_rows(KernelTimer& timer, double layers, const Block& block, const Para
   const int64_t rows = b.x.rows(), columns = b.x.columns();
   const double n = static_cast<double>(rows), c = static_cast<double>(columns);
   const double norms = 2 * layers + 1;
-  RmsNorm::Saved root = b.layer.input_layernorm;
+  RmsNorm::Saved root = b.layer.post_attention_layernorm;
   timer.add("rms_norm forward", norms, 0, 2 * n * c + n + c,
-            [&] { block.input_layernorm.forward(b.x, b.layer.attention_in, root); });
+            [&] { block.post_attention_layernorm.forward(b.x, b.layer.mlp_in, root); });
   timer.add("rms_norm backward", norms, 0, 4 * n * c + n + 3 * c, [&] {
-    block.input_layernorm.backward(b.layer.dnorm, b.x, root, b.dx, b.layer.middle);
+    block.post_attention_layernorm.backward(b.layer.mlp_in, b.x, root, b.dx, b.layer.middle);
   });
   timer.add("embedding gather", 1, 0, 2 * n * c + n, [&] {
     kernels().embedding_gather({.rows = rows,

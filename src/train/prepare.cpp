@@ -50,11 +50,9 @@ std::vector<MappedFile> open_texts(const std::vector<std::string>& paths) {
 // A vocabulary learned from the texts to train on.
 std::unique_ptr<Tokenizer> train_bpe_tokenizer(const PrepareRequest& request,
                                                const std::vector<MappedFile>& texts) {
-  const Pattern cut = pattern(request.pattern);
-  WordCounts words(cut);
+  WordCounts words(pattern(request.pattern));
   for (const MappedFile& file : texts) words.add(file.bytes());
-  return std::make_unique<BpeTokenizer>(
-      train_bpe(words, cut, request.vocab_size, {}));
+  return std::make_unique<BpeTokenizer>(train_bpe(words, request.vocab_size, {}));
 }
 
 std::unique_ptr<Tokenizer> choose_tokenizer(const PrepareRequest& request,

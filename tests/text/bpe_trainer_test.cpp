@@ -31,7 +31,7 @@ WordCounts count(const std::vector<std::pair<std::string, int64_t>>& list) {
 
 BpeVocabulary learn(const std::vector<std::pair<std::string, int64_t>>& list, int64_t vocab_size,
                     const Strings& special_tokens = {}) {
-  return train_bpe(count(list), Pattern::gpt2, vocab_size, special_tokens);
+  return train_bpe(count(list), vocab_size, special_tokens);
 }
 
 Merges merges_of(const BpeVocabulary& vocabulary) {
@@ -112,7 +112,7 @@ TEST(BpeTrainer, SpecialTokenOfTheTextIsTheSameToken) {
 
 TEST(BpeTrainer, ReportsProgress) {
   std::vector<int64_t> seen;
-  train_bpe(count({{"abc", 1}}), Pattern::gpt4, 300, {}, [&](int64_t tokens, int64_t wanted) {
+  train_bpe(count({{"abc", 1}}), 300, {}, [&](int64_t tokens, int64_t wanted) {
     EXPECT_EQ(wanted, 300);
     seen.push_back(tokens);
   });
@@ -157,8 +157,8 @@ TEST(BpeTrainer, GoldenVocabularies) {
     for (const Json& text : at("special_tokens").as_array(name)) {
       special_tokens.push_back(text.as_string(name));
     }
-    const BpeVocabulary learned = train_bpe(words, Pattern::gpt2, at("vocab_size").as_int(name),
-                                            special_tokens, {}, at("min_frequency").as_int(name));
+    const BpeVocabulary learned = train_bpe(words, at("vocab_size").as_int(name), special_tokens,
+                                            {}, at("min_frequency").as_int(name));
 
     Strings tokens = special_tokens;
     for (size_t id = tokens.size(); id < learned.tokens.size(); ++id) {
@@ -208,7 +208,7 @@ TEST(BpeTrainer, GoldenChecksumsOfTexts) {
     if (!exists(join_path(folder, name))) GTEST_SKIP() << name << " is not in " << folder;
     WordCounts words(by);
     words.add(read_file(join_path(folder, name)));
-    const BpeVocabulary learned = train_bpe(words, by, vocab_size, {});
+    const BpeVocabulary learned = train_bpe(words, vocab_size, {});
     EXPECT_EQ(checksum(merges_of(learned)), settings.find("checksum")->as_string(path))
         << name << ", " << vocab_size << " tokens, pattern " << settings.dump();
   }
@@ -224,7 +224,7 @@ TEST(BpeTrainer, AnyNumberOfThreadsLearnsTheSame) {
     const ThreadCount scope(threads);
     WordCounts words(Pattern::gpt4);
     words.add(text);
-    const Merges merges = merges_of(train_bpe(words, Pattern::gpt4, 800, {}));
+    const Merges merges = merges_of(train_bpe(words, 800, {}));
     if (threads == 1) expected = merges;
     EXPECT_EQ(merges, expected) << threads << " threads";
   }

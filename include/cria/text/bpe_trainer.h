@@ -18,10 +18,10 @@ using BpeProgress = std::function<void(int64_t tokens, int64_t wanted)>;
 // at least min_frequency times. Same vocabulary, bit by bit, as Hugging Face's BpeTrainer with the
 // byte-level alphabet: special tokens first, then the 256 bytes in the order of the characters that
 // stand for them, then what is merged; among equally frequent pairs the one with the smallest ids.
-// `pattern` is the words' own, for the vocabulary. Error for a vocab_size that has no room for
+// Error for a vocab_size that has no room for
 // special tokens and bytes, and for special tokens that are empty, not UTF-8, there twice, or one
 // of the 256 characters.
-BpeVocabulary train_bpe(const WordCounts& words, Pattern pattern, int64_t vocab_size,
+BpeVocabulary train_bpe(const WordCounts& words, int64_t vocab_size,
                         std::span<const std::string> special_tokens,
                         const BpeProgress& progress = {}, int64_t min_frequency = 0);
 

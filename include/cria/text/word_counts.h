@@ -29,6 +29,7 @@ class WordCounts {
 
   void add_word(std::string_view word, int64_t count);  // a word as it is
 
+  Pattern pattern() const { return pattern_; }
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
   std::string_view word(int64_t index) const;
   int64_t count(int64_t index) const { return words_[index].count; }
