@@ -71,9 +71,9 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
   reserve_kernel_memory();
 }
 
-Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness,
-                      SegmentMemory* segments) const {
-  *memory.randomness_ = randomness;
+Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& pass) const {
+  *memory.pass_ = pass;
+  SegmentMemory* const segments = pass.segments;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto residual = [&](size_t layer) {
     const size_t index = std::min(layer, memory.residual_.size() - 1);
@@ -108,15 +108,15 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
 }
 
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                       const PassRandomness& randomness, SegmentMemory* segments) const {
+                       const Pass& pass) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
   ++*memory.weights_version_;
-  return lm_head_.forward(forward(memory, tokens, randomness, segments), targets, memory.head_);
+  return lm_head_.forward(forward(memory, tokens, pass), targets, memory.head_);
 }
 
 double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
-                                const TokenIds& targets, const GradientPass& pass) const {
+                                const TokenIds& targets, const Pass& pass) const {
   require_same_shape(tokens, targets);
   if (memory.purpose() != Purpose::training) {
     throw Error("these activations keep nothing for a backward pass",
@@ -125,7 +125,7 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   // A table that forward renormalises may be the head's too.
   const bool renormalized = embed_tokens().options.max_norm && config_.tie_word_embeddings;
   if (!pass.same_weights || renormalized) ++*memory.weights_version_;
-  const Tensor normed = forward(memory, tokens, pass.randomness, pass.segments);
+  const Tensor normed = forward(memory, tokens, pass);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss =
       lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);
@@ -152,8 +152,8 @@ Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int
       batch_(batch),
       time_(time),
       weights_version_(std::make_unique<int64_t>(0)),
-      randomness_(std::make_unique<PassRandomness>()) {
-  plan_.randomness = randomness_.get();
+      pass_(std::make_unique<Pass>()) {
+  plan_.randomness = &pass_->randomness;
   if (micro_batches > 1) plan_.weights_version = weights_version_.get();
   carve(model);
   plan_.saved.allocate("activations");

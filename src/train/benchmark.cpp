@@ -270,9 +270,9 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
     const double elapsed = seconds_of([&] {
       model.loss_and_gradient(
           memory, tokens, targets,
-          {.gradient_scale = 1.0f / static_cast<float>(batch * time),
-           .randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true},
-           .segments = segments ? &*segments : nullptr});
+          {.randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true},
+           .segments = segments ? &*segments : nullptr,
+           .gradient_scale = 1.0f / static_cast<float>(batch * time)});
       const double scale = clip_factor(optimizer.gradient_norm(), config.train.max_grad_norm);
       optimizer.step(config.optimizer.learning_rate, scale);
     });

@@ -48,8 +48,8 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
     }
     const int64_t count = batch * time;
     loss += model.loss_sum(memory, TokenIds(inputs.data(), {batch, time}),
-                           TokenIds(targets.data(), {batch, time}), {},
-                           segments ? &*segments : nullptr);
+                           TokenIds(targets.data(), {batch, time}),
+                           {.segments = segments ? &*segments : nullptr});
     result.tokens += count;
     for (int64_t n = 0; n < count; ++n) {
       // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes.

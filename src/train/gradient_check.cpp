@@ -83,9 +83,10 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
   model.loss_and_gradient(
       memory, inputs, outputs,
-      {.gradient_scale = 1.0f / static_cast<float>(count), .randomness = randomness});
+      {.randomness = randomness, .gradient_scale = 1.0f / static_cast<float>(count)});
   const auto mean_loss = [&] {
-    return model.loss_sum(memory, inputs, outputs, randomness) / static_cast<double>(count);
+    return model.loss_sum(memory, inputs, outputs, {.randomness = randomness}) /
+           static_cast<double>(count);
   };
   std::vector<GradientCheck> results;
   for (const Parameter& parameter : parameters.slots()) {

@@ -188,12 +188,12 @@ StepMetrics Trainer::step() {
     batches_->next(inputs_.data(), targets_.data());
     loss += model_->loss_and_gradient(
         *memory_, TokenIds(inputs_.data(), {batch, time}), TokenIds(targets_.data(), {batch, time}),
-        {.gradient_scale = static_cast<float>(1.0 / tokens),
-         .same_weights = micro > 0,
-         .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
+        {.randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
-         .segments = segments_.empty() ? nullptr : &segments_[micro]});
+         .segments = segments_.empty() ? nullptr : &segments_[micro],
+         .gradient_scale = static_cast<float>(1.0 / tokens),
+         .same_weights = micro > 0});
   }
   loss /= tokens;
   require_finite("the loss", loss);

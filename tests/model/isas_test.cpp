@@ -40,7 +40,7 @@ std::vector<double> losses(Precision precision, int threads) {
   std::vector<double> all;
   for (int step = 0; step < 20; ++step) {
     all.push_back(model.loss_and_gradient(memory, data.inputs(), data.targets(),
-                                          {static_cast<float>(1 / kRows)}) /
+                                          {.gradient_scale = static_cast<float>(1 / kRows)}) /
                   kRows);
     optimizer.step(3e-4, clip_factor(optimizer.gradient_norm(), 1.0));
   }

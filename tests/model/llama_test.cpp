@@ -39,7 +39,8 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
   for (int64_t step = 0; step < 10; ++step) {
     const TokenIds inputs(tokens.data() + step * kRows, {kBatch, kTime});
     const TokenIds outputs(targets.data() + step * kRows, {kBatch, kTime});
-    const double loss = model.loss_and_gradient(memory, inputs, outputs, {1.0f / kRows}) / kRows;
+    const double loss =
+        model.loss_and_gradient(memory, inputs, outputs, {.gradient_scale = 1.0f / kRows}) / kRows;
     EXPECT_NEAR(loss, losses[step], 1e-6 * losses[step]) << "step " << step;
     if (step == 0) {
       EXPECT_EQ(model.loss_sum(memory, inputs, outputs) / kRows, loss);
@@ -109,7 +110,7 @@ double train(Llama& model, const TokenBatch& data, int steps, double learning_ra
   double loss = 0;
   for (int i = 0; i < steps; ++i) {
     loss = model.loss_and_gradient(memory, data.inputs(), data.targets(),
-                                   {static_cast<float>(1 / rows)}) /
+                                   {.gradient_scale = static_cast<float>(1 / rows)}) /
            rows;
     optimizer.step(learning_rate, clip_factor(optimizer.gradient_norm(), 1.0));
   }
@@ -202,7 +203,8 @@ TEST(Llama, APassDropsOnlyWhenItIsTold) {
   EXPECT_NE(loss(2, 0), dropped);
   EXPECT_EQ(loss(1, 0), dropped);
   for (Activations* const any : {&memory, &shared}) {
-    EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets(), {1, 0, true}), dropped);
+    EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets(), {.randomness = {1, 0, true}}),
+              dropped);
   }
   const double whole = plain.loss_and_gradient(other, data.inputs(), data.targets(), {});
   EXPECT_NE(whole, dropped);
@@ -248,8 +250,10 @@ TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
       Activations memory(model, Purpose::training, 2, 9, micro_batches);
       double loss = 0;
       for (int step = 0; step < 2; ++step) {
-        loss += model.loss_and_gradient(memory, first.inputs(), first.targets(), {0.1f});
-        loss += model.loss_and_gradient(memory, second.inputs(), second.targets(), {0.1f, true});
+        loss += model.loss_and_gradient(memory, first.inputs(), first.targets(),
+                                        {.gradient_scale = 0.1f});
+        loss += model.loss_and_gradient(memory, second.inputs(), second.targets(),
+                                        {.gradient_scale = 0.1f, .same_weights = true});
         // What an optimizer does: the weights change.
         float* value = model.parameters().value();
         const float* grad = model.parameters().grad();

@@ -70,11 +70,12 @@ TEST(TransformerXlMemory, Golden) {
   Activations memory(model, Purpose::training, kBatch, kTime);
   SegmentMemory evaluated(model.config(), kBatch), trained(model.config(), kBatch);
   for (int64_t i = 0; i < 3; ++i) {
-    const double loss = model.loss_sum(memory, segment(ids, i), segment(next, i), {}, &evaluated);
+    const double loss =
+        model.loss_sum(memory, segment(ids, i), segment(next, i), {.segments = &evaluated});
     EXPECT_NEAR(loss / kRows, losses[i], 1e-6 * losses[i]) << "segment " << i;
     model.parameters().zero_gradients();
     EXPECT_EQ(model.loss_and_gradient(memory, segment(ids, i), segment(next, i),
-                                      {.gradient_scale = 1.0f / kRows, .segments = &trained}),
+                                      {.segments = &trained, .gradient_scale = 1.0f / kRows}),
               loss);
   }
   EXPECT_EQ(trained.length(), 20);

@@ -24,13 +24,17 @@ enum class Purpose {
 
 class Llama;
 
-// What a pass with gradients is told.
-struct GradientPass {
-  float gradient_scale = 1.0f;     // of the loss sum whose gradient is wanted
-  bool same_weights = false;       // no parameter has changed since the last call with this memory
+// What a pass is told.
+struct Pass {
+  // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
+  // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
+  TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
   SegmentMemory* segments = nullptr;
+  // Of passes with gradients:
+  float gradient_scale = 1.0f;  // of the loss sum whose gradient is wanted
+  bool same_weights = false;    // no parameter has changed since the last call with this memory
 };
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
@@ -57,8 +61,8 @@ class Activations {
 
   Purpose purpose_;
   int64_t batch_, time_;
-  std::unique_ptr<int64_t> weights_version_;    // one place, wherever this object is moved
-  std::unique_ptr<PassRandomness> randomness_;  // of the pass that runs; one place as well
+  std::unique_ptr<int64_t> weights_version_;  // one place, wherever this object is moved
+  std::unique_ptr<Pass> pass_;                // the one that runs; one place as well
   Plan plan_;
   Input::Saved input_;
   std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
@@ -92,19 +96,17 @@ class Llama {
   const HeadLoss& lm_head() const { return lm_head_; }
 
   // tokens [B,T], after those in memory's cache -> the final norm's output [B,T,C], in memory.
-  // segments: see GradientPass.
-  Tensor forward(Activations& memory, const TokenIds& tokens, const PassRandomness& randomness = {},
-                 SegmentMemory* segments = nullptr) const;
+  Tensor forward(Activations& memory, const TokenIds& tokens, const Pass& pass = {}) const;
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
   // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                  const PassRandomness& randomness = {}, SegmentMemory* segments = nullptr) const;
+                  const Pass& pass = {}) const;
 
   // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
   // parameters. Error when memory is not for training.
   double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                           const GradientPass& pass) const;
+                           const Pass& pass) const;
 
   // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
   ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;

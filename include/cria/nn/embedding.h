@@ -11,8 +11,6 @@
 
 namespace cria {
 
-using TokenIds = BasicTensor<const int32_t>;  // contiguous
-
 // nn.Embedding's arguments, under its names and with its defaults.
 struct EmbeddingOptions {
   // This row starts at zero and gets no gradient; it is looked up like any other, and weight decay,

@@ -108,6 +108,7 @@ struct BasicTensor {
 
 using Tensor = BasicTensor<float>;
 using ConstTensor = BasicTensor<const float>;
+using TokenIds = BasicTensor<const int32_t>;  // contiguous
 
 // Throws naming the operation and both shapes unless tensor has exactly this shape.
 template <class Element>
