@@ -56,8 +56,8 @@ std::vector<std::string> timeless(const std::vector<Json>& lines) {
   for (const Json& line : lines) {
     Json kept;
     for (const auto& [key, value] : line.as_object("line")) {
-      const bool timed =
-          key == "seconds" || key == "tokens_per_s" || key == "gflops" || key == "mfu";
+      const bool timed = key == "seconds" || key == "tokens_per_s" || key == "gflops" ||
+                         key == "mfu" || key == "data_wait";
       if (!timed) kept.set(key, value);
     }
     texts.push_back(kept.dump());
@@ -468,7 +468,8 @@ TEST(Trainer, ClipsToTheNorm) {
 TEST(Trainer, MetricsLinesHaveTheirKeys) {
   const TinyRun run;
   const std::vector<std::string> step_keys = {
-      "step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s", "gflops", "mfu", "seconds"};
+      "step",   "tokens", "loss",    "lr",       "grad_norm", "tokens_per_s",
+      "gflops", "mfu",    "seconds", "data_wait"};
   RunConfig config = run.config("run");
   Recorder recorder;
   run_training(config, recorder);

@@ -202,6 +202,9 @@ struct AdamW {
   float v_scale;            // 1 / sqrt(1 - beta2^t)
 };
 
+// No target: the row has no loss. The number is PyTorch's.
+inline constexpr int32_t kIgnoredTarget = -100;
+
 struct Kernels {
   const char* isa;
 
