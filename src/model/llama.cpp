@@ -12,6 +12,27 @@ void require_same_shape(const TokenIds& tokens, const TokenIds& targets) {
   }
 }
 
+void require_documents(const TokenIds& starts, const TokenIds& tokens) {
+  if (starts.shape != tokens.shape) {
+    throw_shape_error("document_starts", tokens.to_string(), starts.to_string());
+  }
+  for (int64_t b = 0; b < starts.shape[0]; ++b) {
+    int32_t least = 0;
+    for (int64_t t = 0; t < starts.shape[1]; ++t) {
+      const int32_t start = starts(b, t);
+      if (start < least || start > t) {
+        throw Error(
+            "a document begins at or before each of its positions, and after the one before",
+            {.where = "document_starts, sequence " + std::to_string(b) + ", position " +
+                      std::to_string(t),
+             .expected = std::to_string(least) + " to " + std::to_string(t),
+             .got = std::to_string(start)});
+      }
+      least = start;
+    }
+  }
+}
+
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
@@ -72,6 +93,16 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
 }
 
 Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& pass) const {
+  if (pass.document_starts) {
+    if (pass.segments || !memory.caches_.empty()) {
+      throw Error("documents have no positions before a pass",
+                  {.where = "document_starts",
+                   .expected = "neither a memory of segments nor a cache",
+                   .got = pass.segments ? "a memory of segments" : "a cache",
+                   .hint = "leave out one of the two"});
+    }
+    require_documents(pass.document_starts, tokens);
+  }
   *memory.pass_ = pass;
   SegmentMemory* const segments = pass.segments;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
@@ -154,6 +185,7 @@ Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int
       weights_version_(std::make_unique<int64_t>(0)),
       pass_(std::make_unique<Pass>()) {
   plan_.randomness = &pass_->randomness;
+  plan_.document_starts = &pass_->document_starts;
   if (micro_batches > 1) plan_.weights_version = weights_version_.get();
   carve(model);
   plan_.saved.allocate("activations");

@@ -47,6 +47,7 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
           .relative = position->plan_tables(plan.saved, plan.scratch, batch, keys),
           .dropout = dropout.plan(plan, batch, time),
+          .document_starts = plan.document_starts,
           .qkv_proj = qkv_proj.plan(plan, batch, keys),
           .o_proj = o_proj.plan(plan, batch, time)};
 }
@@ -67,7 +68,7 @@ SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                                    const Tensor& context, const Tensor& log_sum_exp,
-                                   const RelativeTables& relative, const DropoutMask& mask) const {
+                                   const RelativeTables& relative, const Saved& saved) const {
   return {.batch = q.shape[0],
           .heads = config.heads,
           .kv_heads = config.kv_heads,
@@ -92,7 +93,8 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
                        .bias = relative.bias.data,
                        .packed = relative.packed.data,
                        .uniform_from = relative.uniform_from},
-          .dropout = mask};
+          .dropout = dropout.mask(saved.dropout),
+          .first_key = saved.document_starts ? saved.document_starts->data : nullptr};
 }
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
@@ -123,8 +125,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   if (!cache) relative.filled = 0;
   position->on_scores(config.layer, relative, before + time);
   relative.filled = before + time;
-  kernels().attention_forward(
-      arguments(q, k, v, context, log_sum_exp, relative, dropout.mask(saved.dropout)));
+  kernels().attention_forward(arguments(q, k, v, context, log_sum_exp, relative, saved));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
@@ -144,7 +145,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
       {.forward = arguments(heads.q.narrow(1, remembered, time), heads.k, heads.v, context,
-                            saved.log_sum_exp, relative, dropout.mask(saved.dropout)),
+                            saved.log_sum_exp, relative, saved),
        .dout = dcontext.data,
        .dq = dq.data,
        .dk = gradients.k.data,

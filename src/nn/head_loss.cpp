@@ -41,10 +41,13 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
                       x.to_string() + " and " + targets.to_string());
   }
   for (int64_t n = 0; n < rows; ++n) {
-    if (targets.data[n] < 0 || targets.data[n] >= vocabulary) {
-      throw Error("target id out of range", {.where = "head_loss, row " + std::to_string(n),
-                                             .expected = "0 to " + std::to_string(vocabulary - 1),
-                                             .got = std::to_string(targets.data[n])});
+    const int32_t target = targets.data[n];
+    if (target != kIgnoredTarget && (target < 0 || target >= vocabulary)) {
+      throw Error("target id out of range",
+                  {.where = "head_loss, row " + std::to_string(n),
+                   .expected = "0 to " + std::to_string(vocabulary - 1) + ", or " +
+                               std::to_string(kIgnoredTarget) + " to ignore",
+                   .got = std::to_string(target)});
     }
   }
   const Tensor losses = within(saved.losses, {rows});

@@ -1,6 +1,13 @@
 #include "cria/nn/input.h"
 
 namespace cria {
+namespace {
+
+TokenIds document_starts(const Input::Saved& saved) {
+  return saved.document_starts ? *saved.document_starts : TokenIds{};
+}
+
+}  // namespace
 
 Input::Input(Parameters& parameters, const InputConfig& c, const Embedding& table,
              const Position& encoding)
@@ -19,6 +26,7 @@ Input::Saved Input::plan(Plan& plan, int64_t batch, int64_t time) const {
     saved.norm = norm->plan(plan, batch, time);
   }
   saved.dropout = dropout.plan(plan, batch, time);
+  saved.document_starts = plan.document_starts;
   return saved;
 }
 
@@ -26,7 +34,7 @@ void Input::forward(const TokenIds& tokens, int64_t first, const Tensor& out, Sa
   const Tensor embedded =
       norm ? within(saved.embedded, {out.shape[0], out.shape[1], out.shape[2]}) : out;
   embed_tokens.forward(tokens, embedded, saved.embed_tokens);
-  position->on_embedding(embedded, first);
+  position->on_embedding(embedded, first, document_starts(saved));
   if (norm) norm->forward(embedded, out, saved.norm);
   dropout.forward(out, out, saved.dropout);
 }
@@ -39,7 +47,7 @@ void Input::backward(const Tensor& dout, const TokenIds& tokens, Saved& saved) c
     const Tensor embedded = within(saved.embedded, {dout.shape[0], dout.shape[1], dout.shape[2]});
     norm->backward(dout, embedded, saved.norm, dout);
   }
-  position->on_embedding_backward(dout, 0);
+  position->on_embedding_backward(dout, 0, document_starts(saved));
   embed_tokens.backward(dout, tokens, saved.embed_tokens);
 }
 

@@ -8,15 +8,20 @@
 namespace cria {
 namespace {
 
-constexpr int64_t kRowGrain = 64;  // rows that are worth waking a thread for
+constexpr int64_t kRowGrain = 64;     // rows that are worth waking a thread for
+constexpr int64_t kColumnGrain = 64;  // columns, all rows of which are
 
-// x[b,t] += table[first + t], x [B,T,C].
-void add_rows(const Tensor& x, const float* table, int64_t first) {
+int64_t position_of(int64_t b, int64_t t, int64_t first, const TokenIds& document_starts) {
+  return first + t - (document_starts ? document_starts(b, t) : 0);
+}
+
+// x[b,t] += table[its position], x [B,T,C].
+void add_rows(const Tensor& x, const float* table, int64_t first, const TokenIds& starts) {
   const int64_t time = x.shape[1], columns = x.shape[2];
   parallel_for(x.shape[0] * time, kRowGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = &x(n / time, n % time);
-      const float* added = table + (first + n % time) * columns;
+      const float* added = table + position_of(n / time, n % time, first, starts) * columns;
       for (int64_t c = 0; c < columns; ++c) row[c] += added[c];
     }
   });
@@ -40,20 +45,22 @@ void LearnedPositions::reserve(int64_t count) {
                        "beyond the length it was trained on"});
 }
 
-// x[b,t] += P[first + t]
-void LearnedPositions::on_embedding(const Tensor& x, int64_t first) const {
+// x[b,t] += P[position of b, t]
+void LearnedPositions::on_embedding(const Tensor& x, int64_t first, const TokenIds& starts) const {
   require_prepared(first, x.shape[1], config_.max_positions);
-  add_rows(x, weight_->value.data, first);
+  add_rows(x, weight_->value.data, first, starts);
 }
 
-// dP[first + t] += sum over b of dx[b,t], b = 0 first. A position has one writer.
-void LearnedPositions::on_embedding_backward(const Tensor& dx, int64_t first) const {
-  parallel_for(dx.shape[1], kRowGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t t = begin; t < end; ++t) {
-      float* gradient = &weight_->grad(first + t, 0);
-      for (int64_t b = 0; b < dx.shape[0]; ++b) {
+// dP[position of b, t] += dx[b,t], in the order of b, then t. A column has one writer, as documents
+// meet at a position in any row.
+void LearnedPositions::on_embedding_backward(const Tensor& dx, int64_t first,
+                                             const TokenIds& starts) const {
+  parallel_for(dx.shape[2], kColumnGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t b = 0; b < dx.shape[0]; ++b) {
+      for (int64_t t = 0; t < dx.shape[1]; ++t) {
+        float* gradient = &weight_->grad(position_of(b, t, first, starts), 0);
         const float* row = &dx(b, t);
-        for (int64_t c = 0; c < dx.shape[2]; ++c) gradient[c] += row[c];
+        for (int64_t c = begin; c < end; ++c) gradient[c] += row[c];
       }
     }
   });
@@ -79,10 +86,11 @@ void SinusoidalPositions::reserve(int64_t count) {
   positions_ = count;
 }
 
-// x[b,t] += PE[first + t]
-void SinusoidalPositions::on_embedding(const Tensor& x, int64_t first) const {
+// x[b,t] += PE[position of b, t]
+void SinusoidalPositions::on_embedding(const Tensor& x, int64_t first,
+                                       const TokenIds& starts) const {
   require_prepared(first, x.shape[1], positions_);
-  add_rows(x, table_.data(), first);
+  add_rows(x, table_.data(), first, starts);
 }
 
 }  // namespace cria

@@ -199,40 +199,46 @@ struct Output {
   Guarded out, log_sum_exp;
 };
 
+// What hides pairs: of the probabilities by chance, of the keys all before first_key.
+struct Masks {
+  DropoutMask dropout = {};
+  std::vector<int32_t> first_key = {};  // [B, queries]; empty: none
+};
+
 Attention attention(const Case& c, const Projections& in, Output& output, Tables& tables,
-                    const DropoutMask& dropout = {}) {
-  return {c.batch,       c.heads,    c.kv_heads,
-          c.head_dim,    c.queries,  c.keys,
-          0.37f,         in.q,       in.k,
-          in.v,          in.q_batch, in.q_row,
-          in.kv_batch,   in.kv_row,  output.out.data(),
-          output.batch,  output.row, output.log_sum_exp.data(),
-          tables.view(), dropout};
+                    const Masks& masks = {}) {
+  return {c.batch,       c.heads,       c.kv_heads,
+          c.head_dim,    c.queries,     c.keys,
+          0.37f,         in.q,          in.k,
+          in.v,          in.q_batch,    in.q_row,
+          in.kv_batch,   in.kv_row,     output.out.data(),
+          output.batch,  output.row,    output.log_sum_exp.data(),
+          tables.view(), masks.dropout, masks.first_key.empty() ? nullptr : masks.first_key.data()};
 }
 
-void check_forward(const Case& c, Tables& tables, const DropoutMask& dropout = {}) {
+void check_forward(const Case& c, Tables& tables, const Masks& masks = {}) {
   Projections in(c);
   in.fill();
   const Arrays got = run_with_any_threads([&] {
     Output output(c);
-    kernels().attention_forward(attention(c, in, output, tables, dropout));
+    kernels().attention_forward(attention(c, in, output, tables, masks));
     EXPECT_TRUE(output.gaps_untouched());
     EXPECT_TRUE(tables.packed->gaps_untouched());
     return Arrays{output.out.elements(), output.log_sum_exp.elements()};
   });
   Output unused(c);
-  const auto want = reference::attention_forward(attention(c, in, unused, tables, dropout));
+  const auto want = reference::attention_forward(attention(c, in, unused, tables, masks));
   EXPECT_TRUE(within(got[0], want.out)) << "out";
   EXPECT_TRUE(within(got[1], want.log_sum_exp)) << "log_sum_exp";
 }
 
-void check_backward(const Case& c, Tables& tables, const DropoutMask& dropout = {}) {
+void check_backward(const Case& c, Tables& tables, const Masks& masks = {}) {
   Projections in(c);
   in.fill();
   Output output(c), dout(c);
   dout.out.set(normal_values(dout.out.size(), "dout"));
   const Arrays got = run_with_any_threads([&] {
-    const Attention forward = attention(c, in, output, tables, dropout);
+    const Attention forward = attention(c, in, output, tables, masks);
     kernels().attention_forward(forward);
     Projections gradients(c);
     TableGradients dtables(c, tables);
@@ -248,7 +254,7 @@ void check_backward(const Case& c, Tables& tables, const DropoutMask& dropout = 
                   dtables.keys.elements(), dtables.queries.elements(), dtables.bias.elements()};
   });
   const auto want =
-      reference::attention_backward({attention(c, in, output, tables, dropout), dout.out.data(),
+      reference::attention_backward({attention(c, in, output, tables, masks), dout.out.data(),
                                      nullptr, nullptr, nullptr, nullptr});
   EXPECT_TRUE(within(got[0], want.dq)) << "dq";
   EXPECT_TRUE(within(got[1], want.dk)) << "dk";
@@ -372,18 +378,136 @@ TEST_P(AttentionTest, FarPairsShareARow) {
   }
 }
 
+constexpr DropoutMask kDropout = {
+    .key = {0x6d2f1a83, 0x90b4e517, 0x3c8d72f6, 0xe1594ba0}, .kept = 3 << 22, .scale = 4.0f / 3};
+
 TEST_P(AttentionTest, Dropout) {
-  const DropoutMask dropout = {
-      .key = {0x6d2f1a83, 0x90b4e517, 0x3c8d72f6, 0xe1594ba0}, .kept = 3 << 22, .scale = 4.0f / 3};
   for (const Wanted& wanted : {Wanted{}, Wanted{.keys = true, .queries = true, .bias = true}}) {
     for (const Case& c : {Case{1, 2, 1, 8, 1, 1}, Case{2, 4, 2, 8, 37, 37, true},
                           Case{1, 2, 2, 8, 197, 197}, Case{2, 2, 1, 8, 20, 53}}) {
       SCOPED_TRACE(name(c, wanted));
       Tables tables(c, wanted);
-      check_forward(c, tables, dropout);
-      check_backward(c, tables, dropout);
+      check_forward(c, tables, {kDropout});
+      check_backward(c, tables, {kDropout});
     }
   }
+}
+
+// The first keys of all queries where documents begin at 0 and at these positions of the keys; each
+// sequence after the first has its documents one position earlier than that before.
+std::vector<int32_t> documents_at(const Case& c, const std::vector<int64_t>& begins) {
+  std::vector<int32_t> first_key;
+  for (int64_t b = 0; b < c.batch; ++b) {
+    for (int64_t i = 0; i < c.queries; ++i) {
+      int64_t first = 0;
+      for (const int64_t begin : begins) {
+        if (begin - b <= c.keys - c.queries + i) first = std::max(first, begin - b);
+      }
+      first_key.push_back(static_cast<int32_t>(first));
+    }
+  }
+  return first_key;
+}
+
+void check_documents(const Case& c, const std::vector<int64_t>& begins, const Wanted& wanted = {},
+                     const DropoutMask& dropout = {}) {
+  SCOPED_TRACE(name(c, wanted) + ", " + std::to_string(begins.size() + 1) + " documents" +
+               (begins.empty() ? "" : ", the second at " + std::to_string(begins.front())));
+  Tables tables(c, wanted);
+  const Masks masks = {dropout, documents_at(c, begins)};
+  check_forward(c, tables, masks);
+  check_backward(c, tables, masks);
+}
+
+constexpr Wanted kAllTables = {.keys = true, .queries = true, .bias = true};
+
+TEST_P(AttentionTest, Documents) {
+  // Each token alone, and pairs.
+  for (const int64_t time : {1, 2, 17, 95, 96, 97, 193}) {
+    std::vector<int64_t> all, pairs;
+    for (int64_t t = 1; t < time; ++t) all.push_back(t);
+    for (int64_t t = 2; t < time; t += 2) pairs.push_back(t);
+    for (const auto& begins : {all, pairs, {}}) {
+      check_documents({1, 2, 1, 8, time, time, true}, begins);
+    }
+  }
+  // Two documents that meet around the edges of tiles, and more of them.
+  for (const int64_t begin : {1, 50, 95, 96, 97, 191, 192, 193, 287, 288}) {
+    check_documents({1, 2, 1, 4, 289, 289}, {begin});
+  }
+  check_documents({1, 2, 1, 4, 289, 289}, {96, 192, 288});
+  check_documents({1, 2, 1, 4, 289, 289}, {10, 11, 12, 40, 95, 100, 191, 194, 230});
+  // Sequences with documents of their own, and groups of heads.
+  for (const int64_t kv_heads : {6, 2, 1}) {
+    check_documents({3, 6, kv_heads, 8, 130, 130, true}, {7, 98, 99});
+  }
+  // More than one task of the forward pass.
+  for (const int64_t begin : {100, 390}) check_documents({1, 1, 1, 4, 401, 401}, {30, begin});
+}
+
+TEST_P(AttentionTest, DocumentsWithRelativeTables) {
+  for (const Wanted& wanted : kTables) {
+    for (const int64_t begin : {1, 95, 96, 97, 150}) {
+      check_documents({2, 2, 1, 8, 193, 193}, {begin, 152}, wanted);
+    }
+  }
+  check_documents({1, 4, 2, 6, 401, 401}, {90, 200, 385}, kAllTables);
+  std::vector<int64_t> all;
+  for (int64_t t = 1; t < 130; ++t) all.push_back(t);
+  check_documents({1, 2, 2, 8, 130, 130}, all, kAllTables);
+}
+
+// A far tile with hidden pairs, and far ones without.
+TEST_P(AttentionTest, DocumentsWithFarPairs) {
+  for (const int64_t distance : {0, 3, 100}) {
+    const Case c{1, 4, 2, 8, 331, 331};
+    SCOPED_TRACE("from " + std::to_string(distance));
+    Tables tables(c, {.keys = true, .queries = true});
+    tables.make_uniform(distance);
+    const Masks masks = {{}, documents_at(c, {20, 300})};
+    check_forward(c, tables, masks);
+    check_backward(c, tables, masks);
+  }
+}
+
+TEST_P(AttentionTest, DocumentsWithDropout) {
+  for (const Wanted& wanted : {Wanted{}, kAllTables}) {
+    check_documents({2, 4, 2, 8, 137, 137, true}, {40, 97, 100}, wanted, kDropout);
+  }
+}
+
+// Keys before the first query, whole tiles of which nobody sees.
+TEST_P(AttentionTest, DocumentsWithMoreKeysThanQueries) {
+  for (const Wanted& wanted : {Wanted{}, kAllTables}) {
+    for (const int64_t begin : {5, 200, 211, 230}) {
+      check_documents({2, 4, 2, 8, 40, 250}, {begin}, wanted);
+    }
+  }
+}
+
+// Elements alike: only zeros may differ in their signs.
+TEST_P(AttentionTest, OneDocumentIsNoMask) {
+  const Case c{2, 4, 2, 8, 200, 200};
+  Projections in(c);
+  in.fill();
+  Tables tables(c, kAllTables);
+  Output dout(c);
+  dout.out.set(normal_values(dout.out.size(), "dout"));
+  std::vector<Arrays> all;
+  for (const Masks& masks : {Masks{kDropout}, Masks{kDropout, documents_at(c, {})}}) {
+    Output output(c);
+    const Attention forward = attention(c, in, output, tables, masks);
+    kernels().attention_forward(forward);
+    Projections gradients(c);
+    TableGradients dtables(c, tables);
+    Guarded scratch(c.batch * c.heads * c.queries);
+    kernels().attention_backward({forward, dout.out.data(), gradients.q, gradients.k, gradients.v,
+                                  scratch.data(), dtables.view()});
+    all.push_back({output.out.elements(), output.log_sum_exp.elements(), gradients.q_elements(),
+                   gradients.k_elements(), gradients.v_elements(), dtables.keys.elements(),
+                   dtables.queries.elements(), dtables.bias.elements()});
+  }
+  EXPECT_TRUE(all[0] == all[1]);
 }
 
 // A window of 9 keys, as a bias of -1e30: whole tiles have no weight, the first of them included.

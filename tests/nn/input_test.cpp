@@ -22,10 +22,10 @@ class Added : public Position {
       : Position({.name = "added", .head_dim = 2}),
         rows(&parameters.add({"rows", {64, kColumns}}, ParameterKind::matrix, {.std = 1.0})) {}
 
-  void on_embedding(const Tensor& x, int64_t first) const override {
+  void on_embedding(const Tensor& x, int64_t first, const TokenIds&) const override {
     each(x, [&](int64_t t, int64_t c, float& value) { value += rows->value(first + t, c); });
   }
-  void on_embedding_backward(const Tensor& dx, int64_t first) const override {
+  void on_embedding_backward(const Tensor& dx, int64_t first, const TokenIds&) const override {
     each(dx, [&](int64_t t, int64_t c, float& value) { rows->grad(first + t, c) += value; });
   }
 

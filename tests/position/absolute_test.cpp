@@ -48,7 +48,7 @@ TEST(LearnedPositions, TheParameter) {
 TEST(LearnedPositions, AddsTheRowOfThePosition) {
   const Learned learned;
   std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8};
-  learned.position.on_embedding(Tensor(x.data(), {2, 2, 2}), 1);
+  learned.position.on_embedding(Tensor(x.data(), {2, 2, 2}), 1, {});
   EXPECT_EQ(x, (std::vector<float>{11, 13, 23, 25, 15, 17, 27, 29}));
 }
 
@@ -56,7 +56,7 @@ TEST(LearnedPositions, GradientsSumOverTheBatchAndAccumulate) {
   const Learned learned;
   std::vector<float> dx = {1, 2, 3, 4, 5, 6, 7, 8};
   learned.weight.grad(0, 0) = 100;
-  learned.position.on_embedding_backward(Tensor(dx.data(), {2, 2, 2}), 0);
+  learned.position.on_embedding_backward(Tensor(dx.data(), {2, 2, 2}), 0, {});
   const float* grad = learned.weight.grad.data;
   EXPECT_EQ(std::vector<float>(grad, grad + 6), (std::vector<float>{106, 8, 10, 12, 0, 0}));
 }
@@ -71,7 +71,7 @@ TEST(LearnedPositions, SameBitsForAnyNumberOfThreads) {
                               {.name = "learned", .hidden_size = kWidth, .max_positions = kTime});
     parameters.allocate();
     std::vector<float> dx = normal_values(kBatch * kTime * kWidth, "dx");
-    position.on_embedding_backward(Tensor(dx.data(), {kBatch, kTime, kWidth}), 0);
+    position.on_embedding_backward(Tensor(dx.data(), {kBatch, kTime, kWidth}), 0, {});
     const float* grad = parameters.slots().front().grad.data;
     const std::vector<float> gradient(grad, grad + kTime * kWidth);
     if (first.empty()) first = gradient;
@@ -83,8 +83,8 @@ TEST(LearnedPositions, EndWhereTheTableDoes) {
   Learned learned;
   std::vector<float> x(6);
   const Tensor view(x.data(), {1, 3, 2});
-  EXPECT_NO_THROW(learned.position.on_embedding(view, 0));
-  EXPECT_THROW(learned.position.on_embedding(view, 1), Error);
+  EXPECT_NO_THROW(learned.position.on_embedding(view, 0, {}));
+  EXPECT_THROW(learned.position.on_embedding(view, 1, {}), Error);
   EXPECT_EQ(error_of_reserve(learned.position, 3), "");
   const std::string message = error_of_reserve(learned.position, 4);
   for (const char* part : {"model.max_position_embeddings: learned positions end at 3",
@@ -98,7 +98,7 @@ TEST(LearnedPositions, EndWhereTheTableDoes) {
 TEST(SinusoidalPositions, Values) {
   const SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 8, .max_positions = 50});
   std::vector<float> x(50 * 8, 2.0f);
-  position.on_embedding(Tensor(x.data(), {1, 50, 8}), 0);
+  position.on_embedding(Tensor(x.data(), {1, 50, 8}), 0, {});
   // Rounded once as a float near 1, once more in the sum.
   constexpr double kTolerance = 3e-7;
   for (int p = 0; p < 50; ++p) {
@@ -115,15 +115,15 @@ TEST(SinusoidalPositions, GoOnForever) {
   const PositionConfig config = {.name = "sinusoidal", .hidden_size = 6, .max_positions = 10};
   SinusoidalPositions position(config);
   std::vector<float> before(10 * 6), after(1000 * 6);
-  position.on_embedding(Tensor(before.data(), {1, 10, 6}), 0);
-  EXPECT_THROW(position.on_embedding(Tensor(after.data(), {1, 11, 6}), 0), Error);
+  position.on_embedding(Tensor(before.data(), {1, 10, 6}), 0, {});
+  EXPECT_THROW(position.on_embedding(Tensor(after.data(), {1, 11, 6}), 0, {}), Error);
   position.reserve(1000);
   position.reserve(20);
-  position.on_embedding(Tensor(after.data(), {1, 1000, 6}), 0);
+  position.on_embedding(Tensor(after.data(), {1, 1000, 6}), 0, {});
   EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
   EXPECT_NEAR(after[999 * 6], std::sin(999.0), 1e-7);
   std::vector<float> row(6);
-  position.on_embedding(Tensor(row.data(), {1, 1, 6}), 999);
+  position.on_embedding(Tensor(row.data(), {1, 1, 6}), 999, {});
   EXPECT_TRUE(std::equal(row.begin(), row.end(), after.end() - 6));
 }
 

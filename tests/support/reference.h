@@ -119,6 +119,11 @@ inline RelativeRows relative_rows(const Attention& a, int64_t head, int64_t offs
   return rows;
 }
 
+// The first key that a query of a sequence sees.
+inline int64_t first_key(const Attention& a, int64_t batch, int64_t query) {
+  return a.first_key ? a.first_key[batch * a.queries + query] : 0;
+}
+
 struct AttentionResult {
   BoundedValues scores;       // [B, H, queries, keys]; 0 where masked
   BoundedValues log_sum_exp;  // [B, H, queries]
@@ -148,12 +153,13 @@ inline AttentionResult attention_forward(const Attention& a) {
       for (int64_t i = 0; i < a.queries; ++i) {
         const int64_t row = (b * a.heads + h) * a.queries + i;
         const int64_t position = a.keys - a.queries + i, visible = position + 1;
+        const int64_t first = first_key(a, b, i);
         const float* q = a.q + b * a.q_batch + i * a.q_row + h * a.head_dim;
 
         BoundedValues scores(visible), factors(visible);
-        for (int64_t j = 0; j < visible; ++j) factors[j] = kept(a, row, j);
+        for (int64_t j = first; j < visible; ++j) factors[j] = kept(a, row, j);
         double maximum = -std::numeric_limits<double>::infinity();
-        for (int64_t j = 0; j < visible; ++j) {
+        for (int64_t j = first; j < visible; ++j) {
           const float* k = a.k + shared + j * a.kv_row;
           const RelativeRows relative = relative_rows(a, h, j - position);
           Bounded score = dot(a.head_dim, q, 1, k, 1) * Bounded(a.scale);
@@ -172,7 +178,8 @@ inline AttentionResult attention_forward(const Attention& a) {
         // most once for each key.
         const double rescaling = static_cast<double>(visible) * (kFunctionRounding + 2 * kEpsilon);
         Sum denominator;
-        for (Bounded& weight : scores) {
+        for (int64_t j = first; j < visible; ++j) {
+          Bounded& weight = scores[j];
           weight = exp(weight - Bounded(maximum));
           weight.error += rescaling * weight.value;
           denominator.add(weight);
@@ -181,7 +188,7 @@ inline AttentionResult attention_forward(const Attention& a) {
 
         for (int64_t d = 0; d < a.head_dim; ++d) {
           Sum numerator;
-          for (int64_t j = 0; j < visible; ++j) {
+          for (int64_t j = first; j < visible; ++j) {
             numerator.add(scores[j] * factors[j] * Bounded(a.v[shared + j * a.kv_row + d]));
           }
           result.out[((b * a.queries + i) * a.heads + h) * a.head_dim + d] =
@@ -223,7 +230,7 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
         for (int64_t d = 0; d < dim; ++d) {
           dout_dot_out.add(Bounded(dout[d]) * forward.out[query * dim + d]);
         }
-        for (int64_t j = 0; j <= offset + i; ++j) {
+        for (int64_t j = first_key(a, b, i); j <= offset + i; ++j) {
           const int64_t key = (b * a.keys + j) * a.kv_heads + h / group;
           const int64_t shared = b * a.kv_batch + j * a.kv_row + h / group * dim;
           const Bounded probability =
@@ -402,6 +409,11 @@ inline CrossEntropyResult cross_entropy(int64_t rows, int64_t columns, const int
   CrossEntropyResult result;
   for (int64_t row = 0; row < rows; ++row) {
     const float* z = logits + row * columns;
+    if (targets[row] == kIgnoredTarget) {
+      result.losses.emplace_back();
+      result.dlogits.resize((row + 1) * columns);
+      continue;
+    }
     const SoftmaxRow softmax = softmax_row(columns, z);
     result.losses.push_back(softmax.log_sum_exp - Bounded(z[targets[row]]));
     for (int64_t c = 0; c < columns; ++c) {

@@ -114,6 +114,9 @@ struct Attention {
   float* log_sum_exp;  // [B, H, queries]
   RelativeScores relative = {};
   DropoutMask dropout = {};  // of P_ij, which is element ((b H + h) queries + i) keys + j
+  // [B, queries]: query i sees the keys from first_key[b queries + i] on. Not decreasing in i,
+  // never beyond the query's own position. Null: 0 everywhere.
+  const int32_t* first_key = nullptr;
 };
 
 // The scratch of a.relative; only its sizes count.
@@ -236,6 +239,7 @@ struct Kernels {
 
   // losses[n] = logsumexp(z_n) - z_n[target_n]. The logits z [N,V] are used up: they become
   // dz = gradient_scale (softmax(z) - onehot(target)), or nothing of use when gradient_scale is 0.
+  // Where the target is kIgnoredTarget, both are 0.
   void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets, float gradient_scale,
                         float* logits, float* losses) noexcept;
 

@@ -28,6 +28,8 @@ class Llama;
 struct Pass {
   // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
   // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
+  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t; and with a memory of segments
+  // or a cache, as a document begins in this pass.
   TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
@@ -98,7 +100,8 @@ class Llama {
   // tokens [B,T], after those in memory's cache -> the final norm's output [B,T,C], in memory.
   Tensor forward(Activations& memory, const TokenIds& tokens, const Pass& pass = {}) const;
 
-  // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log.
+  // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log; a
+  // target of kIgnoredTarget adds nothing.
   // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
                   const Pass& pass = {}) const;

@@ -47,6 +47,7 @@ struct SelfAttention {
     Tensor dout_dot_out;  // scratch, as log_sum_exp
     RelativeTables relative;
     Dropout::Saved dropout;
+    const TokenIds* document_starts = nullptr;  // see Plan
     Linear::Saved qkv_proj, o_proj;
   };
 
@@ -71,7 +72,7 @@ struct SelfAttention {
   Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                       const Tensor& context, const Tensor& log_sum_exp,
-                      const RelativeTables& relative, const DropoutMask& dropout) const;
+                      const RelativeTables& relative, const Saved& saved) const;
 };
 
 }  // namespace cria

@@ -21,8 +21,9 @@ struct HeadLoss {
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 
-  // x [N,C], targets [N] in [0, V) -> the sum over rows of -log p(target) (natural log); each row's
-  // own is left in saved.losses. With dx, also the backward of gradient_scale times that sum:
+  // x [N,C], targets [N] in [0, V) or kIgnoredTarget -> the sum over rows of -log p(target)
+  // (natural log), of ignored ones 0; each row's own is left in saved.losses. With dx, also the
+  // backward of gradient_scale times that sum:
   //   dz = gradient_scale (softmax(z) - onehot),  dx = dz W (overwritten),  dW += dz^T x
   // (no dW when the weight is frozen).
   double forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,

@@ -29,6 +29,7 @@ struct Input {
     Tensor embedded;  // [B,T,C]: what norm reads; only with a norm
     RmsNorm::Saved norm;
     Dropout::Saved dropout;
+    const TokenIds* document_starts = nullptr;  // see Plan
   };
 
   Input() = default;
@@ -39,7 +40,8 @@ struct Input {
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 
-  // tokens [B,T] at positions first .. first + T - 1 -> out [B,T,C]
+  // tokens [B,T] at positions first .. first + T - 1 -> out [B,T,C]; with documents, at the
+  // positions in them.
   void forward(const TokenIds& tokens, int64_t first, const Tensor& out, Saved& saved) const;
   // Of a forward from position 0. dout [B,T,C] is used up.
   void backward(const Tensor& dout, const TokenIds& tokens, Saved& saved) const;

@@ -34,6 +34,9 @@ struct Plan {
   const int64_t* weights_version = nullptr;
   // Of the pass that runs; null: no pass has any.
   const PassRandomness* randomness = nullptr;
+  // Of the pass that runs, [B,T] or empty: where the document of each position begins. Null: no
+  // pass has any.
+  const TokenIds* document_starts = nullptr;
 };
 
 template <class L>

@@ -11,8 +11,9 @@ class LearnedPositions : public Position {
   LearnedPositions(Parameters& parameters, const PositionConfig& config);
 
   void reserve(int64_t count) override;
-  void on_embedding(const Tensor& x, int64_t first) const override;
-  void on_embedding_backward(const Tensor& dx, int64_t first) const override;
+  void on_embedding(const Tensor& x, int64_t first, const TokenIds& document_starts) const override;
+  void on_embedding_backward(const Tensor& dx, int64_t first,
+                             const TokenIds& document_starts) const override;
 
  private:
   Parameter* weight_;
@@ -25,7 +26,7 @@ class SinusoidalPositions : public Position {
   explicit SinusoidalPositions(const PositionConfig& config);
 
   void reserve(int64_t count) override;
-  void on_embedding(const Tensor& x, int64_t first) const override;
+  void on_embedding(const Tensor& x, int64_t first, const TokenIds& document_starts) const override;
 
  private:
   int64_t positions_ = 0;

@@ -79,9 +79,12 @@ class Position {
   virtual void add_layer(Parameters& /*parameters*/, int64_t /*layer*/,
                          const std::string& /*name*/) {}
 
-  // x [B,T,C], the embedded tokens at positions first .. first + T - 1.
-  virtual void on_embedding(const Tensor& /*x*/, int64_t /*first*/) const {}
-  virtual void on_embedding_backward(const Tensor& /*dx*/, int64_t /*first*/) const {}
+  // x [B,T,C], the embedded tokens at positions first .. first + T - 1. document_starts, [B,T] or
+  // empty: x[b,t] stands document_starts[b,t] before that, where its document counts from.
+  virtual void on_embedding(const Tensor& /*x*/, int64_t /*first*/,
+                            const TokenIds& /*document_starts*/) const {}
+  virtual void on_embedding_backward(const Tensor& /*dx*/, int64_t /*first*/,
+                                     const TokenIds& /*document_starts*/) const {}
 
   // q [B,T,H,D] and k [B,T,K,D] of a layer, at positions first .. first + T - 1, in place.
   virtual void on_qk(int64_t /*layer*/, const Tensor& /*q*/, const Tensor& /*k*/,

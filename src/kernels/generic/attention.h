@@ -43,6 +43,19 @@ inline void score_tile(const Attention& a, const Head& head, const RelativeHead&
   add_relative(a, head, relative, tile, i0, j0, transposed + kWideStart);
 }
 
+// Scores of row i to probabilities, 0 where it does not see, as far as `columns`; returns the sum.
+CRIA_INLINE float exponentiate_row(const ScoreTile& tile, int64_t i, int64_t columns, float shift) {
+  float* row = tile.scores + i * tile.row_stride;
+  const int64_t hidden = hidden_columns(tile, i);
+  for (int64_t j = 0; j < hidden; ++j) row[j] = 0;
+  return exponentiate(row + hidden, visible_columns(tile, i) - hidden, columns - hidden, shift);
+}
+
+// The first tile of keys that queries from i0 on see.
+inline int64_t first_keys(const Attention& a, int64_t batch, int64_t i0) {
+  return first_key(a, batch, i0) / kTile * kTile;
+}
+
 inline bool drops(const Attention& a) {
   return a.dropout.scale != 1;
 }
@@ -66,19 +79,21 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
   for (int64_t i = 0; i < rows; ++i) {
     maximum[i] = kLowest;
     denominator[i] = 0;
+    // The first tile overwrites out, but then it need not reach all rows.
+    if (a.first_key) clear_row(out + i * a.out_row, a.head_dim);
   }
   const int64_t last_key = head.offset + i0 + rows - 1;
-  for (int64_t j0 = 0; j0 <= last_key; j0 += kTile) {
+  for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
     const ScoreTile tile = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
     const Packed keys = pack_slice(Form::transposed, head.k + j0 * a.kv_row, a.kv_row, tile.columns,
                                    a.head_dim, a.scale, memory.head_tiles[0]);
     const Packed values = pack_slice(Form::plain, head.v + j0 * a.kv_row, a.kv_row, tile.columns,
                                      a.head_dim, 1.0f, memory.head_tiles[1]);
     score_tile(a, head, relative, i0, j0, keys, tile, memory.tiles[1]);
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = 0; i < tile.rows; ++i) {
       float* row = tile.scores + i * tile.row_stride;
-      const int64_t visible = visible_columns(tile, i);
-      const float highest = row_maximum(row, visible, maximum[i]);
+      const int64_t visible = visible_columns(tile, i), hidden = hidden_columns(tile, i);
+      const float highest = row_maximum(row + hidden, visible - hidden, maximum[i]);
       if (highest > maximum[i]) {
         const float factor = exp(broadcast(maximum[i] - highest))[0];
         if (denominator[i] != 0) {
@@ -88,10 +103,10 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
         maximum[i] = highest;
       }
       denominator[i] +=
-          exponentiate(row, visible, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
+          exponentiate_row(tile, i, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
       if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
-    add_tile_times(tile, values, a.head_dim, out, a.out_row, j0 > 0);
+    add_tile_times(tile, values, a.head_dim, out, a.out_row, a.first_key || j0 > 0);
   }
   float* log_sum_exp = a.log_sum_exp + (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < rows; ++i) {
@@ -139,14 +154,14 @@ inline int64_t first_queries(const Attention& a, int64_t j0) {
 
 // Adds the part of query tile i0 and key tile j0 to dQ, or to dK and dV, or to all, of one head.
 // The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
-// of the first query head and of the first queries that see them. The gradients of tables only add.
+// of the first query head and of the first queries that see them. The gradients of tables only add,
+// and with first_key all do.
 inline void attention_tile_backward(const AttentionGradient& g, const Head& head, int64_t i0,
                                     int64_t j0, const PackedKeys& packed, Wanted wanted,
                                     const Workspace& memory) {
   const Attention& a = g.forward;
   const RelativeHead relative = relative_head(g, head.batch, head.head);
-  const int64_t rows = min(kTile, a.queries - i0);
-  const ScoreTile p = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
+  const ScoreTile p = tile_at(a, head, i0, min(kTile, a.queries - i0), j0, memory.tiles[0]);
   ScoreTile ds = p;
   ds.scores = memory.tiles[1] + (p.scores - memory.tiles[0]);
   const float* dout = g.dout + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
@@ -155,14 +170,14 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   multiply_rows(ds, dout, a.out_row, packed.values_transposed, a.head_dim);
   // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dropout dP - rowsum(dO O))
   const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
-  for (int64_t i = 0; i < rows; ++i) {
+  for (int64_t i = 0; i < p.rows; ++i) {
     float* probability = p.scores + i * p.row_stride;
     float* row = ds.scores + i * p.row_stride;
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
     // The products read whole panels, of rows in one case and of columns in another.
     const int64_t end = min(p.columns, needed_columns(p, i / kPanelM * kPanelM) + kPanelM - 1);
-    exponentiate(probability, visible, end, a.log_sum_exp[stat + i]);
+    exponentiate_row(p, i, end, a.log_sum_exp[stat + i]);
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     for_vectors(
         visible,
@@ -179,21 +194,21 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
-    add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, j0 > 0);
+    add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, a.first_key || j0 > 0);
     add_relative_to_dq(a, relative, ds, dq);
   }
   if (wanted != Wanted::queries) {
     const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
     const bool first_head = head.head % (a.heads / a.kv_heads) == 0;
-    const bool accumulate = !(first_head && i0 == first_queries(a, j0));
+    const bool accumulate = a.first_key || !(first_head && i0 == first_queries(a, j0));
     float* panels = memory.head_tiles[3];
     // dV += P^T dO
     add_transposed_tile_times(
-        p, pack_slice(Form::plain, dout, a.out_row, rows, a.head_dim, 1.0f, panels), a.head_dim,
+        p, pack_slice(Form::plain, dout, a.out_row, p.rows, a.head_dim, 1.0f, panels), a.head_dim,
         g.dv + kv, a.kv_row, accumulate);
     // dK += dS^T (scale Q)
     const float* q = head.q + i0 * a.q_row;
-    const Packed queries = pack_slice(Form::plain, q, a.q_row, rows, a.head_dim, a.scale, panels);
+    const Packed queries = pack_slice(Form::plain, q, a.q_row, p.rows, a.head_dim, a.scale, panels);
     add_transposed_tile_times(ds, queries, a.head_dim, g.dk + kv, a.kv_row, accumulate);
     add_relative_to_dk(a, relative, ds, q, queries, head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
   }
@@ -206,15 +221,31 @@ inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, i
   const int64_t group = a.heads / a.kv_heads;
   const PackedKeys packed = pack_keys(a, select_head(a, batch, kv_head * group), j0, memory);
   for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-    for (int64_t i0 = first_queries(a, j0); i0 < a.queries; i0 += kTile) {
+    for (int64_t i0 = first_queries(a, j0); i0 < a.queries && first_key(a, batch, i0) < j0 + kTile;
+         i0 += kTile) {
       attention_tile_backward(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
     }
   }
 }
 
+// dQ, dK and dV = 0
+inline void clear_heads(const AttentionGradient& g) {
+  const Attention& a = g.forward;
+  parallel_for(a.batch * a.keys, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t n = begin; n < end; ++n) {
+      const int64_t batch = n / a.keys, i = n % a.keys;
+      const int64_t kv = batch * a.kv_batch + i * a.kv_row;
+      clear_row(g.dk + kv, a.kv_heads * a.head_dim);
+      clear_row(g.dv + kv, a.kv_heads * a.head_dim);
+      if (i < a.queries) clear_row(g.dq + batch * a.q_batch + i * a.q_row, a.heads * a.head_dim);
+    }
+  });
+}
+
 inline void attention_backward(const AttentionGradient& g) noexcept {
   const Attention& a = g.forward;
   pack_tables(a);
+  if (a.first_key) clear_heads(g);
   parallel_for(a.batch * a.queries, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const int64_t batch = n / a.queries, i = n % a.queries;
@@ -254,7 +285,7 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
     const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
     const Workspace& memory = thread_workspace(thread);
     const int64_t last_key = head.offset + min(i0 + kTile, a.queries) - 1;
-    for (int64_t j0 = 0; j0 <= last_key; j0 += kTile) {
+    for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
       attention_tile_backward(g, head, i0, j0, pack_keys(a, head, j0, memory), Wanted::queries,
                               memory);
     }

@@ -130,6 +130,11 @@ inline void cross_entropy(int64_t rows, int64_t columns, const int32_t* targets,
   parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = logits + n * columns;
+      if (targets[n] == kIgnoredTarget) {
+        losses[n] = 0;
+        clear_row(row, columns);
+        continue;
+      }
       const float maximum = row_maximum(row, columns, row[0]);
       const float target = row[targets[n]] - maximum;
       const double total = exponentiate_long(columns, row, maximum);

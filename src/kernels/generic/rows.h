@@ -45,6 +45,10 @@ CRIA_INLINE float exponentiate(float* row, int64_t visible, int64_t columns, flo
   return sum(total);
 }
 
+inline void clear_row(float* row, int64_t count) {
+  for (int64_t d = 0; d < count; ++d) row[d] = 0;
+}
+
 inline void scale_row(float* row, int64_t count, float factor) {
   for (int64_t d = 0; d < count; ++d) row[d] *= factor;
 }

@@ -112,27 +112,41 @@ inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a
 
 // Scaled, not yet masked.
 struct ScoreTile {
-  float* scores;          // [rows, columns], or their gradient
-  int64_t rows, columns;  //
-  int64_t row_stride;     //
-  int64_t query, key;     // positions of the tile's first row and first column in the sequence
+  float* scores;             // [rows, columns], or their gradient
+  int64_t rows, columns;     //
+  int64_t row_stride;        //
+  int64_t query, key;        // positions of the tile's first row and first column in the sequence
+  const int32_t* first_key;  // of each row; null: 0
 };
 
-// Where a tile stands: queries from i0, keys from j0. memory: [kTileFloats]
+// The first key that a query sees.
+inline int64_t first_key(const Attention& a, int64_t batch, int64_t query) {
+  return a.first_key ? a.first_key[batch * a.queries + query] : 0;
+}
+
+// Where a tile stands: queries from i0, keys from j0. The last rows, as far as they begin to see
+// after its keys, are left out. memory: [kTileFloats]
 inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
                          float* memory) {
   const bool wide = is_wide(a);
+  while (rows > 0 && first_key(a, head.batch, i0 + rows - 1) >= j0 + kTile) --rows;
   return {memory + (wide ? kWideStart : 0),
           rows,
           min(kTile, a.keys - j0),
           wide ? kWideRow : kTile,
           head.offset + i0,
-          j0};
+          j0,
+          a.first_key ? a.first_key + head.batch * a.queries + i0 : nullptr};
 }
 
 // How many of a tile's columns its row i may see.
 inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
   return max(0, min(tile.columns, tile.query + i - tile.key + 1));
+}
+
+// How many columns before those its row i may not see, none beyond those it may.
+inline int64_t hidden_columns(const ScoreTile& tile, int64_t i) {
+  return tile.first_key ? max(0, tile.first_key[i] - tile.key) : 0;
 }
 
 // What the rows from i on have in common: the columns that the last of them sees.
