@@ -45,7 +45,7 @@ void check_ids(const Shard& shard, int64_t vocab_size) {
 
 std::vector<std::string> shard_directories(const std::string& pattern) {
   const std::string parent = std::filesystem::path(pattern).parent_path().string();
-  if (parent.empty() || exists(parent)) return {parent};
+  if (exists(parent) || parent.find_first_of("*?[") == std::string::npos) return {parent};
   std::vector<std::string> directories;
   for (const std::string& path : glob_files(pattern)) {
     std::string directory = std::filesystem::path(path).parent_path().string();

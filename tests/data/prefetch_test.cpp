@@ -138,9 +138,9 @@ TEST_F(PrefetchTest, EndsAtAnyTime) {
 }
 
 TEST_F(PrefetchTest, CountsTheTimeItHadToWaitFor) {
-  // A step of some milliseconds to read. That a moment's pause was enough, or that it was not, is
-  // the machine's affair; both come up within a few tries.
-  Prefetch prefetch(batches(), 20000, std::nullopt);
+  // A step of a millisecond or two to read. That a moment's pause was enough, or that it was not,
+  // is the machine's affair; both come up within a few tries.
+  Prefetch prefetch(batches(), 500, std::nullopt);
   prefetch.start(0);
   bool waited = false, ready = false;
   for (int i = 0; i < 200 && !(waited && ready); ++i) {
