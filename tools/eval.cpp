@@ -1,10 +1,14 @@
 // cria eval: how well a model predicts token shards.
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "commands.h"
 #include "cria/base/error.h"
 #include "cria/train/checkpoint.h"
+#include "cria/train/document_marks.h"
 #include "cria/train/metrics.h"
 #include "cria/train/prepare.h"
 #include "cria/train/progress.h"
@@ -13,17 +17,21 @@
 namespace cria {
 
 int run_eval(const Arguments& arguments) {
-  Options options("eval", "MODEL --data GLOB",
-                  "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
-                  "Face directory)\nover every token of the shards that GLOB names.",
-                  {{"data", "GLOB", "token shards"},
-                   {"shard-format", "NAME", "llmc (default) or raw_uint16"},
-                   {"sequence-length", "N",
-                    "tokens per window (default: the trained length; only learned positions end "
-                    "there)"},
-                   {"batch-size", "N", "windows at a time (default 8)"},
-                   {"batches", "N", "only the first N batches (default 0: everything)"},
-                   {"json", "", "print the result as JSON"}});
+  Options options(
+      "eval", "MODEL --data GLOB",
+      "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
+      "Face directory)\nover every token of the shards that GLOB names.",
+      {{"data", "GLOB", "token shards"},
+       {"shard-format", "NAME", "llmc (default) or raw_uint16"},
+       {"sequence-length", "N",
+        "tokens per window (default: the trained length; only learned positions end "
+        "there)"},
+       {"batch-size", "N", "windows at a time (default 8)"},
+       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
+       {"bos-token-id", "N", "begins a document (default: what dataset.json says)"},
+       {"eos-token-id", "N", "ends a document (default: what dataset.json says)"},
+       {"batches", "N", "only the first N batches (default 0: everything)"},
+       {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   if (!options.has("data")) {
@@ -40,6 +48,17 @@ int run_eval(const Arguments& arguments) {
       options.integer("sequence-length", config.max_position_embeddings, 1, kLongest);
   loaded.model->reserve_positions(length);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
+  const auto mark = [&](const char* name) {
+    return static_cast<int32_t>(options.integer(name, -1, 0, INT32_MAX));
+  };
+  std::optional<DocumentMarks> documents;
+  const DocumentMarks given = {.bos = mark("bos-token-id"), .eos = mark("eos-token-id")};
+  if (options.has("mask-documents")) {
+    documents = document_marks(config, std::vector{options.text("data", "")}, given);
+  } else if (given != DocumentMarks{}) {
+    throw UsageError("marks of documents are for --mask-documents",
+                     {.where = "cria eval", .hint = "add --mask-documents"});
+  }
   Activations memory(*loaded.model, Purpose::evaluation, batch, length);
   Evaluation result;
   {
@@ -50,6 +69,7 @@ int run_eval(const Arguments& arguments) {
          .batch_size = batch,
          .batches = options.integer("batches", 0, 0, INT32_MAX),
          .token_lengths = token_lengths(loaded.tokenizer.get()),
+         .documents = documents,
          .progress = [&](int64_t done, int64_t windows) { bar.update(done, windows, ""); }});
   }
   if (options.has("json")) {

@@ -1,5 +1,8 @@
 #include "cria/data/batches.h"
 
+#include <string>
+
+#include "cria/base/error.h"
 #include "cria/base/rng.h"
 
 namespace cria {
@@ -17,6 +20,19 @@ uint64_t join(uint32_t high, uint32_t low) {
 int64_t shift_of(uint64_t epoch, int64_t length, uint64_t seed) {
   const auto words = philox(seed, fnv1a("batches/shift"), epoch);
   return static_cast<int64_t>(join(words[0], words[1]) % static_cast<uint64_t>(length));
+}
+
+// The first source has the seed itself: alone, it is read as if there were no sources.
+uint64_t source_seed(uint64_t seed, uint64_t source) {
+  if (source == 0) return seed;
+  const auto words = philox(seed, fnv1a("batches/source"), source);
+  return join(words[0], words[1]);
+}
+
+std::vector<double> weights_of(const std::vector<WeightedDataset>& sources) {
+  std::vector<double> weights;
+  for (const WeightedDataset& source : sources) weights.push_back(source.weight);
+  return weights;
 }
 
 }  // namespace
@@ -40,30 +56,49 @@ uint64_t permuted(uint64_t index, uint64_t count, uint64_t seed, uint64_t epoch)
   return index;
 }
 
-Batches::Batches(const Dataset& dataset, int64_t batch, int64_t length, uint64_t seed)
-    : dataset_(&dataset),
-      batch_(batch),
-      length_(length),
-      windows_(dataset.training_windows(length)),
-      seed_(seed) {}
+Batches::Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int64_t length,
+                 uint64_t seed)
+    : interleaving_(weights_of(sources)), batch_(batch), length_(length) {
+  for (const auto& [dataset, weight] : sources) {
+    sources_.push_back({dataset, dataset->training_windows(length),
+                        source_seed(seed, static_cast<uint64_t>(sources_.size()))});
+  }
+}
 
-Window Batches::window_at(uint64_t position) const {
-  const uint64_t windows = static_cast<uint64_t>(windows_);
+void Batches::read_in_lanes(int64_t lanes) {
+  if (sources_.size() > 1) {
+    throw Error(
+        "several sources cannot be read in the order of their texts",
+        {.where = "model.memory_length",
+         .expected = "one source: a memory of earlier positions goes on where the last "
+                     "window of its text ended",
+         .got = std::to_string(sources_.size()) + " sources taken in turn",
+         .hint = "set model.memory_length = 0, or data.train with one glob over all shards"});
+  }
+  lanes_ = lanes;
+}
+
+void Batches::read(uint64_t position, int32_t* inputs, int32_t* targets) const {
+  const auto place = interleaving_.at(position);
+  const Source& source = sources_[place.source];
+  const uint64_t windows = static_cast<uint64_t>(source.windows);
+  const auto read_window = [&](uint64_t index, int64_t shift) {
+    const Dataset& dataset = *source.dataset;
+    dataset.read(dataset.training_window(static_cast<int64_t>(index), length_, shift), inputs,
+                 targets);
+  };
   if (lanes_ > 0) {
     const uint64_t lanes = static_cast<uint64_t>(lanes_), lane = position % lanes;
-    const uint64_t index = (lane * windows / lanes + position / lanes) % windows;
-    return dataset_->training_window(static_cast<int64_t>(index), length_, 0);
+    return read_window((lane * windows / lanes + position / lanes) % windows, 0);
   }
-  const uint64_t epoch = position / windows;
-  const uint64_t index = permuted(position % windows, windows, seed_, epoch);
-  return dataset_->training_window(static_cast<int64_t>(index), length_,
-                                   shift_of(epoch, length_, seed_));
+  const uint64_t epoch = place.index / windows;
+  read_window(permuted(place.index % windows, windows, source.seed, epoch),
+              shift_of(epoch, length_, source.seed));
 }
 
 void Batches::next(int32_t* inputs, int32_t* targets) {
   for (int64_t row = 0; row < batch_; ++row, ++position_) {
-    const Window window = window_at(position_);
-    dataset_->read(window, inputs + row * length_, targets + row * length_);
+    read(position_, inputs + row * length_, targets + row * length_);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cria/data/dataset.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cria/base/error.h"
 
@@ -41,6 +42,19 @@ void check_ids(const Shard& shard, int64_t vocab_size) {
 }
 
 }  // namespace
+
+std::vector<std::string> shard_directories(const std::string& pattern) {
+  const std::string parent = std::filesystem::path(pattern).parent_path().string();
+  if (exists(parent) || parent.find_first_of("*?[") == std::string::npos) return {parent};
+  std::vector<std::string> directories;
+  for (const std::string& path : glob_files(pattern)) {
+    std::string directory = std::filesystem::path(path).parent_path().string();
+    if (std::ranges::find(directories, directory) == directories.end()) {
+      directories.push_back(std::move(directory));
+    }
+  }
+  return directories;
+}
 
 Dataset::Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size)
     : pattern_(pattern), vocab_size_(vocab_size) {

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <numbers>
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "cria/base/error.h"
 
 namespace cria {
 
@@ -34,6 +37,7 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
   const int64_t batch_size = segments ? 1 : request.batch_size;
   int64_t shard = 0;
   std::vector<int32_t> inputs(batch_size * length), targets(inputs.size());
+  std::vector<int32_t> starts(request.documents ? inputs.size() : 0);
   Evaluation result;
   double loss = 0;
   int64_t bytes = 0;
@@ -45,21 +49,34 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
       const Window window = dataset.evaluation_window(next, length);
       if (window.length != time) break;
       if (segments && window.shard != std::exchange(shard, window.shard)) segments->clear();
-      dataset.read(window, inputs.data() + batch * time, targets.data() + batch * time);
+      int32_t* const in = inputs.data() + batch * time;
+      int32_t* const out = targets.data() + batch * time;
+      dataset.read(window, in, out);
+      result.tokens += request.documents ? mark_documents(in, out, time, *request.documents,
+                                                          starts.data() + batch * time)
+                                         : time;
       ++batch;
       ++next;
     }
-    const int64_t count = batch * time;
-    loss += model.loss_sum(memory, TokenIds(inputs.data(), {batch, time}),
-                           TokenIds(targets.data(), {batch, time}),
-                           {.segments = segments ? &*segments : nullptr});
-    result.tokens += count;
-    for (int64_t n = 0; n < count; ++n) {
-      // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes.
+    const auto ids = [&](const std::vector<int32_t>& all) {
+      return all.empty() ? TokenIds() : TokenIds(all.data(), {batch, time});
+    };
+    loss += model.loss_sum(
+        memory, ids(inputs), ids(targets),
+        {.document_starts = ids(starts), .segments = segments ? &*segments : nullptr});
+    for (int64_t n = 0; n < batch * time; ++n) {
+      // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes,
+      // nor have targets that are ignored.
       const size_t id = static_cast<size_t>(targets[n]);
       if (id < request.token_lengths.size()) bytes += request.token_lengths[id];
     }
     if (request.progress) request.progress(next, windows);
+  }
+  if (result.tokens == 0) {
+    throw Error("no token to predict", {.where = dataset.pattern(),
+                                        .expected = "documents of more than one token",
+                                        .got = std::to_string(windows) + " windows without",
+                                        .hint = "are the marks of documents the right ones?"});
   }
   result.loss = loss / static_cast<double>(result.tokens);
   result.perplexity = std::exp(result.loss);

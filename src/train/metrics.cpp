@@ -17,6 +17,7 @@ Json to_json(const StepMetrics& m) {
   json.set("gflops", m.gflops);
   json.set("mfu", m.mfu);
   json.set("seconds", m.seconds);
+  json.set("data_wait", m.data_wait);
   return json;
 }
 

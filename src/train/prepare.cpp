@@ -6,7 +6,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/data/shard.h"
+#include "cria/data/dataset.h"
 #include "cria/text/bpe_tokenizer.h"
 #include "cria/text/bpe_trainer.h"
 #include "cria/text/tokenizer_files.h"
@@ -200,19 +200,21 @@ Json prepare_dataset(const PrepareRequest& request) {
 }
 
 void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer) {
-  const std::string path = (std::filesystem::path(pattern).parent_path() / kSummary).string();
-  if (!exists(path)) return;
-  const Json summary = Json::parse(read_file(path), path);
-  const Json* about = summary.find("tokenizer");
-  const Json* hash = about ? about->find("hash") : nullptr;
-  if (!hash || hash->as_string(path + ": tokenizer.hash") == tokenizer_hash(tokenizer)) return;
-  throw Error("the shards were made with another tokenizer",
-              {.where = path + ": tokenizer.hash",
-               .expected = hash->as_string(path),
-               .got = tokenizer_hash(tokenizer) + " (" + tokenizer.kind() + ", " +
-                      std::to_string(tokenizer.vocab_size()) + " tokens)",
-               .hint = "use the tokenizer.json beside the shards, or prepare the text again with "
-                       "--tokenizer and the path of the model's"});
+  for (const std::string& directory : shard_directories(pattern)) {
+    const std::string path = join_path(directory, kSummary);
+    if (!exists(path)) continue;
+    const Json summary = Json::parse(read_file(path), path);
+    const Json* about = summary.find("tokenizer");
+    const Json* hash = about ? about->find("hash") : nullptr;
+    if (!hash || hash->as_string(path + ": tokenizer.hash") == tokenizer_hash(tokenizer)) continue;
+    throw Error("the shards were made with another tokenizer",
+                {.where = path + ": tokenizer.hash",
+                 .expected = hash->as_string(path),
+                 .got = tokenizer_hash(tokenizer) + " (" + tokenizer.kind() + ", " +
+                        std::to_string(tokenizer.vocab_size()) + " tokens)",
+                 .hint = "use the tokenizer.json beside the shards, or prepare the text again with "
+                         "--tokenizer and the path of the model's"});
+  }
 }
 
 }  // namespace cria

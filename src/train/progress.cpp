@@ -12,6 +12,7 @@ namespace cria {
 namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr double kWaitingShown = 0.05;  // of a step: less is no reason to look at the disk
 constexpr auto kPlainLine = std::chrono::seconds(10);
 
 template <class... Values>
@@ -118,6 +119,8 @@ void TrainingProgress::stepped(const StepMetrics& m) {
   last_ = m;
   training_ = format("loss %.4f  lr %.2g  %s tokens/s", m.loss, m.learning_rate,
                      short_count(m.tokens_per_second).c_str());
+  const double waiting = m.step_seconds > 0 ? m.data_wait / m.step_seconds : 0;
+  if (waiting > kWaitingShown) training_ += format("  waiting for data %.0f%%", 100 * waiting);
   show(training_);
 }
 

@@ -11,7 +11,7 @@
 #include "cria/base/file.h"
 #include "cria/base/number.h"
 #include "cria/base/toml.h"
-#include "cria/data/shard.h"
+#include "cria/data/dataset.h"
 #include "cria/position/position.h"
 
 namespace cria {
@@ -21,6 +21,8 @@ constexpr double kMost = 2147483647;  // of int32
 constexpr double kMostTokens = 1 << 24;
 constexpr double kMostSteps = 1e12;
 constexpr double kHuge = 1e300;
+
+const std::string kSources = "data.sources.";
 
 // An optional number is one that may be "none".
 using Field = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*,
@@ -33,7 +35,7 @@ struct Word {
 };
 
 struct Key {
-  const char* name;  // "table.key"
+  std::string name;  // "table.key"
   Field field;
   double least, most;                // numbers
   std::vector<std::string> choices;  // strings; empty: any
@@ -44,14 +46,14 @@ struct Key {
 // The one list of keys. Everything that reads, writes or explains a config walks it.
 std::vector<Key> keys_of(RunConfig& c) {
   std::vector<Key> keys;
-  const auto flag = [&](const char* name, bool* field, const char* meaning) {
+  const auto flag = [&](const std::string& name, bool* field, const char* meaning) {
     keys.push_back({name, field, 0, 0, {}, {}, meaning});
   };
-  const auto number = [&](const char* name, auto* field, double least, double most,
+  const auto number = [&](const std::string& name, auto* field, double least, double most,
                           const char* meaning, const std::vector<Word>& words = {}) {
     keys.push_back({name, field, least, most, {}, words, meaning});
   };
-  const auto text = [&](const char* name, std::string* field,
+  const auto text = [&](const std::string& name, std::string* field,
                         const std::vector<std::string>& choices, const char* meaning) {
     keys.push_back({name, field, 0, 0, choices, {}, meaning});
   };
@@ -138,12 +140,24 @@ std::vector<Key> keys_of(RunConfig& c) {
          "transformer_xl: earlier positions kept as memory");
 
   text("data.train", &c.data.train, any, "shards to train on: a file or a glob");
+  for (SourceConfig& source : c.data.sources) {
+    text(kSources + source.name + ".train", &source.train, any,
+         "instead of data.train: shards of one of several sources");
+    number(kSources + source.name + ".weight", &source.weight, 1e-9, 1e9,
+           "how often it is read, in proportion to the other sources");
+  }
   text("data.val", &c.data.val, any, "shards to evaluate on; \"\": none");
   text("data.tokenizer", &c.data.tokenizer, any,
        "tokenizer.json; \"\": the one beside the training shards");
   text("data.shard_format", &c.data.shard_format, shard_format_names(),
        "raw_uint16: nanoGPT's files without a header");
   number("data.sequence_length", &c.data.sequence_length, 1, kMost, "tokens per sequence");
+  flag("data.mask_documents", &c.data.mask_documents,
+       "attention, positions and targets stay inside a document");
+  number("data.bos_token_id", &c.data.bos_token_id, -1, kMostTokens,
+         "begins a document; -1: as dataset.json beside the shards says");
+  number("data.eos_token_id", &c.data.eos_token_id, -1, kMostTokens,
+         "ends a document; -1: as dataset.json beside the shards says");
 
   number("train.steps", &c.train.steps, 1, kMostSteps, "optimizer steps");
   number("train.batch_size", &c.train.batch_size, 1, kMost, "sequences per micro-batch");
@@ -212,7 +226,7 @@ std::string expectation(const Key& key) {
 // Assigns a TOML value to a key's field.
 void assign(const Key& key, const TomlValue& value, const std::string& where) {
   const auto fail = [&](const std::string& summary, const std::string& hint = {}) {
-    throw Error(std::string(key.name) + ": " + summary,
+    throw Error(key.name + ": " + summary,
                 {.where = where,
                  .expected = expectation(key),
                  .got = dump_toml(value),
@@ -258,8 +272,19 @@ void assign(const Key& key, const TomlValue& value, const std::string& where) {
       key.field);
 }
 
+// The first key of a source makes it.
+void add_source(DataConfig& data, const std::string& key) {
+  if (!key.starts_with(kSources)) return;
+  const size_t begin = kSources.size(), dot = key.find('.', begin);
+  if (dot == std::string::npos) return;
+  const std::string name = key.substr(begin, dot - begin);
+  if (std::ranges::find(data.sources, name, &SourceConfig::name) != data.sources.end()) return;
+  data.sources.push_back({.name = name, .train = ""});
+}
+
 void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
              const std::string& where) {
+  add_source(config.data, name);
   std::vector<std::string> names;
   for (const Key& key : keys_of(config)) {
     if (name == key.name) return assign(key, value, where);
@@ -271,6 +296,9 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
       names, [&](const std::string& key) { return key.substr(key.rfind('.') + 1) == last; });
   std::string hint =
       same != names.end() ? "did you mean '" + *same + "'?" : did_you_mean(name, names);
+  if (hint.empty() && name.starts_with("data.sources")) {
+    hint = "a source is a table of its own, [data.sources.NAME], with train and weight";
+  }
   if (hint.empty()) hint = "a key stands below its [table], or is written table.key";
   throw Error("unknown key '" + name + "'", {.where = where,
                                              .expected = "a key that 'cria train --help' lists",
@@ -278,11 +306,52 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
                                              .hint = hint});
 }
 
+// As TOML takes it: only letters, digits, '_' and '-' stand without quotes. No part holds a dot.
+std::string quoted_key(const std::string& key) {
+  constexpr const char* kBare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  std::string quoted;
+  for (size_t begin = 0, end; begin <= key.size(); begin = end + 1) {
+    end = std::min(key.find('.', begin), key.size());
+    const std::string part = key.substr(begin, end - begin);
+    const bool bare = !part.empty() && part.find_first_not_of(kBare) == std::string::npos;
+    quoted += (begin > 0 ? "." : "") + (bare ? part : dump_toml({part}));
+  }
+  return quoted;
+}
+
+// The key of an override, with quotes where TOML wants them.
+std::string override_key(const std::string& text, const std::string& where) {
+  const std::vector<TomlEntry> entries = parse_toml(text + " = 0", where);
+  if (entries.size() != 1) {
+    throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
+  }
+  return entries.front().key;
+}
+
+// What to train on is said, and once.
+void require_training_data(const DataConfig& data, const std::string& path) {
+  if (!data.train.empty() && !data.sources.empty()) {
+    throw Error(
+        "data.train and data.sources." + data.sources.front().name + " both say what to train on",
+        {.where = path,
+         .expected = "one of them",
+         .got = "data.train = " + dump_toml({data.train}),
+         .hint = "make data.train a source too: [data.sources.NAME]"});
+  }
+  for (const SourceConfig& source : data.training_sources()) {
+    if (!source.train.empty()) continue;
+    const std::string key = data.sources.empty() ? "data.train" : kSources + source.name + ".train";
+    throw Error(key + " is missing", {.where = path,
+                                      .expected = "the token shards to train on",
+                                      .hint = "'cria prepare' makes them from text"});
+  }
+}
+
 // Calls line(table, key, value as TOML, meaning) for every key.
 template <class Line>
 void list_keys(RunConfig config, Line&& line) {
   for (const Key& key : keys_of(config)) {
-    const std::string name = key.name;
+    const std::string name = quoted_key(key.name);
     const size_t dot = name.find('.');
     const TomlValue value = std::visit(
         [&](auto* field) {
@@ -305,6 +374,11 @@ void list_keys(RunConfig config, Line&& line) {
 
 }  // namespace
 
+std::vector<SourceConfig> DataConfig::training_sources() const {
+  if (!sources.empty()) return sources;
+  return {{.name = "", .train = train}};
+}
+
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides) {
   RunConfig config;
   config.source = path;
@@ -318,20 +392,16 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
     if (equals == std::string::npos) {
       throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
     }
-    set_key(config, text.substr(0, equals), parse_toml_value(text.substr(equals + 1), where),
-            where);
+    set_key(config, override_key(text.substr(0, equals), where),
+            parse_toml_value(text.substr(equals + 1), where), where);
   }
-  if (config.data.train.empty()) {
-    throw Error("data.train is missing", {.where = path,
-                                          .expected = "the token shards to train on",
-                                          .hint = "'cria prepare' makes them from text"});
-  }
+  require_training_data(config.data, path);
   if (config.train.output_dir.empty()) {
     config.train.output_dir = "runs/" + std::filesystem::path(path).stem().string();
   }
   if (config.data.tokenizer.empty()) {
-    const std::string beside =
-        (std::filesystem::path(config.data.train).parent_path() / "tokenizer.json").string();
+    const std::string shards = config.data.training_sources().front().train;
+    const std::string beside = join_path(shard_directories(shards).front(), "tokenizer.json");
     if (exists(beside)) config.data.tokenizer = beside;
   }
   if (config.schedule.decay_steps == 0) config.schedule.decay_steps = config.train.steps;
@@ -355,8 +425,10 @@ std::string to_toml(const RunConfig& config) {
 
 std::string describe_keys() {
   std::string text, open_table;
-  list_keys(RunConfig{}, [&](const std::string& table, const std::string& key,
-                             const std::string& value, const char* meaning) {
+  RunConfig config;
+  config.data.sources = {{.name = "NAME", .train = ""}};
+  list_keys(config, [&](const std::string& table, const std::string& key, const std::string& value,
+                        const char* meaning) {
     if (table != open_table) text += (text.empty() ? "[" : "\n[") + table + "]\n";
     open_table = table;
     std::string assignment = key + " = " + value;

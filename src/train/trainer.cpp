@@ -8,6 +8,7 @@
 #include "cria/io/matrix_file.h"
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_files.h"
+#include "cria/train/document_marks.h"
 #include "cria/train/generate.h"
 #include "cria/train/machine.h"
 #include "cria/train/prepare.h"
@@ -58,9 +59,20 @@ void load_pretrained_embedding(const RunConfig& config, const Embedding& table) 
 }
 
 // What a position in the data means; a checkpoint can only go on over the same.
-Json describe_data(const RunConfig& config, const Dataset& dataset) {
+Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
+  const std::vector<SourceConfig> sources = config.data.training_sources();
+  int64_t tokens = 0;
+  Json::Array each;
+  for (size_t i = 0; i < datasets.size(); ++i) {
+    tokens += datasets[i]->tokens();
+    Json source;
+    source.set("tokens", datasets[i]->tokens());
+    source.set("weight", sources[i].weight);
+    each.push_back(source);
+  }
   Json json;
-  json.set("tokens", dataset.tokens());
+  json.set("tokens", tokens);
+  if (each.size() > 1) json.set("sources", each);
   json.set("sequence_length", config.data.sequence_length);
   json.set("seed", config.train.seed);
   return json;
@@ -72,42 +84,64 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
     : config_(std::move(config)), observer_(&observer) {
   const DataConfig& data = config_.data;
   // First: without the shards there is no tokenizer beside them and no vocabulary either.
-  glob_files(data.train);
+  for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
   if (!data.tokenizer.empty()) tokenizer_ = read_tokenizer(data.tokenizer);
   settle_vocabulary(config_, tokenizer_.get());
   config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
   token_lengths_ = token_lengths(tokenizer_.get());
 
-  if (tokenizer_) require_tokenizer_of(data.train, *tokenizer_);
-  const ShardFormat format = shard_format(data.shard_format);
-  const int64_t vocabulary = config_.model.vocab_size;
-  training_ = std::make_unique<Dataset>(data.train, format, vocabulary);
-  if (!data.val.empty()) {
-    validation_ = std::make_unique<Dataset>(data.val, format, vocabulary);
-    validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
-  }
   const int64_t batch = config_.train.batch_size, time = data.sequence_length;
-  batches_ =
-      std::make_unique<Batches>(*training_, batch, time, static_cast<uint64_t>(config_.train.seed));
+  const int64_t micro_batches = config_.train.gradient_accumulation_steps;
+  Batches batches = open_data();
 
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   if (!resume) load_pretrained_embedding(config_, model_->embed_tokens());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time,
-                                          config_.train.gradient_accumulation_steps);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
   if (config_.model.memory_length > 0) {
-    segments_.assign(config_.train.gradient_accumulation_steps,
-                     SegmentMemory(config_.model, batch));
-    batches_->read_in_lanes(batch * config_.train.gradient_accumulation_steps);
+    segments_.assign(micro_batches, SegmentMemory(config_.model, batch));
   }
-  inputs_.resize(batch * time);
-  targets_.resize(batch * time);
+  prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, documents_);
   flops_per_token_ = training_flops_per_token(config_.model, time);
-  state_.data = describe_data(config_, *training_);
+  state_.data = describe_data(config_, training_);
   open_run_directory(resume);
   peak_flops_ = peak_flops(precision_of(config_.train));
+  prefetch_->start(state_.windows);
+}
+
+// Training and validation shards, and how the training windows follow each other.
+Batches Trainer::open_data() {
+  const DataConfig& data = config_.data;
+  const ShardFormat format = shard_format(data.shard_format);
+  const auto open = [&](const std::string& pattern) {
+    if (tokenizer_) require_tokenizer_of(pattern, *tokenizer_);
+    return std::make_unique<Dataset>(pattern, format, config_.model.vocab_size);
+  };
+  std::vector<std::string> patterns;
+  std::vector<WeightedDataset> sources;
+  for (const SourceConfig& source : data.training_sources()) {
+    training_.push_back(open(source.train));
+    sources.push_back({training_.back().get(), source.weight});
+    patterns.push_back(source.train);
+  }
+  if (!data.val.empty()) {
+    validation_ = open(data.val);
+    validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
+    patterns.push_back(data.val);
+  }
+  if (data.mask_documents) {
+    documents_ = document_marks(config_.model, patterns,
+                                {.bos = static_cast<int32_t>(data.bos_token_id),
+                                 .eos = static_cast<int32_t>(data.eos_token_id)});
+  }
+  Batches batches(sources, config_.train.batch_size, data.sequence_length,
+                  static_cast<uint64_t>(config_.train.seed));
+  if (config_.model.memory_length > 0) {
+    batches.read_in_lanes(config_.train.batch_size * config_.train.gradient_accumulation_steps);
+  }
+  return batches;
 }
 
 void Trainer::open_run_directory(bool resume) {
@@ -141,7 +175,6 @@ void Trainer::open_run_directory(bool resume) {
                    .hint = "resume with the data, sequence length and seed of the run"});
     }
     optimizer_->set_steps(state_.step);
-    batches_->set_position(state_.windows);
   } else if (!checkpoints.empty() || begun) {
     const std::string other = "remove it, or give another train.output_dir=...";
     throw Error("this directory holds a run already",
@@ -178,24 +211,38 @@ void Trainer::require_finite(const char* what, double value) const {
                .hint = hint});
 }
 
+void Trainer::require_targets(int64_t counted) const {
+  if (counted > 0) return;
+  throw Error("every token of the step begins a document, so there is no target to learn",
+              {.where = "step " + std::to_string(state_.step + 1),
+               .hint = "are data.bos_token_id and data.eos_token_id right? Otherwise take longer "
+                       "sequences or larger batches"});
+}
+
 StepMetrics Trainer::step() {
   const Clock::time_point start = Clock::now();
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
-  const double tokens = static_cast<double>(tokens_per_step());
-  double loss = 0;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
+  const StepData& data = prefetch_->next();
+  require_targets(data.counted);
+  // Of the whole step: every target that counts weighs the same, in whichever micro-batch.
+  const double counted = static_cast<double>(data.counted);
+  double loss = 0;
   for (int64_t micro = 0; micro < micro_batches; ++micro) {
-    batches_->next(inputs_.data(), targets_.data());
+    const auto of_micro_batch = [&](const int32_t* ids) {
+      return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
+    };
     loss += model_->loss_and_gradient(
-        *memory_, TokenIds(inputs_.data(), {batch, time}), TokenIds(targets_.data(), {batch, time}),
-        {.randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
+        *memory_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
+        {.document_starts = of_micro_batch(data.starts),
+         .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
          .segments = segments_.empty() ? nullptr : &segments_[micro],
-         .gradient_scale = static_cast<float>(1.0 / tokens),
+         .gradient_scale = static_cast<float>(1.0 / counted),
          .same_weights = micro > 0});
   }
-  loss /= tokens;
+  loss /= counted;
   require_finite("the loss", loss);
   const double norm = optimizer_->gradient_norm();
   require_finite("the gradient norm", norm);
@@ -204,10 +251,11 @@ StepMetrics Trainer::step() {
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
 
   const double elapsed = seconds_since(start);
+  const double tokens = static_cast<double>(tokens_per_step());
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
-  state_.windows = batches_->position();
+  state_.windows += static_cast<uint64_t>(micro_batches * batch);
   state_.seconds += elapsed;
   return {.step = state_.step,
           .tokens = state_.tokens,
@@ -217,7 +265,9 @@ StepMetrics Trainer::step() {
           .tokens_per_second = tokens / elapsed,
           .gflops = flops * 1e-9,
           .mfu = flops / peak_flops_,
-          .seconds = state_.seconds};
+          .seconds = state_.seconds,
+          .data_wait = data.waited,
+          .step_seconds = elapsed};
 }
 
 Evaluation Trainer::evaluate() {
@@ -227,6 +277,7 @@ Evaluation Trainer::evaluate() {
        .batch_size = config_.train.batch_size,
        .batches = config_.train.eval_batches,
        .token_lengths = token_lengths_,
+       .documents = documents_,
        .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); }});
 }
 

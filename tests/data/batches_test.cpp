@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cria/base/error.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -219,6 +220,84 @@ TEST_F(BatchesTest, LanesFollowTheText) {
   resumed.read_in_lanes(4);
   resumed.set_position(40);
   EXPECT_EQ(firsts(resumed, 2, 4), (std::vector<int32_t>(all.begin() + 40, all.begin() + 44)));
+}
+
+// 19 windows of the one, 4 of the other; the token 200 begins the second source.
+class SourcesTest : public BatchesTest {
+ protected:
+  SourcesTest() : other_(written_other()) {}
+
+  Dataset written_other() const {
+    std::vector<int32_t> tokens(40);
+    std::iota(tokens.begin(), tokens.end(), 200);
+    write("b.bin", tokens);
+    return Dataset(directory_ / "b.bin", ShardFormat::llmc, 256);
+  }
+
+  Batches sources(double weight, double other, uint64_t seed = 1) const {
+    return Batches({{&dataset_, weight}, {&other_, other}}, 1, kLength, seed);
+  }
+
+  Dataset other_;
+};
+
+TEST_F(SourcesTest, EveryWindowOfASourceOncePerItsEpoch) {
+  Batches batches = sources(2.5, 1);
+  EXPECT_EQ(batches.windows(0), 19);
+  EXPECT_EQ(batches.windows(1), 4);
+  std::vector<std::vector<int32_t>> read(2);
+  for (const int32_t start : firsts(batches, 1, 19 * 35)) {
+    read[start < 200 ? 0 : 1].push_back(start);
+  }
+  EXPECT_EQ(read[0].size(), 475u);  // 5 of 7: 25 epochs
+  EXPECT_EQ(read[1].size(), 190u);
+  std::set<std::vector<int32_t>> orders;
+  for (const auto& [source, windows] : {std::pair<size_t, size_t>{0, 19}, {1, 4}}) {
+    for (size_t begin = 0; begin + windows <= read[source].size(); begin += windows) {
+      const auto first = read[source].begin() + static_cast<std::ptrdiff_t>(begin);
+      const std::vector<int32_t> epoch(first, first + static_cast<std::ptrdiff_t>(windows));
+      // By shifts that are the epoch's, no two windows of one have the same beginning.
+      EXPECT_EQ(std::set(epoch.begin(), epoch.end()).size(), windows);
+      orders.insert(epoch);
+    }
+  }
+  EXPECT_GT(orders.size(), 60u);  // of 25 + 47
+}
+
+TEST_F(SourcesTest, AloneTheFirstIsReadAsEver) {
+  Batches alone(dataset_, 1, kLength, 3);
+  Batches as_source({{&dataset_, 0.1}}, 1, kLength, 3), with_other = sources(1, 1, 3);
+  const std::vector<int32_t> want = firsts(alone, 1, 60);
+  EXPECT_EQ(firsts(as_source, 1, 60), want);
+  std::vector<int32_t> of_first;
+  for (const int32_t start : firsts(with_other, 1, 120)) {
+    if (start < 200) of_first.push_back(start);
+  }
+  EXPECT_EQ(of_first, want);
+}
+
+// The same shards twice are not read in the same order.
+TEST_F(SourcesTest, EachHasAnOrderOfItsOwn) {
+  Batches batches({{&dataset_, 1.0}, {&dataset_, 1.0}}, 1, kLength, 3);
+  const std::vector<int32_t> all = firsts(batches, 1, 38);
+  std::vector<std::vector<int32_t>> each(2);
+  for (size_t i = 0; i < all.size(); ++i) each[i % 2].push_back(all[i]);
+  EXPECT_NE(each[0], each[1]);
+}
+
+TEST_F(SourcesTest, PositionIsAllTheState) {
+  Batches batches = sources(1, 0.3);
+  const std::vector<int32_t> all = firsts(batches, 1, 100);
+  Batches resumed = sources(1, 0.3);
+  resumed.set_position(37);
+  EXPECT_EQ(firsts(resumed, 1, 63), std::vector<int32_t>(all.begin() + 37, all.end()));
+}
+
+TEST_F(SourcesTest, NotInLanes) {
+  Batches batches = sources(1, 1);
+  const std::string message = error_of([&] { batches.read_in_lanes(2); });
+  EXPECT_NE(message.find("model.memory_length"), std::string::npos) << message;
+  EXPECT_NE(message.find("2 sources"), std::string::npos) << message;
 }
 
 TEST_F(BatchesTest, NeedsOneWindow) {

@@ -148,5 +148,32 @@ TEST_F(DatasetTest, ErrorsNameThePlace) {
   EXPECT_THROW(Dataset(directory_ / "small.bin", ShardFormat::llmc, 7), Error);
 }
 
+// A glob over directories, each with several shards.
+TEST_F(DatasetTest, ShardsInSeveralDirectories) {
+  using Strings = std::vector<std::string>;
+  int32_t begin = 0;
+  for (const char* directory : {"en", "de", "fr"}) {
+    std::filesystem::create_directory(directory_ / directory);
+    for (const char* shard : {"/train_0.bin", "/train_1.bin"}) {
+      std::vector<int32_t> tokens(9);
+      std::iota(tokens.begin(), tokens.end(), begin += 100);
+      write(directory + std::string(shard), tokens);
+    }
+  }
+  const std::string pattern = directory_ / "*/train_*.bin";
+  const Dataset data(pattern, ShardFormat::llmc, kVocabulary);
+  EXPECT_EQ(data.tokens(), 54);
+  ASSERT_EQ(data.training_windows(4), 12);
+  const int32_t first[] = {300, 304, 400, 404, 100, 104, 200, 204, 500, 504, 600, 604};
+  for (int64_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(first_token(data, data.training_window(i, 4, 0)), first[i]) << i;
+  }
+  EXPECT_EQ(shard_directories(pattern),
+            (Strings{directory_ / "de", directory_ / "en", directory_ / "fr"}));
+  EXPECT_EQ(shard_directories(directory_ / "en/none_*.bin"), Strings{directory_ / "en"});
+  EXPECT_EQ(shard_directories("none_*.bin"), Strings{""});
+  EXPECT_THROW(shard_directories(directory_ / "*/none_*.bin"), Error);
+}
+
 }  // namespace
 }  // namespace cria

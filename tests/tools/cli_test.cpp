@@ -250,7 +250,7 @@ TEST_F(CliTest, MetricsHaveExactlyTheseKeys) {
   ASSERT_EQ(lines.size(), 5u);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(keys(lines[i]), (Names{"step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s",
-                                     "gflops", "mfu", "seconds"}));
+                                     "gflops", "mfu", "seconds", "data_wait"}));
     EXPECT_EQ(lines[i].find("step")->as_int(""), static_cast<int64_t>(i) + 1);
     EXPECT_EQ(lines[i].find("tokens")->as_int(""), 16 * (static_cast<int64_t>(i) + 1));
   }
@@ -383,6 +383,41 @@ TEST_F(CliTest, EvalPrintsWhatTrainingFound) {
   for (const char* line : {"\nloss ", "\nperplexity ", "\nbits per byte ", "\ntokens "}) {
     EXPECT_TRUE(contains(plain, line)) << plain;
   }
+}
+
+TEST_F(CliTest, EvalKeepsDocumentsApart) {
+  const auto tokens = [&](const Arguments& more) {
+    Arguments arguments = {"eval", "run", "--data", "data/val_*.bin", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json_line(run(arguments).out).find("tokens")->as_int("tokens");
+  };
+  const int64_t all = tokens({});
+  const int64_t given = tokens({"--mask-documents", "--eos-token-id", "3"});
+  EXPECT_LT(given, all);
+  // What dataset.json says.
+  const ProcessResult unknown =
+      cria({"eval", "run", "--data", "data/val_*.bin", "--mask-documents"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_TRUE(contains(unknown.err, "nothing says where documents begin")) << unknown.err;
+  replace("data/dataset.json", "{", "{\"eos_token_id\": 3,");
+  EXPECT_EQ(tokens({"--mask-documents"}), given);
+  EXPECT_EQ(cria({"eval", "run", "--data", "data/val_*.bin", "--eos-token-id", "3"}).exit_code, 2);
+}
+
+TEST_F(CliTest, TrainsOnSeveralSources) {
+  std::filesystem::copy(path("data"), path("more"));
+  Arguments arguments = {"train", "sources.toml", "train.output_dir=\"sources\""};
+  std::string config = read("tiny.toml");
+  const size_t line = config.find("\ntrain = ") + 1;
+  config.erase(line, config.find('\n', line) + 1 - line);
+  config +=
+      "\n[data.sources.one]\ntrain = \"data/train_*.bin\"\nweight = 2\n"
+      "[data.sources.two]\ntrain = \"more/train_*.bin\"\n";
+  write_file(path("sources.toml"), config);
+  run(arguments);
+  EXPECT_TRUE(contains(read("sources/config.toml"), "sources.one.weight = 2.0\n"));
+  arguments.push_back("data.train=\"x.bin\"");
+  EXPECT_TRUE(contains(cria(arguments).err, "both say what to train on"));
 }
 
 // The model was trained on 8 tokens; windows of 32 need positions it has never seen.

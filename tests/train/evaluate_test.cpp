@@ -113,6 +113,46 @@ TEST_F(EvaluateTest, OnlyTheFirstBatches) {
   EXPECT_EQ(first(100).tokens, 48);
 }
 
+// The documents of each window, evaluated one by one as shards of their own.
+TEST_F(EvaluateTest, DocumentsKeptApartAreDocumentsAlone) {
+  const DocumentMarks marks = {.bos = 5, .eos = 9};
+  const Dataset all = dataset();
+  double loss = 0;
+  int64_t tokens = 0;
+  Activations memory(model_, Purpose::evaluation, 1, kLength);
+  for (int64_t w = 0; w < all.evaluation_windows(kLength); ++w) {
+    const Window window = all.evaluation_window(w, kLength);
+    std::vector<int32_t> in(static_cast<size_t>(window.length)), out = in, starts = in;
+    all.read(window, in.data(), out.data());
+    tokens += mark_documents(in.data(), out.data(), window.length, marks, starts.data());
+    for (size_t begin = 0, end; begin < in.size(); begin = end) {
+      end = begin + 1;
+      while (end < in.size() && starts[end] == starts[begin]) ++end;
+      const int64_t length = static_cast<int64_t>(end - begin);
+      loss += model_.loss_sum(memory, TokenIds(&in[begin], {1, length}),
+                              TokenIds(&out[begin], {1, length}));
+    }
+  }
+  ASSERT_LT(tokens, 48);
+  loss /= static_cast<double>(tokens);
+  // One byte for each id: of the targets that count, and no others.
+  const Evaluation got = evaluated({.sequence_length = kLength,
+                                    .batch_size = 2,
+                                    .token_lengths = std::vector<int64_t>(kTinyVocabulary, 1),
+                                    .documents = marks});
+  EXPECT_EQ(got.tokens, tokens);
+  EXPECT_NEAR(got.loss, loss, kTolerance * loss);
+  EXPECT_DOUBLE_EQ(got.bits_per_byte, got.loss / std::numbers::ln2);
+}
+
+TEST_F(EvaluateTest, NoDocumentHasATarget) {
+  for (int i = 0; i < 3; ++i) {
+    write_shard(directory_ / ("val_" + std::to_string(i) + ".bin"), std::vector<int32_t>(20, 5));
+  }
+  EXPECT_THROW(evaluated({.sequence_length = kLength, .batch_size = 2, .documents = {{.bos = 5}}}),
+               Error);
+}
+
 TEST_F(EvaluateTest, TheBatchSizeDoesNotMatter) {
   const double want = evaluated({.sequence_length = kLength, .batch_size = 1}).loss;
   for (const int64_t batch_size : {2, 3, 7, 20}) {

@@ -118,6 +118,20 @@ TEST(Progress, ATrainingRun) {
   }
 }
 
+TEST(Progress, WaitingForDataIsSaidWhenItMatters) {
+  const auto shown = [](double waited) {
+    const PlainFile file;
+    TrainingProgress(file.get(), 20)
+        .stepped({.step = 1, .tokens_per_second = 10, .data_wait = waited, .step_seconds = 2});
+    return file.text();
+  };
+  EXPECT_NE(shown(0.24).find("  10 tokens/s  waiting for data 12%"), std::string::npos);
+  EXPECT_NE(shown(0.11).find("waiting for data"), std::string::npos);
+  for (const double little : {0.0, 0.01, 0.1}) {
+    EXPECT_EQ(shown(little).find("waiting"), std::string::npos) << little;
+  }
+}
+
 // A pseudo-terminal, and what was written to it.
 class Terminal {
  public:

@@ -141,6 +141,9 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "data.tokenizer='k'",
                             "data.shard_format='raw_uint16'",
                             "data.sequence_length=23",
+                            "data.mask_documents=true",
+                            "data.bos_token_id=65",
+                            "data.eos_token_id=66",
                             "train.steps=24",
                             "train.batch_size=25",
                             "train.gradient_accumulation_steps=26",
@@ -222,6 +225,9 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.data.tokenizer, "k");
   EXPECT_EQ(c.data.shard_format, "raw_uint16");
   EXPECT_EQ(c.data.sequence_length, 23);
+  EXPECT_TRUE(c.data.mask_documents);
+  EXPECT_EQ(c.data.bos_token_id, 65);
+  EXPECT_EQ(c.data.eos_token_id, 66);
   EXPECT_EQ(c.train.steps, 24);
   EXPECT_EQ(c.train.batch_size, 25);
   EXPECT_EQ(c.train.gradient_accumulation_steps, 26);
@@ -396,6 +402,70 @@ TEST_F(RunConfigTest, NoData) {
   expect_error(kData, {"data.train=''"}, {"data.train is missing"});
 }
 
+TEST_F(RunConfigTest, Sources) {
+  const std::string text =
+      "[data.sources.web]\ntrain = 'w.bin'\nweight = 3\n"
+      "[data.sources.\"my \\\"own\\\"\"]\ntrain = 'm.bin'\n[data]\nval = 'v.bin'\n"
+      "[data.sources.'']\ntrain = 'e.bin'\n";
+  const RunConfig c = read(text, {"data.sources.web.weight=0.25", "data.sources.2-b.train='b'",
+                                  "data.sources.'my \"own\"'.weight=7"});
+  ASSERT_EQ(c.data.sources.size(), 4u);
+  const auto expect_source = [&](size_t i, const char* name, const char* train, double weight) {
+    EXPECT_EQ(c.data.sources[i].name, name);
+    EXPECT_EQ(c.data.sources[i].train, train);
+    EXPECT_EQ(c.data.sources[i].weight, weight);
+  };
+  expect_source(0, "web", "w.bin", 0.25);
+  expect_source(1, "my \"own\"", "m.bin", 7);
+  expect_source(2, "", "e.bin", 1);
+  expect_source(3, "2-b", "b", 1);
+  EXPECT_EQ(c.data.val, "v.bin");
+  const std::string written = to_toml(c);
+  EXPECT_NE(written.find("\nsources.web.weight = 0.25\n"), std::string::npos) << written;
+  EXPECT_EQ(to_toml(read(written)), written);
+  ASSERT_EQ(c.data.training_sources().size(), 4u);
+  ASSERT_EQ(with({}).data.training_sources().size(), 1u);
+  EXPECT_EQ(with({}).data.training_sources()[0].train, "x.bin");
+}
+
+TEST_F(RunConfigTest, SourcesThatAreNot) {
+  const std::string web = "[data.sources.web]\ntrain = 'w.bin'\n";
+  expect_error(web, {"data.train='x.bin'"},
+               {file() + ": data.train and data.sources.web both say what to train on",
+                "expected: one of them"});
+  expect_error(web + "[data.sources.b]\nweight = 2\n", {},
+               {file() + ": data.sources.b.train is missing"});
+  expect_error(web + "wieght = 2\n", {},
+               {file() + ":3:1: unknown key 'data.sources.web.wieght'",
+                "did you mean 'data.sources.web.weight'?"});
+  expect_error("[data.sources]\nb = 'x.bin'\n", {},
+               {":2:1: unknown key 'data.sources.b'", "[data.sources.NAME]"});
+  expect_error("[data]\nsources = ['x.bin']\n", {},
+               {"unknown key 'data.sources'", "[data.sources.NAME]"});
+  expect_error("[data.sources.a.b]\ntrain = 'x'\n", {}, {"unknown key 'data.sources.a.b.train'"});
+  for (const char* weight : {"0", "-1", "0.0"}) {
+    expect_error(web, {std::string("data.sources.web.weight=") + weight},
+                 {"data.sources.web.weight: out of range"});
+  }
+  expect_error(web, {"data.sources.'web.weight=2"}, {"override 'data.sources.'web.weight=2'"});
+  expect_error(web, {"a=1\nb=2"}, {"override"});
+}
+
+TEST_F(RunConfigTest, TheTokenizerBesideTheFirstSource) {
+  const auto source = [&](const char* name) {
+    return std::string("data.sources.") + name + ".train='" + (directory_ / name) + "/*/t_*.bin'";
+  };
+  for (const char* name : {"b/en", "a/en"}) {
+    std::filesystem::create_directories(directory_ / name);
+    std::ofstream((directory_ / name) + "/t_0.bin");
+    std::ofstream((directory_ / name) + "/tokenizer.json");
+  }
+  EXPECT_EQ(read("", {source("b"), source("a")}).data.tokenizer,
+            directory_ / "b/en/tokenizer.json");
+  std::filesystem::remove(directory_ / "b/en/tokenizer.json");
+  EXPECT_EQ(read("", {source("b"), source("a")}).data.tokenizer, "");
+}
+
 TEST_F(RunConfigTest, NotAnOverride) {
   EXPECT_THROW(with({"train.steps"}), UsageError);
   expect_error(kData, {"train.steps"}, {"override 'train.steps'", "table.key=value"});
@@ -410,7 +480,11 @@ TEST_F(RunConfigTest, TheFileIsMissingOrNoToml) {
 
 TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
   const std::string help = describe_keys();
-  const auto explained = parse_toml(help, "help"), defaults = parse_toml(to_toml({}), "defaults");
+  auto explained = parse_toml(help, "help");
+  const auto defaults = parse_toml(to_toml({}), "defaults");
+  // Those of a source, of which there is none by default.
+  const auto of_source = [](const TomlEntry& e) { return e.key.starts_with("data.sources.NAME."); };
+  EXPECT_EQ(std::erase_if(explained, of_source), 2u);
   ASSERT_EQ(explained.size(), defaults.size());
   for (size_t i = 0; i < defaults.size(); ++i) {
     EXPECT_EQ(explained[i].key, defaults[i].key);
@@ -422,7 +496,7 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
     EXPECT_GT(help.find('\n', at) - at, 6u);
     ++lines;
   }
-  EXPECT_EQ(lines, defaults.size());
+  EXPECT_EQ(lines, defaults.size() + 2);
 }
 
 TEST_F(RunConfigTest, TheReadmeListsTheSame) {

@@ -57,8 +57,8 @@ std::vector<std::string> timeless(const std::vector<Json>& lines) {
   for (const Json& line : lines) {
     Json kept;
     for (const auto& [key, value] : line.as_object("line")) {
-      const bool timed =
-          key == "seconds" || key == "tokens_per_s" || key == "gflops" || key == "mfu";
+      const bool timed = key == "seconds" || key == "tokens_per_s" || key == "gflops" ||
+                         key == "mfu" || key == "data_wait";
       if (!timed) kept.set(key, value);
     }
     texts.push_back(kept.dump());
@@ -374,6 +374,8 @@ TEST(Trainer, AStepAllocatesNothing) {
     config.model.embedding_norm = tied;
     if (tied) config = with_dropout(config);
     config.data.sequence_length = 40;
+    config.data.mask_documents = tied;
+    config.data.eos_token_id = 9;
     Recorder unheard;
     Trainer trainer(config, false, unheard);
     // OpenMP's threads are made by the first parallel region.
@@ -468,8 +470,9 @@ TEST(Trainer, ClipsToTheNorm) {
 
 TEST(Trainer, MetricsLinesHaveTheirKeys) {
   const TinyRun run;
-  const std::vector<std::string> step_keys = {
-      "step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s", "gflops", "mfu", "seconds"};
+  const std::vector<std::string> step_keys = {"step",      "tokens",       "loss",   "lr",
+                                              "grad_norm", "tokens_per_s", "gflops", "mfu",
+                                              "seconds",   "data_wait"};
   RunConfig config = run.config("run");
   Recorder recorder;
   run_training(config, recorder);
@@ -606,6 +609,157 @@ TEST(Trainer, ResumeWithASparseTableGivesTheSameBits) {
   });
 }
 
+void from_two_sources(RunConfig& config) {
+  const std::string all = config.data.train, stem = all.substr(0, all.find('*'));
+  config.data.train = "";
+  config.data.sources = {{.name = "a", .train = stem + "0.bin", .weight = 2.5},
+                         {.name = "b", .train = stem + "1.bin", .weight = 1}};
+}
+
+// Tokens of the walk, taken for marks: two in three sequences of 12.
+void with_documents(RunConfig& config) {
+  config.data.mask_documents = true;
+  config.data.bos_token_id = 5;
+  config.data.eos_token_id = 9;
+}
+
+TEST(TrainerData, ResumeInTheMiddleOfSources) {
+  expect_resume(from_two_sources);
+}
+
+TEST(TrainerData, ResumeWithDocumentsKeptApart) {
+  expect_resume(with_documents);
+  expect_resume([](RunConfig& config) {
+    config = with_dropout(config);
+    from_two_sources(config);
+    with_documents(config);
+  });
+}
+
+TEST(TrainerData, SourcesAndDocumentsWithAnyNumberOfThreads) {
+  const TinyRun run;
+  const auto config = [&](int threads) {
+    RunConfig c = run.config("threads" + std::to_string(threads));
+    c.model.hidden_size = 64;
+    c.model.num_attention_heads = 4;
+    c.data.sequence_length = 40;
+    from_two_sources(c);
+    with_documents(c);
+    return c;
+  };
+  Recorder want;
+  for (const int threads : {1, 2, 3}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    const ThreadCount scope(threads);
+    Recorder got;
+    run_training(config(threads), threads == 1 ? want : got);
+    if (threads == 1) continue;
+    expect_same_course(got, want);
+    expect_same_files(config(threads), config(1));
+  }
+}
+
+// One source under a name is data.train: the bits are the same.
+TEST(TrainerData, OneSourceIsNoOther) {
+  const TinyRun run;
+  RunConfig plain = run.config("plain"), named = run.config("named");
+  named.data.sources = {{.name = "all", .train = named.data.train, .weight = 0.3}};
+  named.data.train = "";
+  Recorder want, got;
+  run_training(plain, want);
+  run_training(named, got);
+  expect_same_course(got, want);
+  expect_same_files(named, plain);
+  // One goes on where the other stopped.
+  named.train.output_dir = plain.train.output_dir;
+  named.train.steps = 10;
+  EXPECT_TRUE(run_training(named, got, true));
+}
+
+// A step's loss and gradient are those of its documents, each trained on alone.
+TEST(TrainerData, AMaskedStepIsItsDocumentsAlone) {
+  const TinyRun run;
+  for (const char* position : {"rope", "learned"}) {
+    SCOPED_TRACE(position);
+    RunConfig config = run.config(std::string("masked_") + position);
+    config.model.position = position;
+    config.model.initializer_range = 0.2;  // tokens matter to each other
+    config.train.max_grad_norm = 0;
+    config.data.sequence_length = 40;
+    with_documents(config);
+    const int64_t time = config.data.sequence_length;
+    const uint64_t seed = static_cast<uint64_t>(config.train.seed);
+    Recorder unheard;
+    Trainer trainer(config, false, unheard);
+
+    Llama alone(trainer.config().model);
+    alone.initialize(seed);
+    Activations memory(alone, Purpose::training, 1, time);
+    const Dataset dataset(config.data.train, ShardFormat::llmc, kTinyVocabulary);
+    Batches batches(dataset, 1, time, seed);
+    std::vector<int32_t> in(static_cast<size_t>(time)), out = in, starts = in;
+    double loss = 0;
+    int64_t counted = 0;
+    size_t documents = 0;
+    for (int window = 0; window < 4; ++window) {
+      batches.next(in.data(), out.data());
+      counted += mark_documents(in.data(), out.data(), time, {.bos = 5, .eos = 9}, starts.data());
+      for (size_t begin = 0, end; begin < in.size(); begin = end) {
+        end = begin + 1;
+        while (end < in.size() && starts[end] == starts[begin]) ++end;
+        const int64_t length = static_cast<int64_t>(end - begin);
+        loss += alone.loss_and_gradient(memory, TokenIds(&in[begin], {1, length}),
+                                        TokenIds(&out[begin], {1, length}), {});
+        ++documents;
+      }
+    }
+    ASSERT_GT(documents, 6u);
+    ASSERT_LT(counted, 4 * time);
+    loss /= static_cast<double>(counted);
+    const StepMetrics step = trainer.step();
+    EXPECT_NEAR(step.loss, loss, 2e-6 * loss);
+    // After one step AdamW's m is (1 - beta1) times the gradient. Sums over 160 rows in another
+    // order: some ten roundings.
+    double difference = 0, norm = 0;
+    const double scale = (1 - config.optimizer.beta1) / static_cast<double>(counted);
+    const Parameters& got = parameters_of(trainer);
+    for (size_t i = 0; i < alone.parameters().slots().size(); ++i) {
+      const Tensor want = alone.parameters().slots()[i].grad, m = got.slots()[i].m;
+      for (int64_t n = 0; n < want.size(); ++n) {
+        const double g = scale * static_cast<double>(want.data[n]);
+        difference += std::pow(static_cast<double>(m.data[n]) - g, 2);
+        norm += g * g;
+      }
+    }
+    EXPECT_GT(norm, 0);
+    EXPECT_LT(std::sqrt(difference), 1e-5 * std::sqrt(norm));
+  }
+}
+
+TEST(TrainerData, ValidationKeepsDocumentsApartToo) {
+  const TinyRun run;
+  RunConfig plain = run.config("plain"), masked = run.config("masked");
+  with_documents(masked);
+  Recorder unheard;
+  Trainer one(plain, false, unheard), two(masked, false, unheard);
+  const Evaluation a = one.evaluate(), b = two.evaluate();
+  EXPECT_EQ(a.tokens, 40);
+  EXPECT_LT(b.tokens, 40);
+  EXPECT_GT(b.tokens, 20);
+  EXPECT_NE(a.loss, b.loss);
+}
+
+// What is read ahead is not what has been trained on; a stopped run's checkpoint says the latter.
+TEST(TrainerData, ThePositionIsThatOfTheStepsDone) {
+  const TinyRun run;
+  const RunConfig config = run.config("run");
+  Recorder recorder;
+  recorder.stop_after = 3;
+  run_training(config, recorder);
+  const std::string path = join_path(checkpoint_path(config.train.output_dir, 3), "trainer.json");
+  EXPECT_EQ(Json::parse(read_file(path), path).find("windows")->as_int("windows"), 3 * 2 * 2);
+}
+
 // Every encoding, with all three dropouts, and Transformer-XL with a memory.
 class TrainerPositions : public ::testing::TestWithParam<std::string> {};
 
@@ -677,6 +831,43 @@ TEST_F(TrainerRefuses, OtherData) {
   expect_mentions(refusal(config, true), {"other data", "\"tokens\":221", "\"tokens\":131"});
 }
 
+TEST_F(TrainerRefuses, OtherWeights) {
+  RunConfig config = run_.config("sources");
+  from_two_sources(config);
+  Recorder recorder;
+  recorder.stop_after = 2;
+  run_training(config, recorder);
+  EXPECT_EQ(refusal(config, true), "");
+  config.data.sources[1].weight = 3;
+  expect_mentions(refusal(config, true), {"other data", "\"weight\":1.0", "\"weight\":3.0"});
+}
+
+TEST_F(TrainerRefuses, AShardThatChangesUnderIt) {
+  RunConfig config = run_.config("run");
+  config.data.train = run_.directory() / "train_0.bin";
+  Recorder recorder;
+  Trainer trainer(config, false, recorder);
+  trainer.step();
+  std::string bytes = read_file(config.data.train);
+  std::fill(bytes.begin() + 1024, bytes.end(), '\xFF');
+  write_quickly(config.data.train, bytes);
+  std::string message;
+  // One step's data was read before, perhaps.
+  for (int i = 0; i < 2 && message.empty(); ++i) message = error_of([&] { trainer.step(); });
+  expect_mentions(message, {"train_0.bin", "65535"});
+  EXPECT_LE(trainer.steps_done(), 2);
+}
+
+TEST_F(TrainerRefuses, AStepWithoutATarget) {
+  write_shard(run_.directory() / "one.bin", std::vector<int32_t>(100, 5));
+  RunConfig config = run_.config("run");
+  config.data.train = run_.directory() / "one.bin";
+  with_documents(config);
+  Recorder recorder;
+  Trainer trainer(config, false, recorder);
+  expect_mentions(error_of([&] { trainer.step(); }), {"step 1: ", "no target"});
+}
+
 TEST_F(TrainerRefuses, AnotherSeed) {
   RunConfig config = started();
   config.train.seed = 2;
@@ -726,6 +917,30 @@ TEST_F(TrainerRefuses, BeforeItMakesTheDirectory) {
   refused([](RunConfig& c) { c.data.train += ".missing"; }, {"train_*.bin.missing"});
   refused([](RunConfig& c) { c.data.val += ".missing"; }, {"val_*.bin.missing"});
   refused([](RunConfig& c) { c.data.tokenizer = "missing.json"; }, {"missing.json"});
+  refused(
+      [](RunConfig& c) {
+        from_two_sources(c);
+        c.data.sources[1].train += ".missing";
+      },
+      {"train_1.bin.missing"});
+  const auto with_memory = [](RunConfig& c) {
+    c.model.position = "transformer_xl";
+    c.model.memory_length = 8;
+  };
+  refused(
+      [&](RunConfig& c) {
+        with_memory(c);
+        from_two_sources(c);
+      },
+      {"model.memory_length", "2 sources"});
+  refused(
+      [&](RunConfig& c) {
+        with_memory(c);
+        with_documents(c);
+      },
+      {"data.mask_documents", "model.memory_length = 0"});
+  refused([](RunConfig& c) { c.data.mask_documents = true; },
+          {"nothing says where documents begin", "data.bos_token_id", "--eos"});
   refused([](RunConfig& c) { c.data.sequence_length = 200; }, {"data.sequence_length", "201"});
   refused([](RunConfig& c) { c.model.num_attention_heads = 3; },
           {"test.toml: model.num_attention_heads"});

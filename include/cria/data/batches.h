@@ -1,9 +1,11 @@
-// Training batches: every window once per epoch, in an order that needs no index array.
+// Training batches: every window of a source once per epoch, in an order that needs no index array.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "cria/data/dataset.h"
+#include "cria/data/interleaving.h"
 
 namespace cria {
 
@@ -12,30 +14,50 @@ namespace cria {
 // (Black & Rogaway, 2002). Constant time and memory whatever count is.
 uint64_t permuted(uint64_t index, uint64_t count, uint64_t seed, uint64_t epoch);
 
+// Windows of a dataset, so many of them among those of others as its weight says.
+struct WeightedDataset {
+  const Dataset* dataset;
+  double weight;  // > 0, in proportion to the others'
+};
+
 class Batches {
  public:
-  Batches(const Dataset& dataset, int64_t batch, int64_t length, uint64_t seed);
+  Batches(const Dataset& dataset, int64_t batch, int64_t length, uint64_t seed)
+      : Batches(std::vector<WeightedDataset>{{&dataset, 1.0}}, batch, length, seed) {}
+
+  // Windows of several sources in turn, see Interleaving; each has epochs and orders of its own.
+  Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int64_t length,
+          uint64_t seed);
 
   // From now on nothing is shuffled: the windows are cut into `lanes` stretches, and each sequence
   // of `lanes` that follow each other (one or several batches) goes on where it was. For a memory
-  // of what came before.
-  void read_in_lanes(int64_t lanes) { lanes_ = lanes; }
+  // of what came before; Error with several sources.
+  void read_in_lanes(int64_t lanes);
 
   // The next batch: inputs and targets [B,T]. Allocates nothing.
   void next(int32_t* inputs, int32_t* targets);
 
-  int64_t windows() const { return windows_; }  // per epoch
+  int64_t batch() const { return batch_; }                                       // B
+  int64_t length() const { return length_; }                                     // T
+  int64_t windows(size_t source = 0) const { return sources_[source].windows; }  // per epoch
 
   // Windows handed out since the beginning: all the state there is.
   uint64_t position() const { return position_; }
   void set_position(uint64_t position) { position_ = position; }
 
  private:
-  Window window_at(uint64_t position) const;
+  struct Source {
+    const Dataset* dataset;
+    int64_t windows;
+    uint64_t seed;
+  };
 
-  const Dataset* dataset_;
-  int64_t batch_, length_, windows_;
-  uint64_t seed_;
+  // Reads the window at a position.
+  void read(uint64_t position, int32_t* inputs, int32_t* targets) const;
+
+  std::vector<Source> sources_;
+  Interleaving interleaving_;
+  int64_t batch_, length_;
   int64_t lanes_ = 0;  // 0: shuffled
   uint64_t position_ = 0;
 };

@@ -13,6 +13,10 @@ struct Window {
   int64_t shard, begin, length;
 };
 
+// The directories of the shards that a pattern names, each once; what belongs to the shards lies
+// beside them. When only the last part of the pattern is one, they need not exist.
+std::vector<std::string> shard_directories(const std::string& pattern);
+
 class Dataset {
  public:
   // pattern: a file or a glob; shards in the order of their names. Error when nothing matches

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "cria/data/dataset.h"
+#include "cria/data/documents.h"
 #include "cria/model/llama.h"
 #include "cria/text/tokenizer.h"
 
@@ -28,10 +30,13 @@ struct EvaluationRequest {
   int64_t batch_size;                       //
   int64_t batches = 0;                      // only the first ones; 0: the whole set
   std::vector<int64_t> token_lengths = {};  // see above
+  // Documents are kept apart: attention and positions stay inside one, and what begins the next is
+  // not predicted. Not with a memory.
+  std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
 };
 
-// bits per byte = sum of -log2 p / bytes of the predicted tokens.
+// bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.
 // memory: activations for at least [batch_size, sequence_length].
 Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
                     const EvaluationRequest& request);

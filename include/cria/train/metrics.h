@@ -12,13 +12,15 @@ namespace cria {
 struct StepMetrics {
   int64_t step = 0;    // optimizer steps done
   int64_t tokens = 0;  // trained on since the beginning
-  double loss = 0;     // mean over the step's tokens, before its update
+  double loss = 0;     // mean over the step's targets, before its update
   double learning_rate = 0;
   double grad_norm = 0;  // before clipping
   double tokens_per_second = 0;
-  double gflops = 0;   // 10^9 floating-point operations per second, see training_flops_per_token
-  double mfu = 0;      // of the peak: model FLOP/s utilization, see peak_flops
-  double seconds = 0;  // training time since the beginning, resumed parts included
+  double gflops = 0;     // 10^9 floating-point operations per second, see training_flops_per_token
+  double mfu = 0;        // of the peak: model FLOP/s utilization, see peak_flops
+  double seconds = 0;    // training time since the beginning, resumed parts included
+  double data_wait = 0;  // seconds of this step spent waiting for its data
+  double step_seconds = 0;  // of this step; not in metrics.jsonl
 };
 
 Json to_json(const StepMetrics& metrics);

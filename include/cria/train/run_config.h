@@ -13,12 +13,25 @@
 
 namespace cria {
 
+// [data.sources.NAME]
+struct SourceConfig {
+  std::string name;
+  std::string train;    // as DataConfig::train
+  double weight = 1.0;  // its share of the windows, in proportion to the others'
+};
+
 struct DataConfig {
-  std::string train;      // shards to train on: a file or a glob
-  std::string val;        // shards to evaluate on; "": none
-  std::string tokenizer;  // tokenizer.json; "": the one beside the training shards, if any
+  std::string train;                  // shards to train on: a file or a glob; or, instead,
+  std::vector<SourceConfig> sources;  // several of them
+  std::string val;                    // shards to evaluate on; "": none
+  std::string tokenizer;  // tokenizer.json; "": the one beside the (first) training shards, if any
   std::string shard_format = "llmc";
   int64_t sequence_length = 256;  // T
+  bool mask_documents = false;
+  int64_t bos_token_id = -1, eos_token_id = -1;  // -1: what dataset.json beside the shards says
+
+  // What is trained on, however the config says it: train alone as a source without a name.
+  std::vector<SourceConfig> training_sources() const;
 };
 
 struct TrainConfig {

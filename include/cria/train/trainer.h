@@ -3,11 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cria/base/file.h"
-#include "cria/data/batches.h"
+#include "cria/data/prefetch.h"
 #include "cria/model/llama.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/checkpoint.h"
@@ -40,7 +41,7 @@ class Trainer {
   bool run(const std::atomic<bool>& stop);
 
   // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
-  // finite. Allocates nothing.
+  // finite, or there is no target to learn. Allocates nothing.
   StepMetrics step();
 
   Evaluation evaluate();
@@ -55,23 +56,26 @@ class Trainer {
   int64_t tokens_per_step() const;
 
  private:
+  Batches open_data();
   void open_run_directory(bool resume);
+  void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
   void prune_checkpoints();
   void report_evaluation();
 
   RunConfig config_;
   TrainingObserver* observer_;
-  std::unique_ptr<Tokenizer> tokenizer_;  // may be null
-  std::unique_ptr<Dataset> training_, validation_;
+  std::unique_ptr<Tokenizer> tokenizer_;            // may be null
+  std::vector<std::unique_ptr<Dataset>> training_;  // one for each source
+  std::unique_ptr<Dataset> validation_;
   std::unique_ptr<Llama> model_;
   std::unique_ptr<Activations> memory_;
   std::unique_ptr<AdamWOptimizer> optimizer_;
-  std::unique_ptr<Batches> batches_;
+  std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<MetricsLog> log_;
-  std::vector<int32_t> inputs_, targets_;  // [B,T]
+  std::optional<DocumentMarks> documents_;  // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;

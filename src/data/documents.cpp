@@ -1,0 +1,33 @@
+#include "cria/data/documents.h"
+
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+namespace {
+
+// Whether `next`, which follows `token`, begins a document. Ids are not negative, so a mark of -1
+// is never met.
+bool begins_document(int32_t token, int32_t next, const DocumentMarks& marks) {
+  const bool after = token == marks.eos, before = next == marks.bos;
+  return marks.bos == marks.eos ? after && before : after || before;
+}
+
+}  // namespace
+
+int64_t mark_documents(const int32_t* inputs, int32_t* targets, int64_t count,
+                       const DocumentMarks& marks, int32_t* starts) {
+  int64_t counted = 0;
+  int32_t start = 0;
+  for (int64_t t = 0; t < count; ++t) {
+    if (t > 0 && begins_document(inputs[t - 1], inputs[t], marks)) start = static_cast<int32_t>(t);
+    starts[t] = start;
+    if (begins_document(inputs[t], targets[t], marks)) {
+      targets[t] = kIgnoredTarget;
+    } else {
+      ++counted;
+    }
+  }
+  return counted;
+}
+
+}  // namespace cria

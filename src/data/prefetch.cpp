@@ -1,0 +1,97 @@
+#include "cria/data/prefetch.h"
+
+#include <chrono>
+
+namespace cria {
+
+Prefetch::Prefetch(const Batches& batches, int64_t micro_batches,
+                   std::optional<DocumentMarks> marks)
+    : batches_(batches), micro_batches_(micro_batches), marks_(marks) {
+  carve();
+  memory_.allocate("batches");
+  carve();
+}
+
+Prefetch::~Prefetch() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Prefetch::carve() {
+  const int64_t count = micro_batches_ * batches_.batch() * batches_.length();
+  for (StepData& step : steps_) {
+    step.inputs = memory_.take_ints(count);
+    step.targets = memory_.take_ints(count);
+    if (marks_) step.starts = memory_.take_ints(count);
+  }
+}
+
+void Prefetch::start(uint64_t position) {
+  batches_.set_position(position);
+  thread_ = std::thread([this] { read_steps(); });
+}
+
+const StepData& Prefetch::next() {
+  using Clock = std::chrono::steady_clock;
+  std::unique_lock lock(mutex_);
+  StepData& step = steps_[static_cast<size_t>(asked_ % 2)];
+  ++asked_;  // which frees the other buffer
+  changed_.notify_all();
+  const auto ready = [&] { return filled_ >= asked_ || error_; };
+  double waited = 0;
+  if (!ready()) {
+    const Clock::time_point start = Clock::now();
+    changed_.wait(lock, ready);
+    waited = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  if (filled_ < asked_) std::rethrow_exception(error_);
+  step.waited = waited;
+  return step;
+}
+
+void Prefetch::fill(StepData& step) {
+  const int64_t rows = batches_.batch(), time = batches_.length();
+  step.counted = 0;
+  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
+    const int64_t begin = micro * rows * time;
+    batches_.next(step.inputs + begin, step.targets + begin);
+  }
+  const int64_t windows = micro_batches_ * rows;
+  if (!marks_) {
+    step.counted = windows * time;
+    return;
+  }
+  for (int64_t window = 0; window < windows; ++window) {
+    const int64_t begin = window * time;
+    step.counted += mark_documents(step.inputs + begin, step.targets + begin, time, *marks_,
+                                   step.starts + begin);
+  }
+}
+
+// Asleep but for the moments after next(), when a step's computation has just begun.
+void Prefetch::read_steps() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stop_ || filled_ <= asked_; });
+    if (stop_) return;
+    StepData& step = steps_[static_cast<size_t>(filled_ % 2)];
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      fill(step);
+    } catch (...) {
+      error = std::current_exception();  // for the thread that asks
+    }
+    lock.lock();
+    error_ = error;
+    if (!error_) ++filled_;
+    changed_.notify_all();
+    if (error_) return;
+  }
+}
+
+}  // namespace cria
