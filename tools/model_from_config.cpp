@@ -1,6 +1,6 @@
 #include "model_from_config.h"
 
-#include "cria/text/tokenizer_json.h"
+#include "cria/text/tokenizer_files.h"
 
 namespace cria {
 

@@ -6,9 +6,11 @@
 #include <queue>
 #include <utility>
 
+#include "added_tokens.h"
 #include "bpe_cache.h"
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
+#include "cria/text/word_counts.h"
 
 namespace cria {
 namespace {
@@ -40,18 +42,19 @@ unsigned char byte_of(char c) {
 }  // namespace
 
 Bpe::Bpe(BpeVocabulary vocabulary)
-    : vocabulary_(std::move(vocabulary)), caches_(std::make_unique<BpeCaches>()) {
-  index_added();
+    : vocabulary_(std::move(vocabulary)),
+      added_(std::make_unique<AddedTokens>(vocabulary_.added)),
+      caches_(std::make_unique<BpeCaches>()) {
+  check_added();
   index_tokens();
   index_merges();
 }
 
 Bpe::~Bpe() = default;
 
-void Bpe::index_added() {
+void Bpe::check_added() const {
   const auto count = static_cast<int64_t>(vocabulary_.tokens.size());
   for (const AddedToken& added : vocabulary_.added) {
-    if (added.text.empty()) fail("empty added token", "at least one byte");
     if (added.id < 0 || added.id >= count) {
       fail("added token " + quote(added.text) + " has an id outside the vocabulary",
            "0 to " + std::to_string(count - 1), std::to_string(added.id));
@@ -60,16 +63,6 @@ void Bpe::index_added() {
       fail("added token " + quote(added.text) + " is not the token of its id", quote(added.text),
            shown(added.id, vocabulary_.tokens));
     }
-    std::vector<AddedToken>& others = added_[byte_of(added.text[0])];
-    for (const AddedToken& other : others) {
-      if (other.text == added.text) fail("added token " + quote(added.text) + " is there twice");
-    }
-    others.push_back(added);
-  }
-  for (std::vector<AddedToken>& tokens : added_) {
-    std::stable_sort(tokens.begin(), tokens.end(), [](const AddedToken& a, const AddedToken& b) {
-      return a.text.size() > b.text.size();
-    });
   }
 }
 
@@ -231,17 +224,9 @@ void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids) const 
   merge_long(piece, ids);
 }
 
-inline const AddedToken* Bpe::added_at(std::string_view text, size_t at, bool allow_special) const {
-  for (const AddedToken& added : added_[byte_of(text[at])]) {
-    if (added.special && !allow_special) continue;
-    if (text.substr(at).starts_with(added.text)) return &added;
-  }
-  return nullptr;
-}
-
 void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special) const {
   BpeCaches::Loan cache = caches_->borrow();
-  const auto encode_plain = [&](std::string_view plain) {
+  const auto encode_plain = [&](std::string_view plain, size_t) {
     for (size_t begin = 0; begin < plain.size();) {
       const size_t end = piece_end(vocabulary_.pattern, plain, begin);
       const std::string_view piece = plain.substr(begin, end - begin);
@@ -252,17 +237,16 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
       cache->keep(piece, {ids.data() + before, ids.size() - before});
     }
   };
-  size_t begin = 0;
-  for (size_t at = 0; at < text.size() && !vocabulary_.added.empty();) {
-    if (const AddedToken* const added = added_at(text, at, allow_special)) {
-      encode_plain(text.substr(begin, at - begin));
-      ids.push_back(added->id);
-      begin = at += added->text.size();
-    } else {
-      ++at;
-    }
+  added_->split(text, allow_special, encode_plain,
+                [&](const AddedToken& added) { ids.push_back(added.id); });
+}
+
+size_t Bpe::find_cut(std::string_view text, size_t from) const {
+  size_t at = cria::find_cut(vocabulary_.pattern, text, from);
+  while (at < text.size() && added_->may_span(text, at)) {
+    at = cria::find_cut(vocabulary_.pattern, text, at + 1);
   }
-  encode_plain(text.substr(begin));
+  return at;
 }
 
 std::string Bpe::decode(const std::vector<int32_t>& ids) const {

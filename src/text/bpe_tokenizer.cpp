@@ -2,14 +2,10 @@
 
 #include <utility>
 
-#include "cria/text/word_counts.h"
-
 namespace cria {
 
-BpeTokenizer::BpeTokenizer(BpeVocabulary vocabulary, TextEnds ends)
-    : bpe_(std::move(vocabulary)), ends_(std::move(ends)) {
-  bpe_.decode(ends_.before);
-  bpe_.decode(ends_.after);
+BpeTokenizer::BpeTokenizer(BpeVocabulary vocabulary, TextEnds ends) : bpe_(std::move(vocabulary)) {
+  set_ends(std::move(ends));
 }
 
 int64_t BpeTokenizer::vocab_size() const {
@@ -21,12 +17,16 @@ std::string_view BpeTokenizer::token(int32_t id) const {
 }
 
 void BpeTokenizer::encode(std::string_view text, std::vector<int32_t>& out, const std::string&,
-                          uint64_t) const {
-  bpe_.encode(text, out, false);
+                          uint64_t, bool allow_special) const {
+  bpe_.encode(text, out, allow_special);
 }
 
 size_t BpeTokenizer::find_cut(std::string_view text, size_t from) const {
-  return cria::find_cut(bpe_.vocabulary().pattern, text, from);
+  return bpe_.find_cut(text, from);
+}
+
+const std::vector<AddedToken>& BpeTokenizer::added_tokens() const {
+  return bpe_.vocabulary().added;
 }
 
 }  // namespace cria

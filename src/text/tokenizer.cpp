@@ -1,10 +1,12 @@
 #include "cria/text/tokenizer.h"
 
 #include <algorithm>
-
 #include <array>
 #include <cstdio>
+#include <span>
+#include <utility>
 
+#include "added_tokens.h"
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 
@@ -38,18 +40,63 @@ Decoded decode_or_throw(std::string_view text, size_t at, const std::string& whe
   return character;
 }
 
-class ByteTokenizer : public Tokenizer {
+// Ids of its own, then those of the added tokens.
+class PlainTokenizer : public Tokenizer {
  public:
-  ByteTokenizer() {
+  int64_t vocab_size() const override { return own_ + std::ssize(added_.list()); }
+
+  std::string_view token(int32_t id) const override {
+    return id < own_ ? own_token(id) : added_.list()[static_cast<size_t>(id - own_)].text;
+  }
+
+  void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
+              uint64_t offset, bool allow_special) const override {
+    added_.split(
+        text, allow_special,
+        [&](std::string_view part, size_t begin) { encode_own(part, out, where, offset + begin); },
+        [&](const AddedToken& token) { out.push_back(token.id); });
+  }
+
+  size_t find_cut(std::string_view text, size_t from) const override {
+    size_t at = Tokenizer::find_cut(text, from);
+    while (at < text.size() && added_.may_span(text, at)) at = Tokenizer::find_cut(text, at + 1);
+    return at;
+  }
+
+  const std::vector<AddedToken>& added_tokens() const override { return added_.list(); }
+
+ protected:
+  PlainTokenizer(int64_t own, std::vector<AddedToken> added) : own_(own), added_(std::move(added)) {
+    int64_t next = own;
+    for (const AddedToken& token : added_.list()) {
+      if (token.id == next++) continue;
+      throw Error("added token " + quote(token.text) + " has another id than the next one",
+                  {.expected = std::to_string(next - 1), .got = std::to_string(token.id)});
+    }
+  }
+
+  virtual std::string_view own_token(int32_t id) const = 0;
+  virtual void encode_own(std::string_view text, std::vector<int32_t>& out,
+                          const std::string& where, uint64_t offset) const = 0;
+
+ private:
+  int64_t own_;
+  AddedTokens added_;
+};
+
+class ByteTokenizer : public PlainTokenizer {
+ public:
+  explicit ByteTokenizer(std::vector<AddedToken> added) : PlainTokenizer(256, std::move(added)) {
     for (int byte = 0; byte < 256; ++byte) bytes_[byte] = static_cast<char>(byte);
   }
 
   std::string kind() const override { return "bytes"; }
-  int64_t vocab_size() const override { return 256; }
-  std::string_view token(int32_t id) const override { return {&bytes_[id], 1}; }
 
-  void encode(std::string_view text, std::vector<int32_t>& out, const std::string&,
-              uint64_t) const override {
+ protected:
+  std::string_view own_token(int32_t id) const override { return {&bytes_[id], 1}; }
+
+  void encode_own(std::string_view text, std::vector<int32_t>& out, const std::string&,
+                  uint64_t) const override {
     const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
     out.insert(out.end(), bytes, bytes + text.size());
   }
@@ -58,9 +105,10 @@ class ByteTokenizer : public Tokenizer {
   std::array<char, 256> bytes_;
 };
 
-class CharTokenizer : public Tokenizer {
+class CharTokenizer : public PlainTokenizer {
  public:
-  explicit CharTokenizer(const std::vector<uint32_t>& characters) {
+  CharTokenizer(const std::vector<uint32_t>& characters, std::vector<AddedToken> added)
+      : PlainTokenizer(std::ssize(characters), std::move(added)) {
     if (characters.empty()) throw Error("a vocabulary needs at least one character");
     ids_.assign(characters.back() + size_t{1}, kNone);
     for (const uint32_t character : characters) {
@@ -70,11 +118,12 @@ class CharTokenizer : public Tokenizer {
   }
 
   std::string kind() const override { return "chars"; }
-  int64_t vocab_size() const override { return static_cast<int64_t>(tokens_.size()); }
-  std::string_view token(int32_t id) const override { return tokens_[id]; }
 
-  void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
-              uint64_t offset) const override {
+ protected:
+  std::string_view own_token(int32_t id) const override { return tokens_[id]; }
+
+  void encode_own(std::string_view text, std::vector<int32_t>& out, const std::string& where,
+                  uint64_t offset) const override {
     for (size_t at = 0; at < text.size();) {
       const Decoded character = is_ascii(text[at]) ? Decoded{static_cast<uint32_t>(text[at]), 1}
                                                    : decode_or_throw(text, at, where, offset);
@@ -111,25 +160,58 @@ size_t Tokenizer::find_cut(std::string_view text, size_t from) const {
   return at;
 }
 
+std::vector<int32_t> Tokenizer::encode_prompt(std::string_view text, const std::string& where,
+                                              bool allow_special) const {
+  std::vector<int32_t> ids;
+  encode(text, ids, where, 0, allow_special);
+  const std::vector<int32_t>& before = ends_.before;
+  const bool there = ids.size() >= before.size() &&
+                     std::ranges::equal(before, std::span(ids).first(before.size()));
+  if (!there) ids.insert(ids.begin(), before.begin(), before.end());
+  return ids;
+}
+
+void Tokenizer::require_token(int64_t id) const {
+  if (id >= 0 && id < vocab_size()) return;
+  throw Error("token id outside the vocabulary",
+              {.expected = "0 to " + std::to_string(vocab_size() - 1), .got = std::to_string(id)});
+}
+
 std::string Tokenizer::decode(const std::vector<int32_t>& ids) const {
   std::string text;
   for (const int32_t id : ids) {
-    if (id < 0 || id >= vocab_size()) {
-      throw Error(
-          "token id outside the vocabulary",
-          {.expected = "0 to " + std::to_string(vocab_size() - 1), .got = std::to_string(id)});
-    }
+    require_token(id);
     text += token(id);
   }
   return text;
 }
 
-std::unique_ptr<Tokenizer> make_byte_tokenizer() {
-  return std::make_unique<ByteTokenizer>();
+const std::vector<AddedToken>& Tokenizer::added_tokens() const {
+  static const std::vector<AddedToken> none;
+  return none;
 }
 
-std::unique_ptr<Tokenizer> make_char_tokenizer(const std::vector<uint32_t>& characters) {
-  return std::make_unique<CharTokenizer>(characters);
+void Tokenizer::set_special_tokens(const SpecialTokens& tokens) {
+  for (const int32_t id : {tokens.bos, tokens.eos, tokens.pad, tokens.unk}) {
+    if (id != -1) require_token(id);
+  }
+  special_tokens_ = tokens;
+}
+
+void Tokenizer::set_ends(TextEnds ends) {
+  for (const auto* const ids : {&ends.before, &ends.after}) {
+    for (const int32_t id : *ids) require_token(id);
+  }
+  ends_ = std::move(ends);
+}
+
+std::unique_ptr<Tokenizer> make_byte_tokenizer(std::vector<AddedToken> added) {
+  return std::make_unique<ByteTokenizer>(std::move(added));
+}
+
+std::unique_ptr<Tokenizer> make_char_tokenizer(const std::vector<uint32_t>& characters,
+                                               std::vector<AddedToken> added) {
+  return std::make_unique<CharTokenizer>(characters, std::move(added));
 }
 
 void CharacterSet::add(std::string_view text, const std::string& where, uint64_t offset) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "cria/base/error.h"
-#include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/base/rng.h"
 #include "cria/base/unicode.h"
@@ -33,17 +32,16 @@ Json layout(bool bytes, Json vocabulary) {
 // Compares one file with the layout.
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path) {}
+  Reader(const Json& file, const std::string& path) : file_(file), path_(path) {}
 
   std::unique_ptr<Tokenizer> read() const {
-    const Json file = Json::parse(MappedFile(path_).bytes(), path_);
-    file.as_object(path_);
-    const bool bytes = has(file, "decoder", "type", "ByteLevel");
-    if (bytes && !has(file, "pre_tokenizer", "use_regex", false)) {
-      return bpe_from_json(file, path_);
+    file_.as_object(path_);
+    const bool bytes = has(file_, "decoder", "type", "ByteLevel");
+    if (bytes && !has(file_, "pre_tokenizer", "use_regex", false)) {
+      return bpe_from_json(file_, path_);
     }
-    require_same(layout(bytes, Json::Object{}), file, "");
-    const Json::Object& vocabulary = file.find("model")->find("vocab")->as_object(path_);
+    require_same(layout(bytes, Json::Object{}), file_, "");
+    const Json::Object& vocabulary = file_.find("model")->find("vocab")->as_object(path_);
     if (vocabulary.empty()) fail("the vocabulary is empty", "at least one token", "none");
     const std::vector<std::string> tokens = tokens_by_id(vocabulary, path_);
     if (bytes) {
@@ -123,6 +121,7 @@ class Reader {
     return characters;
   }
 
+  const Json& file_;
   const std::string& path_;
 };
 
@@ -148,8 +147,8 @@ std::string tokenizer_hash(const Tokenizer& tokenizer) {
   return "fnv1a:" + digits;
 }
 
-std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path) {
-  return Reader(path).read();
+std::unique_ptr<Tokenizer> tokenizer_from_json(const Json& file, const std::string& where) {
+  return Reader(file, where).read();
 }
 
 }  // namespace cria

@@ -10,14 +10,13 @@
 #include "cria/io/parameter_file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/text/tokenizer_files.h"
 
 namespace cria {
 namespace {
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kTokenizer = "tokenizer.json";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kTrainer = "trainer.json";
 constexpr const char* kSegments = "segments.safetensors";
@@ -111,7 +110,7 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
   write_file(file(kConfig), to_json(model.config()).dump(2) + "\n");
   write_parameters(model.parameters(), kWeightPlanes, file(kWeights));
-  if (tokenizer) write_file(file(kTokenizer), tokenizer_json(*tokenizer));
+  if (tokenizer) write_tokenizer_files(directory.path(), *tokenizer);
   write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
@@ -183,8 +182,7 @@ LoadedModel load_model(const std::string& path) {
   const std::string config = join_path(loaded.directory, kConfig);
   loaded.model = std::make_unique<Llama>(model_config_from_json(read_json(config), config));
   read_parameters(loaded.model->parameters(), kWeightPlanes, join_path(loaded.directory, kWeights));
-  const std::string tokenizer = join_path(loaded.directory, kTokenizer);
-  if (exists(tokenizer)) loaded.tokenizer = read_tokenizer(tokenizer);
+  if (has_tokenizer(loaded.directory)) loaded.tokenizer = read_tokenizer(loaded.directory);
   const std::string trainer = join_path(loaded.directory, kTrainer);
   if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
   return loaded;

@@ -9,6 +9,7 @@
 #include "cria/data/shard.h"
 #include "cria/text/bpe_tokenizer.h"
 #include "cria/text/bpe_trainer.h"
+#include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
 
 namespace cria {
@@ -188,12 +189,12 @@ Json prepare_dataset(const PrepareRequest& request) {
     }
     split->shards.finish();
   }
-  const auto write = [&](const char* name, const std::string& content) {
+  for (const std::string& name : tokenizer_file_names()) {
     rollback.will_write(join_path(out, name));
-    write_file(join_path(out, name), content);
-  };
-  write(kTokenizer, tokenizer_json(*tokenizer));
-  write(kSummary, summary.dump(2) + "\n");
+  }
+  write_tokenizer_files(out, *tokenizer);
+  rollback.will_write(join_path(out, kSummary));
+  write_file(join_path(out, kSummary), summary.dump(2) + "\n");
   rollback.dismiss();
   return summary;
 }

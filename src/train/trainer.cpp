@@ -7,7 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/io/matrix_file.h"
 #include "cria/optim/schedule.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/text/tokenizer_files.h"
 #include "cria/train/generate.h"
 #include "cria/train/machine.h"
 #include "cria/train/prepare.h"

@@ -1,3 +1,4 @@
+#include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
 
 #include <gtest/gtest.h>

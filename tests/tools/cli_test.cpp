@@ -10,7 +10,7 @@
 #include "cria/data/shard.h"
 #include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/text/tokenizer_files.h"
 #include "support/cli.h"
 
 namespace cria {

@@ -23,8 +23,8 @@ class NumberedTokens : public Tokenizer {
   std::string kind() const override { return "numbered"; }
   int64_t vocab_size() const override { return static_cast<int64_t>(texts_.size()); }
   std::string_view token(int32_t id) const override { return texts_.at(id); }
-  void encode(std::string_view text, std::vector<int32_t>& out, const std::string&,
-              uint64_t) const override {
+  void encode(std::string_view text, std::vector<int32_t>& out, const std::string&, uint64_t,
+              bool) const override {
     if (!text.empty()) out.push_back(std::stoi(std::string(text)));
   }
 
@@ -124,8 +124,8 @@ class Listener : public Tokenizer {
     return bytes_->token(id);
   }
   void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
-              uint64_t offset) const override {
-    bytes_->encode(text, out, where, offset);
+              uint64_t offset, bool allow_special) const override {
+    bytes_->encode(text, out, where, offset, allow_special);
   }
 
  private:

@@ -9,6 +9,7 @@
 
 #include "cria/base/parallel.h"
 #include "cria/optim/schedule.h"
+#include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
 #include "cria/train/machine.h"
 #include "support/allocations.h"

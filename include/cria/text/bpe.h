@@ -11,18 +11,12 @@
 #include <vector>
 
 #include "cria/text/pretokenizer.h"
+#include "cria/text/tokenizer.h"
 
 namespace cria {
 
 struct BpeMerge {
   int32_t left, right, result;
-};
-
-// A token that is found in the text before it is cut into pieces.
-struct AddedToken {
-  std::string text;
-  int32_t id;
-  bool special;  // plain text unless the caller asks for special tokens
 };
 
 struct BpeVocabulary {
@@ -33,6 +27,7 @@ struct BpeVocabulary {
   bool ignore_merges = false;  // a piece that is a token is that token, whatever the merges say
 };
 
+class AddedTokens;
 class BpeCaches;
 
 // Encodes and decodes. Any number of threads may use one at the same time.
@@ -59,6 +54,10 @@ class Bpe {
   // The exact bytes; Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 
+  // The first place at or after `from` where text may be cut and both sides encoded one by one,
+  // whatever follows; text.size() if none is found.
+  size_t find_cut(std::string_view text, size_t from) const;
+
  private:
   struct Pair {
     uint64_t key;  // left, right
@@ -67,10 +66,9 @@ class Bpe {
 
   void index_tokens();
   void index_merges();
-  void index_added();
+  void check_added() const;
   const Pair* find_pair(int32_t left, int32_t right) const;
   size_t slot_of(uint64_t key) const;
-  const AddedToken* added_at(std::string_view text, size_t at, bool allow_special) const;
   void merge_short(std::string_view piece, std::vector<int32_t>& ids) const;
   void merge_long(std::string_view piece, std::vector<int32_t>& ids) const;
 
@@ -79,7 +77,7 @@ class Bpe {
   std::unordered_map<std::string_view, int32_t> ids_;  // of what is not added, with ignore_merges
   std::vector<Pair> pairs_;                            // open addressing, a power of two
   int pair_shift_ = 0;
-  std::array<std::vector<AddedToken>, 256> added_;  // by first byte, the longest first
+  std::unique_ptr<AddedTokens> added_;
   std::unique_ptr<BpeCaches> caches_;
 };
 

@@ -11,11 +11,6 @@
 
 namespace cria {
 
-// What the tokenizer's file says to put around a text, such as a token for its beginning.
-struct TextEnds {
-  std::vector<int32_t> before, after;
-};
-
 class BpeTokenizer : public Tokenizer {
  public:
   // Error for a vocabulary that is not consistent, or ends outside it.
@@ -25,19 +20,18 @@ class BpeTokenizer : public Tokenizer {
   int64_t vocab_size() const override;
   std::string_view token(int32_t id) const override;
 
-  // Special tokens in the text are plain text, and nothing is put around it.
   void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
-              uint64_t offset = 0) const override;
+              uint64_t offset = 0, bool allow_special = false) const override;
 
   // Where no piece is cut.
   size_t find_cut(std::string_view text, size_t from) const override;
 
+  const std::vector<AddedToken>& added_tokens() const override;
+
   const Bpe& bpe() const { return bpe_; }
-  const TextEnds& ends() const { return ends_; }
 
  private:
   Bpe bpe_;
-  TextEnds ends_;
 };
 
 }  // namespace cria
