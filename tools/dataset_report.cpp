@@ -46,7 +46,7 @@ std::optional<int64_t> text_bytes(const ShardStatistics& statistics, const Token
   for (int32_t id = 0; id < static_cast<int32_t>(statistics.counts.size()); ++id) {
     bytes += length(id);
   }
-  for (const AddedToken& added : added_tokens_of(*tokenizer)) bytes -= length(added.id);
+  for (const AddedToken& added : tokenizer->added_tokens()) bytes -= length(added.id);
   return bytes;
 }
 
@@ -76,10 +76,10 @@ Json id_json(int32_t id) {
 
 // --- text
 
-// "every 4095 '<|endoftext|>'"
+// "each 4095 '<|endoftext|>'"
 std::string mark(const DatasetSummary& dataset, int32_t id) {
   const std::string token = quoted_token(dataset.tokenizer.get(), id);
-  return "every " + std::to_string(id) + (token.empty() ? "" : " " + token);
+  return "each " + std::to_string(id) + (token.empty() ? "" : " " + token);
 }
 
 void print_header(const DatasetReport& report) {

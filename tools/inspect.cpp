@@ -7,7 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/unicode.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/text/tokenizer_files.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/progress.h"
 #include "dataset_report.h"
@@ -51,7 +51,7 @@ int inspect_tokenizer(const Options& options, const std::string& path) {
   refuse(options, "a tokenizer", {"shard-format", "tokenizer", "bos-id", "eos-id", "tokens"});
   TokenizerReport report;
   report.path = path;
-  report.tokenizer = read_tokenizer(path);
+  report.tokenizer = read_tokenizer(path, options.text("pattern", ""));
   const Tokenizer& tokenizer = *report.tokenizer;
   report.vocabulary = vocabulary_statistics(tokenizer, top(options));
   if (options.has("file")) {
@@ -70,7 +70,7 @@ int inspect_tokenizer(const Options& options, const std::string& path) {
 }
 
 int inspect_dataset(const Options& options, const std::string& path) {
-  refuse(options, "a dataset", {"text", "file", "ids"});
+  refuse(options, "a dataset", {"text", "file", "ids", "pattern"});
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   DatasetReport report = {.path = path,
                           .dataset = read_dataset(path, format, options.text("tokenizer", "")),
@@ -114,6 +114,8 @@ int run_inspect(const Arguments& arguments) {
       {{"top", "N", "longest tokens, most frequent tokens shown (default 20)"},
        {"text", "TEXT", "tokenizer: what it makes of TEXT"},
        {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
+       {"pattern", "NAME",
+        "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4 or llama3"},
        {"ids", "", "tokenizer: show the ids of the text too"},
        {"tokenizer", "PATH", "dataset: the tokenizer, if not the one that dataset.json names"},
        {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "cria/text/bpe_tokenizer.h"
 #include "report_text.h"
 
 namespace cria {
@@ -29,8 +30,22 @@ Json ratio_json(int64_t a, int64_t b) {
   return b == 0 ? Json() : Json(static_cast<double>(a) / static_cast<double>(b));
 }
 
+const std::array<std::pair<const char*, int32_t SpecialTokens::*>, 4> kRoles = {
+    {{"bos", &SpecialTokens::bos},
+     {"eos", &SpecialTokens::eos},
+     {"pad", &SpecialTokens::pad},
+     {"unk", &SpecialTokens::unk}}};
+
+void print_roles(const Tokenizer& tokenizer) {
+  for (const auto& [name, role] : kRoles) {
+    const int32_t id = tokenizer.special_tokens().*role;
+    if (id < 0) continue;
+    std::printf("%s        %d  %s\n", name, id, quoted_token(&tokenizer, id).c_str());
+  }
+}
+
 void print_added(const Tokenizer& tokenizer) {
-  const std::vector<AddedToken>& added = added_tokens_of(tokenizer);
+  const std::vector<AddedToken>& added = tokenizer.added_tokens();
   if (added.empty()) return;
   std::printf("\nadded tokens\n    id  token\n");
   for (size_t i = 0; i < std::min(added.size(), kAddedShown); ++i) {
@@ -100,7 +115,7 @@ Json to_json(const TokenizerReport& report) {
   const Bpe* const bpe = bpe_of(tokenizer);
   const VocabularyStatistics& vocabulary = report.vocabulary;
   Json::Array added, longest, lengths;
-  for (const AddedToken& token : added_tokens_of(tokenizer)) {
+  for (const AddedToken& token : tokenizer.added_tokens()) {
     added.push_back(Json::Object{
         {"id", token.id}, {"text", text_json(token.text)}, {"special", token.special}});
   }
@@ -113,12 +128,18 @@ Json to_json(const TokenizerReport& report) {
     const int64_t count = vocabulary.by_length[length];
     if (count > 0) lengths.push_back(Json::Object{{"bytes", length}, {"tokens", count}});
   }
+  Json roles = Json::Object{};
+  for (const auto& [name, role] : kRoles) {
+    const int32_t id = tokenizer.special_tokens().*role;
+    roles.set(std::string(name) + "_token_id", id < 0 ? Json() : Json(id));
+  }
   Json json = Json::Object{{"path", report.path}, {"kind", tokenizer.kind()}};
   if (bpe) {
     json.set("pattern", pattern_names()[static_cast<size_t>(bpe->vocabulary().pattern)]);
     json.set("merges", bpe->vocabulary().merges.size());
   }
   json.set("vocab_size", tokenizer.vocab_size());
+  json.set("special_tokens", roles);
   json.set("added_tokens", added);
   json.set("lengths", lengths);
   json.set("not_utf8", vocabulary.not_utf8);
@@ -139,6 +160,7 @@ Json to_json(const TokenizerReport& report) {
 void print(const TokenizerReport& report, bool show_ids) {
   std::printf("tokenizer  %s\n           %s\n", report.path.c_str(),
               description(*report.tokenizer).c_str());
+  print_roles(*report.tokenizer);
   print_added(*report.tokenizer);
   print_lengths(report.vocabulary);
   print_longest(report);

@@ -4,6 +4,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
 
 namespace cria {

@@ -29,15 +29,9 @@ int64_t count_words(std::string_view text) {
 
 }  // namespace
 
-const std::vector<AddedToken>& added_tokens_of(const Tokenizer& tokenizer) {
-  static const std::vector<AddedToken> none;
-  const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
-  return bpe ? bpe->bpe().vocabulary().added : none;
-}
-
 VocabularyStatistics vocabulary_statistics(const Tokenizer& tokenizer, size_t top) {
   std::set<int32_t> added;
-  for (const AddedToken& token : added_tokens_of(tokenizer)) added.insert(token.id);
+  for (const AddedToken& token : tokenizer.added_tokens()) added.insert(token.id);
   VocabularyStatistics result;
   const auto length = [&](int32_t id) { return tokenizer.token(id).size(); };
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {

@@ -6,11 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cria/text/bpe_tokenizer.h"
+#include "cria/text/tokenizer.h"
 
 namespace cria {
-
-const std::vector<AddedToken>& added_tokens_of(const Tokenizer& tokenizer);
 
 // Of all tokens but the added ones, which are names rather than text.
 struct VocabularyStatistics {
