@@ -98,7 +98,7 @@ TEST_F(CheckpointTest, IsAModelDirectory) {
   };
   EXPECT_EQ(names(with),
             (std::vector<std::string>{"config.json", "model.safetensors", "optimizer.safetensors",
-                                      "tokenizer.json", "trainer.json"}));
+                                      "tokenizer.json", "tokenizer_config.json", "trainer.json"}));
   EXPECT_EQ(names(without), (std::vector<std::string>{"config.json", "model.safetensors",
                                                       "optimizer.safetensors", "trainer.json"}));
   const Json json = Json::parse(read_file(join_path(with, "config.json")), "config.json");

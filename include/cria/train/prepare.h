@@ -17,8 +17,8 @@ struct PrepareRequest {
   std::string tokenizer = "chars";     // "bytes", "chars", "bpe" or the path of a tokenizer.json
   int64_t vocab_size = 0;              // bpe: tokens to learn, the 256 bytes included
   std::string pattern = "gpt4";        // bpe: how text is cut into pieces, see text/pretokenizer
-  double val_fraction = 0.1;  // taken from the end: the first int((1 - f) n) tokens train
-  std::string directory;      // must not hold shards yet
+  double val_fraction = 0.1;           // taken from the end: the first int((1 - f) n) tokens train
+  std::string directory;               // must not hold shards yet
   std::function<void(int64_t tokens, int64_t total)> progress = {};
 };
 
