@@ -12,6 +12,7 @@ int run_prepare(const Arguments& arguments);
 int run_train(const Arguments& arguments);
 int run_eval(const Arguments& arguments);
 int run_generate(const Arguments& arguments);
+int run_inspect(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
 int run_gradcheck(const Arguments& arguments);
 int run_bench(const Arguments& arguments);

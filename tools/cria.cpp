@@ -1,8 +1,5 @@
 // cria: parses nothing but the subcommand's name; the only place that turns errors into exit codes.
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -11,6 +8,7 @@
 #include "commands.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
+#include "cria/base/terminal.h"
 #include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
 
@@ -31,6 +29,7 @@ const std::vector<Command>& commands() {
       {"train", run_train, "train a model from a config file"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
+      {"inspect", run_inspect, "what is in a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
       {"bench", run_bench, "speed of a training step, kernel by kernel"},
@@ -84,8 +83,7 @@ int dispatch(const Arguments& arguments) {
 }
 
 int report(const char* text, int code) {
-  const char* no_color = std::getenv("NO_COLOR");
-  const bool color = ::isatty(STDERR_FILENO) == 1 && (!no_color || !*no_color);
+  const bool color = takes_colors(stderr);
   std::fprintf(stderr, "%scria: error:%s %s\n", color ? "\033[31m" : "", color ? "\033[0m" : "",
                text);
   return code;

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "cria/base/unicode.h"
+#include "report_text.h"
 
 namespace cria {
 namespace {
@@ -57,13 +58,6 @@ Json::Array numbers(Row x) {
 
 Json::Array dimensions(const std::vector<int64_t>& shape) {
   return {shape.begin(), shape.end()};
-}
-
-// A token may be part of a character, which JSON cannot hold: U+FFFD then.
-Json text_json(const std::string& token) {
-  Utf8Stream utf8;
-  const std::string text = utf8.push(token);
-  return text + utf8.finish();
 }
 
 Json rows_json(const TracedTensor& x, size_t values) {
@@ -119,21 +113,11 @@ std::string shortest(double value) {
   return text;
 }
 
-size_t characters(const std::string& text) {
-  return static_cast<size_t>(locate(text, text.size()).column) - 1;
-}
-
-// Left-aligned in a column of that many characters.
-std::string padded(std::string text, size_t width) {
-  text.append(width - std::min(width, characters(text)), ' ');
-  return text;
-}
-
 class Printer {
  public:
   Printer(const TraceReport& report, const TraceDetail& detail)
       : report_(report), trace_(report.trace), detail_(detail), last_(trace_.ids.size() - 1) {
-    for (size_t t = 0; t <= last_; ++t) width_ = std::max(width_, characters(quoted(t)));
+    for (size_t t = 0; t <= last_; ++t) width_ = std::max(width_, count_characters(quoted(t)));
   }
 
   // From the text to the residual stream before the first block.

@@ -59,6 +59,10 @@ void append_byte_escape(std::string& out, char value) {
   out += kHex[byte & 15];
 }
 
+bool starts_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+}
+
 }  // namespace
 
 Decoded decode_utf8(std::string_view text, size_t offset) {
@@ -124,8 +128,8 @@ std::string Utf8Stream::finish() {
   return waiting ? std::string(kReplacement) : std::string();
 }
 
-std::string quote(std::string_view text) {
-  std::string out = "'";
+std::string escape(std::string_view text, std::string_view also) {
+  std::string out;
   size_t offset = 0;
   while (offset < text.size()) {
     const Sequence sequence = scan(text, offset);
@@ -141,12 +145,20 @@ std::string quote(std::string_view text) {
     } else if (sequence.form != Form::kValid || control) {
       for (const char byte : bytes) append_byte_escape(out, byte);
     } else {
-      if (c == '\'' || c == '\\') out += '\\';
+      if (also.find(bytes) != std::string_view::npos) out += '\\';
       out += bytes;
     }
     offset += bytes.size();
   }
-  return out + "'";
+  return out;
+}
+
+std::string quote(std::string_view text) {
+  return "'" + escape(text, "'\\") + "'";
+}
+
+size_t count_characters(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, starts_character));
 }
 
 std::string quote_at(std::string_view text, size_t offset) {
@@ -157,12 +169,8 @@ std::string quote_at(std::string_view text, size_t offset) {
 LineColumn locate(std::string_view text, size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  const auto starts_character = [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
-  };
-  return {1 + static_cast<int>(std::count(before.begin(), before.end(), '\n')),
-          1 + static_cast<int>(
-                  std::count_if(before.begin() + line_start, before.end(), starts_character))};
+  return {1 + static_cast<int>(std::ranges::count(before, '\n')),
+          1 + static_cast<int>(count_characters(before.substr(line_start)))};
 }
 
 }  // namespace cria

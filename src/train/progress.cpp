@@ -1,12 +1,10 @@
 #include "cria/train/progress.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
+
+#include "cria/base/terminal.h"
 
 namespace cria {
 namespace {
@@ -20,11 +18,6 @@ std::string format(const char* pattern, Values... values) {
   std::array<char, 160> text;
   std::snprintf(text.data(), text.size(), pattern, values...);
   return text.data();
-}
-
-size_t terminal_width(std::FILE* out) {
-  winsize size{};
-  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 double seconds(std::chrono::steady_clock::duration duration) {
@@ -48,9 +41,8 @@ std::string short_duration(double seconds) {
 }
 
 ProgressBar::ProgressBar(std::FILE* out, std::string label) : out_(out), label_(std::move(label)) {
-  terminal_ = ::isatty(::fileno(out)) == 1;
-  const char* no_color = std::getenv("NO_COLOR");
-  color_ = terminal_ && (!no_color || !*no_color);
+  terminal_ = is_terminal(out);
+  color_ = takes_colors(out);
   shown_ = Clock::now() - kPlainLine;
 }
 

@@ -137,6 +137,18 @@ TEST(Unicode, QuoteShowsWhatCannotBeSeen) {
   EXPECT_EQ(quote_at("a", 1), "end of text");
 }
 
+TEST(Unicode, EscapeChoosesWhatElseIsEscaped) {
+  EXPECT_EQ(escape("it's a\\b|c\n\xFF"), R"(it's a\\b|c\n\xff)");
+  EXPECT_EQ(escape("it's a\\b|c", "|'"), R"(it\'s a\b\|c)");
+  EXPECT_EQ(escape("it's a\\b|c", ""), R"(it's a\b|c)");
+  EXPECT_EQ(escape(""), "");
+}
+
+TEST(Unicode, CountCharacters) {
+  EXPECT_EQ(count_characters(""), 0u);
+  EXPECT_EQ(count_characters("aé😀"), 3u);
+}
+
 TEST(Unicode, LocateCountsCodePoints) {
   const std::string text = "ab\né😀x\n";
   const auto at = [&](size_t offset) {

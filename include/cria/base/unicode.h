@@ -36,8 +36,14 @@ class Utf8Stream {
   std::string pending_;  // at most 3 bytes
 };
 
+// Control characters and invalid bytes escaped, as are the (ASCII) characters of `also`.
+std::string escape(std::string_view text, std::string_view also = "\\");
+
 // text in single quotes, with quotes, backslashes, control characters and invalid bytes escaped.
 std::string quote(std::string_view text);
+
+// All bytes but those that go on with a character: the code points, in valid UTF-8.
+size_t count_characters(std::string_view text);
 
 // The character at byte `offset`, quoted, or "end of text": what a parser found instead.
 std::string quote_at(std::string_view text, size_t offset);

@@ -1,0 +1,24 @@
+#include "cria/base/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace cria {
+
+bool is_terminal(std::FILE* out) {
+  return ::isatty(::fileno(out)) == 1;
+}
+
+bool takes_colors(std::FILE* out) {
+  const char* const no_color = std::getenv("NO_COLOR");
+  return is_terminal(out) && (!no_color || !*no_color);
+}
+
+size_t terminal_width(std::FILE* out) {
+  winsize size{};
+  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace cria

@@ -1,0 +1,142 @@
+// cria inspect: what is in a tokenizer or a dataset.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "commands.h"
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/unicode.h"
+#include "cria/text/tokenizer_files.h"
+#include "cria/train/checkpoint.h"
+#include "cria/train/progress.h"
+#include "dataset_report.h"
+#include "options.h"
+#include "tokenizer_report.h"
+
+namespace cria {
+namespace {
+
+constexpr size_t kShownBytes = 4096;  // of a file
+
+bool is_directory_with(const std::string& path, const char* name) {
+  return exists(join_path(path, name));
+}
+
+bool names_shards(const std::string& path) {
+  return path.ends_with(".bin") || (!exists(path) && path.find_first_of("*?[") != path.npos);
+}
+
+void refuse(const Options& options, const std::string& what,
+            const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (!options.has(name)) continue;
+    throw UsageError("--" + name + " has no meaning for " + what,
+                     {.where = "cria inspect", .hint = "see 'cria inspect --help'"});
+  }
+}
+
+size_t top(const Options& options) {
+  return static_cast<size_t>(options.integer("top", 20, 0, INT32_MAX));
+}
+
+TokenizerSample sample_of(const Tokenizer& tokenizer, std::string_view text,
+                          const std::string& name, const std::string& where) {
+  return {.name = name,
+          .compression = compression(tokenizer, text, where),
+          .first = first_ids(tokenizer, text, kShownBytes, where)};
+}
+
+int inspect_tokenizer(const Options& options, const std::string& path) {
+  refuse(options, "a tokenizer", {"shard-format", "tokenizer", "bos-id", "eos-id", "tokens"});
+  TokenizerReport report;
+  report.path = path;
+  report.tokenizer = read_tokenizer(path, options.text("pattern", ""));
+  const Tokenizer& tokenizer = *report.tokenizer;
+  report.vocabulary = vocabulary_statistics(tokenizer, top(options));
+  if (options.has("file")) {
+    const MappedFile file(options.text("file", ""));
+    report.sample = sample_of(tokenizer, file.bytes(), file.path(), file.path());
+  } else if (options.has("text")) {
+    const std::string text = options.text("text", "");
+    report.sample = sample_of(tokenizer, text, quote(text), "--text");
+  }
+  if (options.has("json")) {
+    std::printf("%s\n", to_json(report).dump().c_str());
+  } else {
+    print(report, options.has("ids"));
+  }
+  return 0;
+}
+
+int inspect_dataset(const Options& options, const std::string& path) {
+  refuse(options, "a dataset", {"text", "file", "ids", "pattern"});
+  const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
+  DatasetReport report = {.path = path,
+                          .dataset = read_dataset(path, format, options.text("tokenizer", "")),
+                          .splits = {},
+                          .top = top(options)};
+  DatasetSummary& dataset = report.dataset;
+  dataset.bos = static_cast<int32_t>(options.integer("bos-id", dataset.bos, 0, INT32_MAX));
+  dataset.eos = static_cast<int32_t>(options.integer("eos-id", dataset.eos, 0, INT32_MAX));
+  const int64_t shown = options.integer("tokens", 64, 0, 1 << 20);
+  constexpr int64_t kLargestVocabulary = 1 << 24;  // where nothing tells a smaller one
+  const int64_t vocabulary = dataset.vocab_size > 0 ? dataset.vocab_size : kLargestVocabulary;
+  for (const DatasetSplit& split : dataset.splits) {
+    ProgressBar bar(stderr, "inspect " + split.name);
+    SplitReport& result = report.splits.emplace_back();
+    result.statistics = scan_shards(split.shards, {.vocab_size = vocabulary,
+                                                   .bos = dataset.bos,
+                                                   .eos = dataset.eos,
+                                                   .progress = [&](int64_t done, int64_t total) {
+                                                     bar.update(done, total, "tokens");
+                                                   }});
+    const Shard& shard = split.shards.front();
+    result.first.resize(static_cast<size_t>(std::min(shown, shard.tokens())));
+    shard.read(0, std::min(shown, shard.tokens()), vocabulary, result.first.data());
+  }
+  if (options.has("json")) {
+    std::printf("%s\n", to_json(report).dump().c_str());
+  } else {
+    print(report);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_inspect(const Arguments& arguments) {
+  Options options(
+      "inspect", "PATH",
+      "What is in PATH: a tokenizer (its file, or a directory, model or run with one), or a "
+      "dataset "
+      "(the directory\nof its dataset.json, a shard, or a glob of shards).",
+      {{"top", "N", "longest tokens, most frequent tokens shown (default 20)"},
+       {"text", "TEXT", "tokenizer: what it makes of TEXT"},
+       {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
+       {"pattern", "NAME",
+        "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4 or llama3"},
+       {"ids", "", "tokenizer: show the ids of the text too"},
+       {"tokenizer", "PATH", "dataset: the tokenizer, if not the one that dataset.json names"},
+       {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},
+       {"bos-id", "N", "dataset: a document begins at every N, if dataset.json does not say"},
+       {"eos-id", "N", "dataset: a document ends with every N, if dataset.json does not say"},
+       {"tokens", "N", "dataset: first tokens of each split shown (default 64)"},
+       {"json", "", "print everything as JSON"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  const std::string& path = options.positional().front();
+  if (options.has("text") && options.has("file")) {
+    throw UsageError("--text and --file", {.where = "cria inspect", .expected = "one of them"});
+  }
+  if (names_shards(path) || is_directory_with(path, "dataset.json")) {
+    return inspect_dataset(options, path);
+  }
+  if (path.ends_with("dataset.json")) {
+    return inspect_dataset(options, std::filesystem::path(path).parent_path().string());
+  }
+  const std::vector<std::string> checkpoints = list_checkpoints(path);
+  return inspect_tokenizer(options, checkpoints.empty() ? path : checkpoints.back());
+}
+
+}  // namespace cria

@@ -1,0 +1,51 @@
+// Pieces that the reports of several commands are made of.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/base/json.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// A token may be part of a character, which JSON cannot hold: U+FFFD then.
+Json text_json(std::string_view bytes);
+
+// Left-aligned in a column of that many characters.
+std::string padded(std::string text, size_t width);
+
+// text, or as much of its beginning as leaves room for "..." within `width` characters.
+std::string shortened(const std::string& text, size_t width);
+
+// "12.3%" of a total above 0.
+std::string percent(int64_t part, int64_t total);
+
+struct BarRow {
+  std::string label;
+  int64_t count;
+};
+
+// A line per row: label, count, share of all and a bar as long, the largest 40 cells.
+void print_bars(const std::vector<BarRow>& rows);
+
+// Columns that output on this standard output may have: the terminal's, at most 100.
+size_t report_width();
+
+// The bytes of a token; nothing without a tokenizer, or for an id that is none of its.
+std::optional<std::string_view> token_of(const Tokenizer* tokenizer, int32_t id);
+
+// The token for a column at the end of a line, quoted; "" without a tokenizer.
+std::string quoted_token(const Tokenizer* tokenizer, int32_t id);
+
+// [{"id", "text"}, ...]; a text is null where there is none.
+Json tokens_json(const Tokenizer* tokenizer, const std::vector<int32_t>& ids);
+
+// The tokens side by side, if there is a tokenizer, and the ids if not or if asked for.
+void print_tokens(const std::string& heading, const Tokenizer* tokenizer,
+                  const std::vector<int32_t>& ids, bool show_ids);
+
+}  // namespace cria

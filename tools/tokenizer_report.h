@@ -1,0 +1,34 @@
+// What `cria inspect` has found in a tokenizer, and how it is shown.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cria/base/json.h"
+#include "cria/train/tokenizer_statistics.h"
+
+namespace cria {
+
+struct TokenizerSample {
+  std::string name;  // the file's, or the quoted text
+  Compression compression;
+  std::vector<int32_t> first;  // ids of the beginning
+};
+
+struct TokenizerReport {
+  std::string path;
+  std::unique_ptr<Tokenizer> tokenizer;
+  VocabularyStatistics vocabulary;
+  std::optional<TokenizerSample> sample;
+};
+
+Json to_json(const TokenizerReport& report);
+// show_ids: of the sample too.
+void print(const TokenizerReport& report, bool show_ids);
+
+// "bpe, pattern gpt4, 4096 tokens, 3840 merges"
+std::string description(const Tokenizer& tokenizer);
+
+}  // namespace cria
