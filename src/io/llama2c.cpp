@@ -215,7 +215,7 @@ void Llama2cFile::read(const Llama2cTensor& tensor, int64_t first, std::span<flo
     throw Error("outside of the tensor",
                 {.where = path() + ": " + tensor.name(),
                  .expected = "elements 0 to " + std::to_string(tensor.size()),
-                 .got = std::to_string(first) + " to " + std::to_string(first + count)});
+                 .got = std::to_string(count) + " from element " + std::to_string(first)});
   }
   if (out.empty()) return;
   const char* const begin = file_.bytes().data() + tensor.offset;

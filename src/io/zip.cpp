@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50;
 constexpr uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
-constexpr size_t kLocalBytes = 30, kEndBytes = 22, kEnd64Bytes = 56, kLocator64Bytes = 20;
+constexpr size_t kEndBytes = 22, kEnd64Bytes = 56, kLocator64Bytes = 20;
 constexpr uint32_t kFull32 = 0xFFFFFFFF;  // the number stands in a zip64 field
 constexpr uint16_t kFull16 = 0xFFFF;
 constexpr uint16_t kExtra64 = 1;
