@@ -212,25 +212,30 @@ TEST_F(Npz, RefusesOtherMembers) {
   EXPECT_NE(error_of([&] { NpzFile(path_).read("a"); }).find("not a .npy file"), std::string::npos);
 }
 
-// Damage to a checksum would end most trials at once: the reader of arrays has a test of its own.
+// Half of the damage is one byte overwritten: insertions shift all offsets, and end most trials at
+// the same check.
 TEST_F(Npz, DamagedFilesReadOrThrow) {
   const std::vector<std::string> files = {kArchive, archive({{"a", "x"}, {"b.npy", "12345678"}}),
                                           archive({})};
   Rng rng(1, "npz");
-  int read_whole = 0;
+  int opened = 0;
   for (int i = 0; i < 5000; ++i) {
-    const std::string bytes = mutated(files, rng);
+    std::string bytes = mutated(files, rng);
+    if (i % 2 == 0) {
+      bytes = files[rng.below(files.size())];
+      bytes[rng.below(bytes.size())] = static_cast<char>(rng.below(256));
+    }
     const std::string message = error_of([&] {
       const ZipFile file = open(bytes);
+      ++opened;
       for (const ZipMember& member : file.members()) {
         ASSERT_LE(file.read(member.name).size(), bytes.size());
       }
-      ++read_whole;
     });
     ASSERT_TRUE(message.empty() || message.starts_with(path_)) << message;
   }
-  EXPECT_GT(read_whole, 100);
-  EXPECT_LT(read_whole, 4900);
+  EXPECT_GT(opened, 500);
+  EXPECT_LT(opened, 4500);
 }
 
 }  // namespace
