@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "bytes.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/number.h"
@@ -18,16 +19,6 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 // NumPy refuses longer ones too: its header is a Python expression.
 constexpr uint64_t kMaxHeaderBytes = 10000;
-
-template <class Bits>
-Bits load(const char* bytes, bool big_endian) {
-  Bits bits = 0;
-  for (size_t i = 0; i < sizeof(Bits); ++i) {
-    const size_t place = big_endian ? sizeof(Bits) - 1 - i : i;
-    bits = static_cast<Bits>(bits | static_cast<Bits>(static_cast<uint8_t>(bytes[i])) << 8 * place);
-  }
-  return bits;
-}
 
 struct Header {
   std::string dtype;  // "<f4"
@@ -197,8 +188,8 @@ std::string_view header_text(std::string_view file, const std::string& path) {
   return file.substr(begin, length);
 }
 
-// The width of an element in bytes.
-uint64_t width_of(const std::string& dtype, const std::string& where) {
+// The width of a float in bytes.
+uint64_t float_width(const std::string& dtype, const std::string& where) {
   const bool is_ordered = dtype.starts_with('<') || dtype.starts_with('>');
   for (const uint64_t width : {2, 4, 8}) {
     if (is_ordered && dtype.substr(1) == "f" + std::to_string(width)) return width;
@@ -212,12 +203,17 @@ uint64_t width_of(const std::string& dtype, const std::string& where) {
                                  : "save it with .astype(numpy.float32)"});
 }
 
+uint64_t integer_width(const std::string& dtype, const std::string& where) {
+  if (dtype == "<i8" || dtype == ">i8") return 8;
+  throw Error("unsupported dtype", {.where = where, .expected = "'<i8'", .got = quote(dtype)});
+}
+
 // Nothing to round to: fp32 would make an infinity of it.
 bool overflows(double value) {
   return std::isfinite(value) && std::abs(value) >= 0x1.ffffffp127;
 }
 
-float element(const char* bytes, uint64_t width, bool big_endian, const std::string& path) {
+float float_element(const char* bytes, uint64_t width, bool big_endian, const std::string& path) {
   if (width == 2) return from_f16(load<uint16_t>(bytes, big_endian));
   if (width == 4) return std::bit_cast<float>(load<uint32_t>(bytes, big_endian));
   const double value = std::bit_cast<double>(load<uint64_t>(bytes, big_endian));
@@ -227,26 +223,29 @@ float element(const char* bytes, uint64_t width, bool big_endian, const std::str
   return static_cast<float>(value);
 }
 
-}  // namespace
+int64_t integer_element(const char* bytes, uint64_t, bool big_endian, const std::string&) {
+  return static_cast<int64_t>(load<uint64_t>(bytes, big_endian));
+}
 
-NpyArray read_npy(const std::string& path) {
-  const MappedFile file(path);
-  const std::string_view text = header_text(file.bytes(), path);
+template <class Element, class Width, class Convert>
+BasicNpyArray<Element> parse(std::string_view bytes, const std::string& path, Width width_of,
+                             Convert element) {
+  const std::string_view text = header_text(bytes, path);
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
   const uint64_t width = width_of(header.dtype, where);
-  const uint64_t bytes = byte_size(header.shape, width, where);
+  const uint64_t size = byte_size(header.shape, width, where);
   const char* const data = text.data() + text.size();
-  const uint64_t there = static_cast<uint64_t>(file.bytes().data() + file.bytes().size() - data);
-  if (bytes != there) {
+  const uint64_t there = static_cast<uint64_t>(bytes.data() + bytes.size() - data);
+  if (size != there) {
     throw Error(
         "the data does not have the size of the shape",
         {.where = path,
-         .expected = std::to_string(bytes) + " bytes for " +
+         .expected = std::to_string(size) + " bytes for " +
                      shape_string(header.shape.data(), static_cast<int>(header.shape.size())) +
                      " of " + header.dtype,
          .got = std::to_string(there),
-         .hint = there < bytes ? "is the file cut off?" : ""});
+         .hint = there < size ? "is the file cut off?" : ""});
   }
   if (header.fortran_order && header.shape.size() > 2) {
     throw Error("Fortran order is read for two dimensions at most",
@@ -254,7 +253,7 @@ NpyArray read_npy(const std::string& path) {
                  .got = std::to_string(header.shape.size()),
                  .hint = "save numpy.ascontiguousarray of it"});
   }
-  NpyArray array{.shape = header.shape, .values = std::vector<float>(bytes / width)};
+  BasicNpyArray<Element> array{.shape = header.shape, .values = std::vector<Element>(size / width)};
   const bool big_endian = header.dtype.starts_with('>');
   const bool transposed = header.fortran_order && header.shape.size() == 2;
   const size_t rows = transposed ? static_cast<size_t>(header.shape[0]) : 1;
@@ -264,6 +263,80 @@ NpyArray read_npy(const std::string& path) {
     array.values[i] = element(data + source * width, width, big_endian, path);
   }
   return array;
+}
+
+// The whole header, version 1.0. NumPy puts at least one space behind the dict.
+template <class Element>
+std::string header(const std::vector<int64_t>& shape, std::span<const Element> values,
+                   const char* dtype, const std::string& where) {
+  const std::string sizes = shape_string(shape.data(), static_cast<int>(shape.size()));
+  const bool possible =
+      std::all_of(shape.begin(), shape.end(), [](int64_t size) { return size >= 0; }) &&
+      byte_size(shape, sizeof(Element), where) == values.size_bytes();
+  if (!possible) {
+    throw Error("the values are not as many as the shape says",
+                {.where = where, .expected = sizes, .got = std::to_string(values.size())});
+  }
+  std::string tuple = sizes.substr(1, sizes.size() - 2);
+  if (shape.size() == 1) tuple += ',';
+  std::string dict =
+      std::string("{'descr': '") + dtype + "', 'fortran_order': False, 'shape': (" + tuple + "), }";
+  const size_t before = kMagic.size() + 4;
+  dict.resize((before + dict.size() + 1) / 64 * 64 + 63 - before, ' ');
+  dict += '\n';
+  if (dict.size() > kMaxHeaderBytes) {
+    throw Error("too many dimensions", {.where = where, .got = std::to_string(shape.size())});
+  }
+  std::string header(kMagic);
+  append(header, uint16_t{1});  // 1.0: the bytes 1 and 0
+  append(header, static_cast<uint16_t>(dict.size()));
+  return header + dict;
+}
+
+template <class Element>
+void write(const std::string& path, const std::string& header, std::span<const Element> values) {
+  AtomicFile file(path);
+  file.write(header);
+  file.write(bytes_of(values));
+  file.commit();
+}
+
+}  // namespace
+
+NpyArray parse_npy(std::string_view bytes, const std::string& where) {
+  return parse<float>(bytes, where, float_width, float_element);
+}
+
+NpyIntegers parse_npy_integers(std::string_view bytes, const std::string& where) {
+  return parse<int64_t>(bytes, where, integer_width, integer_element);
+}
+
+NpyArray read_npy(const std::string& path) {
+  return parse_npy(MappedFile(path).bytes(), path);
+}
+
+NpyIntegers read_npy_integers(const std::string& path) {
+  return parse_npy_integers(MappedFile(path).bytes(), path);
+}
+
+std::string npy_header(const std::vector<int64_t>& shape, std::span<const float> values,
+                       const std::string& where) {
+  return header(shape, values, "<f4", where);
+}
+
+std::string npy_header(const std::vector<int64_t>& shape, std::span<const int64_t> values,
+                       const std::string& where) {
+  return header(shape, values, "<i8", where);
+}
+
+void write_npy(const std::string& path, const std::vector<int64_t>& shape,
+               std::span<const float> values) {
+  write(path, npy_header(shape, values, path), values);
+}
+
+void write_npy(const std::string& path, const std::vector<int64_t>& shape,
+               std::span<const int64_t> values) {
+  write(path, npy_header(shape, values, path), values);
 }
 
 }  // namespace cria

@@ -9,6 +9,8 @@
 #include "base/mutations.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "support/bytes.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -16,17 +18,6 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 using Floats = std::vector<float>;
-
-template <class Element>
-std::string raw(std::initializer_list<Element> values) {
-  return {reinterpret_cast<const char*>(std::data(values)), values.size() * sizeof(Element)};
-}
-
-std::string little_endian(uint64_t value, size_t bytes) {
-  std::string text;
-  for (size_t i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i);
-  return text;
-}
 
 // A file as NumPy writes it: the header padded with spaces to 64 bytes, ended by a line break.
 std::string npy(std::string header, const std::string& data, int major = 1) {
@@ -50,12 +41,8 @@ class Npy : public testing::Test {
   }
 
   std::string error_of(const std::string& bytes) const {
-    try {
-      read(bytes);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    const std::string message = cria::error_of([&] { read(bytes); });
+    return message.empty() ? "no error" : message;
   }
 
   void expect_error(const std::string& bytes, const std::string& fragment) const {
@@ -227,6 +214,54 @@ TEST_F(Npy, RefusesDamagedHeaders) {
   expect_error(
       std::string("\x93NUMPY\x01\x00", 8) + little_endian(unended.size(), 2) + unended + kData,
       "spaces and a line break to the end");
+}
+
+// numpy.save's bytes for arange(6, dtype=float32).reshape(2, 3), and for int64 of one dimension.
+TEST_F(Npy, WritesWhatNumPyWrites) {
+  const std::string path = directory_ / "w.npy";
+  write_npy(path, {2, 3}, Floats{1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(read_file(path), npy(header("<f4", "(2, 3)"), kData));
+  write_npy(path, {2}, std::vector<int64_t>{-1, INT64_MAX});
+  EXPECT_EQ(read_file(path), npy(header("<i8", "(2,)"), raw({int64_t{-1}, INT64_MAX})));
+}
+
+TEST_F(Npy, ReadsWhatItWrites) {
+  const std::string path = directory_ / "w.npy";
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{3, 0, 7}, Shape{2, 2, 1, 3, 1}}) {
+    int64_t count = 1;
+    for (const int64_t size : shape) count *= size;
+    Floats values;
+    std::vector<int64_t> integers;
+    for (int64_t i = 0; i < count; ++i) {
+      values.push_back(0.1f * static_cast<float>(i));
+      integers.push_back(-i);
+    }
+    write_npy(path, shape, values);
+    EXPECT_EQ(read_npy(path).shape, shape);
+    EXPECT_EQ(read_npy(path).values, values);
+    EXPECT_NE(cria::error_of([&] { read_npy_integers(path); }).find("expected: '<i8'"),
+              std::string::npos);
+    write_npy(path, shape, integers);
+    EXPECT_EQ(read_npy_integers(path).shape, shape);
+    EXPECT_EQ(read_npy_integers(path).values, integers);
+    EXPECT_NE(cria::error_of([&] { read_npy(path); }).find("unsupported dtype"), std::string::npos);
+    // Where the data begins: on a multiple of 64, as mapped arrays want it.
+    EXPECT_EQ((std::filesystem::file_size(path) - 8 * integers.size()) % 64, 0u);
+  }
+}
+
+TEST_F(Npy, RefusesToWriteAnotherNumberOfValues) {
+  for (const Shape& shape : {Shape{5}, Shape{2, 2}, Shape{-2, -3}, Shape{}}) {
+    EXPECT_NE(cria::error_of([&] {
+                write_npy(directory_ / "w.npy", shape, Floats(6));
+              }).find("not as many as the shape says"),
+              std::string::npos);
+  }
+  const Shape many(4000, 1);
+  EXPECT_NE(
+      cria::error_of([&] { write_npy(directory_ / "w.npy", many, Floats(1)); }).find("dimensions"),
+      std::string::npos);
+  EXPECT_TRUE(directory_.names().empty());
 }
 
 // What reads has as many values as its shape says; what does not is an Error that names the file.

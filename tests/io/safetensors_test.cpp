@@ -9,24 +9,14 @@
 
 #include "base/mutations.h"
 #include "cria/base/error.h"
+#include "support/bytes.h"
 #include "support/files.h"
 
 namespace cria {
 namespace {
 
-std::string little_endian(uint64_t value) {
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(value >> 8 * i);
-  return bytes;
-}
-
 std::string with_length(const std::string& header, const std::string& data) {
   return little_endian(header.size()) + header + data;
-}
-
-template <class Element>
-std::string raw(std::initializer_list<Element> values) {
-  return {reinterpret_cast<const char*>(std::data(values)), values.size() * sizeof(Element)};
 }
 
 std::vector<float> read_all(const SafetensorsFile& file, const SafetensorsFile::Entry& entry) {
