@@ -88,6 +88,10 @@ $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
 
 $(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
+# It compiles a program of its own, the README's.
+$(OUT)/obj/tests/tools/library_test.o: compile_flags += \
+  -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
+  -DCRIA_LINK='"$(OUT)/libcria.a $(link_flags)"'
 # Kernel bodies live beside their sources; no other folder may include them. Nobody reads errno, and a
 # square root that need not set it is one instruction for a whole vector.
 $(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -fno-math-errno -Isrc
@@ -147,11 +151,27 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	      -Iinclude -Isrc -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' $$source || exit 1; \
 	  done; done
 
-install: all  ## copy program, library and headers below PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+# What a program that uses the library is compiled with, for pkg-config.
+version = $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' tools/cria.cpp)
+define pkg_config_file
+prefix=$(PREFIX)
+libdir=$${prefix}/lib
+includedir=$${prefix}/include
+
+Name: cria
+Description: trains small LLaMA-style decoders on the CPU
+Version: $(version)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -lcria $(omp_libs) -pthread
+endef
+export pkg_config_file
+
+install: all  ## copy program, library, headers and cria.pc below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(OUT)/cria $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(OUT)/libcria.a $(DESTDIR)$(PREFIX)/lib/
 	cp -R include/cria $(DESTDIR)$(PREFIX)/include/
+	printf '%s\n' "$$pkg_config_file" > $(DESTDIR)$(PREFIX)/lib/pkgconfig/cria.pc
 
 clean:  ## remove everything built (runs/ and data/ stay)
 	rm -rf build
