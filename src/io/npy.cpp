@@ -10,7 +10,8 @@
 #include "cria/base/file.h"
 #include "cria/base/number.h"
 #include "cria/base/unicode.h"
-#include "elements.h"
+#include "cria/io/number_format.h"
+#include "element_count.h"
 
 namespace cria {
 namespace {
@@ -235,7 +236,7 @@ NpyArray read_npy(const std::string& path) {
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
   const uint64_t width = width_of(header.dtype, where);
-  const uint64_t bytes = byte_size(header.shape, width, where);
+  const uint64_t bytes = static_cast<uint64_t>(element_count(header.shape, where)) * width;
   const char* const data = text.data() + text.size();
   const uint64_t there = static_cast<uint64_t>(file.bytes().data() + file.bytes().size() - data);
   if (bytes != there) {
