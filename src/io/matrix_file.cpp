@@ -28,10 +28,10 @@ Matrix read_npy_matrix(const std::string& path) {
 // The name of the only matrix of floats in the file.
 std::string only_matrix(const SafetensorsFile& file) {
   std::string names;
-  const SafetensorsFile::Entry* found = nullptr;
+  const StoredTensor* found = nullptr;
   int64_t count = 0;
-  for (const SafetensorsFile::Entry& entry : file.entries()) {
-    if (entry.shape.size() != 2 || entry.dtype == DType::i32) continue;
+  for (const StoredTensor& entry : file.entries()) {
+    if (entry.shape.size() != 2 || !entry.format) continue;
     found = &entry;
     if (++count <= 5) names += (names.empty() ? "" : ", ") + quote(entry.name);
   }
@@ -45,10 +45,10 @@ std::string only_matrix(const SafetensorsFile& file) {
 }
 
 Matrix read_tensor(const SafetensorsFile& file, const std::string& name) {
-  const SafetensorsFile::Entry* const entry = file.find(name);
+  const StoredTensor* const entry = file.find(name);
   Matrix matrix;
   if (entry) {
-    require_matrix(entry->shape, file.path() + ": tensor " + quote(name));
+    require_matrix(entry->shape, entry->where);
     matrix.rows = entry->shape[0];
     matrix.columns = entry->shape[1];
     matrix.values.resize(static_cast<size_t>(matrix.rows * matrix.columns));

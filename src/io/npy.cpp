@@ -11,7 +11,8 @@
 #include "cria/base/file.h"
 #include "cria/base/number.h"
 #include "cria/base/unicode.h"
-#include "elements.h"
+#include "cria/io/number_format.h"
+#include "element_count.h"
 
 namespace cria {
 namespace {
@@ -234,7 +235,8 @@ BasicNpyArray<Element> parse(std::string_view bytes, const std::string& path, Wi
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
   const uint64_t width = width_of(header.dtype, where);
-  const uint64_t size = byte_size(header.shape, width, where);
+  const uint64_t size =
+      static_cast<uint64_t>(element_count(header.shape, where)) * width;
   const char* const data = text.data() + text.size();
   const uint64_t there = static_cast<uint64_t>(bytes.data() + bytes.size() - data);
   if (size != there) {

@@ -63,7 +63,7 @@ void check_equal(const SafetensorsFile& file, const std::string& alias, const Ta
     file.read(&each == &values[0] ? target.name : alias, view);
   }
   if (std::memcmp(values[0].data(), values[1].data(), values[0].size() * sizeof(float)) != 0) {
-    throw Error("tied tensors differ", {.where = file.path() + ": tensor " + quote(alias),
+    throw Error("tied tensors differ", {.where = file.find(alias)->where,
                                         .expected = "the values of " + quote(target.name),
                                         .got = "other values",
                                         .hint = "this file is of a model that does not tie them"});
@@ -74,7 +74,7 @@ void check_equal(const SafetensorsFile& file, const std::string& alias, const Ta
 
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
                       const std::string& path) {
-  std::vector<NamedTensor> tensors;
+  std::vector<TensorSource> tensors;
   for (const Target& target : targets(parameters, planes)) {
     tensors.push_back({target.name, target.tensor});
   }
@@ -90,16 +90,17 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
   for (const Target& target : wanted) {
     if (!file.find(target.name)) missing.push_back(target.name);
   }
-  for (const SafetensorsFile::Entry& entry : file.entries()) {
+  for (const StoredTensor& entry : file.entries()) {
     const std::optional<Target> target = resolve(parameters, planes, entry.name);
     if (!target && !is_derived(entry.name)) unexpected.push_back(entry.name);
     if (target && target->name != entry.name) aliases.push_back(entry.name);
   }
   // A misspelt name is both unexpected and missing: the unexpected one can name the other.
   if (!unexpected.empty()) {
-    throw_names("unexpected tensor", unexpected, path, did_you_mean(unexpected.front(), missing));
+    throw_names("unexpected tensor", unexpected, file.path(),
+                did_you_mean(unexpected.front(), missing));
   }
-  if (!missing.empty()) throw_names("missing tensor", missing, path, "");
+  if (!missing.empty()) throw_names("missing tensor", missing, file.path(), "");
 
   for (const Target& target : wanted) file.require(target.name, target.tensor);
   for (const std::string& alias : aliases) {

@@ -3,38 +3,58 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <filesystem>
+#include <set>
 #include <tuple>
 
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/base/unicode.h"
-#include "elements.h"
+#include "element_count.h"
 
 namespace cria {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are copied as they are stored");
 
+constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kIndexEnd = ".index.json";
+
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own bound
 
 constexpr size_t kLengthBytes = 8;  // the header's length, before the header
 
-struct DTypeInfo {
+// All that the format knows, in its order: a writer puts those further down first.
+struct DType {
   const char* name;
-  uint64_t bytes;
+  uint64_t bits;
+  std::optional<NumberFormat> format = std::nullopt;
 };
-constexpr DTypeInfo kDTypes[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I32", 4}};  // as DType
-
-const DTypeInfo& info(DType dtype) {
-  return kDTypes[static_cast<size_t>(dtype)];
-}
+constexpr DType kDTypes[] = {{"BOOL", 8},
+                             {"F4", 4},
+                             {"F6_E2M3", 6},
+                             {"F6_E3M2", 6},
+                             {"U8", 8},
+                             {"I8", 8},
+                             {"F8_E5M2", 8},
+                             {"F8_E4M3", 8},
+                             {"F8_E8M0", 8},
+                             {"F8_E4M3FNUZ", 8},
+                             {"F8_E5M2FNUZ", 8},
+                             {"I16", 16},
+                             {"U16", 16},
+                             {"F16", 16, NumberFormat::f16},
+                             {"BF16", 16, NumberFormat::bf16},
+                             {"I32", 32},
+                             {"U32", 32},
+                             {"F32", 32, NumberFormat::f32},
+                             {"C64", 64},
+                             {"F64", 64},
+                             {"I64", 64},
+                             {"U64", 64}};
 
 std::string bytes_string(uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
-}
-
-std::string place(const std::string& path, std::string_view name) {
-  return path + ": tensor " + quote(name);
 }
 
 // The header's text, without the spaces that pad it.
@@ -84,27 +104,33 @@ int64_t parse_size(const Json& json, const std::string& what) {
   return size;
 }
 
-DType parse_dtype(const std::string& name, const std::string& where) {
-  for (size_t i = 0; i < std::size(kDTypes); ++i) {
-    if (name == kDTypes[i].name) return static_cast<DType>(i);
+const DType& parse_dtype(const std::string& name, const std::string& where) {
+  for (const DType& dtype : kDTypes) {
+    if (name == dtype.name) return dtype;
   }
-  throw Error("unsupported dtype",
-              {.where = where, .expected = "F32, F16, BF16 or I32", .got = quote(name)});
+  throw Error("unknown dtype", {.where = where,
+                                .expected = "one of the format's, such as F32, F16 or BF16",
+                                .got = quote(name)});
 }
 
-SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json,
-                                   const std::string& where) {
-  const Json* const dtype = json.find("dtype");
-  const Json* const shape = json.find("shape");
+// A tensor of a header; its bytes are not yet known to be in the file.
+struct Entry {
+  StoredTensor tensor;
+  uint64_t begin, end;  // from the start of the data
+};
+
+Entry parse_entry(const std::string& name, const Json& json, const std::string& where) {
+  const Json* const dtype_json = json.find("dtype");
+  const Json* const shape_json = json.find("shape");
   const Json* const offsets = json.find("data_offsets");
-  if (json.as_object(where).size() != 3 || !dtype || !shape || !offsets) {
+  if (json.as_object(where).size() != 3 || !dtype_json || !shape_json || !offsets) {
     throw Error("wrong keys in the header",
                 {.where = where, .expected = "dtype, shape and data_offsets", .got = json.dump()});
   }
-  SafetensorsFile::Entry entry{.name = name, .dtype = {}, .shape = {}, .begin = 0, .end = 0};
-  entry.dtype = parse_dtype(dtype->as_string(where + ", dtype"), where);
-  for (const Json& dimension : shape->as_array(where + ", shape")) {
-    entry.shape.push_back(parse_size(dimension, where + ", shape"));
+  const DType& dtype = parse_dtype(dtype_json->as_string(where + ", dtype"), where);
+  std::vector<int64_t> shape;
+  for (const Json& dimension : shape_json->as_array(where + ", shape")) {
+    shape.push_back(parse_size(dimension, where + ", shape"));
   }
   const std::string what = where + ", data_offsets";
   const Json::Array& range = offsets->as_array(what);
@@ -112,32 +138,42 @@ SafetensorsFile::Entry parse_entry(const std::string& name, const Json& json,
     throw Error("wrong number of offsets",
                 {.where = what, .expected = "[begin, end]", .got = offsets->dump()});
   }
-  entry.begin = static_cast<uint64_t>(parse_size(range[0], what));
-  entry.end = static_cast<uint64_t>(parse_size(range[1], what));
-  if (entry.begin > entry.end) {
+  const uint64_t begin = static_cast<uint64_t>(parse_size(range[0], what));
+  const uint64_t end = static_cast<uint64_t>(parse_size(range[1], what));
+  if (begin > end) {
     throw Error("the tensor ends before it begins",
                 {.where = what, .expected = "begin <= end", .got = offsets->dump()});
   }
-  const uint64_t bytes = byte_size(entry.shape, info(entry.dtype).bytes, where);
-  if (bytes != entry.end - entry.begin) {
-    throw Error("the data does not have the size of the shape",
-                {.where = where,
-                 .expected = bytes_string(bytes) + " for " + shape->dump() + " of " +
-                             info(entry.dtype).name,
-                 .got = bytes_string(entry.end - entry.begin)});
+  const uint64_t bits = static_cast<uint64_t>(element_count(shape, where)) * dtype.bits;
+  if (bits % 8 != 0) {
+    throw Error("the tensor ends inside a byte",
+                {.where = where, .got = shape_json->dump() + " of " + dtype.name});
   }
-  return entry;
+  if (bits / 8 != end - begin) {
+    throw Error(
+        "the data does not have the size of the shape",
+        {.where = where,
+         .expected = bytes_string(bits / 8) + " for " + shape_json->dump() + " of " + dtype.name,
+         .got = bytes_string(end - begin)});
+  }
+  return {{.name = name,
+           .dtype = dtype.name,
+           .format = dtype.format,
+           .shape = std::move(shape),
+           .bytes = {},
+           .where = where},
+          begin,
+          end};
 }
 
 // Sorted entries follow each other from byte 0 to the end of the file.
-void check_layout(const std::vector<SafetensorsFile::Entry>& entries, uint64_t data_bytes,
-                  const std::string& path) {
+void check_layout(const std::vector<Entry>& entries, uint64_t data_bytes, const std::string& path) {
   uint64_t end = 0;
-  for (const SafetensorsFile::Entry& entry : entries) {
+  for (const Entry& entry : entries) {
     if (entry.begin != end) {
       throw Error(
           entry.begin < end ? "the tensor overlaps another" : "unused bytes before the tensor",
-          {.where = place(path, entry.name),
+          {.where = entry.tensor.where,
            .expected = "data from byte " + std::to_string(end),
            .got = "byte " + std::to_string(entry.begin)});
     }
@@ -145,129 +181,173 @@ void check_layout(const std::vector<SafetensorsFile::Entry>& entries, uint64_t d
   }
   if (end != data_bytes) {
     throw Error(end > data_bytes ? "the file ends inside its data" : "bytes after the last tensor",
-                {.where = entries.empty() ? path : place(path, entries.back().name),
+                {.where = entries.empty() ? path : entries.back().tensor.where,
                  .expected = bytes_string(end) + " of data",
                  .got = bytes_string(data_bytes),
                  .hint = end > data_bytes ? "is the file cut off?" : ""});
   }
 }
 
-// source need not be aligned.
-template <class Convert>
-void convert(const char* source, int64_t count, float* out, Convert convert_one) {
-  for (int64_t i = 0; i < count; ++i) {
-    uint16_t half;
-    std::memcpy(&half, source + 2 * i, sizeof half);
-    out[i] = convert_one(half);
-  }
+// A directory stands for the weights of its model.
+std::string weights_of(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return path;
+  const std::string whole = join_path(path, kWeights);
+  return exists(whole + kIndexEnd) ? whole + kIndexEnd : whole;
+}
+
+// An index may not lead out of its directory.
+void require_plain_name(const std::string& name, const std::string& where) {
+  const bool plain = !name.empty() && name != "." && name.find("..") == name.npos &&
+                     name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+  if (plain) return;
+  throw Error("not the plain name of a file",
+              {.where = where, .expected = "a file beside the index", .got = quote(name)});
+}
+
+size_t place_of(NumberFormat format) {
+  const auto dtype = std::find_if(std::begin(kDTypes), std::end(kDTypes),
+                                  [&](const DType& each) { return each.format == format; });
+  return static_cast<size_t>(dtype - std::begin(kDTypes));
 }
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
-  const std::string_view bytes = file_.bytes();
-  const Json header = Json::parse(header_text(bytes, path), path + " (header)");
+SafetensorsFile::SafetensorsFile(const std::string& path) : path_(weights_of(path)) {
+  if (path_.ends_with(kIndexEnd)) {
+    add_indexed_files();
+  } else {
+    add_file(path_);
+  }
+}
+
+void SafetensorsFile::add_file(const std::string& path) {
+  const std::string_view bytes = files_.emplace_back(path).bytes();
+  const std::string_view text = header_text(bytes, path);
+  const Json header = Json::parse(text, path + " (header)");
+  std::vector<Entry> entries;
   for (const auto& [name, json] : header.as_object(path)) {
-    if (name == "__metadata__") {
-      const std::string where = path + ": __metadata__";
-      for (const auto& [key, value] : json.as_object(where)) {
-        metadata_.emplace_back(key, value.as_string(where + ", " + quote(key)));
-      }
-    } else {
-      entries_.push_back(parse_entry(name, json, place(path, name)));
+    if (name != "__metadata__") {
+      entries.push_back(parse_entry(name, json, tensor_place(path, name)));
+      continue;
+    }
+    const std::string where = path + ": __metadata__";
+    for (const auto& [key, value] : json.as_object(where)) {
+      const std::string& content = value.as_string(where + ", " + quote(key));
+      if (files_.size() == 1) metadata_.emplace_back(key, content);
     }
   }
-  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.begin, a.end, a.tensor.name) < std::tie(b.begin, b.end, b.tensor.name);
   });
   uint64_t header_bytes;
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
-  data_begin_ = kLengthBytes + header_bytes;
-  check_layout(entries_, bytes.size() - data_begin_, path);
+  const std::string_view data = bytes.substr(kLengthBytes + header_bytes);
+  check_layout(entries, data.size(), path);
+  for (Entry& entry : entries) {
+    entry.tensor.bytes = data.substr(entry.begin, entry.end - entry.begin);
+    const auto [place, is_new] = places_.emplace(entry.tensor.name, entries_.size());
+    if (!is_new) {
+      throw Error("the tensor is in two files",
+                  {.where = path_, .got = entries_[place->second].where + " and in " + path});
+    }
+    entries_.push_back(std::move(entry.tensor));
+  }
 }
 
-const SafetensorsFile::Entry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.name == name; });
-  return found == entries_.end() ? nullptr : &*found;
+void SafetensorsFile::add_indexed_files() {
+  const Json index = Json::parse(read_file(path_), path_);
+  const Json* const weight_map = index.find("weight_map");
+  if (!weight_map) {
+    throw Error("not an index of weights", {.where = path_, .expected = "a key 'weight_map'"});
+  }
+  const std::string where = path_ + ": weight_map";
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : weight_map->as_object(where)) {
+    const std::string what = where + ", " + quote(tensor);
+    require_plain_name(file.as_string(what), what);
+    names.insert(file.as_string(what));
+  }
+  const std::string directory = std::filesystem::path(path_).parent_path().string();
+  const auto file_path = [&](const std::string& name) {
+    return directory.empty() ? name : join_path(directory, name);
+  };
+  for (const std::string& name : names) add_file(file_path(name));
+  for (const auto& [tensor, file] : weight_map->as_object(where)) {
+    const StoredTensor* const found = find(tensor);
+    const std::string expected = tensor_place(file_path(file.as_string(where)), tensor);
+    if (found && found->where == expected) continue;
+    throw Error("the tensor is not where the index says",
+                {.where = where, .expected = expected, .got = found ? found->where : "nowhere"});
+  }
 }
 
-const SafetensorsFile::Entry& SafetensorsFile::require(std::string_view name) const {
-  if (const Entry* const entry = find(name)) return *entry;
+const StoredTensor* SafetensorsFile::find(std::string_view name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &entries_[found->second];
+}
+
+const StoredTensor& SafetensorsFile::require(std::string_view name) const {
+  if (const StoredTensor* const entry = find(name)) return *entry;
   std::vector<std::string> names;
-  for (const Entry& entry : entries_) names.push_back(entry.name);
-  throw Error("no such tensor", {.where = place(path(), name), .hint = did_you_mean(name, names)});
+  for (const StoredTensor& entry : entries_) names.push_back(entry.name);
+  throw Error("no such tensor",
+              {.where = tensor_place(path_, name), .hint = did_you_mean(name, names)});
 }
 
-const SafetensorsFile::Entry& SafetensorsFile::require(std::string_view name,
-                                                       const ConstTensor& like) const {
-  const Entry& entry = require(name);
+const StoredTensor& SafetensorsFile::require(std::string_view name, const ConstTensor& like) const {
+  const StoredTensor& entry = require(name);
   if (!std::equal(entry.shape.begin(), entry.shape.end(), like.shape.begin(),
                   like.shape.begin() + like.rank)) {
     throw Error("wrong shape",
-                {.where = place(path(), name),
+                {.where = entry.where,
                  .expected = like.to_string(),
                  .got = shape_string(entry.shape.data(), static_cast<int>(entry.shape.size()))});
   }
-  if (entry.dtype == DType::i32) {
-    throw Error("wrong dtype", {.where = place(path(), name),
-                                .expected = "F32, F16 or BF16",
-                                .got = info(entry.dtype).name});
-  }
+  entry.require_floats();
   return entry;
 }
 
 void SafetensorsFile::read(std::string_view name, const Tensor& out) const {
-  const Entry& entry = require(name, out);
-  if (!out.is_contiguous()) {
-    throw Error("cannot read into a strided view", {.where = place(path(), name)});
-  }
-  if (entry.begin == entry.end) return;
-  const char* const source = file_.bytes().data() + data_begin_ + entry.begin;
-  switch (entry.dtype) {
-    case DType::f16:
-      convert(source, out.size(), out.data, from_f16);
-      break;
-    case DType::bf16:
-      convert(source, out.size(), out.data, from_bf16);
-      break;
-    default:
-      std::memcpy(out.data, source, entry.end - entry.begin);
-  }
+  const StoredTensor& entry = require(name, out);
+  if (!out.is_contiguous()) throw Error("cannot read into a strided view", {.where = entry.where});
+  entry.read_rows(0, row_count(entry.shape), out.data);
 }
 
 std::vector<int32_t> SafetensorsFile::read_i32(std::string_view name) const {
-  const Entry& entry = require(name);
-  if (entry.dtype != DType::i32) {
-    throw Error("wrong dtype",
-                {.where = place(path(), name), .expected = "I32", .got = info(entry.dtype).name});
+  const StoredTensor& entry = require(name);
+  if (entry.dtype != "I32") {
+    throw Error("wrong dtype", {.where = entry.where, .expected = "I32", .got = entry.dtype});
   }
-  std::vector<int32_t> values((entry.end - entry.begin) / sizeof(int32_t));
-  if (!values.empty()) {
-    std::memcpy(values.data(), file_.bytes().data() + data_begin_ + entry.begin,
-                entry.end - entry.begin);
-  }
+  std::vector<int32_t> values(entry.bytes.size() / sizeof(int32_t));
+  if (!values.empty()) std::memcpy(values.data(), entry.bytes.data(), entry.bytes.size());
   return values;
 }
 
-void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const NamedTensor& a, const NamedTensor& b) { return a.name < b.name; });
+void write_safetensors(const std::string& path, std::vector<TensorSource> tensors) {
+  std::set<std::string_view> names = {"__metadata__"};
+  for (const TensorSource& tensor : tensors) {
+    const std::string where = tensor_place(path, tensor.name);
+    if (!names.insert(tensor.name).second) throw Error("the name is taken", {.where = where});
+    if (place_of(tensor.format) == std::size(kDTypes)) {
+      throw Error(
+          "safetensors files have no such numbers",
+          {.where = where, .expected = "F32, F16 or BF16", .got = format_name(tensor.format)});
+    }
+  }
+  std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {
+    const size_t a_place = place_of(a.format), b_place = place_of(b.format);
+    return std::tie(b_place, a.name) < std::tie(a_place, b.name);
+  });
   Json::Object header{{"__metadata__", Json::Object{{"format", "pt"}}}};
-  int64_t end = 0;
-  for (const auto& [name, tensor] : tensors) {
-    if (name == header.back().first || name == header.front().first) {
-      throw Error("the name is taken", {.where = place(path, name)});
-    }
-    if (!tensor.is_contiguous()) {
-      throw Error("cannot write a strided view", {.where = place(path, name)});
-    }
-    Json::Array shape(tensor.shape.begin(), tensor.shape.begin() + tensor.rank);
-    const int64_t begin = end;
-    end += tensor.size() * static_cast<int64_t>(sizeof(float));
-    header.emplace_back(name, Json::Object{{"dtype", "F32"},
-                                           {"shape", std::move(shape)},
-                                           {"data_offsets", Json::Array{begin, end}}});
+  uint64_t end = 0;
+  for (const TensorSource& tensor : tensors) {
+    const uint64_t begin = end;
+    end += tensor.bytes();
+    Json::Array shape(tensor.shape.begin(), tensor.shape.end());
+    header.emplace_back(tensor.name, Json::Object{{"dtype", format_name(tensor.format)},
+                                                  {"shape", std::move(shape)},
+                                                  {"data_offsets", Json::Array{begin, end}}});
   }
   std::string text = Json(std::move(header)).dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
@@ -275,10 +355,7 @@ void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors
   AtomicFile file(path);
   file.write({reinterpret_cast<const char*>(&length), sizeof length});
   file.write(text);
-  for (const auto& [name, tensor] : tensors) {
-    file.write({reinterpret_cast<const char*>(tensor.data),
-                static_cast<size_t>(tensor.size()) * sizeof(float)});
-  }
+  for (const TensorSource& tensor : tensors) tensor.write_to(file, path);
   file.commit();
 }
 

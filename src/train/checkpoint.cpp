@@ -66,7 +66,7 @@ std::vector<NamedMemory> named_memories(std::span<SegmentMemory> segments,
 
 void write_segments(const std::string& path, std::span<SegmentMemory> segments,
                     const ModelConfig& model) {
-  std::vector<NamedTensor> tensors;
+  std::vector<TensorSource> tensors;
   for (const NamedMemory& memory : named_memories(segments, model)) {
     tensors.push_back({memory.name, memory.tensor});
   }
@@ -78,7 +78,7 @@ void read_segments(const std::string& path, std::span<SegmentMemory> segments,
   const SafetensorsFile file(path);
   // All are of one length; reading compares the whole shapes.
   int64_t length = 0;
-  for (const SafetensorsFile::Entry& entry : file.entries()) {
+  for (const StoredTensor& entry : file.entries()) {
     if (entry.shape.size() == 3) length = std::min(entry.shape[1], model.memory_length);
   }
   for (SegmentMemory& memory : segments) memory.set_length(length);

@@ -56,7 +56,7 @@ class ParameterFile : public testing::Test {
   }
 
   void write(const std::vector<Stored>& tensors) {
-    std::vector<NamedTensor> views;
+    std::vector<TensorSource> views;
     for (const Stored& each : tensors) {
       const float* const data = each.values.data();
       views.push_back({each.name, each.shape.size() == 1
