@@ -274,7 +274,7 @@ std::string header(const std::vector<int64_t>& shape, std::span<const Element> v
   const std::string sizes = shape_string(shape.data(), static_cast<int>(shape.size()));
   const bool possible =
       std::all_of(shape.begin(), shape.end(), [](int64_t size) { return size >= 0; }) &&
-      byte_size(shape, sizeof(Element), where) == values.size_bytes();
+      element_count(shape, where) == static_cast<int64_t>(values.size());
   if (!possible) {
     throw Error("the values are not as many as the shape says",
                 {.where = where, .expected = sizes, .got = std::to_string(values.size())});
