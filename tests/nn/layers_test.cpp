@@ -8,6 +8,7 @@
 #include "cria/nn/linear.h"
 #include "cria/nn/rms_norm.h"
 #include "cria/nn/swiglu.h"
+#include "support/errors.h"
 #include "support/golden.h"
 #include "support/layer_check.h"
 
@@ -178,6 +179,15 @@ TEST(SelfAttention, GradientsForEveryGroupSizeAndBothPositions) {
   }
 }
 
+TEST(SelfAttention, GradientsWithDocuments) {
+  Parameters parameters;
+  const auto position = rope(6, 64);
+  const SelfAttention attention(parameters, attention_config(10, 4, 2, 6, true), *position);
+  randomize(parameters, 0.4);
+  const std::vector<int32_t> starts = {0, 0, 0, 3, 3, 0, 1, 1, 1, 1};
+  expect_layer_gradients(attention, parameters, 2, 5, 10, 10, {}, TokenIds(starts.data(), {2, 5}));
+}
+
 TEST(Block, Golden) {
   const Golden golden("block");
   const auto position = rope(4, 64);
@@ -261,7 +271,7 @@ TEST(HeadLoss, GradientsByDifferences) {
   HeadRun run(9, 6, 5);
   run.parameters.initialize(1);
   std::vector<float> x = normal_values(30, "x"), dx(30);
-  const std::vector<int32_t> targets = {8, 0, 3, 3, 1};
+  const std::vector<int32_t> targets = {8, 0, kIgnoredTarget, 3, 1};
   const TokenIds target_view(targets.data(), {1, 5});
   const Tensor x_view(x.data(), {5, 6}), dx_view(dx.data(), {5, 6});
   const auto loss = [&] { return run.head.forward(x_view, target_view, run.saved); };
@@ -273,10 +283,14 @@ TEST(HeadLoss, GradientsByDifferences) {
 TEST(HeadLoss, TargetOutOfRangeNamesTheRow) {
   HeadRun run(9, 6, 2);
   const std::vector<float> x(12);
-  const std::vector<int32_t> targets = {0, 9};
-  EXPECT_THROW(
-      run.head.forward(ConstTensor(x.data(), {2, 6}), TokenIds(targets.data(), {1, 2}), run.saved),
-      Error);
+  for (const int32_t wrong : {9, -1, -99, -101}) {
+    const std::vector<int32_t> targets = {0, wrong};
+    const std::string message = error_of([&] {
+      run.head.forward(ConstTensor(x.data(), {2, 6}), TokenIds(targets.data(), {1, 2}), run.saved);
+    });
+    EXPECT_NE(message.find("head_loss, row 1"), std::string::npos) << message;
+    EXPECT_NE(message.find("expected: 0 to 8, or -100 to ignore"), std::string::npos) << message;
+  }
 }
 
 }  // namespace

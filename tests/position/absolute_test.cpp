@@ -61,17 +61,33 @@ TEST(LearnedPositions, GradientsSumOverTheBatchAndAccumulate) {
   EXPECT_EQ(std::vector<float>(grad, grad + 6), (std::vector<float>{106, 8, 10, 12, 0, 0}));
 }
 
+TEST(LearnedPositions, CountFromTheBeginningOfTheDocument) {
+  const Learned learned;
+  const std::vector<int32_t> starts = {0, 1, 1, 0, 0, 2};
+  const TokenIds view(starts.data(), {2, 3});
+  std::vector<float> x(12);
+  learned.position.on_embedding(Tensor(x.data(), {2, 3, 2}), 0, view);
+  EXPECT_EQ(x, (std::vector<float>{0, 1, 0, 1, 10, 11, 0, 1, 10, 11, 0, 1}));
+  std::vector<float> dx = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  learned.position.on_embedding_backward(Tensor(dx.data(), {2, 3, 2}), 0, view);
+  const float* grad = learned.weight.grad.data;
+  EXPECT_EQ(std::vector<float>(grad, grad + 6), (std::vector<float>{22, 26, 14, 16, 0, 0}));
+}
+
 TEST(LearnedPositions, SameBitsForAnyNumberOfThreads) {
-  constexpr int64_t kBatch = 5, kTime = 300, kWidth = 10;
+  constexpr int64_t kBatch = 5, kTime = 300, kWidth = 200;
+  std::vector<int32_t> starts;
+  for (int32_t n = 0; n < kBatch * kTime; ++n) starts.push_back(n % kTime / 7 * 7);
   std::vector<float> first;
-  for (const int threads : {1, 3}) {
+  for (const int threads : {1, 2, 3}) {
     const ThreadCount count(threads);
     Parameters parameters;
     LearnedPositions position(parameters,
                               {.name = "learned", .hidden_size = kWidth, .max_positions = kTime});
     parameters.allocate();
     std::vector<float> dx = normal_values(kBatch * kTime * kWidth, "dx");
-    position.on_embedding_backward(Tensor(dx.data(), {kBatch, kTime, kWidth}), 0, {});
+    position.on_embedding_backward(Tensor(dx.data(), {kBatch, kTime, kWidth}), 0,
+                                   TokenIds(starts.data(), {kBatch, kTime}));
     const float* grad = parameters.slots().front().grad.data;
     const std::vector<float> gradient(grad, grad + kTime * kWidth);
     if (first.empty()) first = gradient;
@@ -107,6 +123,17 @@ TEST(SinusoidalPositions, Values) {
       EXPECT_NEAR(x[p * 8 + 2 * i], 2 + std::sin(p * frequency[i]), kTolerance) << p << ' ' << i;
       EXPECT_NEAR(x[p * 8 + 2 * i + 1], 2 + std::cos(p * frequency[i]), kTolerance);
     }
+  }
+}
+
+TEST(SinusoidalPositions, CountFromTheBeginningOfTheDocument) {
+  const SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 2, .max_positions = 9});
+  const std::vector<int32_t> starts = {0, 0, 2, 3, 3};
+  std::vector<float> x(10), alone(4);
+  position.on_embedding(Tensor(x.data(), {1, 5, 2}), 0, TokenIds(starts.data(), {1, 5}));
+  position.on_embedding(Tensor(alone.data(), {1, 2, 2}), 0, {});
+  for (int t = 0; t < 5; ++t) {
+    EXPECT_EQ(x[2 * t], alone[t % 3 == 1 ? 2 : 0]) << t;
   }
 }
 

@@ -18,10 +18,12 @@ namespace cria {
 template <Layer L>
 class LayerRun {
  public:
-  LayerRun(const L& layer, int64_t batch, int64_t time, const PassRandomness& randomness = {})
-      : layer_(layer), randomness_(randomness) {
+  LayerRun(const L& layer, int64_t batch, int64_t time, const PassRandomness& randomness = {},
+           const TokenIds& document_starts = {})
+      : layer_(layer), randomness_(randomness), document_starts_(document_starts) {
     reserve_kernel_memory();
     plan_.randomness = &randomness_;
+    plan_.document_starts = &document_starts_;
     saved_ = layer.plan(plan_, batch, time);
     plan_.saved.allocate("test");
     plan_.scratch.allocate("test");
@@ -37,6 +39,7 @@ class LayerRun {
  private:
   const L& layer_;
   PassRandomness randomness_;
+  TokenIds document_starts_;
   Plan plan_;
   typename L::Saved saved_;
 };
@@ -57,8 +60,9 @@ inline void expect_gradient(const GradientCheck& check) {
 // for the input [B, T, in] and every parameter.
 template <Layer L>
 void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batch, int64_t time,
-                            int64_t in, int64_t out, const PassRandomness& randomness = {}) {
-  LayerRun<L> run(layer, batch, time, randomness);
+                            int64_t in, int64_t out, const PassRandomness& randomness = {},
+                            const TokenIds& document_starts = {}) {
+  LayerRun<L> run(layer, batch, time, randomness, document_starts);
   std::vector<float> x = normal_values(batch * time * in, "x");
   const std::vector<float> dout = normal_values(batch * time * out, "dout");
   std::vector<float> y(dout.size()), dx(x.size());
