@@ -95,7 +95,7 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
 Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& pass) const {
   if (pass.document_starts) {
     if (pass.segments || !memory.caches_.empty()) {
-      throw Error("documents have no positions before a pass",
+      throw Error("nothing comes before a document",
                   {.where = "document_starts",
                    .expected = "neither a memory of segments nor a cache",
                    .got = pass.segments ? "a memory of segments" : "a cache",

@@ -28,8 +28,8 @@ class Llama;
 struct Pass {
   // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
   // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
-  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t; and with a memory of segments
-  // or a cache, as a document begins in this pass.
+  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a memory of segments
+  // or a cache: nothing comes before a document.
   TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
