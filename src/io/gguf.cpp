@@ -160,7 +160,7 @@ const GgmlType& parse_type(uint32_t number, const std::string& where) {
 }
 
 struct Entry {
-  StoredTensor tensor;
+  StoredTensor tensor = {};
   std::string_view name;  // in the file
   uint64_t offset, bytes;
 };
@@ -190,15 +190,15 @@ Entry read_entry(Cursor& cursor, const std::string& path) {
                  .expected = "a multiple of " + std::to_string(type.block) + " for " + type.name,
                  .got = std::to_string(shape.back())});
   }
-  return {{.name = std::string(name),
-           .dtype = type.name,
-           .format = type.format,
-           .shape = std::move(shape),
-           .bytes = {},
-           .where = where},
-          name,
-          cursor.number<uint64_t>("an offset"),
-          static_cast<uint64_t>(elements / type.block) * type.block_bytes};
+  Entry entry{.name = name,
+              .offset = cursor.number<uint64_t>("an offset"),
+              .bytes = static_cast<uint64_t>(elements / type.block) * type.block_bytes};
+  entry.tensor.name = name;
+  entry.tensor.dtype = type.name;
+  entry.tensor.format = type.format;
+  entry.tensor.shape = std::move(shape);
+  entry.tensor.where = where;
+  return entry;
 }
 
 // Every tensor is inside the data, aligned, and overlaps no other.
