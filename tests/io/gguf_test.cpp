@@ -450,9 +450,9 @@ TEST_F(Gguf, DamagedFilesOpenOrThrow) {
     try {
       const GgufFile file(path_);
       ++opened;
-      for (const auto& [key, value] : file.metadata()) {
-        error_of([&] { file.integer(key); });
-        error_of([&] { file.texts(key); });
+      for (const auto& pair : file.metadata()) {
+        error_of([&] { file.integer(pair.first); });
+        error_of([&] { file.texts(pair.first); });
       }
       uint64_t read = 0;
       for (const StoredTensor& entry : file.entries()) {

@@ -34,11 +34,12 @@ TEST(StoredTensor, ReadsTheRowsThatThereAre) {
   tensor.read_rows(1, 2, out.data());
   EXPECT_EQ(out, (std::vector<float>{2, 3, 4, 5}));
   tensor.read_rows(3, 0, nullptr);
-  for (const auto& [first, count] : std::vector<std::pair<int64_t, int64_t>>{
+  for (const auto& wrong : std::vector<std::pair<int64_t, int64_t>>{
            {2, 2}, {3, 1}, {4, 0}, {-1, 1}, {0, -1}, {1, INT64_MAX}}) {
-    EXPECT_EQ(error_of([&] { tensor.read_rows(first, count, out.data()); }),
+    EXPECT_EQ(error_of([&] { tensor.read_rows(wrong.first, wrong.second, out.data()); }),
               "f: tensor 't': no such rows\n  expected: rows 0 to 3\n  got: " +
-                  std::to_string(first) + " and " + std::to_string(count) + " from there");
+                  std::to_string(wrong.first) + " and " + std::to_string(wrong.second) +
+                  " from there");
   }
 }
 
