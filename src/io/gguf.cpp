@@ -1,142 +1,25 @@
 #include "cria/io/gguf.h"
 
 #include <algorithm>
-#include <bit>
 #include <concepts>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 #include "element_count.h"
+#include "gguf_cursor.h"
 #include "gguf_types.h"
 
 namespace cria {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they are stored");
-
-constexpr uint64_t kMaxStringBytes = uint64_t{1} << 30;  // ggml's bound
 constexpr uint64_t kMinPairBytes = 14;    // a key of one byte, the type, a value of one byte
 constexpr uint64_t kMinTensorBytes = 33;  // a name of one byte, one dimension
 constexpr size_t kMaxNameBytes = 64;
 constexpr uint32_t kMaxDimensions = 4;
 
-// What a value takes at least: a string has a length.
-template <class Element>
-constexpr uint64_t kMinBytes = sizeof(Element);
-template <>
-constexpr uint64_t kMinBytes<bool> = 1;
-template <>
-constexpr uint64_t kMinBytes<std::string> = 8;
-
-// Reads a file from its beginning; nothing is believed that the rest of the file cannot hold.
-class Cursor {
- public:
-  Cursor(std::string_view bytes, const std::string& path) : bytes_(bytes), path_(path) {}
-
-  uint64_t at() const { return at_; }
-  uint64_t rest() const { return bytes_.size() - at_; }
-  std::string here() const { return path_ + " at byte " + std::to_string(at_); }
-
-  std::string_view take(uint64_t count, const char* what) {
-    if (count > rest()) {
-      throw Error("the file ends inside its metadata",
-                  {.where = here(),
-                   .expected = std::to_string(count) + " bytes of " + what,
-                   .got = std::to_string(rest()),
-                   .hint = "is the file cut off?"});
-    }
-    at_ += count;
-    return bytes_.substr(at_ - count, count);
-  }
-
-  template <class Number>
-  Number number(const char* what) {
-    Number value;
-    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
-    return value;
-  }
-
-  // A count of things that take at least min_bytes each.
-  uint64_t count(uint64_t min_bytes, const char* what) {
-    const std::string where = here();
-    const uint64_t count = number<uint64_t>(what);
-    if (count > rest() / min_bytes) {
-      throw Error(std::string("impossible ") + what,
-                  {.where = where,
-                   .expected = "at most " + std::to_string(rest() / min_bytes) +
-                               ", which is what the rest of the file can hold",
-                   .got = std::to_string(count)});
-    }
-    return count;
-  }
-
-  // A length and as many bytes, [min_bytes, max_bytes] of them.
-  std::string_view string(uint64_t min_bytes, uint64_t max_bytes, const char* what) {
-    const std::string where = here();
-    const uint64_t length = number<uint64_t>(what);
-    if (length < min_bytes || length > max_bytes) {
-      throw Error(std::string("impossible length of ") + what,
-                  {.where = where,
-                   .expected = std::to_string(min_bytes) + " to " + std::to_string(max_bytes),
-                   .got = std::to_string(length)});
-    }
-    return take(length, what);
-  }
-
-  template <class Value>
-  void read(Value& value) {
-    value = number<Value>("a value");
-  }
-  void read(bool& value) {
-    const std::string where = here();
-    const uint8_t byte = number<uint8_t>("a value");
-    if (byte > 1) {
-      throw Error("not a bool",
-                  {.where = where, .expected = "0 or 1", .got = std::to_string(byte)});
-    }
-    value = byte == 1;
-  }
-  void read(std::string& value) { value = string(0, kMaxStringBytes, "a string"); }
-  void read(std::monostate&) { throw Error("arrays of arrays are not read", {.where = here()}); }
-  template <class Element>
-  void read(std::vector<Element>& values) {
-    const uint64_t size = count(kMinBytes<Element>, "length of an array");
-    values.reserve(size);
-    for (uint64_t i = 0; i < size; ++i) {
-      Element element{};
-      read(element);
-      values.push_back(std::move(element));
-    }
-  }
-  void read(GgufArray& array) { read_typed(array); }
-
-  // The type's number, then a value of that type.
-  template <class Variant>
-  void read_typed(Variant& variant) {
-    const std::string where = here();
-    const uint32_t type = number<uint32_t>("a type");
-    if (type >= std::variant_size_v<Variant>) {
-      throw Error("unknown type of value",
-                  {.where = where, .expected = "0 to 12", .got = std::to_string(type)});
-    }
-    read_alternative(variant, type, std::make_index_sequence<std::variant_size_v<Variant>>());
-  }
-
- private:
-  template <class Variant, size_t... kIndex>
-  void read_alternative(Variant& variant, size_t type, std::index_sequence<kIndex...>) {
-    ((type == kIndex ? read(variant.template emplace<kIndex>()) : void()), ...);
-  }
-
-  std::string_view bytes_;
-  const std::string& path_;
-  uint64_t at_ = 0;
-};
-
-void check_version(Cursor& cursor, const std::string& path) {
+void check_version(GgufCursor& cursor, const std::string& path) {
   const uint32_t version = cursor.number<uint32_t>("the version");
   if (version == 2 || version == 3) return;
   const bool swapped = (version & 0xFFFFu) == 0;
@@ -160,12 +43,12 @@ const GgmlType& parse_type(uint32_t number, const std::string& where) {
 }
 
 struct Entry {
-  StoredTensor tensor;
+  StoredTensor tensor = {};
   std::string_view name;  // in the file
   uint64_t offset, bytes;
 };
 
-Entry read_entry(Cursor& cursor, const std::string& path) {
+Entry read_entry(GgufCursor& cursor, const std::string& path) {
   const std::string_view name = cursor.string(1, kMaxNameBytes, "the name of a tensor");
   const std::string where = tensor_place(path, name);
   const uint32_t dimensions = cursor.number<uint32_t>("a number of dimensions");
@@ -190,15 +73,15 @@ Entry read_entry(Cursor& cursor, const std::string& path) {
                  .expected = "a multiple of " + std::to_string(type.block) + " for " + type.name,
                  .got = std::to_string(shape.back())});
   }
-  return {{.name = std::string(name),
-           .dtype = type.name,
-           .format = type.format,
-           .shape = std::move(shape),
-           .bytes = {},
-           .where = where},
-          name,
-          cursor.number<uint64_t>("an offset"),
-          static_cast<uint64_t>(elements / type.block) * type.block_bytes};
+  Entry entry{.name = name,
+              .offset = cursor.number<uint64_t>("an offset"),
+              .bytes = static_cast<uint64_t>(elements / type.block) * type.block_bytes};
+  entry.tensor.name = name;
+  entry.tensor.dtype = type.name;
+  entry.tensor.format = type.format;
+  entry.tensor.shape = std::move(shape);
+  entry.tensor.where = where;
+  return entry;
 }
 
 // Every tensor is inside the data, aligned, and overlaps no other.
@@ -286,7 +169,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
         "not a GGUF file",
         {.where = path, .expected = "GGUF at the beginning", .got = quote(bytes.substr(0, 4))});
   }
-  Cursor cursor(bytes, path);
+  GgufCursor cursor(bytes, path);
   cursor.take(4, "the magic number");
   check_version(cursor, path);
   const uint64_t tensors = cursor.count(kMinTensorBytes, "number of tensors");

@@ -115,7 +115,7 @@ const DType& parse_dtype(const std::string& name, const std::string& where) {
 
 // A tensor of a header; its bytes are not yet known to be in the file.
 struct Entry {
-  StoredTensor tensor;
+  StoredTensor tensor = {};
   uint64_t begin, end;  // from the start of the data
 };
 
@@ -156,14 +156,13 @@ Entry parse_entry(const std::string& name, const Json& json, const std::string& 
          .expected = bytes_string(bits / 8) + " for " + shape_json->dump() + " of " + dtype.name,
          .got = bytes_string(end - begin)});
   }
-  return {{.name = name,
-           .dtype = dtype.name,
-           .format = dtype.format,
-           .shape = std::move(shape),
-           .bytes = {},
-           .where = where},
-          begin,
-          end};
+  Entry entry{.begin = begin, .end = end};
+  entry.tensor.name = name;
+  entry.tensor.dtype = dtype.name;
+  entry.tensor.format = dtype.format;
+  entry.tensor.shape = std::move(shape);
+  entry.tensor.where = where;
+  return entry;
 }
 
 // Sorted entries follow each other from byte 0 to the end of the file.

@@ -31,8 +31,7 @@ int64_t row_count(const std::vector<int64_t>& shape) {
 
 void StoredTensor::require_floats() const {
   if (format) return;
-  throw Error("numbers of a kind that is not read",
-              {.where = where, .expected = "F32, F16, BF16 or Q8_0", .got = dtype});
+  throw Error("wrong dtype", {.where = where, .expected = "F32, F16, BF16 or Q8_0", .got = dtype});
 }
 
 void StoredTensor::read_rows(int64_t first, int64_t count, float* out) const {

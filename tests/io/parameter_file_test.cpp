@@ -162,7 +162,8 @@ TEST_F(ParameterFile, WrongShapesAndDtypes) {
   write_file(path_, bytes);
   EXPECT_EQ(
       error_of_read(),
-      path_ + ": tensor 'norm.weight': wrong dtype\n  expected: F32, F16 or BF16\n  got: I32");
+      path_ +
+          ": tensor 'norm.weight': wrong dtype\n  expected: F32, F16, BF16 or Q8_0\n  got: I32");
 }
 
 TEST_F(ParameterFile, AcceptsTiedCopiesAndRopeFrequencies) {
