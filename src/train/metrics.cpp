@@ -81,7 +81,8 @@ std::string MetricsLog::row(const Json& line) const {
   for (const std::string& column : columns_) {
     const Json* value = line.find(column);
     if (&column != &columns_.front()) cells += ',';
-    if (value && !value->is_null()) cells += value->dump();
+    const std::string cell = value ? value->dump() : "";
+    if (cell != "null") cells += cell;  // as what is not finite becomes
   }
   return cells + '\n';
 }
