@@ -135,11 +135,11 @@ TEST(TensorBoard, ResumedWithoutDuplicates) {
   Recorder want;
   run_training(whole, want);
   const std::vector<std::string> others = expect_events_of_metrics(whole);
-  for (const int64_t stop_after : {1, 4, 7}) {
+  for (const int64_t stop_after : {4, 7}) {
     SCOPED_TRACE("stopped after step " + std::to_string(stop_after));
     RunConfig cut = whole;
     cut.train.output_dir = run.directory() / ("cut" + std::to_string(stop_after));
-    cut.train.checkpoint_every = 2;
+    cut.train.checkpoint_every = 5;
     Recorder got;
     got.stop_after = stop_after;
     EXPECT_FALSE(run_training(cut, got));
