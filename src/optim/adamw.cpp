@@ -1,8 +1,8 @@
 #include "cria/optim/adamw.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <span>
 
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
@@ -12,23 +12,41 @@ namespace {
 
 constexpr int64_t kPiece = 32 * 1024;  // floats: four planes of them fit a core's L2
 
+// One piece's update, and the sum of squares of what it changes. Its parts are whole vectors, so
+// that the update has the bits it has in one part.
+double update_and_measure(AdamW update) {
+  constexpr int64_t kPart = 1024;
+  std::array<float, kPart> change;
+  double total = 0;
+  for (int64_t rest = update.count; rest > 0; rest -= kPart) {
+    update.count = std::min(kPart, rest);
+    std::copy_n(update.p, update.count, change.data());
+    kernels().adamw(update);
+    for (int64_t i = 0; i < update.count; ++i) change[i] = update.p[i] - change[i];
+    total += kernels().sum_of_squares(update.count, change.data());
+    for (float** plane : {&update.p, &update.g, &update.m, &update.v}) *plane += update.count;
+  }
+  return total;
+}
+
 }  // namespace
 
 AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config)
     : parameters_(&parameters), config_(config) {
   int64_t rows = 0;  // of all tables
-  for (Parameter& slot : parameters.slots()) {
+  for (size_t index = 0; index < parameters.slots().size(); ++index) {
+    Parameter& slot = parameters.slots()[index];
     const bool decays = slot.kind == ParameterKind::matrix ||
                         (slot.kind == ParameterKind::embedding && config.decay_embeddings);
     if (slot.frozen) continue;
     if (slot.touched) {
-      tables_.push_back({&slot, decays});
+      tables_.push_back({&slot, decays, index});
       rows += slot.value.shape[0];
       continue;
     }
     const int64_t size = slot.value.size();
     for (int64_t begin = 0; begin < size; begin += kPiece) {
-      pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), decays});
+      pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), decays, index});
     }
   }
   squares_.resize(pieces_.size() + rows);
@@ -48,7 +66,7 @@ int64_t AdamWOptimizer::for_pieces(Body&& body) const {
     parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t offset = table.parameter->offset + rows[i] * columns;
-        body(first + i, Piece{offset, columns, table.decays});
+        body(first + i, Piece{offset, columns, table.decays, table.slot});
       }
     });
     first += count;
@@ -65,7 +83,8 @@ double AdamWOptimizer::gradient_norm() {
   return std::sqrt(total);
 }
 
-void AdamWOptimizer::step(double learning_rate, double gradient_scale) {
+void AdamWOptimizer::step(double learning_rate, double gradient_scale,
+                          std::span<double> change_squares) {
   ++steps_;
   const double t = static_cast<double>(steps_);
   AdamW settings{};
@@ -76,7 +95,7 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale) {
   settings.step_size = static_cast<float>(learning_rate / (1 - std::pow(config_.beta1, t)));
   settings.v_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
   const float decay = static_cast<float>(1 - learning_rate * config_.weight_decay);
-  for_pieces([&](int64_t, const Piece& piece) {
+  for_pieces([&](int64_t i, const Piece& piece) {
     AdamW update = settings;
     update.p = parameters_->value() + piece.offset;
     update.g = parameters_->grad() + piece.offset;
@@ -84,9 +103,26 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale) {
     update.v = parameters_->v() + piece.offset;
     update.count = piece.count;
     update.decay = piece.decays ? decay : 1.0f;
-    kernels().adamw(update);
+    if (change_squares.empty()) {
+      kernels().adamw(update);
+    } else {
+      squares_[i] = update_and_measure(update);
+    }
   });
+  if (!change_squares.empty()) add_up(change_squares);
   for (const Table& table : tables_) table.parameter->touched->clear();
+}
+
+// squares_ of the pieces, in the order of for_pieces.
+void AdamWOptimizer::add_up(std::span<double> by_slot) const {
+  std::ranges::fill(by_slot, 0.0);
+  auto square = squares_.begin();
+  for (const Piece& piece : pieces_) by_slot[piece.slot] += *square++;
+  for (const Table& table : tables_) {
+    for (size_t row = table.parameter->touched->rows().size(); row > 0; --row) {
+      by_slot[table.slot] += *square++;
+    }
+  }
 }
 
 double clip_factor(double norm, double max_norm) {

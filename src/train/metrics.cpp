@@ -1,10 +1,23 @@
 #include "cria/train/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cria/base/file.h"
 
 namespace cria {
+namespace {
+
+// Calls body(line with its end, its JSON) for the whole lines; a crash may have cut the last short.
+template <class Body>
+void for_lines(std::string_view text, const std::string& path, Body&& body) {
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
+    const std::string_view line = text.substr(begin, end - begin + 1);
+    body(line, Json::parse(line, path));
+  }
+}
+
+}  // namespace
 
 Json to_json(const StepMetrics& m) {
   Json json;
@@ -31,24 +44,56 @@ Json to_json(const Evaluation& e, int64_t step) {
   return json;
 }
 
-MetricsLog::MetricsLog(const std::string& path, int64_t step) : path_(path) {
-  if (!exists(path)) return;
-  const std::string text = read_file(path);
+MetricsLog::MetricsLog(const std::string& run, int64_t step)
+    : lines_path_(join_path(run, "metrics.jsonl")), csv_path_(join_path(run, "metrics.csv")) {
+  if (!exists(lines_path_)) return;
+  const std::string text = read_file(lines_path_);
   std::string kept;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;  // cut short by a crash
-    const std::string line = text.substr(begin, end - begin + 1);
-    const Json json = Json::parse(line, path);
+  for_lines(text, lines_path_, [&](std::string_view line, const Json& json) {
     const Json* line_step = json.find("step");
-    if (line_step && line_step->as_int(path + ": step") <= step) kept += line;
-    begin = end + 1;
-  }
-  if (kept != text) write_file(path, kept);
+    if (!line_step || line_step->as_int(lines_path_ + ": step") > step) return;
+    kept += line;
+    add_columns(json);
+  });
+  if (kept != text) write_file(lines_path_, kept);
+  write_csv();
 }
 
 void MetricsLog::write(const Json& line) {
-  append_to_file(path_, line.dump() + "\n");
+  append_to_file(lines_path_, line.dump() + "\n");
+  if (add_columns(line)) {
+    write_csv();
+  } else {
+    append_to_file(csv_path_, row(line));
+  }
+}
+
+bool MetricsLog::add_columns(const Json& line) {
+  const size_t before = columns_.size();
+  for (const auto& [key, value] : line.as_object(lines_path_)) {
+    if (std::ranges::find(columns_, key) == columns_.end()) columns_.push_back(key);
+  }
+  return columns_.size() > before;
+}
+
+std::string MetricsLog::row(const Json& line) const {
+  std::string cells;
+  for (const std::string& column : columns_) {
+    const Json* value = line.find(column);
+    if (&column != &columns_.front()) cells += ',';
+    const std::string cell = value ? value->dump() : "";
+    if (cell != "null") cells += cell;  // as what is not finite becomes
+  }
+  return cells + '\n';
+}
+
+void MetricsLog::write_csv() const {
+  std::string text;
+  for (const std::string& column : columns_) text += (text.empty() ? "" : ",") + column;
+  text += '\n';
+  for_lines(read_file(lines_path_), lines_path_,
+            [&](std::string_view, const Json& json) { text += row(json); });
+  write_file(csv_path_, text);
 }
 
 }  // namespace cria

@@ -190,6 +190,11 @@ std::vector<Key> keys_of(RunConfig& c) {
   number("schedule.cooldown_steps", &c.schedule.cooldown_steps, 0, kMostSteps,
          "wsd: length of the final decay; 0: a fifth of decay_steps");
   number("schedule.min_lr_ratio", &c.schedule.min_lr_ratio, 0.0, 1.0, "minimum / peak");
+
+  flag("log.tensorboard", &c.log.tensorboard,
+       "event files in the run directory, and its embedding");
+  number("log.norms_every", &c.log.norms_every, 0, kMostSteps,
+         "steps; tensorboard: norms of weights and updates; 0: never");
   return keys;
 }
 

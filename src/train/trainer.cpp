@@ -186,7 +186,11 @@ void Trainer::open_run_directory(bool resume) {
   make_directories(join_path(run, "checkpoints"));
   if (!lock_) take_lock();
   write_file(join_path(run, "config.toml"), to_toml(config_));
-  log_ = std::make_unique<MetricsLog>(metrics, state_.step);
+  metrics_ = std::make_unique<MetricsLog>(run, state_.step);
+  if (config_.log.tensorboard) {
+    tensorboard_ = std::make_unique<TensorBoardLog>(run, state_.step);
+    change_squares_.resize(model_->parameters().slots().size());
+  }
 }
 
 int64_t Trainer::tokens_per_step() const {
@@ -248,7 +252,9 @@ StepMetrics Trainer::step() {
   require_finite("the gradient norm", norm);
   const double learning_rate =
       config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
-  optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm));
+  const bool measured = tensorboard_ && is_due(state_.step + 1, config_.log.norms_every);
+  optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
+                   measured ? change_squares_ : std::span<double>());
 
   const double elapsed = seconds_since(start);
   const double tokens = static_cast<double>(tokens_per_step());
@@ -281,9 +287,14 @@ Evaluation Trainer::evaluate() {
        .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); }});
 }
 
+void Trainer::log(const Json& line) {
+  metrics_->write(line);
+  if (tensorboard_) tensorboard_->scalars(line);
+}
+
 void Trainer::report_evaluation() {
   last_evaluation_ = evaluate();
-  log_->write(to_json(last_evaluation_, state_.step));
+  log(to_json(last_evaluation_, state_.step));
   observer_->evaluated(state_.step, last_evaluation_);
 }
 
@@ -295,6 +306,14 @@ std::string Trainer::sample() {
   sampling.max_new_tokens = config_.train.sample_tokens;
   generator.run(text, sampling, [&](std::string_view piece) { text += piece; });
   return text;
+}
+
+void Trainer::report_sample() {
+  const std::string text = sample();
+  append_to_file(join_path(config_.train.output_dir, "samples.txt"),
+                 "--- step " + std::to_string(state_.step) + "\n" + text + "\n");
+  if (tensorboard_) tensorboard_->sample(state_.step, text);
+  observer_->sampled(state_.step, text);
 }
 
 void Trainer::save() {
@@ -317,19 +336,18 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
   while (state_.step < train.steps && !stop) {
     const StepMetrics metrics = step();
-    log_->write(to_json(metrics));
+    log(to_json(metrics));
+    if (tensorboard_ && is_due(state_.step, config_.log.norms_every)) {
+      tensorboard_->norms(state_.step, part_norms(model_->parameters(), change_squares_));
+    }
     observer_->stepped(metrics);
     const bool last = state_.step == train.steps;
     if (has_validation() && (last || is_due(state_.step, train.eval_every))) report_evaluation();
-    if (tokenizer_ && is_due(state_.step, train.sample_every)) {
-      const std::string text = sample();
-      append_to_file(join_path(train.output_dir, "samples.txt"),
-                     "--- step " + std::to_string(state_.step) + "\n" + text + "\n");
-      observer_->sampled(state_.step, text);
-    }
+    if (tokenizer_ && is_due(state_.step, train.sample_every)) report_sample();
     if (last || is_due(state_.step, train.checkpoint_every)) save();
   }
   if (state_.step < train.steps) save();
+  if (tensorboard_) write_run_projector(train.output_dir, model_->embed_tokens(), tokenizer_.get());
   return state_.step >= train.steps;
 }
 

@@ -9,6 +9,7 @@
 #include "cria/optim/schedule.h"
 #include "support/golden.h"
 #include "support/random.h"
+#include "support/threads.h"
 
 namespace cria {
 namespace {
@@ -61,6 +62,71 @@ TEST(AdamW, DecaysMatricesAndEmbeddingsUnlessToldNot) {
     EXPECT_FLOAT_EQ(table.value(0, 0), decay_embeddings ? 0.95f : 1.0f);
     EXPECT_EQ(norm.value(0), 1.0f);
     EXPECT_EQ(bias.value(0), 1.0f);
+  }
+}
+
+// What a step has changed, by tensor: dense over several pieces and parts with a rest, frozen, and
+// a table of which some rows are touched. Whether it is measured changes no bit, nor does the
+// number of threads.
+TEST(AdamW, MeasuresWhatAStepChanges) {
+  struct Model {
+    Parameters parameters;
+    Model() {
+      parameters.add({"large", {50, 1403}}, ParameterKind::matrix, {.std = 1.0});
+      parameters.add({"frozen", {3, 4}}, ParameterKind::matrix, {.std = 1.0}).frozen = true;
+      parameters.add({"table", {9, 1031}}, ParameterKind::embedding, {.std = 1.0}).touched =
+          std::make_unique<TouchedRows>(9);
+      parameters.add({"small", {7}}, ParameterKind::norm, {.constant = 1});
+      parameters.allocate();
+      parameters.initialize(1);
+    }
+    void add_gradients() {
+      for (Parameter& slot : parameters.slots()) {
+        if (slot.frozen) continue;
+        const std::vector<float> g = normal_values(slot.value.size(), slot.name);
+        const int64_t columns = slot.value.columns();
+        for (int64_t i = 0; i < slot.value.size(); ++i) {
+          if (!slot.touched || i / columns % 3 == 1) slot.grad.data[i] = g[i];
+        }
+        for (int64_t row = 1; slot.touched && row < 9; row += 3) slot.touched->add(row);
+      }
+    }
+    std::vector<float> values() {
+      return {parameters.value(), parameters.value() + parameters.plane_size()};
+    }
+  };
+  Model plain;
+  AdamWOptimizer unmeasured(plain.parameters, {});
+  std::vector<std::vector<float>> values = {plain.values()};
+  for (int step = 0; step < 3; ++step) {
+    plain.add_gradients();
+    unmeasured.step(1e-3, 0.5);
+    values.push_back(plain.values());
+  }
+  std::vector<double> want;
+  for (const int threads : {1, 3}) {
+    const ThreadCount scope(threads);
+    Model model;
+    AdamWOptimizer optimizer(model.parameters, {});
+    std::vector<double> squares(4, -1.0);
+    for (int step = 1; step <= 3; ++step) {
+      model.add_gradients();
+      optimizer.step(1e-3, 0.5, squares);
+      EXPECT_TRUE(model.values() == values[step]) << "step " << step;
+      for (size_t slot = 0; slot < 4; ++slot) {
+        const Parameter& p = model.parameters.slots()[slot];
+        double sum = 0;
+        for (int64_t i = p.offset; i < p.offset + p.value.size(); ++i) {
+          const double change = static_cast<double>(values[step][i]) - values[step - 1][i];
+          sum += change * change;
+        }
+        // Each difference and square is rounded once; sums of up to 1024 in float lanes.
+        EXPECT_NEAR(squares[slot], sum, 1e-5 * sum) << p.name << ", step " << step;
+        EXPECT_EQ(squares[slot] > 0, !p.frozen) << p.name;
+      }
+    }
+    if (threads == 1) want = squares;
+    EXPECT_EQ(squares, want);
   }
 }
 

@@ -228,7 +228,7 @@ TEST_F(CliTest, TrainMakesARun) {
   for (const auto& [name, bytes] : files()) {
     if (name.starts_with("new/")) made.push_back(name.substr(4));
   }
-  Names wanted = {"checkpoints", "config.toml", "lock", "metrics.jsonl"};
+  Names wanted = {"checkpoints", "config.toml", "lock", "metrics.csv", "metrics.jsonl"};
   for (const std::string step : {"checkpoints/step-00000002", "checkpoints/step-00000004"}) {
     wanted.push_back(step);
     for (const char* file :

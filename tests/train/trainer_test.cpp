@@ -376,6 +376,9 @@ TEST(Trainer, AStepAllocatesNothing) {
     config.data.sequence_length = 40;
     config.data.mask_documents = tied;
     config.data.eos_token_id = 9;
+    config.model.embedding.sparse = !tied;
+    config.log.tensorboard = true;
+    config.log.norms_every = 2;
     Recorder unheard;
     Trainer trainer(config, false, unheard);
     // OpenMP's threads are made by the first parallel region.

@@ -1,6 +1,7 @@
 // AdamW over the parameter planes, with the gradient norm and clipping.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "cria/tensor/parameters.h"
@@ -36,8 +37,9 @@ class AdamWOptimizer {
   double gradient_norm();
 
   // One update with the gradients times gradient_scale; the gradients are zero afterwards, and no
-  // row is touched.
-  void step(double learning_rate, double gradient_scale);
+  // row is touched. change_squares, unless empty: one for each slot of the parameters, becomes the
+  // sum of the squares of what the step has changed in it; the weights are the same either way.
+  void step(double learning_rate, double gradient_scale, std::span<double> change_squares = {});
 
   void set_steps(int64_t steps) { steps_ = steps; }  // after loading m and v
 
@@ -46,12 +48,14 @@ class AdamWOptimizer {
   struct Piece {
     int64_t offset, count;
     bool decays;
+    size_t slot;  // whose piece it is
   };
 
   // A parameter with a sparse gradient, of which a touched row is a piece.
   struct Table {
     Parameter* parameter;
     bool decays;
+    size_t slot;
   };
 
   // Calls body(index, piece) for every piece there is now, in parallel; returns their number. The
@@ -59,11 +63,13 @@ class AdamWOptimizer {
   template <class Body>
   int64_t for_pieces(Body&& body) const;
 
+  void add_up(std::span<double> by_slot) const;
+
   Parameters* parameters_;
   AdamWConfig config_;
   std::vector<Piece> pieces_;  // of the dense parameters
   std::vector<Table> tables_;
-  std::vector<double> squares_;  // one sum per piece
+  std::vector<double> squares_;  // one sum per piece, of gradients or of changes
   int64_t steps_ = 0;
 };
 

@@ -1,8 +1,10 @@
-// metrics.jsonl: one line of JSON per training step and per evaluation. Keys are only ever added.
+// metrics.jsonl: one line of JSON per training step and per evaluation, whose values are numbers.
+// Keys are only ever added. metrics.csv: the same as a table.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cria/base/json.h"
 #include "cria/train/evaluate.h"
@@ -26,14 +28,22 @@ struct StepMetrics {
 Json to_json(const StepMetrics& metrics);
 Json to_json(const Evaluation& evaluation, int64_t step);
 
+// The two files of a run's directory. metrics.csv has a column for each key, in the order in which
+// metrics.jsonl first has them, and a row for each of its lines, empty where a line has none. A key
+// that comes later, such as an evaluation's, makes the file anew.
 class MetricsLog {
  public:
   // Lines of steps after `step` are dropped: a resumed run writes them again.
-  MetricsLog(const std::string& path, int64_t step);
+  MetricsLog(const std::string& run, int64_t step);
   void write(const Json& line);
 
  private:
-  std::string path_;
+  bool add_columns(const Json& line);  // whether there were new ones
+  std::string row(const Json& line) const;
+  void write_csv() const;
+
+  std::string lines_path_, csv_path_;
+  std::vector<std::string> columns_;
 };
 
 }  // namespace cria

@@ -51,6 +51,12 @@ struct TrainConfig {
   std::string output_dir;  // "": runs/NAME for a config NAME.toml
 };
 
+// Beside metrics.jsonl and metrics.csv, which are always written.
+struct LogConfig {
+  bool tensorboard = false;
+  int64_t norms_every = 100;  // steps; 0: never
+};
+
 struct RunConfig {
   std::string source;  // the file it was read from, for errors; not a key
   ModelConfig model;
@@ -58,6 +64,7 @@ struct RunConfig {
   TrainConfig train;
   AdamWConfig optimizer;
   ScheduleConfig schedule;
+  LogConfig log;
 };
 
 // Reads a config file and applies overrides ("table.key=value", value in TOML). Errors name

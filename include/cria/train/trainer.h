@@ -15,6 +15,7 @@
 #include "cria/train/evaluate.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
+#include "cria/train/tensorboard.h"
 
 namespace cria {
 
@@ -61,7 +62,9 @@ class Trainer {
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
   void prune_checkpoints();
+  void log(const Json& line);
   void report_evaluation();
+  void report_sample();
 
   RunConfig config_;
   TrainingObserver* observer_;
@@ -74,8 +77,10 @@ class Trainer {
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
   std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<MetricsLog> log_;
-  std::optional<DocumentMarks> documents_;  // with data.mask_documents
+  std::unique_ptr<MetricsLog> metrics_;
+  std::unique_ptr<TensorBoardLog> tensorboard_;  // with log.tensorboard
+  std::vector<double> change_squares_;           // of the step's update, for each parameter
+  std::optional<DocumentMarks> documents_;       // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;

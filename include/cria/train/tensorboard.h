@@ -1,0 +1,36 @@
+// What TensorBoard shows of a run: `tensorboard --logdir runs/NAME`.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "cria/base/json.h"
+#include "cria/io/tfevents.h"
+#include "cria/nn/embedding.h"
+#include "cria/text/tokenizer.h"
+#include "cria/train/part_norms.h"
+
+namespace cria {
+
+// Events in the run's directory.
+class TensorBoardLog {
+ public:
+  // Events of steps after `step` are dropped: a resumed run writes them again.
+  TensorBoardLog(const std::string& run, int64_t step);
+
+  // A line of metrics.jsonl: "loss" becomes "loss/train", "val_loss" "loss/val", and so on.
+  void scalars(const Json& line);
+  // "weight_norm/PART", "update_norm/PART"
+  void norms(int64_t step, std::span<const PartNorms> parts);
+  void sample(int64_t step, const std::string& text);
+
+ private:
+  EventLog events_;
+};
+
+// projector_config.pbtxt and, below projector/, the rows of the token table with their tokens
+// (tokenizer may be null). Error for what is not finite.
+void write_run_projector(const std::string& run, const Embedding& table,
+                         const Tokenizer* tokenizer);
+
+}  // namespace cria

@@ -1,0 +1,84 @@
+#include "cria/train/tensorboard.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "cria/base/file.h"
+#include "cria/io/projector.h"
+
+namespace cria {
+namespace {
+
+struct Tag {
+  const char *key, *tag;
+};
+
+// What is plotted of a line of metrics.jsonl. TensorBoard groups by what stands before the slash.
+constexpr std::array kTags = {
+    Tag{"loss", "loss/train"},
+    Tag{"val_loss", "loss/val"},
+    Tag{"val_perplexity", "perplexity/val"},
+    Tag{"val_bits_per_byte", "bits_per_byte/val"},
+    Tag{"lr", "lr"},
+    Tag{"grad_norm", "grad_norm"},
+    Tag{"tokens_per_s", "throughput/tokens_per_s"},
+    Tag{"gflops", "throughput/gflops"},
+    Tag{"mfu", "throughput/mfu"},
+    Tag{"data_wait", "throughput/data_wait"},
+};
+
+double now() {
+  const auto time = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+TensorBoardLog::TensorBoardLog(const std::string& run, int64_t step) : events_(run, step, now()) {}
+
+void TensorBoardLog::scalars(const Json& line) {
+  std::vector<EventScalar> scalars;
+  for (const auto& [key, tag] : kTags) {
+    const Json* value = line.find(key);
+    if (value) scalars.push_back({tag, static_cast<float>(value->as_double(key))});
+  }
+  events_.scalars(line.find("step")->as_int("step"), now(), scalars);
+}
+
+void TensorBoardLog::norms(int64_t step, std::span<const PartNorms> parts) {
+  std::vector<EventScalar> scalars;
+  for (const PartNorms& part : parts) {
+    scalars.push_back({"weight_norm/" + part.part, static_cast<float>(part.weight)});
+    scalars.push_back({"update_norm/" + part.part, static_cast<float>(part.update)});
+  }
+  events_.scalars(step, now(), scalars);
+}
+
+void TensorBoardLog::sample(int64_t step, const std::string& text) {
+  events_.text(step, now(), "sample", markdown_verbatim(text));
+}
+
+void write_run_projector(const std::string& run, const Embedding& table,
+                         const Tokenizer* tokenizer) {
+  const ConstTensor points = table.weight->value;
+  const std::string vectors = "projector/vectors.tsv", metadata = "projector/metadata.tsv";
+  make_directories(join_path(run, "projector"));
+  write_vectors_tsv(join_path(run, vectors), points);
+  // A table may have more rows than there are tokens.
+  const int64_t tokens = tokenizer ? std::min(tokenizer->vocab_size(), points.rows()) : 0;
+  write_metadata_tsv(join_path(run, metadata), {"token", "id"}, points.rows(), [&](int64_t id) {
+    const std::string number = std::to_string(id);
+    if (id >= tokens) return std::vector<std::string>{number, number};
+    return std::vector<std::string>{std::string(tokenizer->token(static_cast<int32_t>(id))),
+                                    number};
+  });
+  const ProjectorEmbedding embedding = {.name = table.weight->name,
+                                        .rows = points.rows(),
+                                        .columns = points.columns(),
+                                        .vectors_path = vectors,
+                                        .metadata_path = metadata};
+  write_file(join_path(run, "projector_config.pbtxt"), projector_config({&embedding, 1}));
+}
+
+}  // namespace cria
