@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t kChunkBytes = 64 << 10;  // what a thread takes at a time
 
-bool is_ascii_space(char byte) {
-  return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 // Both halves depend on all bits of x.
 uint64_t mix(uint64_t x) {
   x *= 0x9e3779b97f4a7c15u;
@@ -37,18 +33,6 @@ uint64_t hash_bytes(std::string_view word) {
 
 }  // namespace
 
-// A character that is not white space and does not take the white space after it into its own piece
-// ends a piece there in all patterns; what came before it and what follows make no difference.
-size_t find_cut(Pattern pattern, std::string_view text, size_t from) {
-  for (size_t at = std::max<size_t>(from, 1); at < text.size(); ++at) {
-    if (!is_ascii_space(text[at]) || is_ascii_space(text[at - 1])) continue;
-    size_t begin = at - 1;
-    while (begin > 0 && at - begin < 4 && (text[begin] & 0xC0) == 0x80) --begin;
-    if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
-  }
-  return text.size();
-}
-
 std::string_view WordCounts::word(int64_t index) const {
   const bool is_last = index + 1 == size();
   const uint64_t begin = words_[index].begin;
@@ -61,7 +45,7 @@ void WordCounts::add_word(std::string_view word, int64_t count) {
 }
 
 void WordCounts::add_hashed(std::string_view bytes, uint64_t hash, int64_t count) {
-  if (2 * words_.size() >= slots_.size()) grow();
+  if (2 * words_.size() >= slots_.size()) index(std::max<size_t>(1024, 2 * slots_.size()));
   const size_t mask = slots_.size() - 1;
   const auto upper = static_cast<uint32_t>(hash >> 32);
   size_t at = hash & mask;
@@ -77,9 +61,10 @@ void WordCounts::add_hashed(std::string_view bytes, uint64_t hash, int64_t count
   slots_[at] = {upper, static_cast<uint32_t>(words_.size())};
 }
 
-void WordCounts::grow() {
-  slots_.assign(std::max<size_t>(1024, 2 * slots_.size()), {});
-  const size_t mask = slots_.size() - 1;
+// Makes the slots anew.
+void WordCounts::index(size_t slots) {
+  slots_.assign(slots, {});
+  const size_t mask = slots - 1;
   for (uint32_t index = 0; index < words_.size(); ++index) {
     const uint64_t hash = words_[index].hash;
     size_t at = hash & mask;
@@ -88,11 +73,47 @@ void WordCounts::grow() {
   }
 }
 
+void WordCounts::keep_budget() {
+  const auto fits = [](int64_t words, int64_t bytes, WordBudget budget) {
+    return words <= budget.words && bytes <= budget.bytes;
+  };
+  int64_t words = size(), bytes = static_cast<int64_t>(bytes_.size());
+  if (fits(words, bytes, budget_)) return;
+  // By count, the last for all that are higher: how many words, and their bytes.
+  std::vector<WordBudget> by_count(size_t{1} << 16, {0, 0});
+  for (int64_t i = 0; i < size(); ++i) {
+    WordBudget& same = by_count[std::min<size_t>(words_[i].count, by_count.size() - 1)];
+    ++same.words;
+    same.bytes += static_cast<int64_t>(word(i).size());
+  }
+  int64_t highest = 0;  // the highest count that is dropped
+  while (!fits(2 * words, 2 * bytes, budget_) && highest + 1 < std::ssize(by_count)) {
+    ++highest;
+    words -= by_count[highest].words;
+    bytes -= by_count[highest].bytes;
+  }
+  uint64_t end = 0;
+  int64_t kept = 0;
+  for (int64_t i = 0; i < size(); ++i) {
+    if (words_[i].count <= highest) continue;
+    const std::string_view each = word(i);
+    std::copy(each.begin(), each.end(), bytes_.begin() + static_cast<int64_t>(end));
+    words_[kept] = {end, words_[i].hash, words_[i].count};
+    end += each.size();
+    ++kept;
+  }
+  dropped_ += size() - kept;
+  words_.resize(kept);
+  bytes_.resize(end);
+  index(slots_.size());
+}
+
 void WordCounts::add_pieces(std::string_view text) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = piece_end(pattern_, text, begin);
-    add_word(text.substr(begin, end - begin), 1);
-    begin = end;
+    for (; begin < end; begin += std::min(end - begin, kLongestWord)) {
+      add_word(text.substr(begin, std::min(end - begin, kLongestWord)), 1);
+    }
   }
 }
 
@@ -117,6 +138,7 @@ void WordCounts::add(std::span<const std::string_view> texts) {
       add_hashed(part.word(i), part.words_[i].hash, part.words_[i].count);
     }
   }
+  keep_budget();
 }
 
 }  // namespace cria
