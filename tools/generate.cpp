@@ -14,13 +14,16 @@ int run_generate(const Arguments& arguments) {
   Options options("generate", "MODEL --prompt TEXT",
                   "Go on from TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). "
                   "The same seed gives\nthe same text.",
-                  {{"prompt", "TEXT", "what the text begins with (default: a line break)"},
+                  {{"prompt", "TEXT",
+                    "what the text begins with (default: the tokenizer's bos, or a line break)"},
+                   {"special", "", "special tokens in TEXT are tokens; else they are text"},
                    {"max-new-tokens", "N", "length of what is added (default 200)"},
                    {"temperature", "X", "0: always the most likely token (default 0.8)"},
                    {"top-k", "K", "choose among the K most likely (default 0: all)"},
                    {"top-p", "P", "choose among the most likely that reach P (default 1)"},
                    {"seed", "N", "of the random choices (default 1)"},
                    {"stop", "TEXT", "end before this text"},
+                   {"ignore-eos", "", "go on where the model ends the text"},
                    {"json", "", "print prompt and text as JSON, at the end"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
@@ -31,10 +34,14 @@ int run_generate(const Arguments& arguments) {
   sampling.seed = static_cast<uint64_t>(options.integer("seed", 1, 0, INT64_MAX));
   sampling.max_new_tokens = options.integer("max-new-tokens", 200, 0, INT32_MAX);
   sampling.stop = options.utf8("stop", "");
-  const std::string prompt = options.utf8("prompt", "\n");
+  sampling.ignore_eos = options.has("ignore-eos");
+  sampling.allow_special = options.has("special");
 
   const LoadedModel loaded = load_model(options.positional().front());
-  Generator generator(*loaded.model, require_tokenizer(loaded));
+  sampling.end_tokens = loaded.end_tokens;
+  const Tokenizer& tokenizer = require_tokenizer(loaded);
+  const std::string prompt = options.utf8("prompt", tokenizer.ends().before.empty() ? "\n" : "");
+  Generator generator(*loaded.model, tokenizer);
   if (options.has("json")) {
     std::string text;
     const int64_t tokens =
@@ -47,7 +54,10 @@ int run_generate(const Arguments& arguments) {
     return 0;
   }
   // The prompt goes out with the first piece: then it is known to be made of the model's tokens.
-  std::string before = prompt;
+  std::string before;
+  for (const int32_t id : tokenizer.encode_prompt(prompt, "the prompt", sampling.allow_special)) {
+    before += tokenizer.shown(id);
+  }
   generator.run(prompt, sampling, [&](std::string_view piece) {
     const std::string text = std::exchange(before, "").append(piece);
     std::fwrite(text.data(), 1, text.size(), stdout);

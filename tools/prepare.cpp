@@ -87,14 +87,19 @@ void print(const std::string& directory, const Json& summary) {
   const auto number = [&](const char* part, const char* key) {
     return summary.find(part)->find(key)->as_double(key);
   };
-  const auto both = [&](const char* key) { return number("train", key) + number("val", key); };
+  const auto split = [&](const char* part) {
+    const double documents = number(part, "documents");
+    return short_count(number(part, "tokens")) + " tokens of " + short_count(documents) +
+           (documents == 1 ? " document" : " documents");
+  };
+  const double bytes = number("train", "bytes") + number("val", "bytes");
+  const double tokens = number("train", "tokens") + number("val", "tokens");
   std::printf(
-      "%s: %s tokenizer, %.0f tokens; %s tokens to train on, %s to validate; "
-      "%s document%s, %.2f bytes per token\n",
+      "%s: %s tokenizer, %.0f tokens; %s to train on, %s to validate; "
+      "%.2f bytes per token\n",
       directory.c_str(), summary.find("tokenizer")->find("kind")->as_string("kind").c_str(),
-      number("tokenizer", "vocab_size"), short_count(number("train", "tokens")).c_str(),
-      short_count(number("val", "tokens")).c_str(), short_count(both("documents")).c_str(),
-      both("documents") == 1 ? "" : "s", both("bytes") / both("tokens"));
+      number("tokenizer", "vocab_size"), split("train").c_str(), split("val").c_str(),
+      bytes / tokens);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 #include "cria/text/byte_characters.h"
+#include "json_parts.h"
 #include "tokenizer_layout.h"
 
 namespace cria {
@@ -75,50 +76,6 @@ std::vector<std::string> names_of(const BpeVocabulary& vocabulary,
   return names;
 }
 
-Json::Array added_tokens(std::vector<AddedToken> added) {
-  std::sort(added.begin(), added.end(),
-            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
-  Json::Array tokens;
-  for (const auto& [text, id, special] : added) {
-    tokens.push_back(Json::Object{{"id", id},
-                                  {"content", text},
-                                  {"single_word", false},
-                                  {"lstrip", false},
-                                  {"rstrip", false},
-                                  {"normalized", false},
-                                  {"special", special}});
-  }
-  return tokens;
-}
-
-Json post_processor(const TextEnds& ends, const std::vector<std::string>& names) {
-  if (ends.before.empty() && ends.after.empty()) return nullptr;
-  Json special = Json::Object{};
-  const auto add_text = [&](Json::Array& parts, const char* text, int type) {
-    const auto add_tokens = [&](const std::vector<int32_t>& ids) {
-      for (const int32_t id : ids) {
-        const std::string& name = names[static_cast<size_t>(id)];
-        parts.push_back(
-            Json::Object{{"SpecialToken", Json::Object{{"id", name}, {"type_id", type}}}});
-        special.set(
-            name,
-            Json::Object{{"id", name}, {"ids", Json::Array{id}}, {"tokens", Json::Array{name}}});
-      }
-    };
-    add_tokens(ends.before);
-    parts.push_back(Json::Object{{"Sequence", Json::Object{{"id", text}, {"type_id", type}}}});
-    add_tokens(ends.after);
-  };
-  Json::Array single, pair;
-  add_text(single, "A", 0);
-  add_text(pair, "A", 0);
-  add_text(pair, "B", 1);
-  return Json::Object{{"type", "TemplateProcessing"},
-                      {"single", single},
-                      {"pair", pair},
-                      {"special_tokens", special}};
-}
-
 }  // namespace
 
 Json bpe_json(const BpeTokenizer& tokenizer) {
@@ -136,9 +93,10 @@ Json bpe_json(const BpeTokenizer& tokenizer) {
     merges.push_back(
         Json::Array{names[static_cast<size_t>(left)], names[static_cast<size_t>(right)]});
   }
-  return to_json({.added_tokens = added_tokens(vocabulary.added),
+  return to_json({.added_tokens = added_tokens_json(vocabulary.added),
                   .pre_tokenizer = pre_tokenizer(vocabulary.pattern),
-                  .post_processor = post_processor(tokenizer.ends(), names),
+                  .post_processor = post_processor_json(
+                      tokenizer.ends(), [&](int32_t id) { return names[static_cast<size_t>(id)]; }),
                   .decoder = byte_level(true),
                   .ignore_merges = vocabulary.ignore_merges,
                   .vocabulary = std::move(vocab),

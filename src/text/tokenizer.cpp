@@ -186,6 +186,10 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids) const {
   return text;
 }
 
+std::string_view Tokenizer::shown(int32_t id) const {
+  return id == special_tokens_.bos || id == special_tokens_.eos ? "" : token(id);
+}
+
 const std::vector<AddedToken>& Tokenizer::added_tokens() const {
   static const std::vector<AddedToken> none;
   return none;

@@ -11,7 +11,7 @@ struct TokenizerLayout {
   Json::Array added_tokens = {};
   Json pre_tokenizer = {}, post_processor = {}, decoder = {};
   bool ignore_merges = false;
-  Json vocabulary = {};  // token to id
+  Json vocabulary = Json::Object{};  // token to id
   Json::Array merges = {};
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -16,6 +17,7 @@ namespace cria {
 namespace {
 
 constexpr const char* kConfig = "config.json";
+constexpr const char* kGeneration = "generation_config.json";
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kTrainer = "trainer.json";
@@ -102,15 +104,56 @@ void require_same_architecture(const std::string& path, const ModelConfig& model
   }
 }
 
+// config.json, and generation_config.json, which Hugging Face asks for the ids of special tokens.
+void write_configs(const std::string& directory, const ModelConfig& model,
+                   const Tokenizer* tokenizer) {
+  const SpecialTokens special = tokenizer ? tokenizer->special_tokens() : SpecialTokens();
+  Json config = to_json(model);
+  Json generation = Json::Object{{"_from_model_config", true}};
+  const auto set = [](Json& json, const char* key, int32_t id) {
+    if (id != -1) json.set(key, id);
+  };
+  for (Json* const json : {&config, &generation}) {
+    set(*json, "bos_token_id", special.bos);
+    set(*json, "eos_token_id", special.eos);
+  }
+  // In config.json it would be the padding row of the embedding table, see nn/embedding.
+  set(generation, "pad_token_id", special.pad);
+  write_file(join_path(directory, kConfig), config.dump(2) + "\n");
+  write_file(join_path(directory, kGeneration), generation.dump(2) + "\n");
+}
+
+// The ids that end a text: an integer, an array of them, or nothing, in generation_config.json or
+// else in config.json.
+std::vector<int32_t> read_end_tokens(const std::string& directory) {
+  std::vector<int32_t> ids;
+  for (const char* const name : {kGeneration, kConfig}) {
+    const std::string path = join_path(directory, name);
+    if (!exists(path)) continue;
+    const Json json = read_json(path);
+    const Json* const found = json.find("eos_token_id");
+    if (!found || found->is_null()) continue;
+    const Json::Array all = found->is_array() ? found->as_array("") : Json::Array{*found};
+    for (const Json& id : all) {
+      const int64_t value = id.as_int(path + ": eos_token_id");
+      if (std::in_range<int32_t>(value)) ids.push_back(static_cast<int32_t>(value));
+    }
+    break;
+  }
+  return ids;
+}
+
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                      const TrainingState& state, std::span<SegmentMemory> segments) {
   AtomicDirectory directory(path);
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
-  write_file(file(kConfig), to_json(model.config()).dump(2) + "\n");
+  write_configs(directory.path(), model.config(), tokenizer);
   write_parameters(model.parameters(), kWeightPlanes, file(kWeights));
-  if (tokenizer) write_tokenizer_files(directory.path(), *tokenizer);
+  if (tokenizer) {
+    write_tokenizer_files(directory.path(), *tokenizer, model.config().max_position_embeddings);
+  }
   write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
@@ -183,6 +226,7 @@ LoadedModel load_model(const std::string& path) {
   loaded.model = std::make_unique<Llama>(model_config_from_json(read_json(config), config));
   read_parameters(loaded.model->parameters(), kWeightPlanes, join_path(loaded.directory, kWeights));
   if (has_tokenizer(loaded.directory)) loaded.tokenizer = read_tokenizer(loaded.directory);
+  loaded.end_tokens = read_end_tokens(loaded.directory);
   const std::string trainer = join_path(loaded.directory, kTrainer);
   if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
   return loaded;
@@ -190,7 +234,7 @@ LoadedModel load_model(const std::string& path) {
 
 const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
   if (loaded.tokenizer) return *loaded.tokenizer;
-  throw Error("no tokenizer.json here, so no text", {.where = loaded.directory});
+  throw Error("no tokenizer here, so no text", {.where = loaded.directory});
 }
 
 }  // namespace cria

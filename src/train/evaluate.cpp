@@ -15,6 +15,9 @@ std::vector<int64_t> token_lengths(const Tokenizer* tokenizer) {
   for (int64_t id = 0; id < tokenizer->vocab_size(); ++id) {
     lengths.push_back(static_cast<int64_t>(tokenizer->token(static_cast<int32_t>(id)).size()));
   }
+  for (const AddedToken& added : tokenizer->added_tokens()) {
+    if (added.special) lengths[added.id] = 0;
+  }
   return lengths;
 }
 

@@ -97,8 +97,8 @@ Generator::Generator(const Llama& model, const Tokenizer& tokenizer)
 
 int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
                        const std::function<void(std::string_view)>& sink) {
-  std::vector<int32_t> ids;
-  tokenizer_->encode(prompt, ids, "the prompt");
+  std::vector<int32_t> ids =
+      tokenizer_->encode_prompt(prompt, "the prompt", sampling.allow_special);
   if (ids.empty()) {
     throw Error("the prompt is empty",
                 {.where = "generate", .hint = "give at least one character to go on from"});
@@ -113,6 +113,10 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   memory_.clear_cache();
   size_t fed = 0;  // how many of ids the cache has seen
   int64_t produced = 0;
+  const auto is_end = [&](int32_t id) {
+    return id == tokenizer_->special_tokens().eos ||
+           std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
+  };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
     if (static_cast<size_t>(memory_.cached()) + (ids.size() - fed) > capacity) {
       memory_.clear_cache();
@@ -123,7 +127,8 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
     fed = ids.size();
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;
-    sink(filter.push(utf8.push(tokenizer_->token(ids.back()))));
+    if (!sampling.ignore_eos && is_end(ids.back())) break;
+    sink(filter.push(utf8.push(tokenizer_->shown(ids.back()))));
   }
   if (!filter.stopped()) sink(filter.push(utf8.finish()));
   sink(filter.rest());

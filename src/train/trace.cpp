@@ -158,7 +158,7 @@ std::span<const float> TracedTensor::row(int64_t r) const {
 
 Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text) {
   Trace result;
-  tokenizer.encode(text, result.ids, "the text");
+  result.ids = tokenizer.encode_prompt(text, "the text");
   if (result.ids.empty()) {
     throw Error("the text is empty", {.where = "trace", .hint = "give at least one character"});
   }

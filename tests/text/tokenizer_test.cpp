@@ -105,6 +105,51 @@ TEST(Tokenizer, DecodeRefusesIdsOutsideTheVocabulary) {
   EXPECT_THROW(tokenizer->decode({-1}), Error);
 }
 
+TEST(Tokenizer, AddedTokensAreFoundFirst) {
+  const auto tokenizer =
+      make_char_tokenizer({'a', 'b'}, {{"ab", 2, false}, {"aba", 3, true}, {"<s>", 4, true}});
+  EXPECT_EQ(tokenizer->vocab_size(), 5);
+  EXPECT_EQ(encode(*tokenizer, "babab"), (Ids{1, 2, 2}));
+  Ids ids;
+  tokenizer->encode("babab<s>", ids, "text", 0, true);  // the leftmost, then the longest
+  EXPECT_EQ(ids, (Ids{1, 3, 1, 4}));
+  EXPECT_EQ(tokenizer->decode({4, 3, 0}), "<s>abaa");
+  const std::string message =
+      error_of([&] { tokenizer->encode("ab<s>x", ids, "notes.txt", 100, true); });
+  EXPECT_TRUE(message.starts_with("notes.txt at byte 105: ")) << message;
+}
+
+TEST(Tokenizer, RefusesAddedTokens) {
+  EXPECT_THROW(make_byte_tokenizer({{"", 256, true}}), Error);
+  EXPECT_THROW(make_byte_tokenizer({{"<s>", 256, true}, {"<s>", 257, true}}), Error);
+  EXPECT_THROW(make_byte_tokenizer({{"<s>", 257, true}}), Error);
+}
+
+TEST(Tokenizer, NoTextIsCutInsideAnAddedToken) {
+  const auto tokenizer = make_byte_tokenizer({{"<x>", 256, false}, {"<yyyy>", 257, true}});
+  EXPECT_EQ(tokenizer->find_cut("a<x>b", 1), 1u);
+  EXPECT_EQ(tokenizer->find_cut("a<x>b", 2), 4u);
+  EXPECT_EQ(tokenizer->find_cut("a<x>b", 3), 4u);
+  EXPECT_EQ(tokenizer->find_cut("a<x", 2), 3u);   // what follows may complete it
+  EXPECT_EQ(tokenizer->find_cut("a<xx", 2), 2u);  // it cannot
+  EXPECT_EQ(tokenizer->find_cut("<yyyy>", 2), 2u);
+}
+
+TEST(Tokenizer, RolesAndEndsAreTokens) {
+  const auto tokenizer = make_byte_tokenizer();
+  EXPECT_EQ(tokenizer->special_tokens(), SpecialTokens());
+  EXPECT_THROW(tokenizer->set_special_tokens({.bos = 256}), Error);
+  EXPECT_THROW(tokenizer->set_special_tokens({.unk = -2}), Error);
+  EXPECT_THROW(tokenizer->set_ends({.before = {}, .after = {256}}), Error);
+  tokenizer->set_special_tokens({.bos = 1, .eos = 2, .pad = 255, .unk = 0});
+  tokenizer->set_ends({.before = {1, 3}, .after = {2}});
+  EXPECT_EQ(tokenizer->encode_prompt("a", "text"), (Ids{1, 3, 'a'}));
+  EXPECT_EQ(tokenizer->encode_prompt("\1\3a", "text"), (Ids{1, 3, 'a'}));
+  EXPECT_EQ(tokenizer->encode_prompt("\1a", "text"), (Ids{1, 3, 1, 'a'}));
+  EXPECT_EQ(tokenizer->shown(3), "\3");
+  EXPECT_EQ(tokenizer->shown(2), "");
+}
+
 TEST(CharTokenizer, Shakespeare) {
   const std::string path = CRIA_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
   if (!exists(path)) GTEST_SKIP() << path << " is not there";

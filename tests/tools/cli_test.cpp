@@ -54,7 +54,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
       {"eval", {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--json"}},
       {"generate",
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
-        "--seed N", "--stop TEXT", "--json"}},
+        "--seed N", "--stop TEXT", "--ignore-eos", "--special", "--json"}},
       {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
       {"bench", {"--steps N", "--step-only", "--products SHAPES", "--json"}},
@@ -228,8 +228,9 @@ TEST_F(CliTest, TrainMakesARun) {
   Names wanted = {"checkpoints", "config.toml", "lock", "metrics.jsonl"};
   for (const std::string step : {"checkpoints/step-00000002", "checkpoints/step-00000004"}) {
     wanted.push_back(step);
-    for (const char* file : {"config.json", "model.safetensors", "optimizer.safetensors",
-                             "tokenizer.json", "trainer.json"}) {
+    for (const char* file :
+         {"config.json", "generation_config.json", "model.safetensors", "optimizer.safetensors",
+          "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "trainer.json"}) {
       wanted.push_back(step + "/" + file);
     }
   }
@@ -562,7 +563,7 @@ TEST_F(CliTest, TraceSaysWhatItCannotRead) {
     EXPECT_TRUE(contains(result.err, message)) << result.err;
   }
   std::filesystem::remove(path(std::string(kCheckpoint) + "/tokenizer.json"));
-  EXPECT_TRUE(contains(cria({"trace", "run", "--text", "L"}).err, "no tokenizer.json here"));
+  EXPECT_TRUE(contains(cria({"trace", "run", "--text", "L"}).err, "no tokenizer here"));
 }
 
 // --- instruction sets

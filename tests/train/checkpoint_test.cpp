@@ -9,6 +9,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "cria/text/tokenizer_files.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"
@@ -97,10 +98,12 @@ TEST_F(CheckpointTest, IsAModelDirectory) {
     return all;
   };
   EXPECT_EQ(names(with),
-            (std::vector<std::string>{"config.json", "model.safetensors", "optimizer.safetensors",
-                                      "tokenizer.json", "trainer.json"}));
-  EXPECT_EQ(names(without), (std::vector<std::string>{"config.json", "model.safetensors",
-                                                      "optimizer.safetensors", "trainer.json"}));
+            (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
+                                      "optimizer.safetensors", "special_tokens_map.json",
+                                      "tokenizer.json", "tokenizer_config.json", "trainer.json"}));
+  EXPECT_EQ(names(without),
+            (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
+                                      "optimizer.safetensors", "trainer.json"}));
   const Json json = Json::parse(read_file(join_path(with, "config.json")), "config.json");
   EXPECT_TRUE(*json.find("architectures") == Json(Json::Array{"LlamaForCausalLM"}));
   EXPECT_TRUE(*json.find("model_type") == Json("llama"));
@@ -118,6 +121,40 @@ TEST_F(CheckpointTest, IsAModelDirectory) {
   EXPECT_TRUE(json.find("attention_bias")->as_bool("bias"));
   const Json trainer = Json::parse(read_file(join_path(with, "trainer.json")), "trainer.json");
   EXPECT_EQ(trainer.find("step")->as_int("step"), 12);
+}
+
+TEST_F(CheckpointTest, CarriesTheRolesOfTokens) {
+  Llama model(config());
+  fill(model);
+  const auto tokenizer =
+      with_special_tokens(make_char_tokenizer({'a', 'b'}), {"<pad>"}, "<s>", "</s>");
+  tokenizer->set_special_tokens({.bos = 3, .eos = 4, .pad = 2});
+  const std::string path = save(model, "roles", tokenizer.get());
+  const auto json = [&](const char* name) {
+    return Json::parse(read_file(join_path(path, name)), name);
+  };
+  EXPECT_EQ(*json("config.json").find("bos_token_id"), Json(3));
+  EXPECT_EQ(*json("config.json").find("eos_token_id"), Json(4));
+  // There it would be a row of the table that is not trained.
+  EXPECT_TRUE(json("config.json").find("pad_token_id")->is_null());
+  EXPECT_EQ(json("generation_config.json").dump(),
+            R"({"_from_model_config":true,"bos_token_id":3,"eos_token_id":4,"pad_token_id":2})");
+  EXPECT_EQ(*json("tokenizer_config.json").find("model_max_length"), Json(120));
+  Llama copy(config());
+  load_checkpoint(path, copy);
+  EXPECT_TRUE(same_bits(planes(copy), planes(model)));
+  const LoadedModel loaded = load_model(path);
+  EXPECT_EQ(loaded.tokenizer->special_tokens(), tokenizer->special_tokens());
+  EXPECT_EQ(loaded.tokenizer->ends(), tokenizer->ends());
+  EXPECT_EQ(loaded.end_tokens, (std::vector<int32_t>{4}));
+  // As others write it; config.json counts when the other file says nothing.
+  write_file(join_path(path, "generation_config.json"), R"({"eos_token_id":[7,9]})");
+  EXPECT_EQ(load_model(path).end_tokens, (std::vector<int32_t>{7, 9}));
+  write_file(join_path(path, "generation_config.json"), R"({"eos_token_id":null})");
+  EXPECT_EQ(load_model(path).end_tokens, (std::vector<int32_t>{4}));
+  write_file(join_path(path, "generation_config.json"), R"({"eos_token_id":"x"})");
+  EXPECT_NE(error_of([&] { load_model(path); }).find("generation_config.json: eos_token_id"),
+            std::string::npos);
 }
 
 TEST_F(CheckpointTest, LoadModel) {

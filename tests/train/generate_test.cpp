@@ -223,6 +223,58 @@ TEST_F(Generate, CharactersSplitOverTokens) {
   EXPECT_EQ(say({"a", "\xC3"}, "zé").text, "a\uFFFD");
 }
 
+// Tokens 0 to 5 follow each other in a circle; 1 begins a text, 4 ends it.
+class GenerateWithRoles : public Generate {
+ protected:
+  GenerateWithRoles() {
+    tokenizer_.set_special_tokens({.bos = 1, .eos = 4});
+    tokenizer_.set_ends({.before = {1}, .after = {}});
+  }
+
+  Produced run(const std::string& prompt, Sampling sampling) const {
+    sampling.temperature = 0;
+    Generator generator(model_, tokenizer_);
+    return produce(generator, prompt, sampling);
+  }
+
+  NumberedTokens tokenizer_{{"a", "<s>", "b", "c", "</s>", "d"}};
+  Llama model_ = counting_model(6, 8);
+};
+
+TEST_F(GenerateWithRoles, EndsAtEos) {
+  const Produced all = run("2", {.max_new_tokens = 7});
+  EXPECT_EQ(all.text, "c");  // the ends of a text are no text
+  EXPECT_EQ(all.tokens, 2);
+  const Produced more = run("2", {.max_new_tokens = 7, .ignore_eos = true});
+  EXPECT_EQ(more.text, "cdabc");
+  EXPECT_EQ(more.tokens, 7);
+  EXPECT_EQ(run("2", {.max_new_tokens = 7, .end_tokens = {9, 3}}).text, "");
+  EXPECT_EQ(run("4", {.max_new_tokens = 7, .end_tokens = {0}}).text, "d");
+}
+
+TEST_F(GenerateWithRoles, BeginsWithBos) {
+  // Nothing but the beginning is there to go on from.
+  EXPECT_EQ(run("", {.max_new_tokens = 2}).text, "bc");
+  const Llama model = random_model(8);
+  const auto bytes = make_byte_tokenizer();
+  bytes->set_ends({.before = {'o', 'n'}, .after = {}});
+  Generator with(model, *bytes);
+  const Sampling greedy = {.temperature = 0, .max_new_tokens = 20};
+  const std::string text = produce(with, "ce", greedy).text;
+  bytes->set_ends({});
+  EXPECT_EQ(text, produce(with, "once", greedy).text);
+  EXPECT_NE(text, produce(with, "ce", greedy).text);
+}
+
+TEST_F(Generate, SpecialTokensOfThePromptOnlyWhenAllowed) {
+  const Llama model = counting_model(257, 8);
+  const auto tokenizer = make_byte_tokenizer({{"<s>", 256, true}});
+  Generator generator(model, *tokenizer);
+  const Sampling greedy = {.temperature = 0, .max_new_tokens = 1, .allow_special = true};
+  EXPECT_EQ(produce(generator, "<s>", greedy).text, std::string(1, '\0'));
+  EXPECT_EQ(produce(generator, "<s>", {.temperature = 0, .max_new_tokens = 1}).text, "?");
+}
+
 TEST_F(Generate, RandomBytesComeOutAsValidText) {
   const auto tokenizer = make_byte_tokenizer();
   for (const uint64_t seed : {1, 2, 3, 4}) {

@@ -63,6 +63,9 @@ class Tokenizer {
   // Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 
+  // What a token shows where text is wanted: its bytes, nothing for beginning and end of a text.
+  std::string_view shown(int32_t id) const;
+
   virtual const std::vector<AddedToken>& added_tokens() const;
 
   const SpecialTokens& special_tokens() const { return special_tokens_; }

@@ -1,7 +1,9 @@
 // Tokenizers in Hugging Face's tokenizer.json form.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cria/base/json.h"
@@ -13,6 +15,13 @@ namespace cria {
 // merges and no pre-tokenizer; bpe: see bpe_json.h. All load in Hugging Face's tokenizers and give
 // the same ids.
 std::string tokenizer_json(const Tokenizer& tokenizer);
+
+// A token as the file writes it: an added one is its text; bytes are their stand-ins, except in the
+// tokens of chars.
+std::string token_name(const Tokenizer& tokenizer, int32_t id);
+
+// The token with this name, if there is one.
+std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string& name);
 
 // "fnv1a:" and 16 hexadecimal digits: the same for tokenizers that do the same.
 std::string tokenizer_hash(const Tokenizer& tokenizer);

@@ -1,5 +1,6 @@
-// Model directories: config.json, model.safetensors, tokenizer.json as Hugging Face has them, and
-// in a checkpoint also optimizer.safetensors and trainer.json.
+// Model directories: config.json, generation_config.json, model.safetensors and the tokenizer's
+// files (see text/tokenizer_files) as Hugging Face has them, and in a checkpoint also
+// optimizer.safetensors and trainer.json.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,7 @@ struct LoadedModel {
   std::string directory;
   std::unique_ptr<Llama> model;
   std::unique_ptr<Tokenizer> tokenizer;  // null when the directory has none
+  std::vector<int32_t> end_tokens = {};  // what the model's files say ends a text
   int64_t step = 0;                      // of its training; 0 when nothing says
 };
 

@@ -20,7 +20,10 @@ struct Sampling {
   double top_p = 1.0;        // only the most likely that together reach p
   uint64_t seed = 1;
   int64_t max_new_tokens = 200;
-  std::string stop = {};  // end before this text; "": none
+  std::string stop = {};                 // end before this text; "": none
+  std::vector<int32_t> end_tokens = {};  // end at these, besides the tokenizer's eos
+  bool ignore_eos = false;               // end at neither
+  bool allow_special = false;            // special tokens in the prompt are no text
 };
 
 // Draws from softmax(logits / temperature), cut by top_k, then by top_p. scratch [V] is used up.
@@ -33,7 +36,9 @@ class Generator {
   Generator(const Llama& model, const Tokenizer& tokenizer);
 
   // Hands what follows the prompt to sink in pieces of valid UTF-8 as it comes; returns the number
-  // of tokens. When the model's positions are used up, it goes on from the last half of them.
+  // of tokens, one that ends the text included. The prompt begins a text: the tokenizer's
+  // ends().before stand before it. When the model's positions are used up, it goes on from the last
+  // half of them.
   int64_t run(std::string_view prompt, const Sampling& sampling,
               const std::function<void(std::string_view)>& sink);
 

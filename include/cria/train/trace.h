@@ -73,7 +73,8 @@ struct Trace {
   std::vector<NextToken> next;  // [V]: after the last token, the most likely first
 };
 
-// Reserves the positions that it needs (see Llama::reserve_positions). Error for an empty text, for
+// The tokenizer's ends().before stand before the text. Reserves the positions that it needs (see
+// Llama::reserve_positions). Error for an empty text, for
 // text that the tokenizer lacks a token for, and for more tokens than the model can have positions.
 Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text);
 

@@ -1,0 +1,58 @@
+// The parts of a tokenizer.json that all kinds of tokenizers share: added tokens, and what is put
+// around a text.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/base/json.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// An object of added_tokens.
+Json added_token_json(const AddedToken& token);
+Json::Array added_tokens_json(std::vector<AddedToken> added);
+
+// null, or a TemplateProcessing. name(id): the token as the file writes it.
+Json post_processor_json(const TextEnds& ends, const std::function<std::string(int32_t)>& name);
+
+// What every reader of the file needs. Errors name the file and the key.
+class JsonParts {
+ protected:
+  JsonParts(const Json& file, const std::string& where) : file_(file), where_(where) {}
+
+  [[noreturn]] void fail(const std::string& summary, const std::string& expected = {},
+                         const std::string& got = {}, const std::string& hint = {}) const;
+  static std::string shown(const Json& value);
+  std::string at(const std::string& key) const { return where_ + ": " + key; }
+
+  // null when it is missing.
+  static const Json& member(const Json& object, std::string_view key);
+  bool flag(const Json& object, const std::string& name, const char* key, bool missing) const;
+  void require(const std::string& key, const Json& found, const Json& expected) const;
+  void require_keys(const Json& object, const std::string& name,
+                    const std::vector<std::string>& known) const;
+
+  // known(text): the id that the vocabulary has for it; count: ids of the vocabulary.
+  std::vector<AddedToken> read_added_tokens(
+      const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const;
+
+  // count: ids that there are.
+  TextEnds read_ends(size_t count) const;
+
+  const Json& file_;
+  const std::string& where_;
+
+ private:
+  void require_apart(const std::string& a, const std::string& b) const;
+  void read_post_processor(const Json& processor, const std::string& name, size_t count,
+                           TextEnds& ends) const;
+  void read_template(const Json& processor, const std::string& name, size_t count,
+                     TextEnds& ends) const;
+};
+
+}  // namespace cria
