@@ -8,7 +8,8 @@
 namespace cria {
 namespace {
 
-constexpr size_t kChunkBytes = 64 << 10;  // what a thread takes at a time
+constexpr size_t kChunkBytes = 64 << 10;  // between two cuts
+constexpr int64_t kTogether = 8;  // chunks whose words a thread counts before they are added
 
 // Both halves depend on all bits of x.
 uint64_t mix(uint64_t x) {
@@ -73,30 +74,40 @@ void WordCounts::index(size_t slots) {
   }
 }
 
+// Drops all words below a count, and of those with this count the ones that were there first, which
+// had the most time to occur again.
 void WordCounts::keep_budget() {
-  const auto fits = [](int64_t words, int64_t bytes, WordBudget budget) {
-    return words <= budget.words && bytes <= budget.bytes;
-  };
-  int64_t words = size(), bytes = static_cast<int64_t>(bytes_.size());
-  if (fits(words, bytes, budget_)) return;
-  // By count, the last for all that are higher: how many words, and their bytes.
+  if (size() <= budget_.words && std::ssize(bytes_) <= budget_.bytes) return;
+  // How many words there are of each count, the last for all higher ones, and their bytes.
   std::vector<WordBudget> by_count(size_t{1} << 16, {0, 0});
+  const auto class_of = [&](int64_t index) {
+    return std::min<size_t>(words_[index].count, by_count.size() - 1);
+  };
   for (int64_t i = 0; i < size(); ++i) {
-    WordBudget& same = by_count[std::min<size_t>(words_[i].count, by_count.size() - 1)];
+    WordBudget& same = by_count[class_of(i)];
     ++same.words;
-    same.bytes += static_cast<int64_t>(word(i).size());
+    same.bytes += std::ssize(word(i));
   }
-  int64_t highest = 0;  // the highest count that is dropped
-  while (!fits(2 * words, 2 * bytes, budget_) && highest + 1 < std::ssize(by_count)) {
-    ++highest;
-    words -= by_count[highest].words;
-    bytes -= by_count[highest].bytes;
+  // What is too much, and what the classes below `last` are of it.
+  WordBudget surplus = {size() - budget_.words / 2, std::ssize(bytes_) - budget_.bytes / 2};
+  size_t last = 0;
+  while (last + 1 < by_count.size() &&
+         (by_count[last].words < surplus.words || by_count[last].bytes < surplus.bytes)) {
+    surplus.words -= by_count[last].words;
+    surplus.bytes -= by_count[last].bytes;
+    ++last;
   }
   uint64_t end = 0;
   int64_t kept = 0;
   for (int64_t i = 0; i < size(); ++i) {
-    if (words_[i].count <= highest) continue;
     const std::string_view each = word(i);
+    const size_t same = class_of(i);
+    if (same < last) continue;
+    if (same == last && (surplus.words > 0 || surplus.bytes > 0)) {
+      --surplus.words;
+      surplus.bytes -= std::ssize(each);
+      continue;
+    }
     std::copy(each.begin(), each.end(), bytes_.begin() + static_cast<int64_t>(end));
     words_[kept] = {end, words_[i].hash, words_[i].count};
     end += each.size();
@@ -128,14 +139,16 @@ void WordCounts::add(std::span<const std::string_view> texts) {
   }
   // Each thread's chunks are neighbours, and the threads' words are added in the order of the text:
   // words stand in the order of their first occurrence, however many threads there are.
-  const auto count = static_cast<int64_t>(chunks.size());
-  std::vector<WordCounts> parts(max_threads(), WordCounts(pattern_));
-  parallel_for(count, 1, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t i = begin; i < end; ++i) parts[thread].add_pieces(chunks[i]);
-  });
-  for (const WordCounts& part : parts) {
-    for (int64_t i = 0; i < part.size(); ++i) {
-      add_hashed(part.word(i), part.words_[i].hash, part.words_[i].count);
+  const auto count = std::ssize(chunks), together = kTogether * max_threads();
+  for (int64_t first = 0; first < count; first += together) {
+    std::vector<WordCounts> parts(max_threads(), WordCounts(pattern_));
+    parallel_for(std::min(together, count - first), 1, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t i = begin; i < end; ++i) parts[thread].add_pieces(chunks[first + i]);
+    });
+    for (const WordCounts& part : parts) {
+      for (int64_t i = 0; i < part.size(); ++i) {
+        add_hashed(part.word(i), part.words_[i].hash, part.words_[i].count);
+      }
     }
   }
   keep_budget();

@@ -140,6 +140,7 @@ class Preparation {
   TextTotals read(const char* phase, bool both, const TextCut& cut,
                   const TextInput::OnChunks& on_chunks) const {
     const int64_t first = texts_.bytes(), total = first + (both ? val_texts_.bytes() : 0);
+    show(phase, 0, total);
     const TextTotals totals =
         texts_.read(cut, on_chunks, [&](int64_t bytes) { show(phase, bytes, total); });
     if (both) {
@@ -206,6 +207,7 @@ class Preparation {
       empty_ += totals.empty;
       return totals;
     };
+    show("encoding", 0, total);
     TextTotals totals;
     if (splits() && totals_->documents == 1) {
       DatasetSplit whole{{directory_.path(), "all", tokenizer_->vocab_size(), kSpoolTokens}};

@@ -13,7 +13,7 @@ namespace cria {
 
 // What WordCounts may hold: distinct words, and the bytes of all of them.
 struct WordBudget {
-  int64_t words = int64_t{1} << 21;
+  int64_t words = 1800 * 1000;
   int64_t bytes = int64_t{1} << 24;
 };
 
@@ -31,8 +31,7 @@ class WordCounts {
   static constexpr size_t kLongestWord = 1024;
 
   // Counts the pieces of texts, over all cores; no piece goes from one text into the next. Meant
-  // for megabytes at once: the threads' own counts, as large as the words of the texts, are added
-  // up at the end of the call, and only then the budget is looked at.
+  // for megabytes at once; the budget is looked at when the call ends.
   void add(std::span<const std::string_view> texts);
   void add(std::string_view text) { add(std::span(&text, 1)); }
 
