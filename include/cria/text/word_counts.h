@@ -28,7 +28,7 @@ class WordCounts {
       : pattern_(pattern), budget_(budget) {}
 
   // Longer pieces are counted in parts: a merge walks through all words it changes.
-  static constexpr size_t kLongestWord = 1024;
+  static constexpr size_t kLongestWord = 16 << 10;
 
   // Counts the pieces of texts, over all cores; no piece goes from one text into the next. Meant
   // for megabytes at once; the budget is looked at when the call ends.
