@@ -18,7 +18,7 @@ int run_gradcheck(const Arguments& arguments);
 int run_bench(const Arguments& arguments);
 int run_demo(const Arguments& arguments);
 
-// What run_train returns when Ctrl-C or SIGTERM ended it after a checkpoint: 128 + SIGINT, as a
+// What is returned when Ctrl-C or SIGTERM ended a command in an orderly way: 128 + SIGINT, as a
 // shell has it.
 inline constexpr int kInterrupted = 130;
 

@@ -86,8 +86,7 @@ int inspect_dataset(const Options& options, const std::string& path) {
     ProgressBar bar(stderr, "inspect " + split.name);
     SplitReport& result = report.splits.emplace_back();
     result.statistics = scan_shards(split.shards, {.vocab_size = vocabulary,
-                                                   .bos = dataset.bos,
-                                                   .eos = dataset.eos,
+                                                   .marks = {dataset.bos, dataset.eos},
                                                    .progress = [&](int64_t done, int64_t total) {
                                                      bar.update(done, total, "tokens");
                                                    }});

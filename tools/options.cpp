@@ -50,6 +50,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     } else {
       fail(name + " needs a value", name + " " + option.value);
     }
+    if (option.repeatable) repeated_[option.name].push_back(values_[option.name]);
   }
   if (has("help")) {
     print_help();
@@ -75,6 +76,11 @@ void Options::require_positional(size_t least, size_t most) const {
 std::string Options::text(const std::string& name, const std::string& fallback) const {
   const auto found = values_.find(name);
   return found == values_.end() ? fallback : found->second;
+}
+
+std::vector<std::string> Options::texts(const std::string& name) const {
+  const auto found = repeated_.find(name);
+  return found == repeated_.end() ? std::vector<std::string>{} : found->second;
 }
 
 std::string Options::utf8(const std::string& name, const std::string& fallback) const {

@@ -12,6 +12,7 @@ struct Option {
   std::string name;   // without the dashes
   std::string value;  // what stands for its value in --help; "": a switch
   std::string help;
+  bool repeatable = false;  // else the last one counts
 };
 
 class Options {
@@ -30,7 +31,9 @@ class Options {
 
   bool has(const std::string& name) const { return values_.contains(name); }
   std::string text(const std::string& name, const std::string& fallback) const;
-  // The same, for text that a model reads: UsageError unless it is UTF-8.
+  // All values of a repeatable option, in order.
+  std::vector<std::string> texts(const std::string& name) const;
+  // The same as text(), for text that a model reads: UsageError unless it is UTF-8.
   std::string utf8(const std::string& name, const std::string& fallback) const;
   int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
   double real(const std::string& name, double fallback, double least, double most) const;
@@ -45,7 +48,8 @@ class Options {
 
   std::string command_, usage_, description_;
   std::vector<Option> options_;
-  std::map<std::string, std::string> values_;
+  std::map<std::string, std::string> values_;                 // the last
+  std::map<std::string, std::vector<std::string>> repeated_;  // all, of repeatable options
   std::vector<std::string> positional_;
 };
 

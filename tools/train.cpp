@@ -1,6 +1,4 @@
 // cria train: a run directory from a config file.
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 
 #include "commands.h"
@@ -8,26 +6,11 @@
 #include "cria/base/parallel.h"
 #include "cria/train/progress.h"
 #include "cria/train/trainer.h"
+#include "interruption.h"
 #include "options.h"
 
 namespace cria {
 namespace {
-
-std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
-
-void request_stop(int) {
-  stop_requested = true;
-}
-
-// The first Ctrl-C (or SIGTERM) asks for an orderly end; the second one ends at once.
-void handle_signals() {
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
 
 // As one word of a shell's command line.
 std::string shell_quoted(const std::string& word) {
@@ -77,8 +60,7 @@ int run_train(const Arguments& arguments) {
   TrainingProgress progress(stderr, steps);
   Trainer trainer(std::move(config), options.has("resume"), progress);
   print_plan(trainer, source);
-  handle_signals();
-  const bool finished = trainer.run(stop_requested);
+  const bool finished = trainer.run(stop_on_signals());
   progress.finish();
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());

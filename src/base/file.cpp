@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -56,6 +57,13 @@ std::string path_hint(const std::string& path) {
   return "is the path right? it is relative to " + fs::current_path(ignored).string();
 }
 
+[[noreturn]] void throw_open_error(const std::string& path) {
+  const int problem = errno;
+  const std::string hint = problem == ENOENT ? path_hint(path) : "";
+  errno = problem;
+  throw_system_error("cannot open", path, hint, "a file that can be read");
+}
+
 void write_all(int descriptor, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -86,12 +94,7 @@ std::string temporary_name(const std::string& path) {
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   // Without O_NONBLOCK, opening a pipe would wait for its writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.value < 0) {
-    const int problem = errno;
-    const std::string hint = problem == ENOENT ? path_hint(path) : "";
-    errno = problem;
-    throw_system_error("cannot open", path, hint, "a file that can be read");
-  }
+  if (file.value < 0) throw_open_error(path);
   struct stat status {};
   if (::fstat(file.value, &status) != 0) throw_system_error("cannot read", path);
   if (!S_ISREG(status.st_mode)) throw Error("not a regular file", {.where = path});
@@ -113,6 +116,37 @@ MappedFile::~MappedFile() {
 
 std::string read_file(const std::string& path) {
   return std::string(MappedFile(path).bytes());
+}
+
+InputFile::InputFile(const std::string& path) : path_(path == "-" ? "standard input" : path) {
+  descriptor_ = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                            : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor_ < 0) throw_open_error(path_);
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) throw_system_error("cannot read", path_);
+  if (S_ISREG(status.st_mode) && path != "-") size_ = status.st_size;
+  if (S_ISDIR(status.st_mode)) {
+    ::close(descriptor_);
+    throw Error("is a directory",
+                {.where = path, .expected = "a file", .hint = "'" + path + "/*.txt' names files"});
+  }
+}
+
+InputFile::~InputFile() {
+  ::close(descriptor_);
+}
+
+bool InputFile::wait(int milliseconds) const {
+  pollfd waiting = {descriptor_, POLLIN, 0};
+  return ::poll(&waiting, 1, milliseconds) > 0;
+}
+
+size_t InputFile::read(char* to, size_t size) {
+  for (;;) {
+    const ssize_t count = ::read(descriptor_, to, size);
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno != EINTR) throw_system_error("cannot read", path_);
+  }
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(temporary_name(path)) {
@@ -236,6 +270,12 @@ FileLock::FileLock(const std::string& path, const std::string& hint) {
 
 FileLock::~FileLock() {
   ::close(descriptor_);
+}
+
+void move_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_system_error("cannot rename", from);
+  sync_directory(parent(from));
+  sync_directory(parent(to));
 }
 
 bool exists(const std::string& path) {

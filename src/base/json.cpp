@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/number.h"
@@ -20,6 +21,13 @@ class Parser {
  public:
   Parser(std::string_view text, const std::string& where, int max_depth)
       : text_(text), where_(where), depth_left_(max_depth) {}
+
+  // Keeps this member of the whole object, and nothing else of it; the text's line is `line`.
+  void keep_only(std::string_view key, int64_t line) {
+    only_ = key;
+    first_line_ = line;
+    keep_ = false;
+  }
 
   Json document() {
     if (text_.starts_with("\xEF\xBB\xBF")) {
@@ -50,7 +58,7 @@ class Parser {
 
   std::string place(size_t offset) const {
     const LineColumn at = locate(text_, offset);
-    return std::to_string(at.line) + ":" + std::to_string(at.column);
+    return std::to_string(at.line + first_line_ - 1) + ":" + std::to_string(at.column);
   }
 
   // The byte at the cursor; '\0', which is nowhere valid, at the end.
@@ -97,11 +105,13 @@ class Parser {
 
   Json array() {
     enter("array");
+    at_top_ = false;
     Json::Array items;
     if (!take(']')) {
       do {
         skip_space();
-        items.push_back(value());
+        Json item = value();
+        if (keep_) items.push_back(std::move(item));
         skip_space();
       } while (take(','));
       if (!take(']')) fail_here("unfinished JSON array", "',' or ']'");
@@ -114,16 +124,23 @@ class Parser {
     enter("object");
     Json::Object members;
     std::vector<size_t> places;  // of each member's key
+    const bool is_whole = std::exchange(at_top_, false);
     if (!take('}')) {
       do {
         skip_space();
-        places.push_back(offset_);
+        const size_t place = offset_;
         if (peek() != '"') fail_here("invalid JSON object", "a key in double quotes");
         std::string key = string();
         skip_space();
         if (!take(':')) fail_here("invalid JSON object", "':' after the key");
         skip_space();
-        members.emplace_back(std::move(key), value());
+        const bool kept = std::exchange(keep_, keep_ || (is_whole && key == only_));
+        Json member = value();
+        if (keep_) {
+          places.push_back(place);
+          members.emplace_back(std::move(key), std::move(member));
+        }
+        keep_ = kept;
         skip_space();
       } while (take(','));
       if (!take('}')) fail_here("unfinished JSON object", "',' or '}'");
@@ -236,6 +253,10 @@ class Parser {
   const std::string& where_;
   int depth_left_;
   size_t offset_ = 0;
+  bool keep_ = true;    // what is parsed now
+  bool at_top_ = true;  // nothing but the whole value
+  std::string_view only_;
+  int64_t first_line_ = 1;
 };
 
 // DEL needs no escape in JSON; with one, the text is a TOML string too.
@@ -312,6 +333,13 @@ void dump_value(std::string& out, const Json& json, int indent, int level) {
 
 Json Json::parse(std::string_view text, const std::string& where, int max_depth) {
   return Parser(text, where, max_depth).document();
+}
+
+Json Json::parse_member(std::string_view text, std::string_view key, const std::string& where,
+                        int64_t line) {
+  Parser parser(text, where, 64);
+  parser.keep_only(key, line);
+  return parser.document();
 }
 
 const char* Json::kind_name() const {

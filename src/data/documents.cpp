@@ -3,16 +3,6 @@
 #include "cria/kernels/kernels.h"
 
 namespace cria {
-namespace {
-
-// Whether `next`, which follows `token`, begins a document. Ids are not negative, so a mark of -1
-// is never met.
-bool begins_document(int32_t token, int32_t next, const DocumentMarks& marks) {
-  const bool after = token == marks.eos, before = next == marks.bos;
-  return marks.bos == marks.eos ? after && before : after || before;
-}
-
-}  // namespace
 
 int64_t mark_documents(const int32_t* inputs, int32_t* targets, int64_t count,
                        const DocumentMarks& marks, int32_t* starts) {

@@ -188,28 +188,30 @@ void ShardWriter::finish() {
   file_.commit();
 }
 
-ShardSeries::ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size)
-    : directory_(directory), name_(name), vocab_size_(vocab_size) {}
+ShardSeries::ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size,
+                         int64_t shard_tokens)
+    : directory_(directory), name_(name), vocab_size_(vocab_size), shard_tokens_(shard_tokens) {}
 
 void ShardSeries::write(std::span<const int32_t> tokens) {
   tokens_ += static_cast<int64_t>(tokens.size());
   while (!tokens.empty()) {
-    if (shards_.empty() || shards_.back()->tokens() == kShardTokens) {
-      std::string number = std::to_string(shards_.size());
+    if (!shard_) {
+      std::string number = std::to_string(file_names_.size());
       number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
       file_names_.push_back(name_ + "_" + number + ".bin");
-      shards_.push_back(
-          std::make_unique<ShardWriter>(join_path(directory_, file_names_.back()), vocab_size_));
+      shard_ = std::make_unique<ShardWriter>(join_path(directory_, file_names_.back()), vocab_size_);
     }
-    const size_t room = static_cast<size_t>(kShardTokens - shards_.back()->tokens());
+    const size_t room = static_cast<size_t>(shard_tokens_ - shard_->tokens());
     const std::span<const int32_t> fitting = tokens.first(std::min(room, tokens.size()));
-    shards_.back()->write(fitting);
+    shard_->write(fitting);
     tokens = tokens.subspan(fitting.size());
+    if (shard_->tokens() == shard_tokens_) finish();
   }
 }
 
 void ShardSeries::finish() {
-  for (const std::unique_ptr<ShardWriter>& shard : shards_) shard->finish();
+  if (shard_) shard_->finish();
+  shard_.reset();
 }
 
 }  // namespace cria

@@ -17,6 +17,9 @@ class AddedTokens {
 
   const std::vector<AddedToken>& list() const { return list_; }
 
+  // Whether one could be found in a text.
+  bool any(bool allow_special) const { return allow_special ? !list_.empty() : any_plain_; }
+
   // Goes through text from left to right: on_text(part, begin) for what is between added tokens,
   // on_token(token) for each of them; the leftmost, of several there the longest; special ones only
   // with allow_special.
@@ -42,7 +45,6 @@ class AddedTokens {
   bool may_span(std::string_view text, size_t at) const;
 
  private:
-  bool any(bool allow_special) const { return allow_special ? !list_.empty() : any_plain_; }
   const AddedToken* token_at(std::string_view text, size_t at, bool allow_special) const;
 
   std::vector<AddedToken> list_;

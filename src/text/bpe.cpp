@@ -10,7 +10,6 @@
 #include "bpe_cache.h"
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
-#include "cria/text/word_counts.h"
 
 namespace cria {
 namespace {
@@ -242,11 +241,35 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
 }
 
 size_t Bpe::find_cut(std::string_view text, size_t from) const {
-  size_t at = cria::find_cut(vocabulary_.pattern, text, from);
-  while (at < text.size() && added_->may_span(text, at)) {
-    at = cria::find_cut(vocabulary_.pattern, text, at + 1);
+  const Pattern pattern = vocabulary_.pattern;
+  if (!added_->any(false)) return cria::find_cut(pattern, text, from);
+  const size_t limit = std::min(text.size(), from + kCutSearch);
+  size_t cut = next_cut(pattern, text, from, limit);
+  while (cut < limit && added_->may_span(text, cut)) {
+    cut = next_cut(pattern, text, cut + 1, limit);
   }
-  return at;
+  if (cut < limit || cut == text.size()) return cut;
+  // As encode goes through it: text between added tokens begins where a piece does.
+  size_t at = 0;
+  bool found = false;
+  const auto visit = [&](size_t end, auto&& place) {
+    if (!found && end >= from && end > 0) {
+      cut = place();
+      found = true;
+    }
+    at = end;
+  };
+  added_->split(
+      text, false,
+      [&](std::string_view part, size_t begin) {
+        visit(begin + part.size(),
+              [&] { return begin + cria::find_cut(pattern, part, std::max(from, begin) - begin); });
+      },
+      [&](const AddedToken& added) {
+        const size_t end = at + added.text.size();
+        visit(end, [&] { return end; });
+      });
+  return cut;
 }
 
 std::string Bpe::decode(const std::vector<int32_t>& ids) const {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <memory>
 #include <numeric>
-#include <tuple>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
@@ -97,82 +99,182 @@ struct Pair {
   auto operator<=>(const Pair&) const = default;
 };
 
-using WordList = std::vector<uint32_t>;
+constexpr uint32_t kNone = UINT32_MAX;
+
+// An array that grows without moving, so that it never takes twice its size.
+template <class T>
+class Segments {
+ public:
+  T& operator[](uint32_t i) { return segments_[i >> kBits][i & (kSize - 1)]; }
+  const T& operator[](uint32_t i) const { return segments_[i >> kBits][i & (kSize - 1)]; }
+  uint32_t size() const { return size_; }
+
+  uint32_t add(const T& item) {
+    if (size_ == kNone) throw Error("too many different words to learn from");
+    if ((size_ & (kSize - 1)) == 0) segments_.push_back(std::make_unique<T[]>(kSize));
+    (*this)[size_] = item;
+    return size_++;
+  }
+
+  void shrink(uint32_t size) {
+    size_ = size;
+    segments_.resize((size_t{size} + kSize - 1) >> kBits);
+  }
+
+ private:
+  static constexpr int kBits = 14;
+  static constexpr uint32_t kSize = 1u << kBits;
+
+  std::vector<std::unique_ptr<T[]>> segments_;
+  uint32_t size_ = 0;
+};
+
+// Lists of words, most of them short and there for a short time: chains of small blocks, the last
+// one first.
+class WordLists {
+ public:
+  // To the list (kNone: an empty one), unless it is the last one there.
+  void add(uint32_t& list, uint32_t word) {
+    int used = 0;
+    while (list != kNone && used < kWords && blocks_[list].words[used] != kNone) ++used;
+    if (used > 0 && blocks_[list].words[used - 1] == word) return;
+    if (list == kNone || used == kWords) {
+      list = new_block(list);
+      used = 0;
+    }
+    blocks_[list].words[used] = word;
+  }
+
+  // Empties the list, and calls body(word) for each; the body may change other lists.
+  template <class Body>
+  void take(uint32_t& list, Body&& body) {
+    while (list != kNone) {
+      const Block block = blocks_[list];
+      blocks_[list].next = free_;
+      free_ = std::exchange(list, block.next);
+      for (int i = 0; i < kWords && block.words[i] != kNone; ++i) body(block.words[i]);
+    }
+  }
+
+ private:
+  static constexpr int kWords = 3;
+
+  struct Block {
+    uint32_t next = kNone;
+    std::array<uint32_t, kWords> words;
+  };
+
+  uint32_t new_block(uint32_t next) {
+    Block block = {.next = next, .words = {}};
+    block.words.fill(kNone);
+    if (free_ == kNone) return blocks_.add(block);
+    const uint32_t place = free_;
+    free_ = blocks_[place].next;
+    blocks_[place] = block;
+    return place;
+  }
+
+  Segments<Block> blocks_;
+  uint32_t free_ = kNone;
+};
 
 // How often each pair occurs, and the words that the current merge brought it to.
 class PairTable {
  public:
   struct Entry {
-    Pair pair = {-1, -1};  // left < 0: empty
-    int32_t list = -1;     // in the lists of the current merge
+    Pair pair = {-1, -1};
     int64_t count = 0;
+    uint32_t words = kNone;  // a list of the current merge
   };
 
-  PairTable() : entries_(size_t{1} << 16) {}
+  PairTable() : slots_(size_t{1} << 16, kNone) {}
 
-  Entry& operator[](Pair pair) {
-    Entry* entry = &find(pair);
-    if (entry->pair.left < 0) {
-      if (2 * ++used_ > entries_.size()) {
-        grow();
-        entry = &find(pair);
-      }
-      entry->pair = pair;
+  Entry& operator[](uint32_t index) { return entries_[index]; }
+  const Entry& operator[](uint32_t index) const { return entries_[index]; }
+  uint32_t size() const { return entries_.size(); }
+
+  // Forgets the pairs that do not occur. The new index of each entry, kNone for those.
+  std::vector<uint32_t> forget_zeros() {
+    std::vector<uint32_t> moved(size(), kNone);
+    uint32_t kept = 0;
+    for (uint32_t index = 0; index < size(); ++index) {
+      if (entries_[index].count == 0) continue;
+      moved[index] = kept;
+      entries_[kept++] = entries_[index];
     }
-    return *entry;
+    entries_.shrink(kept);
+    index_all(slots_.size());
+    return moved;
+  }
+
+  // The index of the pair's entry, which is made if it is not there.
+  uint32_t find(Pair pair) {
+    uint32_t* slot = &slot_of(pair);
+    if (*slot != kNone) return *slot;
+    if (2 * (size_t{entries_.size()} + 1) > slots_.size()) {
+      index_all(2 * slots_.size());
+      slot = &slot_of(pair);
+    }
+    return *slot = entries_.add({.pair = pair});
   }
 
  private:
-  Entry& find(Pair pair) {
+  uint32_t& slot_of(Pair pair) {
     const uint64_t key = static_cast<uint64_t>(pair.left) << 32 | static_cast<uint32_t>(pair.right);
     const uint64_t hash = key * 0x9e3779b97f4a7c15u;
-    const size_t mask = entries_.size() - 1;
+    const size_t mask = slots_.size() - 1;
     size_t at = (hash ^ hash >> 32) & mask;
-    while (entries_[at].pair != pair && entries_[at].pair.left >= 0) at = (at + 1) & mask;
-    return entries_[at];
+    while (slots_[at] != kNone && entries_[slots_[at]].pair != pair) at = (at + 1) & mask;
+    return slots_[at];
   }
 
-  void grow() {
-    std::vector<Entry> old(2 * entries_.size());
-    old.swap(entries_);
-    for (const Entry& entry : old) {
-      if (entry.pair.left >= 0) find(entry.pair) = entry;
-    }
+  void index_all(size_t slots) {
+    slots_.clear();
+    slots_.shrink_to_fit();
+    slots_.resize(slots, kNone);
+    for (uint32_t index = 0; index < size(); ++index) slot_of(entries_[index].pair) = index;
   }
 
-  std::vector<Entry> entries_;
-  size_t used_ = 0;
+  Segments<Entry> entries_;
+  std::vector<uint32_t> slots_;  // open addressing, a power of two, at most half full
 };
 
 // A pair that may be merged next. The count may be out of date: it is looked up again when the
 // candidate's turn comes.
 struct Candidate {
   int64_t count;
-  Pair pair;
-  WordList words;
-
-  bool operator<(const Candidate& other) const {
-    return std::tie(count, other.pair) < std::tie(other.count, pair);
-  }
+  uint32_t pair;   // its entry
+  uint32_t words;  // a list
 };
 
 // ---- The words, as tokens that shrink ----
 
 class Trainer {
  public:
-  Trainer(const WordCounts& counts, const Tokens& tokens, int64_t min_frequency)
+  Trainer(WordCounts counts, const Tokens& tokens, int64_t min_frequency)
       : min_frequency_(std::max<int64_t>(min_frequency, 1)) {
+    size_t words = 0, symbols = 0;
+    for (int64_t i = 0; i < counts.size(); ++i) {
+      if (counts.word(i).size() < 2) continue;
+      ++words;
+      symbols += counts.word(i).size();
+    }
+    if (std::max(words, symbols) >= kNone) throw Error("too many different words to learn from");
+    words_.reserve(words);
+    symbols_.reserve(symbols);
     for (int64_t i = 0; i < counts.size(); ++i) {
       const std::string_view word = counts.word(i);
       if (word.size() < 2) continue;
-      words_.push_back({symbols_.size(), word.size(), counts.count(i)});
+      words_.push_back({static_cast<uint32_t>(symbols_.size()), static_cast<uint32_t>(word.size()),
+                        counts.count(i)});
       for (const char byte : word) symbols_.push_back(tokens.byte_id(byte));
     }
+    counts = WordCounts(counts.pattern());  // their memory is needed for the pairs
     for (uint32_t index = 0; index < words_.size(); ++index) {
       const Word& word = words_[index];
       const int32_t* const symbols = &symbols_[word.begin];
-      for (size_t i = 0; i + 1 < word.length; ++i) {
-        change({symbols[i], symbols[i + 1]}, word.count, index);
+      for (uint32_t i = 0; i + 1 < word.length; ++i) {
+        bring({symbols[i], symbols[i + 1]}, word.count, index);
       }
     }
     queue_brought();
@@ -182,40 +284,52 @@ class Trainer {
   // a pair in the queue only falls.
   bool next(Candidate& out) {
     while (!queue_.empty()) {
-      std::pop_heap(queue_.begin(), queue_.end());
-      Candidate top = std::move(queue_.back());
+      std::pop_heap(queue_.begin(), queue_.end(), Later{pairs_});
+      Candidate top = queue_.back();
       queue_.pop_back();
       const int64_t count = pairs_[top.pair].count;
       if (count == top.count) {
-        out = std::move(top);
+        out = top;
         return true;
       }
       top.count = count;
-      push(std::move(top));
+      push(top);
     }
     return false;
   }
 
+  Pair pair(const Candidate& candidate) const { return pairs_[candidate.pair].pair; }
+
   // The merged pair's own count is left as it is: it is out of the queue. When a token that is
   // there already brings it back, the old count is part of the new one, as in Hugging Face's
   // trainer.
-  void merge(const Candidate& candidate, int32_t result) {
-    for (const uint32_t index : candidate.words) merge_in(index, candidate.pair, result);
+  void merge(Candidate candidate, int32_t result) {
+    const Pair merged = pair(candidate);
+    lists_.take(candidate.words, [&](uint32_t index) { merge_in(index, merged, result); });
     queue_brought();
+    if (pairs_.size() > most_pairs_) forget_zeros();
   }
 
  private:
   struct Word {
-    uint64_t begin;   // in symbols_
-    uint64_t length;  // in tokens
+    uint32_t begin;   // in symbols_
+    uint32_t length;  // in tokens
     int64_t count;
+  };
+
+  // Whether a candidate's turn comes after another's.
+  struct Later {
+    const PairTable& pairs;
+    bool operator()(const Candidate& a, const Candidate& b) const {
+      return a.count != b.count ? a.count < b.count : pairs[b.pair].pair < pairs[a.pair].pair;
+    }
   };
 
   void merge_in(uint32_t index, Pair pair, int32_t result) {
     Word& word = words_[index];
     int32_t* const symbols = &symbols_[word.begin];
-    size_t to = 0;
-    for (size_t from = 0; from < word.length;) {
+    uint32_t to = 0;
+    for (uint32_t from = 0; from < word.length;) {
       const bool found =
           symbols[from] == pair.left && from + 1 < word.length && symbols[from + 1] == pair.right;
       if (!found) {
@@ -223,13 +337,13 @@ class Trainer {
         continue;
       }
       if (to > 0) {
-        pairs_[{symbols[to - 1], pair.left}].count -= word.count;
-        change({symbols[to - 1], result}, word.count, index);
+        pairs_[pairs_.find({symbols[to - 1], pair.left})].count -= word.count;
+        bring({symbols[to - 1], result}, word.count, index);
       }
       from += 2;
       if (from < word.length) {
-        pairs_[{pair.right, symbols[from]}].count -= word.count;
-        change({result, symbols[from]}, word.count, index);
+        pairs_[pairs_.find({pair.right, symbols[from]})].count -= word.count;
+        bring({result, symbols[from]}, word.count, index);
       }
       symbols[to++] = result;
     }
@@ -237,52 +351,66 @@ class Trainer {
   }
 
   // The pair occurs `count` times more, in this word.
-  void change(Pair pair, int64_t count, uint32_t index) {
-    PairTable::Entry& entry = pairs_[pair];
+  void bring(Pair pair, int64_t count, uint32_t index) {
+    const uint32_t place = pairs_.find(pair);
+    PairTable::Entry& entry = pairs_[place];
     entry.count += count;
-    if (entry.list < 0) {
-      entry.list = static_cast<int32_t>(brought_.size());
-      brought_.push_back({0, pair, {}});
-    }
-    WordList& words = brought_[entry.list].words;
-    if (words.empty() || words.back() != index) words.push_back(index);
+    if (entry.words == kNone) brought_.push_back(place);
+    lists_.add(entry.words, index);
   }
 
   void queue_brought() {
-    for (Candidate& candidate : brought_) {
-      PairTable::Entry& entry = pairs_[candidate.pair];
-      entry.list = -1;
-      candidate.count = entry.count;
-      push(std::move(candidate));
+    for (const uint32_t place : brought_) {
+      PairTable::Entry& entry = pairs_[place];
+      push({entry.count, place, std::exchange(entry.words, kNone)});
     }
     brought_.clear();
   }
 
-  void push(Candidate&& candidate) {
-    if (candidate.count < min_frequency_) return;
-    queue_.push_back(std::move(candidate));
-    std::push_heap(queue_.begin(), queue_.end());
+  // Most pairs that a merge breaks do not occur anywhere else.
+  void forget_zeros() {
+    const std::vector<uint32_t> moved = pairs_.forget_zeros();
+    std::erase_if(queue_, [&](Candidate& candidate) {
+      candidate.pair = moved[candidate.pair];
+      if (candidate.pair == kNone) lists_.take(candidate.words, [](uint32_t) {});
+      return candidate.pair == kNone;
+    });
+    std::make_heap(queue_.begin(), queue_.end(), Later{pairs_});
+    most_pairs_ = std::max(most_pairs_, pairs_.size() + pairs_.size() / 4);
+  }
+
+  void push(Candidate candidate) {
+    if (candidate.count < min_frequency_) {
+      lists_.take(candidate.words, [](uint32_t) {});
+      return;
+    }
+    queue_.push_back(candidate);
+    std::push_heap(queue_.begin(), queue_.end(), Later{pairs_});
   }
 
   const int64_t min_frequency_;
   std::vector<int32_t> symbols_;
   std::vector<Word> words_;
   PairTable pairs_;
-  std::vector<Candidate> queue_;    // a heap
-  std::vector<Candidate> brought_;  // pairs that the current merge brought, counts not yet known
+  uint32_t most_pairs_ = 1 << 20;  // before those that do not occur are forgotten
+  WordLists lists_;
+  std::vector<Candidate> queue_;   // a heap
+  std::vector<uint32_t> brought_;  // entries of pairs that the current merge brought
 };
 
 }  // namespace
 
-BpeVocabulary train_bpe(const WordCounts& words, int64_t vocab_size,
+BpeVocabulary train_bpe(WordCounts words, int64_t vocab_size,
                         std::span<const std::string> special_tokens, const BpeProgress& progress,
                         int64_t min_frequency) {
   Tokens tokens(vocab_size, special_tokens);
-  Trainer trainer(words, tokens, min_frequency);
+  const Pattern pattern = words.pattern();
+  Trainer trainer(std::move(words), tokens, min_frequency);
   std::vector<BpeMerge> merges;
   for (Candidate best; tokens.size() < vocab_size && trainer.next(best);) {
-    const int32_t result = tokens.join(best.pair.left, best.pair.right);
-    merges.push_back({best.pair.left, best.pair.right, result});
+    const Pair pair = trainer.pair(best);
+    const int32_t result = tokens.join(pair.left, pair.right);
+    merges.push_back({pair.left, pair.right, result});
     trainer.merge(best, result);
     if (progress) progress(tokens.size(), vocab_size);
   }
@@ -293,7 +421,7 @@ BpeVocabulary train_bpe(const WordCounts& words, int64_t vocab_size,
   for (size_t id = 0; id < special_tokens.size(); ++id) {
     vocabulary.added.push_back({special_tokens[id], static_cast<int32_t>(id), true});
   }
-  vocabulary.pattern = words.pattern();
+  vocabulary.pattern = pattern;
   return vocabulary;
 }
 

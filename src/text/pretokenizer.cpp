@@ -1,5 +1,6 @@
 #include "cria/text/pretokenizer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "cria/base/error.h"
@@ -34,6 +35,20 @@ inline Character character_at(std::string_view text, size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   if (byte < kAscii.size()) return {kAscii[byte], at + 1};
   return wide_character_at(text, at);
+}
+
+// The beginning of the character that `at` is in the middle of, or at itself.
+size_t character_start(std::string_view text, size_t at) {
+  for (size_t back = 1; back < 4 && back <= at && at < text.size(); ++back) {
+    if ((text[at] & 0xC0) != 0x80) break;
+    const Decoded decoded = decode_utf8(text, at - back);
+    if (decoded.length != 0) return static_cast<size_t>(decoded.length) > back ? at - back : at;
+  }
+  return at;
+}
+
+bool is_ascii_space(char byte) {
+  return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
 // The end of the characters of one kind from `at` on, there may be none.
@@ -140,7 +155,45 @@ Pattern pattern(const std::string& name) {
 }
 
 size_t piece_end(Pattern pattern, std::string_view text, size_t begin) {
-  return pattern == Pattern::gpt2 ? gpt2_end(text, begin) : gpt4_end(text, begin);
+  // A character more than the longest piece tells whether the piece would go on.
+  text = text.substr(0, begin + std::min(text.size() - begin, kLongestPiece + 4));
+  const size_t end = pattern == Pattern::gpt2 ? gpt2_end(text, begin) : gpt4_end(text, begin);
+  return std::min(end, character_start(text, begin + kLongestPiece));
+}
+
+// In all patterns a character that is not white space and does not take the white space after it
+// into its own piece ends a piece there; except in GPT-2's, so does the newline before a character
+// that is not white space. What came before and what follows make no difference.
+size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit) {
+  limit = std::min(limit, text.size());
+  for (size_t at = std::max<size_t>(from, 1); at < limit; ++at) {
+    if (is_ascii_space(text[at - 1])) {
+      const bool found = pattern != Pattern::gpt2 && is_newline(text[at - 1]) &&
+                         static_cast<unsigned char>(text[at]) < 0x80 && !is_ascii_space(text[at]);
+      if (found) return at;
+    } else if (is_ascii_space(text[at])) {
+      const size_t begin = character_start(text, at - 1);
+      if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
+    }
+  }
+  return limit;
+}
+
+// White space at the end of a text is one piece, so it must not end a side that in the whole text
+// goes on with something else.
+size_t find_cut(Pattern pattern, std::string_view text, size_t from) {
+  const size_t limit = std::min(text.size(), from + kCutSearch);
+  const size_t cut = next_cut(pattern, text, from, limit);
+  if (cut < limit || cut == text.size()) return cut;
+  for (size_t begin = 0, end; begin < text.size(); begin = end) {
+    end = piece_end(pattern, text, begin);
+    if (end < from || end == text.size()) continue;
+    if (run_end(text, begin, UnicodeClass::space) < end ||
+        character_at(text, end).kind == UnicodeClass::space) {
+      return end;
+    }
+  }
+  return text.size();
 }
 
 }  // namespace cria

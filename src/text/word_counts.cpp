@@ -8,11 +8,8 @@
 namespace cria {
 namespace {
 
-constexpr size_t kChunkBytes = 64 << 10;  // what a thread takes at a time
-
-bool is_ascii_space(char byte) {
-  return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
+constexpr size_t kChunkBytes = 64 << 10;  // between two cuts
+constexpr int64_t kTogether = 8;  // chunks whose words a thread counts before they are added
 
 // Both halves depend on all bits of x.
 uint64_t mix(uint64_t x) {
@@ -37,18 +34,6 @@ uint64_t hash_bytes(std::string_view word) {
 
 }  // namespace
 
-// A character that is not white space and does not take the white space after it into its own piece
-// ends a piece there in all patterns; what came before it and what follows make no difference.
-size_t find_cut(Pattern pattern, std::string_view text, size_t from) {
-  for (size_t at = std::max<size_t>(from, 1); at < text.size(); ++at) {
-    if (!is_ascii_space(text[at]) || is_ascii_space(text[at - 1])) continue;
-    size_t begin = at - 1;
-    while (begin > 0 && at - begin < 4 && (text[begin] & 0xC0) == 0x80) --begin;
-    if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
-  }
-  return text.size();
-}
-
 std::string_view WordCounts::word(int64_t index) const {
   const bool is_last = index + 1 == size();
   const uint64_t begin = words_[index].begin;
@@ -61,7 +46,7 @@ void WordCounts::add_word(std::string_view word, int64_t count) {
 }
 
 void WordCounts::add_hashed(std::string_view bytes, uint64_t hash, int64_t count) {
-  if (2 * words_.size() >= slots_.size()) grow();
+  if (2 * words_.size() >= slots_.size()) index(std::max<size_t>(1024, 2 * slots_.size()));
   const size_t mask = slots_.size() - 1;
   const auto upper = static_cast<uint32_t>(hash >> 32);
   size_t at = hash & mask;
@@ -77,9 +62,10 @@ void WordCounts::add_hashed(std::string_view bytes, uint64_t hash, int64_t count
   slots_[at] = {upper, static_cast<uint32_t>(words_.size())};
 }
 
-void WordCounts::grow() {
-  slots_.assign(std::max<size_t>(1024, 2 * slots_.size()), {});
-  const size_t mask = slots_.size() - 1;
+// Makes the slots anew.
+void WordCounts::index(size_t slots) {
+  slots_.assign(slots, {});
+  const size_t mask = slots - 1;
   for (uint32_t index = 0; index < words_.size(); ++index) {
     const uint64_t hash = words_[index].hash;
     size_t at = hash & mask;
@@ -88,11 +74,57 @@ void WordCounts::grow() {
   }
 }
 
+// Drops all words below a count, and of those with this count the ones that were there first, which
+// had the most time to occur again.
+void WordCounts::keep_budget() {
+  if (size() <= budget_.words && std::ssize(bytes_) <= budget_.bytes) return;
+  // How many words there are of each count, the last for all higher ones, and their bytes.
+  std::vector<WordBudget> by_count(size_t{1} << 16, {0, 0});
+  const auto class_of = [&](int64_t index) {
+    return std::min<size_t>(words_[index].count, by_count.size() - 1);
+  };
+  for (int64_t i = 0; i < size(); ++i) {
+    WordBudget& same = by_count[class_of(i)];
+    ++same.words;
+    same.bytes += std::ssize(word(i));
+  }
+  // What is too much, and what the classes below `last` are of it.
+  WordBudget surplus = {size() - budget_.words / 2, std::ssize(bytes_) - budget_.bytes / 2};
+  size_t last = 0;
+  while (last + 1 < by_count.size() &&
+         (by_count[last].words < surplus.words || by_count[last].bytes < surplus.bytes)) {
+    surplus.words -= by_count[last].words;
+    surplus.bytes -= by_count[last].bytes;
+    ++last;
+  }
+  uint64_t end = 0;
+  int64_t kept = 0;
+  for (int64_t i = 0; i < size(); ++i) {
+    const std::string_view each = word(i);
+    const size_t same = class_of(i);
+    if (same < last) continue;
+    if (same == last && (surplus.words > 0 || surplus.bytes > 0)) {
+      --surplus.words;
+      surplus.bytes -= std::ssize(each);
+      continue;
+    }
+    std::copy(each.begin(), each.end(), bytes_.begin() + static_cast<int64_t>(end));
+    words_[kept] = {end, words_[i].hash, words_[i].count};
+    end += each.size();
+    ++kept;
+  }
+  dropped_ += size() - kept;
+  words_.resize(kept);
+  bytes_.resize(end);
+  index(slots_.size());
+}
+
 void WordCounts::add_pieces(std::string_view text) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = piece_end(pattern_, text, begin);
-    add_word(text.substr(begin, end - begin), 1);
-    begin = end;
+    for (; begin < end; begin += std::min(end - begin, kLongestWord)) {
+      add_word(text.substr(begin, std::min(end - begin, kLongestWord)), 1);
+    }
   }
 }
 
@@ -107,16 +139,19 @@ void WordCounts::add(std::span<const std::string_view> texts) {
   }
   // Each thread's chunks are neighbours, and the threads' words are added in the order of the text:
   // words stand in the order of their first occurrence, however many threads there are.
-  const auto count = static_cast<int64_t>(chunks.size());
-  std::vector<WordCounts> parts(max_threads(), WordCounts(pattern_));
-  parallel_for(count, 1, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t i = begin; i < end; ++i) parts[thread].add_pieces(chunks[i]);
-  });
-  for (const WordCounts& part : parts) {
-    for (int64_t i = 0; i < part.size(); ++i) {
-      add_hashed(part.word(i), part.words_[i].hash, part.words_[i].count);
+  const auto count = std::ssize(chunks), together = kTogether * max_threads();
+  for (int64_t first = 0; first < count; first += together) {
+    std::vector<WordCounts> parts(max_threads(), WordCounts(pattern_));
+    parallel_for(std::min(together, count - first), 1, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t i = begin; i < end; ++i) parts[thread].add_pieces(chunks[first + i]);
+    });
+    for (const WordCounts& part : parts) {
+      for (int64_t i = 0; i < part.size(); ++i) {
+        add_hashed(part.word(i), part.words_[i].hash, part.words_[i].count);
+      }
     }
   }
+  keep_budget();
 }
 
 }  // namespace cria

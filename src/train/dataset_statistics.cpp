@@ -1,6 +1,7 @@
 #include "cria/train/dataset_statistics.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cria/base/first_error.h"
 #include "cria/base/parallel.h"
@@ -9,26 +10,30 @@ namespace cria {
 namespace {
 
 constexpr int64_t kChunkTokens = 1 << 16;  // what a thread reads at a time
+constexpr int32_t kNoToken = -2;           // no mark either
 constexpr int64_t kRoundChunks = 512;      // what all threads read between two reports of progress
 
 struct Chunk {
   const Shard* shard;
   int64_t begin, length;
+  const Shard* before;  // ends with the token before the chunk, when that is in another shard
 };
 
 std::vector<Chunk> chunks_of(std::span<const Shard> shards) {
   std::vector<Chunk> chunks;
+  const Shard* before = nullptr;
   for (const Shard& shard : shards) {
     for (int64_t begin = 0; begin < shard.tokens(); begin += kChunkTokens) {
-      chunks.push_back({&shard, begin, std::min(kChunkTokens, shard.tokens() - begin)});
+      chunks.push_back({&shard, begin, std::min(kChunkTokens, shard.tokens() - begin), before});
     }
+    before = &shard;
   }
   return chunks;
 }
 
 // The documents that a chunk cuts off at its ends.
 struct Ends {
-  bool cut = false;            // some document begins in the chunk, or right after it
+  bool cut = false;            // some document begins in the chunk
   int64_t head = 0, tail = 0;  // tokens before the first such place, and after the last
 };
 
@@ -46,7 +51,7 @@ struct Tally {
     for (const int32_t id : tokens) ++counts[static_cast<size_t>(id)];
   }
 
-  Ends measure(std::span<const int32_t> tokens, int32_t bos, int32_t eos) {
+  Ends measure(int32_t before, std::span<const int32_t> tokens, const DocumentMarks& marks) {
     Ends ends;
     int64_t last = 0;
     const auto begin_document = [&](int64_t at) {
@@ -59,8 +64,9 @@ struct Tally {
       last = at;
     };
     for (size_t i = 0; i < tokens.size(); ++i) {
-      if (tokens[i] == bos) begin_document(static_cast<int64_t>(i));
-      if (tokens[i] == eos) begin_document(static_cast<int64_t>(i) + 1);
+      if (begins_document(std::exchange(before, tokens[i]), tokens[i], marks)) {
+        begin_document(static_cast<int64_t>(i));
+      }
     }
     ends.tail = static_cast<int64_t>(tokens.size()) - last;
     return ends;
@@ -114,7 +120,7 @@ std::vector<int32_t> ShardStatistics::most_frequent(size_t top) const {
 ShardStatistics scan_shards(std::span<const Shard> shards, const ShardScan& scan) {
   const std::vector<Chunk> chunks = chunks_of(shards);
   const auto count = static_cast<int64_t>(chunks.size());
-  const bool marked = scan.bos >= 0 || scan.eos >= 0;
+  const bool marked = !(scan.marks == DocumentMarks{});
   ShardStatistics result;
   for (const Shard& shard : shards) result.tokens += shard.tokens();
   std::vector<Tally> tallies(static_cast<size_t>(max_threads()));
@@ -131,7 +137,14 @@ ShardStatistics scan_shards(std::span<const Shard> shards, const ShardScan& scan
         chunk.shard->read(chunk.begin, chunk.length, scan.vocab_size, tally.ids.data());
         const std::span<const int32_t> tokens(tally.ids.data(), static_cast<size_t>(chunk.length));
         tally.count(tokens);
-        if (marked) ends[static_cast<size_t>(item)] = tally.measure(tokens, scan.bos, scan.eos);
+        if (!marked) return;
+        int32_t before = kNoToken;
+        if (chunk.begin > 0) {
+          chunk.shard->read(chunk.begin - 1, 1, scan.vocab_size, &before);
+        } else if (chunk.before) {
+          chunk.before->read(chunk.before->tokens() - 1, 1, scan.vocab_size, &before);
+        }
+        ends[static_cast<size_t>(item)] = tally.measure(before, tokens, scan.marks);
       });
     });
     error.rethrow();

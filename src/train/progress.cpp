@@ -40,7 +40,8 @@ std::string short_duration(double seconds) {
   return format("%ldh%02ldm", whole / 3600, whole / 60 % 60);
 }
 
-ProgressBar::ProgressBar(std::FILE* out, std::string label) : out_(out), label_(std::move(label)) {
+ProgressBar::ProgressBar(std::FILE* out, std::string label, Unit unit)
+    : out_(out), label_(std::move(label)), unit_(unit) {
   terminal_ = is_terminal(out);
   color_ = takes_colors(out);
   shown_ = Clock::now() - kPlainLine;
@@ -57,15 +58,28 @@ void ProgressBar::erase() {
   if (terminal_ && drawn_) std::fputs("\r\033[K", out_);
 }
 
+// "3/10", "0.3/1.0 MB", of an unknown whole "3", "0.3 MB".
+std::string ProgressBar::counts() const {
+  if (unit_ == Unit::bytes) {
+    const std::string done = format("%.1f", static_cast<double>(done_) * 1e-6);
+    return total_ > 0 ? done + format("/%.1f MB", static_cast<double>(total_) * 1e-6)
+                      : done + " MB";
+  }
+  const std::string done = std::to_string(done_);
+  return total_ > 0 ? done + "/" + std::to_string(total_) : done;
+}
+
 void ProgressBar::draw() {
-  const double fraction = std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
+  const double fraction =
+      total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0.0;
   const double rate =
       static_cast<double>(done_ - first_) / std::max(1e-9, seconds(Clock::now() - start_));
   std::string left = "?";
   if (rate > 0) left = short_duration(static_cast<double>(total_ - done_) / rate);
-  const std::string counts =
-      format("%lld/%lld", static_cast<long long>(done_), static_cast<long long>(total_));
-  std::string tail = details_.empty() ? "" : "  " + details_;
+  const std::string counts = this->counts();
+  std::string tail;
+  if (unit_ == Unit::bytes && rate > 0) tail += format("  %.1f MB/s", rate * 1e-6);
+  if (!details_.empty()) tail += "  " + details_;
   if (done_ < total_) tail += "  " + left + " left";
   if (terminal_) {
     constexpr int kCells = 24;
@@ -94,7 +108,7 @@ void ProgressBar::update(int64_t done, int64_t total, const std::string& details
     start_ = now;
   }
   done_ = done;
-  total_ = std::max<int64_t>(total, 1);
+  total_ = total;
   details_ = details;
   stale_ = true;
   if (now - shown_ >= (terminal_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine))) draw();

@@ -87,37 +87,6 @@ TEST(WordCounts, ManyWordsAsAMapCountsThem) {
   for (const auto& [word, count] : list(words)) EXPECT_EQ(count, expected[word]) << word;
 }
 
-TEST(FindCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
-  size_t cuts = 0;
-  for (uint32_t seed = 0; seed < 300; ++seed) {
-    const std::string text = random_text(seed, 60);
-    for (const Pattern pattern : kPatterns) {
-      const std::vector<std::string> whole = pieces(pattern, text);
-      for (size_t cut = find_cut(pattern, text, 0); cut < text.size();
-           cut = find_cut(pattern, text, cut + 1)) {
-        std::vector<std::string> both = pieces(pattern, text.substr(0, cut));
-        for (std::string& piece : pieces(pattern, text.substr(cut))) both.push_back(piece);
-        EXPECT_EQ(both, whole) << "seed " << seed << ", cut at " << cut;
-        ++cuts;
-      }
-    }
-  }
-  EXPECT_GT(cuts, 3000u);
-}
-
-TEST(FindCut, FindsTheNextOneOrTheEnd) {
-  EXPECT_EQ(find_cut(Pattern::gpt2, "one two three", 0), 3u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "one two three", 3), 3u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "one two three", 4), 7u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "one two three", 8), 13u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, " one", 0), 4u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "", 0), 0u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "end.\nx", 0), 4u);
-  EXPECT_EQ(find_cut(Pattern::gpt4, "end.\nx", 0), 6u);  // ".\n" is one piece there
-  EXPECT_EQ(find_cut(Pattern::gpt4, "end. x", 0), 4u);
-  EXPECT_EQ(find_cut(Pattern::gpt2, "\u4e2d\n\u4e2d", 0), 3u);
-}
-
 // Texts of many chunks, one of a single chunk and one that cannot be cut: what is counted, and its
 // order, are those of one thread that walks through each text.
 TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {

@@ -28,6 +28,29 @@ class MappedFile {
 
 std::string read_file(const std::string& path);
 
+// A file or a pipe, read once from its beginning to its end.
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);  // "-": standard input
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  // Whether it is a file that may be opened and read again, and how large it is.
+  bool is_regular() const { return size_ >= 0; }
+  int64_t size() const { return size_; }
+
+  // Whether read() would return at once; waits for that, but no longer than that.
+  bool wait(int milliseconds) const;
+  // Up to `size` bytes; 0: the end.
+  size_t read(char* to, size_t size);
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  int64_t size_ = -1;
+};
+
 // A file that appears under its name only when commit() succeeds (fsync, then rename).
 class AtomicFile {
  public:
@@ -95,6 +118,9 @@ class FileLock {
  private:
   int descriptor_ = -1;
 };
+
+// Renames a file, over one that is there, within a file system; flushes both directories.
+void move_file(const std::string& from, const std::string& to);
 
 bool exists(const std::string& path);
 void make_directories(const std::string& path);

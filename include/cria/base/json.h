@@ -38,6 +38,11 @@ class Json {
   // nesting.
   static Json parse(std::string_view text, const std::string& where, int max_depth = 64);
 
+  // The same for a line of a file, numbered from 1: an object, of whose members only `key` is kept
+  // (none when it is missing), so that no more memory is needed than for its value.
+  static Json parse_member(std::string_view text, std::string_view key, const std::string& where,
+                           int64_t line);
+
   bool is_null() const { return std::holds_alternative<std::nullptr_t>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
   bool is_int() const { return std::holds_alternative<int64_t>(value_); }

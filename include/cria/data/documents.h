@@ -12,6 +12,13 @@ struct DocumentMarks {
   bool operator==(const DocumentMarks&) const = default;
 };
 
+// Whether `next`, which follows `token`, begins a document.
+inline bool begins_document(int32_t token, int32_t next, const DocumentMarks& marks) {
+  // Ids are not negative, so a mark of -1 is never met.
+  const bool after = token == marks.eos, before = next == marks.bos;
+  return marks.bos == marks.eos ? after && before : after || before;
+}
+
 // For one window of `count` inputs and targets (the tokens one further on):
 // starts[t] = the place in the window where the document of inputs[t] begins (0 when it began
 // before the window), and targets[t] = kIgnoredTarget where the next token begins another document.

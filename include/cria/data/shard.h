@@ -59,23 +59,25 @@ class ShardWriter {
   int64_t tokens_ = 0;
 };
 
-// A series of shards, DIRECTORY/NAME_000000.bin and on, each begun when the last is full. None of
-// them appears before finish().
+// A series of shards, DIRECTORY/NAME_000000.bin and on, each begun when the last is full, which
+// then appears.
 class ShardSeries {
  public:
   static constexpr int64_t kShardTokens = 100 * 1000 * 1000;  // as llm.c's
 
-  ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size);
+  // shard_tokens: of each but the last, 1 to ShardWriter::kMaxTokens.
+  ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size,
+              int64_t shard_tokens = kShardTokens);
   void write(std::span<const int32_t> tokens);
   int64_t tokens() const { return tokens_; }
   const std::vector<std::string>& file_names() const { return file_names_; }
-  void finish();
+  void finish();  // the last one
 
  private:
   std::string directory_, name_;
-  int64_t vocab_size_;
+  int64_t vocab_size_, shard_tokens_;
   int64_t tokens_ = 0;
-  std::vector<std::unique_ptr<ShardWriter>> shards_;
+  std::unique_ptr<ShardWriter> shard_;  // the one that is written
   std::vector<std::string> file_names_;
 };
 

@@ -54,8 +54,7 @@ class Bpe {
   // The exact bytes; Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 
-  // The first place at or after `from` where text may be cut and both sides encoded one by one,
-  // whatever follows; text.size() if none is found.
+  // See Tokenizer::find_cut.
   size_t find_cut(std::string_view text, size_t from) const;
 
  private:

@@ -20,12 +20,27 @@ enum class Pattern { gpt2, gpt4, llama3 };
 const std::vector<std::string>& pattern_names();
 Pattern pattern(const std::string& name);  // Error for an unknown name
 
+// No piece is longer: the patterns know no limit, but one would have to hold the whole text then.
+inline constexpr size_t kLongestPiece = size_t{1} << 20;
+
 // The end of the piece that starts at byte `begin` < text.size(): pieces follow each other without
 // a gap, and all pieces of a text take time linear in its size. What is before a piece does not
-// matter. The end of text does: white space there keeps its last character. So a text may be cut
-// between two pieces, and keeps them, if the second begins with white space or the first does not
-// end with it. A byte outside valid UTF-8 is a character of one byte, neither letter, number nor
-// space.
+// matter, nor what is more than kLongestPiece + 4 bytes after its beginning: a piece that goes on
+// until there ends at the last character that ends within kLongestPiece bytes. The end of text
+// does matter: white space there keeps its last character. A byte outside valid UTF-8 is a
+// character of one byte, neither letter, number nor space.
 size_t piece_end(Pattern pattern, std::string_view text, size_t begin);
+
+// The next place in [from, limit) where every text that begins like this one has the end of a
+// piece, whatever comes before; limit or text.size() if none is found. The two sides may be cut
+// into pieces one by one.
+size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit);
+
+// For a text that begins where a piece does: the end of a piece at or after `from` where the two
+// sides may be cut into pieces one by one, or text.size(). The piece that ends there begins before
+// from + kLongestPiece + kCutSearch: of a longer text no more than that and two pieces is looked
+// at. Where a next_cut is near, it is that one; else the pieces are walked from the beginning.
+size_t find_cut(Pattern pattern, std::string_view text, size_t from);
+inline constexpr size_t kCutSearch = size_t{64} << 10;
 
 }  // namespace cria

@@ -54,8 +54,10 @@ class Tokenizer {
   std::vector<int32_t> encode_prompt(std::string_view text, const std::string& where,
                                      bool allow_special = false) const;
 
-  // The first place at or after `from` where text may be cut and both sides encoded one by one, or
-  // text.size(). Here: between characters.
+  // A place at or after `from` where text may be cut and both sides encoded one by one, or
+  // text.size(). text itself must begin where one may be cut; what is more than kCutReach after
+  // `from` makes no difference. Here: between characters.
+  static constexpr size_t kCutReach = size_t{3} << 20;
   virtual size_t find_cut(std::string_view text, size_t from) const;
 
   // Error for an id outside the vocabulary.

@@ -6,21 +6,22 @@
 #include <span>
 #include <vector>
 
+#include "cria/data/documents.h"
 #include "cria/data/length_counts.h"
 #include "cria/data/shard.h"
 
 namespace cria {
 
 struct ShardScan {
-  int64_t vocab_size;          // ids are below it
-  int32_t bos = -1, eos = -1;  // a document begins at every bos and after every eos; -1: none
+  int64_t vocab_size;        // ids are below it
+  DocumentMarks marks = {};  // where documents begin
   std::function<void(int64_t done, int64_t total)> progress = {};  // tokens, every few millions
 };
 
 struct ShardStatistics {
   int64_t tokens = 0;
   std::vector<int64_t> counts;  // by id, up to the largest that occurs
-  LengthCounts lengths;         // bos and eos counted; empty when the scan has neither
+  LengthCounts lengths;         // bos and eos counted; empty when the scan has no marks
 
   int64_t count(int64_t id) const {
     return id < static_cast<int64_t>(counts.size()) ? counts[static_cast<size_t>(id)] : 0;

@@ -17,10 +17,13 @@ std::string short_duration(double seconds);
 
 class ProgressBar {
  public:
-  ProgressBar(std::FILE* out, std::string label);
+  enum class Unit { count, bytes };
+
+  ProgressBar(std::FILE* out, std::string label, Unit unit = Unit::count);
   ~ProgressBar() { finish(); }
 
-  // details stand behind the bar: "loss 1.23  4.5k tokens/s".
+  // details stand behind the bar: "loss 1.23  4.5k tokens/s"; of bytes there is the rate before.
+  // total 0: not known.
   void update(int64_t done, int64_t total, const std::string& details);
 
   // Leaves the last state on its own line; nothing is shown afterwards.
@@ -34,10 +37,12 @@ class ProgressBar {
 
   void draw();
   void erase();
+  std::string counts() const;
 
   std::FILE* out_;
   std::string label_, details_;
-  int64_t total_ = 1;
+  Unit unit_;
+  int64_t total_ = 0;
   int64_t first_ = -1, done_ = 0;  // first_: at the first update; a resumed run starts late
   bool terminal_, color_;
   bool drawn_ = false;  // something is on the terminal's last line

@@ -1,0 +1,87 @@
+// Texts as documents: files and pipes of any size, read in bounded memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cria {
+
+// What is a document. A byte order mark at the beginning of a file belongs to none, and a document
+// without bytes is passed over.
+struct DocumentRule {
+  std::string format;          // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
+  std::string field = "text";  // jsonl: a line is an object, and this member of it the document
+  bool lines = false;          // text: a line is one, without its \n or \r\n
+  std::string separator;       // text: what is between two; "" and no lines: a file is one
+};
+
+// Where a text may be cut and both sides encoded one by one, see Tokenizer::find_cut. The rest of a
+// document or at least `from` and `reach` bytes of it are there.
+struct TextCut {
+  std::function<size_t(std::string_view text, size_t from)> find;
+  size_t reach;
+};
+
+// A document, or a part of one.
+struct TextChunk {
+  std::string_view text;
+  const std::string* file;  // name
+  int64_t line;             // jsonl: the line in the file, from 1; else 0
+  uint64_t offset;          // of the text's first byte: in the file; jsonl: in the document
+  bool begins, ends;        // the document
+
+  std::string where() const;  // FILE or FILE:LINE
+};
+
+struct TextTotals {
+  int64_t documents = 0;
+  int64_t bytes = 0;  // of the documents
+  int64_t empty = 0;  // documents passed over
+
+  bool operator==(const TextTotals&) const = default;
+};
+
+class TextInput {
+ public:
+  using OnChunks = std::function<void(std::span<const TextChunk>)>;
+  using OnBytes = std::function<void(int64_t bytes)>;  // of the files, read so far
+
+  // How much of a document is one chunk: this, and what it takes to a place to cut.
+  static constexpr size_t kChunkBytes = size_t{128} << 10;
+  // on_chunks gets about so much at once. What it gets is made by the texts alone.
+  static constexpr size_t kBatchBytes = size_t{4} << 20;
+  static constexpr size_t kMostChunks = size_t{1} << 16;
+  static constexpr size_t kLongestLine = size_t{64} << 20;  // of jsonl
+
+  // files: paths, patterns (* ? [abc]) and "-" for standard input. Error for what is not there.
+  TextInput(const std::vector<std::string>& files, DocumentRule rule);
+
+  // Copies what can be read only once (standard input, pipes) into files in `directory`, which are
+  // needed from then on. To be called before the others; on_bytes may throw to end it.
+  void spool(const std::string& directory, const OnBytes& on_bytes);
+
+  int64_t bytes() const;  // of all files
+
+  // Reads all documents in order, and hands on their chunks. Error for a file without text, a line
+  // of JSON that is too long, no JSON or without the field, each with its place. Whatever one of
+  // the functions throws ends it.
+  TextTotals read(const TextCut& cut, const OnChunks& on_chunks, const OnBytes& on_bytes) const;
+
+ private:
+  struct File {
+    std::string name;  // in messages
+    std::string path;
+    bool is_jsonl;
+    int64_t bytes = 0;
+  };
+
+  DocumentRule rule_;
+  std::vector<File> files_;
+};
+
+}  // namespace cria
