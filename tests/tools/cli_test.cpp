@@ -481,7 +481,7 @@ TEST_F(CliTest, EvalKeepsDocumentsApart) {
       cria({"eval", "run", "--data", "data/val_*.bin", "--mask-documents"});
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_TRUE(contains(unknown.err, "nothing says where documents begin")) << unknown.err;
-  replace("data/dataset.json", "{", "{\"eos_token_id\": 3,");
+  replace("data/dataset.json", "\"eos_token_id\": null", "\"eos_token_id\": 3");
   EXPECT_EQ(tokens({"--mask-documents"}), given);
   EXPECT_EQ(cria({"eval", "run", "--data", "data/val_*.bin", "--eos-token-id", "3"}).exit_code, 2);
 }
