@@ -127,8 +127,10 @@ InputFile::InputFile(const std::string& path) : path_(path == "-" ? "standard in
   if (S_ISREG(status.st_mode) && path != "-") size_ = status.st_size;
   if (S_ISDIR(status.st_mode)) {
     ::close(descriptor_);
-    throw Error("is a directory",
-                {.where = path, .expected = "a file", .hint = "'" + path + "/*.txt' names files"});
+    throw Error("is a directory", {.where = path,
+                                   .expected = "a file",
+                                   .got = "a directory",
+                                   .hint = "'" + path + "/*.txt' names files"});
   }
 }
 

@@ -38,7 +38,9 @@ class Tokens {
       throw Error(
           "vocabulary size " + std::to_string(vocab_size) + " is impossible",
           {.expected = "at least " + std::to_string(least) + ": 256 bytes and " +
-                       std::to_string(special_tokens.size()) + " special tokens, and below 2^31"});
+                       std::to_string(special_tokens.size()) + " special tokens, and below 2^31",
+           .got = std::to_string(vocab_size),
+           .hint = "a larger --vocab-size"});
     }
     for (const std::string& text : special_tokens) add_special(text);
     for (const uint8_t byte : bytes_by_character()) {

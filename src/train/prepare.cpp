@@ -78,7 +78,10 @@ class Preparation {
     std::ranges::sort(sorted);
     if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
       throw Error("special token " + quote(*twice) + " is there twice",
-                  {.where = "cria prepare", .hint = "--bos and --eos name a special token too"});
+                  {.where = "cria prepare",
+                   .expected = "each token once",
+                   .got = quote(*twice) + " again",
+                   .hint = "what --bos and --eos name is no --special any more"});
     }
     return names;
   }

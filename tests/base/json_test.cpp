@@ -257,5 +257,22 @@ TEST(Json, DamagedTextParsesOrThrows) {
   EXPECT_LT(parsed, 19000);
 }
 
+TEST(Json, ParsesOneMemberOfALine) {
+  const auto parse = [](std::string_view text) {
+    return Json::parse_member(text, "text", "lines", 7).dump();
+  };
+  EXPECT_EQ(parse("{\"a\": {\"text\": [1]}, \"text\": {\"text\": [1, {}]}, \"b\": [[]]}"),
+            "{\"text\":{\"text\":[1,{}]}}");
+  EXPECT_EQ(parse("{\"a\": 1}"), "{}");
+  EXPECT_EQ(parse("[{\"text\": 1}]"), "[]");
+  std::string message;
+  try {
+    parse("{\"a\": [1, }");
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  EXPECT_TRUE(message.starts_with("lines:7:11: invalid JSON value")) << message;
+}
+
 }  // namespace
 }  // namespace cria

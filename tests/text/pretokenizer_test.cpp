@@ -206,5 +206,142 @@ TEST(Pretokenizer, TimeIsLinear) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
+// --- pieces are bounded
+
+TEST(Pretokenizer, NoPieceIsLongerThanTheLongest) {
+  const std::string letters(2 * kLongestPiece + 7, 'a');
+  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+    EXPECT_EQ(piece_end(pattern, letters, 0), kLongestPiece);
+    EXPECT_EQ(piece_end(pattern, letters, 3), kLongestPiece + 3);
+    EXPECT_EQ(piece_end(pattern, letters, 2 * kLongestPiece), letters.size());
+    // One that is as long is whole.
+    EXPECT_EQ(piece_end(pattern, letters.substr(0, kLongestPiece) + ".", 0), kLongestPiece);
+    EXPECT_EQ(piece_end(pattern, std::string(kLongestPiece + 9, ' '), 0), kLongestPiece);
+  }
+}
+
+TEST(Pretokenizer, ALongPieceEndsBetweenCharacters) {
+  std::string text = "a";
+  while (text.size() < kLongestPiece + 10) text += "\u4e2d";
+  const size_t end = piece_end(Pattern::gpt4, text, 0);
+  EXPECT_LE(end, kLongestPiece);
+  EXPECT_GT(end, kLongestPiece - 3);
+  EXPECT_EQ((end - 1) % 3, 0u);
+}
+
+// A hundred of them take as long as they would in pieces: nothing is walked to its end each time.
+TEST(Pretokenizer, ManyLongPiecesTakeLinearTime) {
+  const std::string text(size_t{64} << 20, 'a');
+  const auto start = std::chrono::steady_clock::now();
+  size_t count = 0;
+  for (size_t begin = 0; begin < text.size(); begin = piece_end(Pattern::gpt4, text, begin))
+    ++count;
+  EXPECT_EQ(count, 64u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+// --- cuts
+
+// Characters that the patterns treat differently, and bytes that are none.
+std::string random_text(uint32_t seed, size_t characters, bool with_ascii_space) {
+  std::vector<std::string> alphabet = {"a",
+                                       "B",
+                                       "s",
+                                       "'",
+                                       "7",
+                                       "\u0664",
+                                       ".",
+                                       "\u00e9",
+                                       "\u4e2d",
+                                       "\u3002",
+                                       "\u3000",
+                                       "\u00a0",
+                                       "\u0085",
+                                       "\u0301",
+                                       "\U0001F600",
+                                       "\xff",
+                                       "\xe4\xb8",
+                                       "\x80",
+                                       std::string(1, '\0')};
+  if (with_ascii_space) alphabet.insert(alphabet.end(), {" ", " ", "\n", "\r", "\t", "\v"});
+  std::mt19937 random(seed);
+  std::string text;
+  for (size_t i = 0; i < characters; ++i) text += alphabet[random() % alphabet.size()];
+  return text;
+}
+
+// Both sides, piece by piece.
+Pieces pieces_around(Pattern pattern, std::string_view text, size_t cut) {
+  Pieces both = pieces(pattern, text.substr(0, cut));
+  for (std::string& piece : pieces(pattern, text.substr(cut))) both.push_back(std::move(piece));
+  return both;
+}
+
+TEST(NextCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
+  size_t cuts = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    const std::string text = random_text(seed, 60, true);
+    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+      const Pieces whole = pieces(pattern, text);
+      const auto next = [&](size_t from) { return next_cut(pattern, text, from, text.size()); };
+      for (size_t cut = next(0); cut < text.size(); cut = next(cut + 1)) {
+        EXPECT_EQ(pieces_around(pattern, text, cut), whole) << "seed " << seed << " at " << cut;
+        ++cuts;
+      }
+    }
+  }
+  EXPECT_GT(cuts, 3000u);
+}
+
+TEST(NextCut, FindsTheNextOneOrTheEnd) {
+  const auto gpt2 = [](std::string_view text, size_t from) {
+    return next_cut(Pattern::gpt2, text, from, text.size());
+  };
+  const auto gpt4 = [](std::string_view text, size_t from) {
+    return next_cut(Pattern::gpt4, text, from, text.size());
+  };
+  EXPECT_EQ(gpt2("one two three", 0), 3u);
+  EXPECT_EQ(gpt2("one two three", 3), 3u);
+  EXPECT_EQ(gpt2("one two three", 4), 7u);
+  EXPECT_EQ(gpt2("one two three", 8), 13u);
+  EXPECT_EQ(gpt2(" one", 0), 4u);
+  EXPECT_EQ(gpt2("", 0), 0u);
+  EXPECT_EQ(gpt2("end.\nx", 0), 4u);
+  EXPECT_EQ(gpt4("end.\nx", 0), 5u);  // ".\n" is one piece there
+  EXPECT_EQ(gpt4("end.\n x", 0), 7u);
+  EXPECT_EQ(gpt4("end. x", 0), 4u);
+  EXPECT_EQ(gpt2("\u4e2d\n\u4e2d", 0), 3u);
+  EXPECT_EQ(next_cut(Pattern::gpt2, "one two three", 4, 6), 6u);  // not found
+}
+
+// Far from every next_cut the pieces are walked: their ends are the whole text's.
+TEST(FindCut, WalksWhereNothingElseHelps) {
+  const std::string start(kCutSearch + 100, '\x80');  // one piece, and no next_cut
+  size_t walked = 0;
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    // What follows is all that is looked at: the search stops before the first ASCII space.
+    const std::string text = random_text(seed, 40, false) + start + " b";
+    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+      const Pieces whole = pieces(pattern, text);
+      for (const size_t from : {0u, 7u, 30u, 50u}) {
+        const size_t cut = find_cut(pattern, text, from);
+        ASSERT_GE(cut, from);
+        ASSERT_GT(cut, 0u);
+        EXPECT_EQ(pieces_around(pattern, text, cut), whole) << "seed " << seed << " from " << from;
+        walked += cut < text.size() - 2;
+      }
+    }
+  }
+  EXPECT_GT(walked, 500u);
+}
+
+TEST(FindCut, WhatIsFarAwayMakesNoDifference) {
+  const std::string text = std::string(3 * kLongestPiece, 'a') + " b c";
+  const std::string_view near = std::string_view(text).substr(0, 2 * kLongestPiece + 100);
+  EXPECT_EQ(find_cut(Pattern::gpt4, text, 100), kLongestPiece);
+  EXPECT_EQ(find_cut(Pattern::gpt4, near, 100), kLongestPiece);
+  EXPECT_EQ(find_cut(Pattern::gpt4, "", 0), 0u);
+}
+
 }  // namespace
 }  // namespace cria

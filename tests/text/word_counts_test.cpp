@@ -96,7 +96,11 @@ TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {
   for (const Pattern pattern : kPatterns) {
     WordCounts expected(pattern);
     for (const std::string_view text : texts) {
-      for (const std::string& piece : pieces(pattern, text)) expected.add_word(piece, 1);
+      for (const std::string& piece : pieces(pattern, text)) {
+        for (size_t at = 0; at < piece.size(); at += WordCounts::kLongestWord) {
+          expected.add_word(piece.substr(at, WordCounts::kLongestWord), 1);
+        }
+      }
     }
     for (const int threads : {1, 2, 3, 5}) {
       const ThreadCount scope(threads);
@@ -104,6 +108,49 @@ TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {
       words.add(texts);
       EXPECT_EQ(list(words), list(expected)) << threads << " threads";
     }
+  }
+}
+
+TEST(WordCounts, LongPiecesAreCountedInParts) {
+  WordCounts words(Pattern::gpt2);
+  words.add(std::string(2 * WordCounts::kLongestWord + 5, 'a'));
+  const Counts expected = {{std::string(WordCounts::kLongestWord, 'a'), 2}, {"aaaaa", 1}};
+  EXPECT_EQ(list(words), expected);
+}
+
+TEST(WordCounts, DropsTheRarestBeyondTheBudget) {
+  WordCounts words(Pattern::gpt2, {.words = 6, .bytes = 1000});
+  words.add("a;a;a;b;b;c");  // a 3, ; 5, b 2, c 1
+  EXPECT_EQ(words.size(), 4);
+  EXPECT_EQ(words.dropped(), 0);
+  words.add("d-d");  // 6 words: still within it
+  EXPECT_EQ(words.size(), 6);
+  words.add("e");  // 3 are left: of those that occurred twice, b was there before d
+  EXPECT_EQ(list(words), (Counts{{"a", 3}, {";", 5}, {"d", 2}}));
+  EXPECT_EQ(words.dropped(), 4);
+  words.add("a;b");
+  EXPECT_EQ(list(words), (Counts{{"a", 4}, {";", 6}, {"d", 2}, {"b", 1}}));
+}
+
+TEST(WordCounts, DropsByBytesToo) {
+  WordCounts words(Pattern::gpt2, {.words = 1000, .bytes = 20});
+  words.add("aaaaaaaa 1 22222222 aaaaaaaa");
+  EXPECT_EQ(list(words), (Counts{{" aaaaaaaa", 1}}));  // 9 of the 28 bytes: at most 10 stay
+  EXPECT_EQ(words.dropped(), 3);
+}
+
+TEST(WordCounts, WhatIsDroppedDoesNotDependOnThreads) {
+  const std::string text = random_text(2, 300000);
+  Counts first;
+  for (const int threads : {1, 3}) {
+    const ThreadCount scope(threads);
+    WordCounts words(Pattern::gpt4, {.words = 3000, .bytes = 20000});
+    for (size_t at = 0; at < text.size(); at += 100000) {
+      words.add(std::string_view(text).substr(at, 100000));
+    }
+    EXPECT_GT(words.dropped(), 0);
+    if (threads == 1) first = list(words);
+    EXPECT_EQ(list(words), first);
   }
 }
 

@@ -1,7 +1,9 @@
 // The commands as a user meets them.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -49,7 +51,9 @@ std::string after(const std::string& text, const std::string& mark) {
 
 TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
   const std::vector<std::pair<std::string, Names>> commands = {
-      {"prepare", {"--out DIR", "--tokenizer NAME", "--val FILE", "--val-fraction F", "--json"}},
+      {"prepare",
+       {"--out DIR", "--tokenizer NAME", "--bos TOKEN", "--val FILE", "--val-fraction F",
+        "--json"}},
       {"train", {"--resume", "--json", "learning_rate", "[schedule]", "output_dir"}},
       {"eval", {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--json"}},
       {"generate",
@@ -165,7 +169,7 @@ TEST_F(CliTest, PrepareDescribesTheDataset) {
   const std::string twice = std::to_string(2 * text().size());
   const Json json = json_line(result.out);
   EXPECT_EQ(Json::parse(read("deep/d/dataset.json"), "dataset.json"), json);
-  EXPECT_EQ(keys(json), (Names{"tokenizer", "train", "val"}));
+  EXPECT_EQ(keys(json), (Names{"tokenizer", "train", "val", "bos_token_id", "eos_token_id"}));
   EXPECT_TRUE(contains(result.out,
                        "{\"kind\":\"bytes\",\"vocab_size\":256,"
                        "\"file\":\"tokenizer.json\",\"hash\":\"fnv1a:"));
@@ -212,6 +216,81 @@ TEST_F(CliTest, PrepareRefusesASmallBpe) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(contains(result.err, "256")) << result.err;
   EXPECT_FALSE(exists(path("bpe")));
+}
+
+TEST_F(CliTest, PrepareManyDocuments) {
+  write("a.jsonl", "{\"body\": \"Lama\"}\n{\"body\": \"zog\\n\"}\n");
+  write("b.txt", "\xEF\xBB\xBFüb||er|den");
+  write("c.txt", "Paß");
+  run({"prepare",  "a.jsonl",
+       "[bc].txt", "--out",
+       "d",        "--tokenizer",
+       "bytes",    "--field",
+       "body",     "--document-separator",
+       "||",       "--val-fraction",
+       "0.5",      "--bos",
+       "<s>",      "--eos",
+       "</s>",     "--special",
+       "<pad>",    "--shard-tokens",
+       "4"});
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(path("d"));
+  const auto text = [&](const std::string& pattern) {
+    std::string all;
+    for (const std::string& name : glob_files(path(pattern))) {
+      const Shard shard(name, ShardFormat::llmc);
+      EXPECT_LE(shard.tokens(), 4);
+      std::vector<int32_t> ids(static_cast<size_t>(shard.tokens()));
+      shard.read(0, shard.tokens(), tokenizer->vocab_size(), ids.data());
+      all += tokenizer->decode(ids);
+    }
+    return all;
+  };
+  EXPECT_EQ(text("d/train_*.bin"), "<s>Lama</s><s>zog\n</s>");
+  EXPECT_EQ(text("d/val_*.bin"), "<s>üb</s><s>er|den</s><s>Paß</s>");
+  const Json json = Json::parse(read("d/dataset.json"), "dataset.json");
+  EXPECT_EQ(json.find("bos_token_id")->dump(), "257");
+  EXPECT_EQ(json.find("eos_token_id")->dump(), "258");
+  EXPECT_EQ(json.find("train")->find("documents")->dump(), "2");
+  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "8");
+  EXPECT_EQ(json.find("val")->find("documents")->dump(), "3");
+  EXPECT_EQ(json.find("val")->find("bytes")->dump(), "13");
+  EXPECT_EQ(tokenizer->special_tokens().bos, 257);
+  EXPECT_EQ(tokenizer->special_tokens().eos, 258);
+}
+
+// A prepare that reads from a pipe which nobody closes.
+class CliPipeTest : public CliTest {
+ public:
+  // Sends it the signal when it reads.
+  ProcessResult interrupted(int signal) const {
+    EXPECT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+    Process prepare(cria_binary(), {"prepare", "pipe", "--out", "deep/d"}, path(""));
+    std::ofstream pipe(path("pipe"));  // opens when it does
+    pipe << "Lama" << std::flush;
+    prepare.send(signal);
+    const ProcessResult result = prepare.wait();
+    std::filesystem::remove(path("pipe"));
+    return result;
+  }
+};
+
+TEST_F(CliPipeTest, InterruptedPrepareLeavesNothing) {
+  const auto before = files();
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const ProcessResult result = interrupted(signal);
+    EXPECT_EQ(result.exit_code, 130) << result.err;
+    EXPECT_TRUE(contains(result.err, "deep/d: stopped\n  hint: nothing was written")) << result.err;
+    EXPECT_EQ(files(), before);
+  }
+}
+
+TEST_F(CliPipeTest, PrepareStartsAgainWhereOneWasKilled) {
+  EXPECT_EQ(interrupted(SIGKILL).exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(exists(path("deep/d/prepare.tmp")));
+  run({"prepare", "text.txt", "--out", "deep/d"});
+  EXPECT_EQ(read("deep/d/dataset.json"), read("data/dataset.json"));
+  EXPECT_EQ(read("deep/d/train_000000.bin"), read(kTrainShard));
+  EXPECT_FALSE(exists(path("deep/d/prepare.tmp")));
 }
 
 // --- train
@@ -402,7 +481,7 @@ TEST_F(CliTest, EvalKeepsDocumentsApart) {
       cria({"eval", "run", "--data", "data/val_*.bin", "--mask-documents"});
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_TRUE(contains(unknown.err, "nothing says where documents begin")) << unknown.err;
-  replace("data/dataset.json", "{", "{\"eos_token_id\": 3,");
+  replace("data/dataset.json", "\"eos_token_id\": null", "\"eos_token_id\": 3");
   EXPECT_EQ(tokens({"--mask-documents"}), given);
   EXPECT_EQ(cria({"eval", "run", "--data", "data/val_*.bin", "--eos-token-id", "3"}).exit_code, 2);
 }

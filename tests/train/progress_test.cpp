@@ -77,6 +77,22 @@ TEST(Progress, PlainLinesElsewhere) {
   EXPECT_EQ(text, "train 1/1000  loss 1  ? left\na note\ntrain 1000/1000  loss 1000\n");
 }
 
+TEST(Progress, Bytes) {
+  const PlainFile file;
+  {
+    ProgressBar bar(file.get(), "encoding", ProgressBar::Unit::bytes);
+    bar.update(0, 2000000, "");
+    bar.update(2000000, 2000000, "");
+    ProgressBar unknown(file.get(), "reading", ProgressBar::Unit::bytes);
+    unknown.update(300000, 0, "");
+  }
+  const std::string text = file.text();
+  EXPECT_NE(text.find("encoding 0.0/2.0 MB  ? left\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("encoding 2.0/2.0 MB  "), std::string::npos) << text;
+  EXPECT_NE(text.find(" MB/s\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("reading 0.3 MB\n"), std::string::npos) << text;
+}
+
 TEST(Progress, NothingBeforeTheFirstUpdate) {
   const PlainFile file;
   { ProgressBar bar(file.get(), "train"); }

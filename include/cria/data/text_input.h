@@ -14,10 +14,10 @@ namespace cria {
 // What is a document. A byte order mark at the beginning of a file belongs to none, and a document
 // without bytes is passed over.
 struct DocumentRule {
-  std::string format;          // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
+  std::string format = "";     // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
   std::string field = "text";  // jsonl: a line is an object, and this member of it the document
   bool lines = false;          // text: a line is one, without its \n or \r\n
-  std::string separator;       // text: what is between two; "" and no lines: a file is one
+  std::string separator = "";  // text: what is between two; "" and no lines: a file is one
 };
 
 // Where a text may be cut and both sides encoded one by one, see Tokenizer::find_cut. The rest of a
