@@ -80,6 +80,7 @@ int show_overview(const Options& options, const ModelFile& model) {
                         .counts = parameter_counts(model.file, tied(model)),
                         .statistics = {},
                         .histograms = {}};
+  constexpr uint64_t kQuickBytes = 1 << 28;  // read before anybody wonders
   ProgressBar bar(stderr, "inspect");
   const int64_t tensors = static_cast<int64_t>(model.file.tensors().size());
   for (const FileTensor& tensor : model.file.tensors()) {
@@ -89,6 +90,7 @@ int show_overview(const Options& options, const ModelFile& model) {
       report.histograms.push_back(statistics ? tensor_histogram(tensor, *statistics, kBins)
                                              : Histogram());
     }
+    if (report.counts.bytes <= kQuickBytes) continue;
     bar.update(static_cast<int64_t>(report.statistics.size()), tensors, "tensors");
   }
   bar.finish();

@@ -122,15 +122,23 @@ std::string share(int64_t part, int64_t total) {
 }
 
 void print_statistics(const ModelReport& report) {
+  // Where all have the same, the header says which.
+  const bool show_dtypes = report.counts.dtypes.size() > 1;
+  std::vector<TableColumn> columns = {{"tensor", true}, {"shape", true}};
+  if (show_dtypes) columns.push_back({"dtype", true});
+  for (const char* const heading : {"mean", "std", "min", "max", "norm", "zeros", "NaN"}) {
+    columns.push_back({heading});
+  }
   Lines lines;
   LayerLines names(lines);
   const std::vector<FileTensor>& tensors = report.model.file.tensors();
   for (size_t i = 0; i < tensors.size(); ++i) {
-    std::vector<std::string> cells = {names.name(tensors[i].name), shape_text(tensors[i].shape),
-                                      tensors[i].dtype};
+    std::vector<std::string> cells = {names.name(tensors[i].name), shape_text(tensors[i].shape)};
+    if (show_dtypes) cells.push_back(tensors[i].dtype);
     const std::optional<TensorStatistics>& s = report.statistics[i];
     if (s && s->finite > 0) {
-      for (const double value : {s->mean, s->std, s->min, s->max, s->norm}) {
+      cells.push_back(significant(s->mean, 2));
+      for (const double value : {s->std, s->min, s->max, s->norm}) {
         cells.push_back(significant(value, 3));
       }
       cells.push_back(share(s->zeros, s->count()));
@@ -143,17 +151,7 @@ void print_statistics(const ModelReport& report) {
       lines.push_back({"    and " + std::to_string(s->infinities) + " infinite"});
     }
   }
-  print_table({{"tensor", true},
-               {"shape", true},
-               {"dtype", true},
-               {"mean"},
-               {"std"},
-               {"min"},
-               {"max"},
-               {"norm"},
-               {"zeros"},
-               {"NaN"}},
-              lines);
+  print_table(columns, lines);
 }
 
 void print_histograms(const ModelReport& report) {
