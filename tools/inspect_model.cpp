@@ -247,9 +247,7 @@ int show_neighbors(const Options& options, const ModelFile& model) {
 }  // namespace
 
 bool names_model(const std::string& path) {
-  // A directory of checkpoints or with weights, and one that says it is a model.
-  return !list_checkpoints(path).empty() || tensor_file_format(path) ||
-         exists(join_path(path, "config.json"));
+  return !list_checkpoints(path).empty() || tensor_file_format(path);
 }
 
 const std::vector<Option>& model_options() {
