@@ -126,9 +126,11 @@ void print_statistics(const ModelReport& report) {
   const bool show_dtypes = report.counts.dtypes.size() > 1;
   std::vector<TableColumn> columns = {{"tensor", true}, {"shape", true}};
   if (show_dtypes) columns.push_back({"dtype", true});
-  for (const char* const heading : {"mean", "std", "min", "max", "norm", "zeros", "NaN"}) {
+  for (const char* const heading : {"mean", "std", "min", "max", "norm"}) {
     columns.push_back({heading});
   }
+  columns.push_back({"zeros", false, true});
+  columns.push_back({"NaN", false, true});
   Lines lines;
   LayerLines names(lines);
   const std::vector<FileTensor>& tensors = report.model.file.tensors();
@@ -174,18 +176,19 @@ void print_histograms(const ModelReport& report) {
 
 // --- comparison
 
+// In place of figures; "" where there are some.
 std::string state_text(const ComparedTensor& tensor) {
   switch (tensor.state) {
     case ComparedTensor::State::only_in_a:
-      return "only in the first";
+      return "first only";
     case ComparedTensor::State::only_in_b:
-      return "only in the second";
+      return "second only";
     case ComparedTensor::State::other_shape:
-      return "in the second " + shape_text(tensor.b_shape);
+      return "other shape";
     case ComparedTensor::State::not_read:
-      return tensor.same_bytes ? "identical" : "differs, numbers not read";
+      return tensor.same_bytes ? "identical" : "differs";
     case ComparedTensor::State::compared:
-      return tensor.change.identical ? "identical" : "changed";
+      return tensor.change.identical ? "identical" : "";
   }
   return "";
 }
@@ -292,17 +295,20 @@ void print(const FileComparison& comparison, const std::string& path,
     std::vector<std::string> cells = {
         names.name(tensor.name),
         shape_text(tensor.state == State::only_in_b ? tensor.b_shape : tensor.a_shape)};
-    if (is_compared && !tensor.change.identical) {
+    if (const std::string state = state_text(tensor); !state.empty()) {
+      cells.push_back(state);
+    } else {
       cells.insert(cells.end(),
                    {significant(tensor.change.largest, 3), significant(tensor.change.relative(), 3),
                     cosine_text(tensor.change)});
-      if (tensor.change.not_finite > 0) {
-        cells.push_back(std::to_string(tensor.change.not_finite) + " not finite");
-      }
-    } else {
-      cells.insert(cells.end(), {"", "", "", state_text(tensor)});
     }
     lines.push_back(cells);
+    if (tensor.state == State::other_shape) {
+      lines.push_back({"    in the second " + shape_text(tensor.b_shape)});
+    }
+    if (tensor.change.not_finite > 0) {
+      lines.push_back({"    and " + std::to_string(tensor.change.not_finite) + " not finite"});
+    }
   }
   std::printf("first      %s\nsecond     %s\n", path.c_str(), other_path.c_str());
   if (comparison.hugging_face_names) {
@@ -319,9 +325,7 @@ void print(const FileComparison& comparison, const std::string& path,
                 cosine_text(comparison.all).c_str());
   }
   std::printf("\n");
-  print_table(
-      {{"tensor", true}, {"shape", true}, {"max |a-b|"}, {"|a-b|/|a|"}, {"cosine"}, {"", true}},
-      lines);
+  print_table({{"tensor", true}, {"shape", true}, {"max |a-b|"}, {"|a-b|/|a|"}, {"cosine"}}, lines);
 }
 
 }  // namespace cria

@@ -77,7 +77,7 @@ void print_bars(const std::vector<BarRow>& rows) {
 
 void print_table(const std::vector<TableColumn>& columns,
                  const std::vector<std::vector<std::string>>& lines) {
-  constexpr size_t kGap = 2, kLeastName = 12;
+  constexpr size_t kGap = 2, kFirst = 26;  // the first column, unless it is narrower
   std::vector<size_t> widths;
   for (const TableColumn& column : columns) widths.push_back(count_characters(column.heading));
   for (const auto& line : lines) {
@@ -87,11 +87,15 @@ void print_table(const std::vector<TableColumn>& columns,
   }
   size_t others = 0;
   for (size_t i = 1; i < widths.size(); ++i) others += kGap + widths[i];
+  size_t shown = columns.size();
+  while (others + std::min(widths[0], kFirst) > report_width() && columns[shown - 1].is_optional) {
+    others -= kGap + widths[--shown];
+  }
   const size_t room = report_width() - std::min(report_width(), others);
-  widths[0] = std::min(widths[0], std::max(kLeastName, room));
+  widths[0] = std::min(widths[0], std::max(room, kFirst / 2));
   const auto print_line = [&](const std::vector<std::string>& cells) {
     std::string text;
-    for (size_t i = 0; i < cells.size(); ++i) {
+    for (size_t i = 0; i < std::min(cells.size(), shown); ++i) {
       const std::string cell = i == 0 ? shortened(cells[0], widths[0]) : cells[i];
       if (i > 0) text.append(kGap, ' ');
       if (!columns[i].is_text) text.append(widths[i] - count_characters(cell), ' ');

@@ -40,12 +40,13 @@ void print_bars(const std::vector<BarRow>& rows);
 
 struct TableColumn {
   std::string heading;
-  bool is_text = false;  // left-aligned
+  bool is_text = false;      // left-aligned
+  bool is_optional = false;  // left out where lines are too short; such columns come last
 };
 
-// Lines of cells below the headings, each column as wide as its widest cell. The first one, which
-// is text, gives way where a line would not fit report_width(). A line of a single cell stands
-// there as it is.
+// Lines of cells below the headings, each column as wide as its widest cell. Where that would not
+// fit report_width(), the first column, which is text, is shortened, and optional ones go. A line
+// of a single cell stands there as it is.
 void print_table(const std::vector<TableColumn>& columns,
                  const std::vector<std::vector<std::string>>& lines);
 

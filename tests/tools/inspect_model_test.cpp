@@ -149,13 +149,12 @@ TEST_F(InspectModelTest, Differences) {
             "tensors    2 compared: 1 changed, 1 identical; 2 others\n"
             "together   max |a-b| 2, |a-b|/|a| 0.667, cosine 0.832050\n"
             "\n"
-            "tensor                     shape   max |a-b|  |a-b|/|a|    cosine\n"
-            "model.embed_tokens.weight  [4, 2]          2      0.707  0.816497\n"
+            "tensor                     shape     max |a-b|  |a-b|/|a|    cosine\n"
+            "model.embed_tokens.weight  [4, 2]            2      0.707  0.816497\n"
             "model.layers.0\n"
-            "  mlp.up_proj.weight       [2, 2]                                  only in the first\n"
-            "  norm                     [2]                                     identical\n"
-            "extra                      [1]                                     only in the "
-            "second\n");
+            "  mlp.up_proj.weight       [2, 2]   first only\n"
+            "  norm                     [2]       identical\n"
+            "extra                      [1]     second only\n");
   const Json same = json({"run", "--diff", kCheckpoint});
   EXPECT_TRUE(same.find("all")->find("identical")->as_bool("identical"));
 }
