@@ -29,7 +29,7 @@ const std::vector<Command>& commands() {
       {"train", run_train, "train a model from a config file"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
-      {"inspect", run_inspect, "what is in a tokenizer or a dataset"},
+      {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
       {"bench", run_bench, "speed of a training step, kernel by kernel"},

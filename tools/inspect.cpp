@@ -1,4 +1,4 @@
-// cria inspect: what is in a tokenizer or a dataset.
+// cria inspect: what is in a model, a tokenizer or a dataset.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +11,7 @@
 #include "cria/train/checkpoint.h"
 #include "cria/train/progress.h"
 #include "dataset_report.h"
+#include "inspect_model.h"
 #include "options.h"
 #include "tokenizer_report.h"
 
@@ -27,8 +28,11 @@ bool names_shards(const std::string& path) {
   return path.ends_with(".bin") || (!exists(path) && path.find_first_of("*?[") != path.npos);
 }
 
-void refuse(const Options& options, const std::string& what,
-            const std::vector<std::string>& names) {
+void refuse(const Options& options, const std::string& what, std::vector<std::string> names,
+            bool model_too = true) {
+  for (const Option& option : model_options()) {
+    if (model_too) names.push_back(option.name);
+  }
   for (const std::string& name : names) {
     if (!options.has(name)) continue;
     throw UsageError("--" + name + " has no meaning for " + what,
@@ -105,28 +109,38 @@ int inspect_dataset(const Options& options, const std::string& path) {
 }  // namespace
 
 int run_inspect(const Arguments& arguments) {
+  std::vector<Option> all = model_options();
+  const std::vector<Option> others = {
+      {"top", "N", "nearest tokens (default 10), longest or most frequent tokens (20)"},
+      {"text", "TEXT", "tokenizer: what it makes of TEXT"},
+      {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
+      {"pattern", "NAME",
+       "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4 or llama3"},
+      {"ids", "", "tokenizer: show the ids of the text too"},
+      {"tokenizer", "PATH", "model, dataset: the tokenizer, if not the one that comes with it"},
+      {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},
+      {"bos-id", "N", "dataset: a document begins at every N, if dataset.json does not say"},
+      {"eos-id", "N", "dataset: a document ends with every N, if dataset.json does not say"},
+      {"tokens", "N", "dataset: first tokens of each split shown (default 64)"},
+      {"json", "", "print everything as JSON"}};
+  all.insert(all.end(), others.begin(), others.end());
   Options options(
       "inspect", "PATH",
-      "What is in PATH: a tokenizer (its file, or a directory, model or run with one), or a "
-      "dataset "
-      "(the directory\nof its dataset.json, a shard, or a glob of shards).",
-      {{"top", "N", "longest tokens, most frequent tokens shown (default 20)"},
-       {"text", "TEXT", "tokenizer: what it makes of TEXT"},
-       {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
-       {"pattern", "NAME",
-        "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4 or llama3"},
-       {"ids", "", "tokenizer: show the ids of the text too"},
-       {"tokenizer", "PATH", "dataset: the tokenizer, if not the one that dataset.json names"},
-       {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},
-       {"bos-id", "N", "dataset: a document begins at every N, if dataset.json does not say"},
-       {"eos-id", "N", "dataset: a document ends with every N, if dataset.json does not say"},
-       {"tokens", "N", "dataset: first tokens of each split shown (default 64)"},
-       {"json", "", "print everything as JSON"}});
+      "What is in PATH: a model (its directory, a run, or a file of safetensors, GGUF "
+      "or llama2.c), a\ntokenizer (its file, or a directory; of a model with --text or "
+      "--file), or a dataset (the\ndirectory of its dataset.json, a shard, or a glob of "
+      "shards).",
+      all);
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   const std::string& path = options.positional().front();
   if (options.has("text") && options.has("file")) {
     throw UsageError("--text and --file", {.where = "cria inspect", .expected = "one of them"});
+  }
+  const bool asks_tokenizer = options.has("text") || options.has("file") || options.has("ids");
+  if (!asks_tokenizer && !options.has("shard-format") && names_model(path)) {
+    refuse(options, "a model", {"pattern", "bos-id", "eos-id", "tokens"}, false);
+    return inspect_model(options, path);
   }
   if (names_shards(path) || is_directory_with(path, "dataset.json")) {
     return inspect_dataset(options, path);

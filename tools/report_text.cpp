@@ -6,6 +6,7 @@
 
 #include "cria/base/terminal.h"
 #include "cria/base/unicode.h"
+#include "cria/tensor/tensor.h"
 #include "cria/train/token_display.h"
 
 namespace cria {
@@ -29,6 +30,20 @@ std::string shortened(const std::string& text, size_t width) {
     while ((text[end] & 0xC0) == 0x80);
   }
   return text.substr(0, end) + "...";
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  return shape_string(shape.data(), static_cast<int>(shape.size()));
+}
+
+Json shape_json(const std::vector<int64_t>& shape) {
+  return Json::Array(shape.begin(), shape.end());
+}
+
+std::string significant(double value, int digits) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+  return text.data();
 }
 
 std::string percent(int64_t part, int64_t total) {
@@ -57,6 +72,47 @@ void print_bars(const std::vector<BarRow>& rows) {
                 static_cast<int>(count_width), static_cast<long long>(row.count),
                 percent(row.count, std::max<int64_t>(1, total)).c_str(), bar.empty() ? "" : "  ",
                 bar.c_str());
+  }
+}
+
+void print_table(const std::vector<TableColumn>& columns,
+                 const std::vector<std::vector<std::string>>& lines) {
+  constexpr size_t kGap = 2, kFirst = 26;  // the first column, unless it is narrower
+  std::vector<size_t> widths;
+  for (const TableColumn& column : columns) widths.push_back(count_characters(column.heading));
+  for (const auto& line : lines) {
+    for (size_t i = 0; line.size() > 1 && i < line.size(); ++i) {
+      widths[i] = std::max(widths[i], count_characters(line[i]));
+    }
+  }
+  size_t others = 0;
+  for (size_t i = 1; i < widths.size(); ++i) others += kGap + widths[i];
+  size_t shown = columns.size();
+  while (others + std::min(widths[0], kFirst) > report_width() && columns[shown - 1].is_optional) {
+    others -= kGap + widths[--shown];
+  }
+  const size_t room = report_width() - std::min(report_width(), others);
+  widths[0] = std::min(widths[0], std::max(room, kFirst / 2));
+  const auto print_line = [&](const std::vector<std::string>& cells) {
+    std::string text;
+    for (size_t i = 0; i < std::min(cells.size(), shown); ++i) {
+      const std::string cell = i == 0 ? shortened(cells[0], widths[0]) : cells[i];
+      if (i > 0) text.append(kGap, ' ');
+      if (!columns[i].is_text) text.append(widths[i] - count_characters(cell), ' ');
+      text += columns[i].is_text ? padded(cell, widths[i]) : cell;
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    std::printf("%s\n", text.c_str());
+  };
+  std::vector<std::string> headings;
+  for (const TableColumn& column : columns) headings.push_back(column.heading);
+  print_line(headings);
+  for (const auto& line : lines) {
+    if (line.size() == 1) {
+      std::printf("%s\n", line[0].c_str());
+    } else {
+      print_line(line);
+    }
   }
 }
 

@@ -21,6 +21,12 @@ std::string padded(std::string text, size_t width);
 // text, or as much of its beginning as leaves room for "..." within `width` characters.
 std::string shortened(const std::string& text, size_t width);
 
+std::string shape_text(const std::vector<int64_t>& shape);  // "[2, 3]"
+Json shape_json(const std::vector<int64_t>& shape);
+
+// To so many significant digits: "0.0123", "1.2e-05".
+std::string significant(double value, int digits);
+
 // "12.3%" of a total above 0.
 std::string percent(int64_t part, int64_t total);
 
@@ -31,6 +37,18 @@ struct BarRow {
 
 // A line per row: label, count, share of all and a bar as long, the largest 40 cells.
 void print_bars(const std::vector<BarRow>& rows);
+
+struct TableColumn {
+  std::string heading;
+  bool is_text = false;      // left-aligned
+  bool is_optional = false;  // left out where lines are too short; such columns come last
+};
+
+// Lines of cells below the headings, each column as wide as its widest cell. Where that would not
+// fit report_width(), the first column, which is text, is shortened, and optional ones go. A line
+// of a single cell stands there as it is.
+void print_table(const std::vector<TableColumn>& columns,
+                 const std::vector<std::vector<std::string>>& lines);
 
 // Columns that output on this standard output may have: the terminal's, at most 100.
 size_t report_width();

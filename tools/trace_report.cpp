@@ -36,10 +36,6 @@ double angle(Row x, Row y) {
   return std::acos(cosine) * 180 / std::numbers::pi;
 }
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  return shape_string(shape.data(), static_cast<int>(shape.size()));
-}
-
 int64_t row_count(const TracedTensor& x) {
   return static_cast<int64_t>(x.values.size()) / x.shape.back();
 }
@@ -56,10 +52,6 @@ Json::Array numbers(Row x) {
   return array;
 }
 
-Json::Array dimensions(const std::vector<int64_t>& shape) {
-  return {shape.begin(), shape.end()};
-}
-
 Json rows_json(const TracedTensor& x, size_t values) {
   Json::Array rows;
   for (int64_t r = 0; r < row_count(x); ++r) {
@@ -67,7 +59,7 @@ Json rows_json(const TracedTensor& x, size_t values) {
     rows.push_back(Json::Object{
         {"norm", norm(row)}, {"first_values", numbers(row.first(std::min(values, row.size())))}});
   }
-  return Json::Object{{"shape", dimensions(x.shape)}, {"rows", rows}};
+  return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
 
 Json norms_json(const TracedTensor& x) {
@@ -81,7 +73,7 @@ Json matrix_json(const TracedTensor& x) {
   if (x.shape.empty()) return {};
   Json::Array rows;
   for (int64_t r = 0; r < x.shape[0]; ++r) rows.emplace_back(numbers(x.row(r)));
-  return Json::Object{{"shape", dimensions(x.shape)}, {"rows", rows}};
+  return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
 
 Json change_json(const TracedTensor& before, const TracedTensor& after, size_t values) {
@@ -311,7 +303,7 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
     tokens.push_back(Json::Object{{"id", t.ids[i]}, {"text", text_json(t.tokens[i])}});
   }
   for (const TracedBlock& block : t.blocks) {
-    blocks.push_back(Json::Object{{"shape", dimensions(block.x.shape)},
+    blocks.push_back(Json::Object{{"shape", shape_json(block.x.shape)},
                                   {"x_norms", norms_json(block.x)},
                                   {"attention_norms", norms_json(block.attention)},
                                   {"mlp_norms", norms_json(block.mlp)}});
@@ -332,7 +324,7 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
   return Json::Object{{"model", report.model},
                       {"text", report.text},
                       {"tokens", tokens},
-                      {"table_shape", dimensions(t.table_shape)},
+                      {"table_shape", shape_json(t.table_shape)},
                       {"rows", rows_json(t.rows, values)},
                       {"embedding_scale", t.embedding_scale},
                       {"position", position},

@@ -47,11 +47,6 @@ bool is_per_layer(Llama2cRole role) {
          role != Llama2cRole::head;
 }
 
-bool is_norm(Llama2cRole role) {
-  return role == Llama2cRole::attention_norm || role == Llama2cRole::mlp_norm ||
-         role == Llama2cRole::final_norm;
-}
-
 std::vector<Llama2cRole> order(const Llama2cHeader& header) {
   using enum Llama2cRole;
   std::vector<Llama2cRole> roles;
@@ -150,6 +145,24 @@ Llama2cHeader read_header(std::string_view file, const std::string& path) {
 
 }  // namespace
 
+bool is_norm(Llama2cRole role) {
+  return role == Llama2cRole::attention_norm || role == Llama2cRole::mlp_norm ||
+         role == Llama2cRole::final_norm;
+}
+
+bool is_llama2c(std::string_view file) {
+  if (file.size() < 4 * std::size(kBounds)) return false;
+  if (load<uint32_t>(file.data()) == kLlama2cMagic) return true;
+  const std::string unused;
+  ByteReader reader(file, unused);
+  Llama2cHeader header;
+  read_numbers(reader, header);
+  header.vocab_size = std::abs(header.vocab_size);
+  return std::ranges::all_of(kBounds, [&](const Bound& bound) {
+    return header.*bound.value >= 1 && header.*bound.value <= bound.most;
+  });
+}
+
 std::string Llama2cTensor::name() const {
   const std::string kind = kNames[static_cast<size_t>(role)];
   return is_per_layer(role) ? kind + " of layer " + std::to_string(layer) : kind;
@@ -207,6 +220,10 @@ const Llama2cTensor& Llama2cFile::find(Llama2cRole role, int64_t layer) const {
   Llama2cTensor wanted = shape_of(role, header_);
   wanted.layer = layer;
   throw Error("no such tensor", {.where = path(), .expected = wanted.name()});
+}
+
+std::string_view Llama2cFile::bytes(const Llama2cTensor& tensor) const {
+  return file_.bytes().substr(tensor.offset, llama2c_bytes(tensor, header_));
 }
 
 void Llama2cFile::read(const Llama2cTensor& tensor, int64_t first, std::span<float> out) const {

@@ -176,9 +176,9 @@ TEST_F(InspectTest, AnotherTokenizerIsSaid) {
 }
 
 TEST_F(InspectTest, TheTokenizerOfAModelAndOfARun) {
-  const std::string file = run({"inspect", "data/tokenizer.json"}).out;
+  const std::string file = run({"inspect", "data/tokenizer.json", "--text", "Lama"}).out;
   for (const std::string& model : {std::string("run"), std::string(kCheckpoint)}) {
-    const std::string out = run({"inspect", model}).out;
+    const std::string out = run({"inspect", model, "--text", "Lama"}).out;
     EXPECT_EQ(out.substr(out.find('\n')), file.substr(file.find('\n')));
   }
 }

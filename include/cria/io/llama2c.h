@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cria/base/file.h"
@@ -53,6 +54,12 @@ struct Llama2cTensor {
   std::string name() const;  // "wq of layer 3"
 };
 
+bool is_norm(Llama2cRole role);
+
+// Whether a file begins as one of these, of which version 0 has no magic number: seven numbers that
+// a model can have.
+bool is_llama2c(std::string_view file);
+
 // What a file of this header holds, in the order of the file. Error naming `where` and the value
 // when the format or its programs cannot have it: everything positive, dim a multiple of heads and
 // heads of kv_heads, an even head size, a group size that divides dim and hidden_dim.
@@ -71,6 +78,7 @@ class Llama2cFile {
   const std::vector<Llama2cTensor>& tensors() const { return tensors_; }
   // Error when there is none: a tied head, or a layer too many.
   const Llama2cTensor& find(Llama2cRole role, int64_t layer = 0) const;
+  std::string_view bytes(const Llama2cTensor& tensor) const;  // one of tensors(), as stored
   // Elements first to first + out.size() of one of tensors(), row-major, as fp32.
   void read(const Llama2cTensor& tensor, int64_t first, std::span<float> out) const;
 

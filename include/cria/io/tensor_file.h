@@ -1,0 +1,76 @@
+// A file of tensors, whatever its format: safetensors, GGUF or llama2.c's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cria/io/stored_tensor.h"
+
+namespace cria {
+
+enum class TensorFileFormat { safetensors, gguf, llama2c };
+
+const char* format_name(TensorFileFormat format);  // "safetensors", "GGUF", "llama2.c"
+
+// What the beginning of a file says that it is; nothing when it is none of these. A directory with
+// model.safetensors or its index, and an index itself, are safetensors.
+std::optional<TensorFileFormat> tensor_file_format(const std::string& path);
+
+struct FileTensor {
+  // Elements first to first + count, row-major, as fp32. Inside of the tensor.
+  using Read = std::function<void(int64_t first, int64_t count, float* out)>;
+
+  std::string name;            // as the file has it
+  std::string dtype;           // the file's word for it
+  std::vector<int64_t> shape;  // [out, in]
+  std::string_view bytes;      // as stored, while the file is open
+  std::string where;           // file and name, for messages
+  Read read;                   // on any thread; empty when the dtype is not read as numbers
+  // Its name in Hugging Face's Llama; "" when it has none there.
+  std::string hugging_face_name;
+  // Of a query or key whose heads have the pairs that rotate side by side: how many heads. 0 where
+  // rows are in Hugging Face's order.
+  int64_t interleaved_heads = 0;
+
+  int64_t size() const;          // elements
+  void require_numbers() const;  // Error when they are not read
+};
+
+// The tensor with Hugging Face's name, its rows in that order: HF[h d + i] = Meta[h d + 2 i] and
+// HF[h d + d/2 + i] = Meta[h d + 2 i + 1] for heads h of d rows. It must have such a name.
+FileTensor as_hugging_face(const FileTensor& tensor);
+
+class TensorFile {
+ public:
+  // Error naming the file when it is none of the formats, or is damaged.
+  explicit TensorFile(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  TensorFileFormat format() const { return format_; }
+  const std::string& summary() const { return summary_; }  // "llama2.c, version 2, groups of 64"
+  // Whether the head is the embedding; nothing where the format does not say.
+  std::optional<bool> tied() const { return tied_; }
+  const std::vector<FileTensor>& tensors() const { return tensors_; }  // in the file's order
+
+  const FileTensor* find(std::string_view name) const;
+  const FileTensor* find_hugging_face(std::string_view name) const;
+  const FileTensor& require(std::string_view name) const;  // Error with the nearest name
+
+ private:
+  void open_safetensors();
+  void open_gguf();
+  void open_llama2c();
+
+  std::string path_, summary_;
+  TensorFileFormat format_;
+  std::optional<bool> tied_;
+  std::vector<FileTensor> tensors_;
+  std::shared_ptr<const void> file_;  // what the tensors look into
+};
+
+}  // namespace cria
