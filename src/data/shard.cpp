@@ -199,7 +199,8 @@ void ShardSeries::write(std::span<const int32_t> tokens) {
       std::string number = std::to_string(file_names_.size());
       number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
       file_names_.push_back(name_ + "_" + number + ".bin");
-      shard_ = std::make_unique<ShardWriter>(join_path(directory_, file_names_.back()), vocab_size_);
+      shard_ =
+          std::make_unique<ShardWriter>(join_path(directory_, file_names_.back()), vocab_size_);
     }
     const size_t room = static_cast<size_t>(shard_tokens_ - shard_->tokens());
     const std::span<const int32_t> fitting = tokens.first(std::min(room, tokens.size()));

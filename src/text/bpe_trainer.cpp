@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <memory>
 #include <numeric>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "bpe_pairs.h"
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 #include "cria/text/byte_characters.h"
@@ -94,161 +94,6 @@ class Tokens {
   std::array<int32_t, kBytes> byte_ids_;
 };
 
-// ---- Pairs ----
-
-struct Pair {
-  int32_t left, right;
-  auto operator<=>(const Pair&) const = default;
-};
-
-constexpr uint32_t kNone = UINT32_MAX;
-
-// An array that grows without moving, so that it never takes twice its size.
-template <class T>
-class Segments {
- public:
-  T& operator[](uint32_t i) { return segments_[i >> kBits][i & (kSize - 1)]; }
-  const T& operator[](uint32_t i) const { return segments_[i >> kBits][i & (kSize - 1)]; }
-  uint32_t size() const { return size_; }
-
-  uint32_t add(const T& item) {
-    if (size_ == kNone) throw Error("too many different words to learn from");
-    if ((size_ & (kSize - 1)) == 0) segments_.push_back(std::make_unique<T[]>(kSize));
-    (*this)[size_] = item;
-    return size_++;
-  }
-
-  void shrink(uint32_t size) {
-    size_ = size;
-    segments_.resize((size_t{size} + kSize - 1) >> kBits);
-  }
-
- private:
-  static constexpr int kBits = 14;
-  static constexpr uint32_t kSize = 1u << kBits;
-
-  std::vector<std::unique_ptr<T[]>> segments_;
-  uint32_t size_ = 0;
-};
-
-// Lists of words, most of them short and there for a short time: chains of small blocks, the last
-// one first.
-class WordLists {
- public:
-  // To the list (kNone: an empty one), unless it is the last one there.
-  void add(uint32_t& list, uint32_t word) {
-    int used = 0;
-    while (list != kNone && used < kWords && blocks_[list].words[used] != kNone) ++used;
-    if (used > 0 && blocks_[list].words[used - 1] == word) return;
-    if (list == kNone || used == kWords) {
-      list = new_block(list);
-      used = 0;
-    }
-    blocks_[list].words[used] = word;
-  }
-
-  // Empties the list, and calls body(word) for each; the body may change other lists.
-  template <class Body>
-  void take(uint32_t& list, Body&& body) {
-    while (list != kNone) {
-      const Block block = blocks_[list];
-      blocks_[list].next = free_;
-      free_ = std::exchange(list, block.next);
-      for (int i = 0; i < kWords && block.words[i] != kNone; ++i) body(block.words[i]);
-    }
-  }
-
- private:
-  static constexpr int kWords = 3;
-
-  struct Block {
-    uint32_t next = kNone;
-    std::array<uint32_t, kWords> words;
-  };
-
-  uint32_t new_block(uint32_t next) {
-    Block block = {.next = next, .words = {}};
-    block.words.fill(kNone);
-    if (free_ == kNone) return blocks_.add(block);
-    const uint32_t place = free_;
-    free_ = blocks_[place].next;
-    blocks_[place] = block;
-    return place;
-  }
-
-  Segments<Block> blocks_;
-  uint32_t free_ = kNone;
-};
-
-// How often each pair occurs, and the words that the current merge brought it to.
-class PairTable {
- public:
-  struct Entry {
-    Pair pair = {-1, -1};
-    int64_t count = 0;
-    uint32_t words = kNone;  // a list of the current merge
-  };
-
-  PairTable() : slots_(size_t{1} << 16, kNone) {}
-
-  Entry& operator[](uint32_t index) { return entries_[index]; }
-  const Entry& operator[](uint32_t index) const { return entries_[index]; }
-  uint32_t size() const { return entries_.size(); }
-
-  // Forgets the pairs that do not occur. The new index of each entry, kNone for those.
-  std::vector<uint32_t> forget_zeros() {
-    std::vector<uint32_t> moved(size(), kNone);
-    uint32_t kept = 0;
-    for (uint32_t index = 0; index < size(); ++index) {
-      if (entries_[index].count == 0) continue;
-      moved[index] = kept;
-      entries_[kept++] = entries_[index];
-    }
-    entries_.shrink(kept);
-    index_all(slots_.size());
-    return moved;
-  }
-
-  // The index of the pair's entry, which is made if it is not there.
-  uint32_t find(Pair pair) {
-    uint32_t* slot = &slot_of(pair);
-    if (*slot != kNone) return *slot;
-    if (2 * (size_t{entries_.size()} + 1) > slots_.size()) {
-      index_all(2 * slots_.size());
-      slot = &slot_of(pair);
-    }
-    return *slot = entries_.add({.pair = pair});
-  }
-
- private:
-  uint32_t& slot_of(Pair pair) {
-    const uint64_t key = static_cast<uint64_t>(pair.left) << 32 | static_cast<uint32_t>(pair.right);
-    const uint64_t hash = key * 0x9e3779b97f4a7c15u;
-    const size_t mask = slots_.size() - 1;
-    size_t at = (hash ^ hash >> 32) & mask;
-    while (slots_[at] != kNone && entries_[slots_[at]].pair != pair) at = (at + 1) & mask;
-    return slots_[at];
-  }
-
-  void index_all(size_t slots) {
-    slots_.clear();
-    slots_.shrink_to_fit();
-    slots_.resize(slots, kNone);
-    for (uint32_t index = 0; index < size(); ++index) slot_of(entries_[index].pair) = index;
-  }
-
-  Segments<Entry> entries_;
-  std::vector<uint32_t> slots_;  // open addressing, a power of two, at most half full
-};
-
-// A pair that may be merged next. The count may be out of date: it is looked up again when the
-// candidate's turn comes.
-struct Candidate {
-  int64_t count;
-  uint32_t pair;   // its entry
-  uint32_t words;  // a list
-};
-
 // ---- The words, as tokens that shrink ----
 
 class Trainer {
@@ -261,7 +106,7 @@ class Trainer {
       ++words;
       symbols += counts.word(i).size();
     }
-    if (std::max(words, symbols) >= kNone) throw Error("too many different words to learn from");
+    if (std::max(words, symbols) >= kNoIndex) throw Error("too many different words to learn from");
     words_.reserve(words);
     symbols_.reserve(symbols);
     for (int64_t i = 0; i < counts.size(); ++i) {
@@ -357,14 +202,14 @@ class Trainer {
     const uint32_t place = pairs_.find(pair);
     PairTable::Entry& entry = pairs_[place];
     entry.count += count;
-    if (entry.words == kNone) brought_.push_back(place);
+    if (entry.words == kNoIndex) brought_.push_back(place);
     lists_.add(entry.words, index);
   }
 
   void queue_brought() {
     for (const uint32_t place : brought_) {
       PairTable::Entry& entry = pairs_[place];
-      push({entry.count, place, std::exchange(entry.words, kNone)});
+      push({entry.count, place, std::exchange(entry.words, kNoIndex)});
     }
     brought_.clear();
   }
@@ -374,8 +219,8 @@ class Trainer {
     const std::vector<uint32_t> moved = pairs_.forget_zeros();
     std::erase_if(queue_, [&](Candidate& candidate) {
       candidate.pair = moved[candidate.pair];
-      if (candidate.pair == kNone) lists_.take(candidate.words, [](uint32_t) {});
-      return candidate.pair == kNone;
+      if (candidate.pair == kNoIndex) lists_.take(candidate.words, [](uint32_t) {});
+      return candidate.pair == kNoIndex;
     });
     std::make_heap(queue_.begin(), queue_.end(), Later{pairs_});
     most_pairs_ = std::max(most_pairs_, pairs_.size() + pairs_.size() / 4);

@@ -37,10 +37,10 @@ size_t piece_end(Pattern pattern, std::string_view text, size_t begin);
 size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit);
 
 // For a text that begins where a piece does: the end of a piece at or after `from` where the two
-// sides may be cut into pieces one by one, or text.size(). The piece that ends there begins before
-// from + kLongestPiece + kCutSearch: of a longer text no more than that and two pieces is looked
-// at. Where a next_cut is near, it is that one; else the pieces are walked from the beginning.
-size_t find_cut(Pattern pattern, std::string_view text, size_t from);
+// sides may be cut into pieces one by one, or text.size(). It is the next_cut, if there is one
+// within kCutSearch bytes; else the pieces are walked from the beginning. What is more than two
+// longest pieces and 4 bytes after `from` makes no difference.
 inline constexpr size_t kCutSearch = size_t{64} << 10;
+size_t find_cut(Pattern pattern, std::string_view text, size_t from);
 
 }  // namespace cria
