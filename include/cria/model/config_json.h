@@ -1,12 +1,22 @@
 // ModelConfig in and out of Hugging Face's config.json.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cria/base/json.h"
 #include "cria/model/config.h"
 
 namespace cria {
+
+// A key whose value Hugging Face's Llama does not know, or would compute otherwise.
+struct LlamaDifference {
+  std::string key;            // "position"
+  std::string got, expected;  // "\"alibi\"", "\"rope\""
+};
+
+// The first of them, if any. config as resolved() gives it.
+std::optional<LlamaDifference> difference_from_llama(const ModelConfig& config);
 
 // model_type "llama" when Hugging Face's Llama computes the same (RoPE, scaled or not, on the rows
 // of the table as they are), else "cria" with keys of cria's own, so that no other program loads it
