@@ -67,11 +67,11 @@ void read_generation(LoadedModel& loaded) {
   Json& generation = loaded.generation;
   if (exists(path)) generation = read_json(path);
   if (!generation.is_null()) generation.as_object(path);
-  const bool has_end = special_token_ids(generation).find("eos_token_id");
-  for (const auto& [key, id] : special_token_ids(read_json(config)).as_object(config)) {
-    if (!special_token_ids(generation).find(key)) generation.set(key, id);
+  const Json said = special_token_ids(generation), fallback = special_token_ids(read_json(config));
+  for (const auto& [key, id] : fallback.as_object(config)) {
+    if (!said.find(key)) generation.set(key, id);
   }
-  loaded.end_tokens = end_tokens_of(generation, has_end ? path : config);
+  loaded.end_tokens = end_tokens_of(generation, said.find("eos_token_id") ? path : config);
 }
 
 const char* torch_dtype(NumberFormat format) {
