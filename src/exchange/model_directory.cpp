@@ -26,11 +26,12 @@ Json read_json(const std::string& path) {
   return Json::parse(read_file(path), path);
 }
 
+// Those that are there; -1 occurs in old files and means none.
 Json special_token_ids(const Json& json) {
   Json ids = Json::Object{};
   for (const char* const key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     const Json* const id = json.find(key);
-    if (id && !id->is_null()) ids.set(key, *id);
+    if (id && !id->is_null() && *id != Json(-1)) ids.set(key, *id);
   }
   return ids;
 }

@@ -149,7 +149,11 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
     config.start = directory;
     config.model = start;
     set_keys(config, settings);
-    settle_starting_model(config, start);
+    settle_starting_model(config, start, [&](const std::string& key) {
+      const auto last = std::find_if(settings.rbegin(), settings.rend(),
+                                     [&](const Setting& each) { return each.key == key; });
+      return last == settings.rend() ? path : last->where;
+    });
   }
   if (config.data.tokenizer.empty()) {
     const std::string shards = config.data.training_sources().front().train;

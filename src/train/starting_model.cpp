@@ -61,7 +61,8 @@ ModelConfig starting_config(const std::string& directory) {
   return config;
 }
 
-void settle_starting_model(RunConfig& config, const ModelConfig& start_model) {
+void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
+                           const std::function<std::string(const std::string&)>& place) {
   RunConfig start;
   start.model = start_model;
   const std::vector<Key> given = keys_of(config), wanted = keys_of(start);
@@ -70,8 +71,8 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model) {
     const TomlValue value = value_of(find_key(wanted, name));
     if (is_open(key)) assign(key, value, config.source);
     if (value_of(key) == value) continue;
-    throw Error("the model that train.init_from names has another",
-                {.where = config.source + ": " + key.name,
+    throw Error(key.name + ": the weights of train.init_from are of another model",
+                {.where = place(key.name),
                  .expected = dump_toml(value) + ", as in " + config.start,
                  .got = dump_toml(value_of(key)),
                  .hint = "leave it out to take the model's"});
@@ -88,8 +89,8 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model) {
     model.rope_scaling.original_max_position_embeddings = start_model.max_position_embeddings;
   }
   if (config.data.sequence_length > model.max_position_embeddings) {
-    throw Error("longer than the positions of the model that train.init_from names",
-                {.where = config.source + ": data.sequence_length",
+    throw Error("data.sequence_length: longer than the positions of the model of train.init_from",
+                {.where = place("data.sequence_length"),
                  .expected = "at most " + std::to_string(model.max_position_embeddings) +
                              ", as in " + config.start,
                  .got = std::to_string(config.data.sequence_length),
