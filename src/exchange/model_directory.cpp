@@ -59,6 +59,18 @@ std::vector<int32_t> end_tokens_of(const Json& json, const std::string& path) {
   return ids;
 }
 
+// Weights of before safetensors: a pickle is a program, and never opened.
+void require_safetensors(const std::string& directory) {
+  const std::string weights = join_path(directory, kWeights);
+  const std::string pickle = join_path(directory, "pytorch_model.bin");
+  if (exists(weights) || exists(weights + ".index.json")) return;
+  if (!exists(pickle) && !exists(pickle + ".index.json")) return;
+  throw Error("weights as a pickle, which may hold any program and is not read",
+              {.where = pickle,
+               .expected = weights,
+               .hint = "transformers' save_pretrained makes one from it"});
+}
+
 const char* torch_dtype(NumberFormat format) {
   if (format == NumberFormat::f16) return "float16";
   return format == NumberFormat::bf16 ? "bfloat16" : "float32";
@@ -115,6 +127,7 @@ LoadedModel read_model_directory(const std::string& directory) {
   loaded.generation = read_generation(directory);
   loaded.end_tokens = end_tokens_of(loaded.generation, directory);
   if (has_tokenizer(directory)) loaded.tokenizer = read_tokenizer(directory);
+  require_safetensors(directory);
   require_parameters(parameters, kWeightPlanes, directory);
   parameters.allocate(Planes::value);
   read_weights(directory, *loaded.model);

@@ -281,6 +281,12 @@ TEST_F(ModelDirectory, ASmallFileAsksForLittle) {
   expect_error(path, {"tensor 'model.embed_tokens.weight': wrong shape", "[37, 24]"});
 }
 
+TEST_F(ModelDirectory, RefusesAPickle) {
+  const std::string path = save(make(tiny_config()));
+  fs::rename(file(path), file(path, "pytorch_model.bin"));
+  expect_error(path, {"pytorch_model.bin: weights as a pickle", "expected: " + file(path)});
+}
+
 TEST_F(ModelDirectory, RefusesAnotherArchitecture) {
   const std::string path = save(make(tiny_config()));
   const std::string config = file(path, "config.json"), right = read_file(config);
