@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
@@ -66,7 +67,7 @@ class ModelDirectory : public testing::Test {
     const SafetensorsFile file(path);
     std::vector<Stored> all;
     for (const StoredTensor& entry : file.entries()) {
-      Stored& each = all.emplace_back(entry.name, entry.shape);
+      Stored& each = all.emplace_back(Stored{entry.name, entry.shape, {}});
       each.values.resize(static_cast<size_t>(row_count(entry.shape) * row_size(entry.shape)));
       entry.read_rows(0, row_count(entry.shape), each.values.data());
     }
@@ -297,6 +298,23 @@ TEST_F(ModelDirectory, RefusesAnotherArchitecture) {
   expect_error(path, {"config.json: rope_parameters: rope_type", "\"longrope\""});
 }
 
+// Damaged files are refused, or they are those of a model.
+TEST_F(ModelDirectory, DamagedFiles) {
+  const std::string path = save(make(tied()));
+  for (const char* const name : {"config.json", "generation_config.json", "model.safetensors"}) {
+    const std::vector<std::string> seed = {read_file(file(path, name))};
+    Rng rng(1, name);
+    int refused = 0;
+    for (int trial = 0; trial < 300; ++trial) {
+      write_quickly(file(path, name), mutated(seed, rng));
+      refused += !error_of([&] { read_model_directory(path); }).empty();
+    }
+    EXPECT_GT(refused, 50) << name;
+    write_file(file(path, name), seed.front());
+  }
+  read_model_directory(path);
+}
+
 // What others say of generation stays as it is; a tokenizer adds what they do not say.
 TEST_F(ModelDirectory, KeepsWhatIsSaidOfGeneration) {
   const auto tokenizer =
@@ -334,9 +352,9 @@ TEST(RequireLlama, NamesWhatOtherProgramsDoNotKnow) {
   others[3].second.embedding.max_norm = 1.0;
   others[4].first = "m: model.num_attention_heads";
   others[4].second.num_attention_heads = 5;
-  for (const auto& [place, config] : others) {
-    const std::string message = error_of([&] { require_llama(config, "m"); });
-    EXPECT_TRUE(message.starts_with(place + ": ")) << message;
+  for (const auto& other : others) {
+    const std::string message = error_of([&] { require_llama(other.second, "m"); });
+    EXPECT_TRUE(message.starts_with(other.first + ": ")) << message;
     EXPECT_NE(message.find("npy, npz and tsv"), std::string::npos) << message;
   }
 }
