@@ -24,9 +24,9 @@ struct Folder {
 
 const std::map<std::string, Folder>& folders() {
   static const std::map<std::string, Folder> all = {
-      {"base", {0}}, {"tensor", {1}}, {"kernels", {2}}, {"position", {3}},
-      {"nn", {4}},   {"model", {5}},  {"optim", {5}},   {"text", {5}},
-      {"data", {5}}, {"io", {5}},     {"train", {6}},
+      {"base", {0}}, {"tensor", {1}}, {"kernels", {2}},  {"position", {3}},
+      {"nn", {4}},   {"model", {5}},  {"optim", {5}},    {"text", {5}},
+      {"data", {5}}, {"io", {5}},     {"exchange", {6}}, {"train", {7}},
   };
   return all;
 }
@@ -93,8 +93,10 @@ TEST(Floors, IncludeDownwardOnly) {
 TEST(Floors, TheRuleRefusesWhatItShould) {
   EXPECT_TRUE(may_include("model", "nn"));
   EXPECT_TRUE(may_include("train", "io"));
+  EXPECT_TRUE(may_include("exchange", "text"));
   EXPECT_FALSE(may_include("nn", "model"));
   EXPECT_FALSE(may_include("io", "model"));
+  EXPECT_FALSE(may_include("exchange", "train"));
   EXPECT_FALSE(may_include("data", "text"));
   EXPECT_FALSE(may_include("data", "nn"));
   EXPECT_FALSE(may_include("tensor", "kernels"));

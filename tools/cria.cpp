@@ -31,6 +31,7 @@ const std::vector<Command>& commands() {
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
+      {"export", run_export, "a model in the files of other programs"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
       {"bench", run_bench, "speed of a training step, kernel by kernel"},
       {"demo", run_demo, "all of it on a corpus of small stories, in under 3 minutes"},

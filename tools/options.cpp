@@ -10,6 +10,15 @@
 #include "cria/base/unicode.h"
 
 namespace cria {
+namespace {
+
+// As it is typed: "--json", "-o".
+std::string dashed(const std::string& name) {
+  return (name.size() == 1 ? "-" : "--") + name;
+}
+
+}  // namespace
+
 Options::Options(std::string command, std::string usage, std::string description,
                  std::vector<Option> options)
     : command_(std::move(command)),
@@ -36,7 +45,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     std::string name = argument.substr(0, equals);
     if (name == "-h") name = "--help";
     std::vector<std::string> known;
-    for (const Option& option : options_) known.push_back("--" + option.name);
+    for (const Option& option : options_) known.push_back(dashed(option.name));
     const auto found = std::ranges::find(known, name);
     if (found == known.end()) fail("unknown option '" + name + "'", did_you_mean(name, known));
     const Option& option = options_[static_cast<size_t>(found - known.begin())];
@@ -127,7 +136,7 @@ std::string Options::choice(const std::string& name,
 
 void Options::reject(const std::string& name, const std::string& expected,
                      const std::string& hint) const {
-  throw UsageError("invalid value of --" + name,
+  throw UsageError("invalid value of " + dashed(name),
                    {.where = "cria " + command_,
                     .expected = expected,
                     .got = "'" + values_.at(name) + "'",
@@ -143,7 +152,7 @@ void Options::print_help() const {
   std::printf("usage: cria %s %s\n\n%s\n\noptions:\n", command_.c_str(), usage_.c_str(),
               description_.c_str());
   for (const Option& option : options_) {
-    const std::string left = "--" + option.name + (option.value.empty() ? "" : " " + option.value);
+    const std::string left = dashed(option.name) + (option.value.empty() ? "" : " " + option.value);
     std::printf("  %-24s %s\n", left.c_str(), option.help.c_str());
   }
 }

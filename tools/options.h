@@ -9,7 +9,7 @@
 namespace cria {
 
 struct Option {
-  std::string name;   // without the dashes
+  std::string name;   // without the dashes; of one letter: with one dash
   std::string value;  // what stands for its value in --help; "": a switch
   std::string help;
   bool repeatable = false;  // else the last one counts

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cria/base/error.h"
@@ -27,7 +28,7 @@ std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneN
 }
 
 // The tensor that a name, be it a slot's or an alias's, stands for.
-std::optional<Target> resolve(Parameters& parameters, std::span<const PlaneName> planes,
+std::optional<Target> resolve(const Parameters& parameters, std::span<const PlaneName> planes,
                               std::string_view name) {
   for (const PlaneName& plane : planes) {
     if (!name.starts_with(plane.prefix)) continue;
@@ -52,48 +53,36 @@ bool is_derived(std::string_view name) {
                .hint = hint.empty() ? "does the model's config belong to this file?" : hint});
 }
 
-// A tied tensor that is stored twice must be stored equal, or reading one would lose the other.
-void check_equal(const SafetensorsFile& file, const std::string& alias, const Target& target) {
-  file.require(alias, target.tensor);
-  std::vector<float> values[2];
-  for (std::vector<float>& each : values) {
-    each.resize(static_cast<size_t>(target.tensor.size()));
-    Tensor view = target.tensor;
-    view.data = each.data();
-    file.read(&each == &values[0] ? target.name : alias, view);
-  }
-  if (std::memcmp(values[0].data(), values[1].data(), values[0].size() * sizeof(float)) != 0) {
-    throw Error("tied tensors differ", {.where = file.find(alias)->where,
-                                        .expected = "the values of " + quote(target.name),
-                                        .got = "other values",
+// A tied tensor that is stored twice must be stored equal, or reading one would lose the other:
+// who ties them in spite of that has another model than who does not.
+void require_equal(const StoredTensor& alias, const StoredTensor& slot) {
+  if (alias.format == slot.format && alias.bytes == slot.bytes) return;
+  const int64_t size = row_size(slot.shape);
+  std::vector<float> row(static_cast<size_t>(size)), other(row.size());
+  for (int64_t i = 0; i < row_count(slot.shape); ++i) {
+    slot.read_rows(i, 1, row.data());
+    alias.read_rows(i, 1, other.data());
+    if (std::memcmp(row.data(), other.data(), row.size() * sizeof(float)) == 0) continue;
+    throw Error("tied tensors differ", {.where = alias.where,
+                                        .expected = "the values of " + quote(slot.name),
+                                        .got = "other values in row " + std::to_string(i),
                                         .hint = "this file is of a model that does not tie them"});
   }
 }
 
-}  // namespace
-
-void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
-                      const std::string& path) {
-  std::vector<TensorSource> tensors;
-  for (const Target& target : targets(parameters, planes)) {
-    tensors.push_back({target.name, target.tensor});
-  }
-  write_safetensors(path, std::move(tensors));
-}
-
-void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
-                     const std::string& path) {
-  const SafetensorsFile file(path);
+// Everything that reading relies on.
+void check(const SafetensorsFile& file, const Parameters& parameters,
+           std::span<const PlaneName> planes) {
   const std::vector<Target> wanted = targets(parameters, planes);
-
-  std::vector<std::string> missing, unexpected, aliases;
+  std::vector<std::string> missing, unexpected;
+  std::vector<std::pair<std::string, Target>> aliases;
   for (const Target& target : wanted) {
     if (!file.find(target.name)) missing.push_back(target.name);
   }
   for (const StoredTensor& entry : file.entries()) {
     const std::optional<Target> target = resolve(parameters, planes, entry.name);
     if (!target && !is_derived(entry.name)) unexpected.push_back(entry.name);
-    if (target && target->name != entry.name) aliases.push_back(entry.name);
+    if (target && target->name != entry.name) aliases.emplace_back(entry.name, *target);
   }
   // A misspelt name is both unexpected and missing: the unexpected one can name the other.
   if (!unexpected.empty()) {
@@ -101,12 +90,33 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                 did_you_mean(unexpected.front(), missing));
   }
   if (!missing.empty()) throw_names("missing tensor", missing, file.path(), "");
-
   for (const Target& target : wanted) file.require(target.name, target.tensor);
-  for (const std::string& alias : aliases) {
-    check_equal(file, alias, *resolve(parameters, planes, alias));
+  for (const auto& [alias, target] : aliases) {
+    require_equal(file.require(alias, target.tensor), file.require(target.name, target.tensor));
   }
-  for (const Target& target : wanted) file.read(target.name, target.tensor);
+}
+
+}  // namespace
+
+void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
+                      const std::string& path, NumberFormat format) {
+  std::vector<TensorSource> tensors;
+  for (const Target& target : targets(parameters, planes)) {
+    tensors.push_back({target.name, target.tensor, format});
+  }
+  write_safetensors(path, std::move(tensors));
+}
+
+void require_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
+                        const std::string& path) {
+  check(SafetensorsFile(path), parameters, planes);
+}
+
+void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
+                     const std::string& path) {
+  const SafetensorsFile file(path);
+  check(file, parameters, planes);
+  for (const Target& target : targets(parameters, planes)) file.read(target.name, target.tensor);
 }
 
 }  // namespace cria

@@ -237,10 +237,26 @@ void write_cria(const ModelConfig& c, Json& json) {
 
 }  // namespace
 
-Json to_json(const ModelConfig& c) {
+std::optional<LlamaDifference> difference_from_llama(const ModelConfig& c) {
+  if (c.position != "rope") return {{"position", "\"" + c.position + "\"", "\"rope\""}};
+  if (c.embedding_scale != 1) {
+    return {{"embedding_scale", shortest_double(c.embedding_scale), "\"none\""}};
+  }
+  if (c.embedding_norm) return {{"embedding_norm", "true", "false"}};
   // Rows that max_norm has not met yet may be longer in the file than cria would look them up.
-  const bool is_llama =
-      c.position == "rope" && c.embedding_scale == 1 && !c.embedding_norm && !c.embedding.max_norm;
+  if (c.embedding.max_norm) {
+    return {{"embedding.max_norm", shortest_double(*c.embedding.max_norm), "\"none\""}};
+  }
+  // Hugging Face's Llama wants it in spite of a head_dim of its own.
+  if (c.hidden_size % c.num_attention_heads != 0) {
+    return {{"num_attention_heads", std::to_string(c.num_attention_heads),
+             "a divisor of hidden_size = " + std::to_string(c.hidden_size)}};
+  }
+  return std::nullopt;
+}
+
+Json to_json(const ModelConfig& c) {
+  const bool is_llama = !difference_from_llama(c);
   Json json;
   json.set("architectures", Json::Array{is_llama ? "LlamaForCausalLM" : "CriaForCausalLM"});
   json.set("model_type", is_llama ? "llama" : "cria");

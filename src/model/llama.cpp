@@ -35,7 +35,7 @@ void require_documents(const TokenIds& starts, const TokenIds& tokens) {
 
 }  // namespace
 
-Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
+Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
   // In the order of forward, as parameters are registered.
   const Embedding embed_tokens(parameters_, "model.embed_tokens.weight", c.vocab_size,
                                c.hidden_size, c.embedding, c.initializer_range, c.embedding_scale);
@@ -88,7 +88,7 @@ Llama::Llama(const ModelConfig& c, Precision precision) : config_(c) {
   }
   lm_head_.precision = precision;
   if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);
-  parameters_.allocate();
+  parameters_.allocate(planes);
   reserve_kernel_memory();
 }
 
@@ -152,6 +152,10 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   if (memory.purpose() != Purpose::training) {
     throw Error("these activations keep nothing for a backward pass",
                 {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
+  }
+  if (!parameters_.grad()) {
+    throw Error("this model has no gradients",
+                {.where = "loss_and_gradient", .hint = "make it with Planes::all"});
   }
   // A table that forward renormalises may be the head's too.
   const bool renormalized = embed_tokens().options.max_norm && config_.tie_word_embeddings;

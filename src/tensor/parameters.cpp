@@ -1,6 +1,7 @@
 #include "cria/tensor/parameters.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cria/base/rng.h"
 
@@ -53,17 +54,18 @@ void Parameters::alias(const std::string& name, Parameter& target) {
   aliases_.emplace_back(name, &target);
 }
 
-void Parameters::allocate() {
+void Parameters::allocate(Planes planes) {
+  if (planes == Planes::none) return;
+  const size_t count = planes == Planes::value ? 1 : planes_.size();
   const int64_t plane_bytes = plane_size_ * static_cast<int64_t>(sizeof(float));
-  memory_ = allocate_aligned(static_cast<int64_t>(planes_.size()) * plane_bytes, "parameters");
-  for (size_t i = 0; i < planes_.size(); ++i) {
+  memory_ = allocate_aligned(static_cast<int64_t>(count) * plane_bytes, "parameters");
+  for (size_t i = 0; i < count; ++i) {
     planes_[i] = reinterpret_cast<float*>(memory_.get()) + static_cast<int64_t>(i) * plane_size_;
   }
+  constexpr Tensor Parameter::*kViews[] = {&Parameter::value, &Parameter::grad, &Parameter::m,
+                                           &Parameter::v};
   for (Parameter& slot : slots_) {
-    slot.value.data = value() + slot.offset;
-    slot.grad.data = grad() + slot.offset;
-    slot.m.data = m() + slot.offset;
-    slot.v.data = v() + slot.offset;
+    for (size_t i = 0; i < count; ++i) (slot.*kViews[i]).data = planes_[i] + slot.offset;
   }
 }
 
@@ -89,14 +91,18 @@ void Parameters::zero_gradients() {
   }
 }
 
-Parameter* Parameters::find(std::string_view name) {
-  for (Parameter& slot : slots_) {
+const Parameter* Parameters::find(std::string_view name) const {
+  for (const Parameter& slot : slots_) {
     if (slot.name == name) return &slot;
   }
   for (const auto& [alias, target] : aliases_) {
     if (alias == name) return target;
   }
   return nullptr;
+}
+
+Parameter* Parameters::find(std::string_view name) {
+  return const_cast<Parameter*>(std::as_const(*this).find(name));
 }
 
 int64_t Parameters::count() const {

@@ -11,19 +11,14 @@
 #include "cria/io/parameter_file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
-#include "cria/text/tokenizer_files.h"
 
 namespace cria {
 namespace {
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kGeneration = "generation_config.json";
-constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kTrainer = "trainer.json";
 constexpr const char* kSegments = "segments.safetensors";
 
-const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
 // PyTorch's names for AdamW's state.
 const std::array<PlaneName, 2> kOptimizerPlanes = {
     {{"exp_avg.", &Parameter::m}, {"exp_avg_sq.", &Parameter::v}}};
@@ -88,9 +83,10 @@ void read_segments(const std::string& path, std::span<SegmentMemory> segments,
 }
 
 // Throws unless the checkpoint's architecture is the model's, naming the first key that differs.
-void require_same_architecture(const std::string& path, const ModelConfig& model) {
+void require_same_architecture(const std::string& checkpoint, const ModelConfig& model) {
+  const std::string path = join_path(checkpoint, "config.json");
   const Json wanted = to_json(model);
-  const Json found = to_json(model_config_from_json(read_json(path), path));
+  const Json found = to_json(read_model_config(checkpoint));
   for (const auto& [key, value] : wanted.as_object(path)) {
     const Json* other = found.find(key);
     if (!other || !(*other == value)) {
@@ -104,56 +100,14 @@ void require_same_architecture(const std::string& path, const ModelConfig& model
   }
 }
 
-// config.json, and generation_config.json, which Hugging Face asks for the ids of special tokens.
-void write_configs(const std::string& directory, const ModelConfig& model,
-                   const Tokenizer* tokenizer) {
-  const SpecialTokens special = tokenizer ? tokenizer->special_tokens() : SpecialTokens();
-  Json config = to_json(model);
-  Json generation = Json::Object{{"_from_model_config", true}};
-  const auto set = [](Json& json, const char* key, int32_t id) {
-    if (id != -1) json.set(key, id);
-  };
-  for (Json* const json : {&config, &generation}) {
-    set(*json, "bos_token_id", special.bos);
-    set(*json, "eos_token_id", special.eos);
-  }
-  // In config.json it would be the padding row of the embedding table, see nn/embedding.
-  set(generation, "pad_token_id", special.pad);
-  write_file(join_path(directory, kConfig), config.dump(2) + "\n");
-  write_file(join_path(directory, kGeneration), generation.dump(2) + "\n");
-}
-
-// The ids that end a text: an integer, an array of them, or nothing, in generation_config.json or
-// else in config.json.
-std::vector<int32_t> read_end_tokens(const std::string& directory) {
-  std::vector<int32_t> ids;
-  for (const char* const name : {kGeneration, kConfig}) {
-    const std::string path = join_path(directory, name);
-    if (!exists(path)) continue;
-    const Json json = read_json(path);
-    const Json* const found = json.find("eos_token_id");
-    if (!found || found->is_null()) continue;
-    const Json::Array all = found->is_array() ? found->as_array("") : Json::Array{*found};
-    for (const Json& id : all) {
-      const int64_t value = id.as_int(path + ": eos_token_id");
-      if (std::in_range<int32_t>(value)) ids.push_back(static_cast<int32_t>(value));
-    }
-    break;
-  }
-  return ids;
-}
-
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
-                     const TrainingState& state, std::span<SegmentMemory> segments) {
+                     const TrainingState& state, std::span<SegmentMemory> segments,
+                     const Json& generation) {
   AtomicDirectory directory(path);
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
-  write_configs(directory.path(), model.config(), tokenizer);
-  write_parameters(model.parameters(), kWeightPlanes, file(kWeights));
-  if (tokenizer) {
-    write_tokenizer_files(directory.path(), *tokenizer, model.config().max_position_embeddings);
-  }
+  write_model_directory(directory.path(), model, tokenizer, NumberFormat::f32, generation);
   write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
@@ -168,7 +122,7 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
 
 TrainingState load_checkpoint(const std::string& path, Llama& model,
                               std::span<SegmentMemory> segments) {
-  require_same_architecture(join_path(path, kConfig), model.config());
+  require_same_architecture(path, model.config());
   const std::string trainer = join_path(path, kTrainer);
   const Json json = read_json(trainer);
   TrainingState state;
@@ -180,7 +134,7 @@ TrainingState load_checkpoint(const std::string& path, Llama& model,
   if (!segments.empty()) read_segments(join_path(path, kSegments), segments, model.config());
   // The optimizer's first: its Error leaves the weights alone too.
   read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
-  read_parameters(model.parameters(), kWeightPlanes, join_path(path, kWeights));
+  read_weights(path, model);
   return state;
 }
 
@@ -207,34 +161,23 @@ std::vector<std::string> list_checkpoints(const std::string& run) {
   return found;
 }
 
+std::string find_model_directory(const std::string& path) {
+  if (is_model_directory(path)) return path;
+  const std::vector<std::string> checkpoints = list_checkpoints(path);
+  if (!checkpoints.empty()) return checkpoints.back();
+  throw Error("no model here",
+              {.where = path,
+               .expected = "a model directory (config.json, model.safetensors), or a run "
+                           "directory with checkpoints",
+               .got = exists(path) ? "neither" : "no such directory",
+               .hint = "'cria train' makes a run"});
+}
+
 LoadedModel load_model(const std::string& path) {
-  LoadedModel loaded;
-  loaded.directory = path;
-  if (!exists(join_path(path, kConfig))) {
-    const std::vector<std::string> checkpoints = list_checkpoints(path);
-    if (checkpoints.empty()) {
-      throw Error("no model here",
-                  {.where = path,
-                   .expected = "a model directory (config.json, model.safetensors), or a run "
-                               "directory with checkpoints",
-                   .got = exists(path) ? "neither" : "no such directory",
-                   .hint = "'cria train' makes a run"});
-    }
-    loaded.directory = checkpoints.back();
-  }
-  const std::string config = join_path(loaded.directory, kConfig);
-  loaded.model = std::make_unique<Llama>(model_config_from_json(read_json(config), config));
-  read_parameters(loaded.model->parameters(), kWeightPlanes, join_path(loaded.directory, kWeights));
-  if (has_tokenizer(loaded.directory)) loaded.tokenizer = read_tokenizer(loaded.directory);
-  loaded.end_tokens = read_end_tokens(loaded.directory);
+  LoadedModel loaded = read_model_directory(find_model_directory(path));
   const std::string trainer = join_path(loaded.directory, kTrainer);
   if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
   return loaded;
-}
-
-const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
-  if (loaded.tokenizer) return *loaded.tokenizer;
-  throw Error("no tokenizer here, so no text", {.where = loaded.directory});
 }
 
 }  // namespace cria

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "cria/io/number_format.h"
 #include "cria/tensor/parameters.h"
 
 namespace cria {
@@ -14,13 +15,17 @@ struct PlaneName {
   Tensor Parameter::*plane;
 };
 
-// Every slot once: an alias (tied weights) is not written.
+// Every slot once: an alias (tied weights) is not written. Of safetensors' formats.
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
-                      const std::string& path);
+                      const std::string& path, NumberFormat format = NumberFormat::f32);
 
-// Every slot must be there with its shape, and nothing else but what an alias names and the
-// rotary_emb.inv_freq of old files; an alias that is stored must equal its slot. Otherwise Error
-// naming the file and the tensor. Nothing is changed unless everything fits.
+// path: as SafetensorsFile takes it. Every slot must be there with its shape, and nothing else but
+// what an alias names and the rotary_emb.inv_freq of old files; an alias that is stored must equal
+// its slot. Otherwise Error naming the file and the tensor. The parameters need no memory yet.
+void require_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
+                        const std::string& path);
+
+// The same Errors, before anything is changed.
 void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const std::string& path);
 

@@ -28,8 +28,8 @@ class Llama;
 struct Pass {
   // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
   // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
-  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a memory of segments
-  // or a cache: nothing comes before a document.
+  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a memory of
+  // segments or a cache: nothing comes before a document.
   TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
@@ -80,8 +80,11 @@ class Activations {
 class Llama {
  public:
   // Registers and allocates all parameters; they are zero until initialize() or a file sets them.
-  // config as resolved() gives it. precision: of the matrix products of the linear layers.
-  explicit Llama(const ModelConfig& config, Precision precision = Precision::fp32);
+  // config as resolved() gives it. precision: of the matrix products of the linear layers. planes:
+  // all of them to train, values to use the model; none leaves parameters().allocate() to the
+  // caller, who then knows what the model would take.
+  explicit Llama(const ModelConfig& config, Precision precision = Precision::fp32,
+                 Planes planes = Planes::all);
 
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
@@ -107,7 +110,7 @@ class Llama {
                   const Pass& pass = {}) const;
 
   // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
-  // parameters. Error when memory is not for training.
+  // parameters. Error when memory is not for training, or the parameters have no gradients.
   double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
                            const Pass& pass) const;
 

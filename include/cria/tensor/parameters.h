@@ -46,6 +46,13 @@ struct ParameterSpec {
   std::vector<int64_t> shape;  // rank 1 or 2
 };
 
+// The planes that there is memory for.
+enum class Planes {
+  none,   // shapes only, until allocate()
+  value,  // to use a model, not to train it
+  all,
+};
+
 class Parameters {
  public:
   // The returned reference stays valid for the life of this object.
@@ -58,20 +65,23 @@ class Parameters {
   // Another name for the same storage (tied weights). It is not counted, moved or stored twice.
   void alias(const std::string& name, Parameter& target);
 
-  void allocate();
+  void allocate(Planes planes = Planes::all);
   void initialize(uint64_t seed);
   void zero_gradients();  // and forgets which rows were touched
 
   // In registration order; aliases are not slots.
   const std::deque<Parameter>& slots() const { return slots_; }
   std::deque<Parameter>& slots() { return slots_; }
-  Parameter* find(std::string_view name);  // slot or alias; nullptr when unknown
-  int64_t count() const;                   // learned numbers, each once
+  // Slot or alias; nullptr when unknown.
+  Parameter* find(std::string_view name);
+  const Parameter* find(std::string_view name) const;
+  int64_t count() const;  // learned numbers, each once
 
-  // The planes, padding between slots included (always zero).
+  // The planes, padding between slots included (always zero); null where there is no memory.
   int64_t plane_size() const { return plane_size_; }
   float* value() { return planes_[0]; }
   float* grad() { return planes_[1]; }
+  const float* grad() const { return planes_[1]; }
   float* m() { return planes_[2]; }
   float* v() { return planes_[3]; }
 

@@ -1,14 +1,13 @@
-// Model directories: config.json, generation_config.json, model.safetensors and the tokenizer's
-// files (see text/tokenizer_files) as Hugging Face has them, and in a checkpoint also
-// optimizer.safetensors and trainer.json.
+// Checkpoints: model directories (see exchange/model_directory) with optimizer.safetensors and
+// trainer.json, to go on from.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 
 #include "cria/base/json.h"
+#include "cria/exchange/model_directory.h"
 #include "cria/model/llama.h"
 #include "cria/text/tokenizer.h"
 
@@ -25,9 +24,10 @@ struct TrainingState {
 };
 
 // Writes path completely or not at all. tokenizer may be null. segments: what the next step will
-// remember, if anything.
+// remember, if anything. generation: as write_model_directory takes it.
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
-                     const TrainingState& state, std::span<SegmentMemory> segments = {});
+                     const TrainingState& state, std::span<SegmentMemory> segments = {},
+                     const Json& generation = {});
 
 // Reads everything back into a model of the same architecture. Error naming the file and the first
 // difference; the weights are then unchanged.
@@ -39,18 +39,11 @@ std::string checkpoint_path(const std::string& run, int64_t step);
 // The checkpoints of a run directory, oldest first.
 std::vector<std::string> list_checkpoints(const std::string& run);
 
-struct LoadedModel {
-  std::string directory;
-  std::unique_ptr<Llama> model;
-  std::unique_ptr<Tokenizer> tokenizer;  // null when the directory has none
-  std::vector<int32_t> end_tokens = {};  // what the model's files say ends a text
-  int64_t step = 0;                      // of its training; 0 when nothing says
-};
+// path itself when it is a model directory, or the latest checkpoint of the run that it is. Error
+// when it is neither.
+std::string find_model_directory(const std::string& path);
 
-// path: a model directory, or a run (its latest checkpoint).
+// MODEL of the command line.
 LoadedModel load_model(const std::string& path);
-
-// Error naming the directory when the model has none.
-const Tokenizer& require_tokenizer(const LoadedModel& loaded);
 
 }  // namespace cria

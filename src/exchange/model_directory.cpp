@@ -1,0 +1,179 @@
+#include "cria/exchange/model_directory.h"
+
+#include <array>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/number.h"
+#include "cria/io/parameter_file.h"
+#include "cria/io/safetensors.h"
+#include "cria/model/config_json.h"
+#include "cria/text/tokenizer_files.h"
+
+namespace cria {
+namespace {
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kWeights = "model.safetensors";
+
+const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
+
+Json read_json(const std::string& path) {
+  return Json::parse(read_file(path), path);
+}
+
+// Those that are there; -1 occurs in old files and means none.
+Json special_token_ids(const Json& json) {
+  Json ids = Json::Object{};
+  for (const char* const key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    const Json* const id = json.find(key);
+    if (id && !id->is_null() && *id != Json(-1)) ids.set(key, *id);
+  }
+  return ids;
+}
+
+void add_special_tokens(Json& generation, const SpecialTokens& special) {
+  const Json said = special_token_ids(generation);
+  const auto set = [&](const char* key, int32_t id) {
+    if (id != -1 && !said.find(key)) generation.set(key, id);
+  };
+  set("bos_token_id", special.bos);
+  set("eos_token_id", special.eos);
+  set("pad_token_id", special.pad);
+}
+
+// eos_token_id is an integer, an array of them, or nothing.
+std::vector<int32_t> end_tokens_of(const Json& json, const std::string& path) {
+  std::vector<int32_t> ids;
+  const Json* const found = json.find("eos_token_id");
+  if (!found || found->is_null()) return ids;
+  const Json::Array all = found->is_array() ? found->as_array("") : Json::Array{*found};
+  for (const Json& id : all) {
+    const int64_t value = id.as_int(path + ": eos_token_id");
+    if (std::in_range<int32_t>(value)) ids.push_back(static_cast<int32_t>(value));
+  }
+  return ids;
+}
+
+// Weights of before safetensors: a pickle is a program, and never opened.
+void require_safetensors(const std::string& directory) {
+  const std::string weights = join_path(directory, kWeights);
+  const std::string pickle = join_path(directory, "pytorch_model.bin");
+  if (exists(weights) || exists(weights + ".index.json")) return;
+  if (!exists(pickle) && !exists(pickle + ".index.json")) return;
+  throw Error("weights as a pickle, which may hold any program and is not read",
+              {.where = pickle,
+               .expected = weights,
+               .hint = "transformers' save_pretrained makes one from it"});
+}
+
+const char* torch_dtype(NumberFormat format) {
+  if (format == NumberFormat::f16) return "float16";
+  return format == NumberFormat::bf16 ? "bfloat16" : "float32";
+}
+
+// Infinities and NaN are what they are in either.
+void require_f16_range(const Parameters& parameters, const std::string& path) {
+  for (const Parameter& slot : parameters.slots()) {
+    const float* const values = slot.value.data;
+    for (int64_t i = 0; i < slot.value.size(); ++i) {
+      if (!std::isfinite(values[i]) || std::isfinite(from_f16(to_f16(values[i])))) continue;
+      throw Error("a number too large for F16", {.where = tensor_place(path, slot.name),
+                                                 .expected = "none beyond 65504",
+                                                 .got = shortest_double(values[i]),
+                                                 .hint = "BF16 has the range of fp32"});
+    }
+  }
+}
+
+}  // namespace
+
+bool is_model_directory(const std::string& directory) {
+  return exists(join_path(directory, kConfig));
+}
+
+ModelConfig read_model_config(const std::string& directory) {
+  const std::string path = join_path(directory, kConfig);
+  return model_config_from_json(read_json(path), path);
+}
+
+Json read_generation(const std::string& directory) {
+  const std::string config = join_path(directory, kConfig),
+                    path = join_path(directory, kGeneration);
+  Json generation;
+  if (exists(path)) {
+    generation = read_json(path);
+    generation.as_object(path);
+    end_tokens_of(generation, path);
+  }
+  const Json said = special_token_ids(generation), others = special_token_ids(read_json(config));
+  end_tokens_of(others, config);
+  for (const auto& [key, id] : others.as_object(config)) {
+    if (!said.find(key)) generation.set(key, id);
+  }
+  return generation;
+}
+
+LoadedModel read_model_directory(const std::string& directory) {
+  LoadedModel loaded;
+  loaded.directory = directory;
+  loaded.model =
+      std::make_unique<Llama>(read_model_config(directory), Precision::fp32, Planes::none);
+  Parameters& parameters = loaded.model->parameters();
+  loaded.generation = read_generation(directory);
+  loaded.end_tokens = end_tokens_of(loaded.generation, directory);
+  if (has_tokenizer(directory)) loaded.tokenizer = read_tokenizer(directory);
+  require_safetensors(directory);
+  require_parameters(parameters, kWeightPlanes, directory);
+  parameters.allocate(Planes::value);
+  read_weights(directory, *loaded.model);
+  return loaded;
+}
+
+void read_weights(const std::string& directory, Llama& model) {
+  read_parameters(model.parameters(), kWeightPlanes, directory);
+}
+
+void write_model_directory(const std::string& directory, const Llama& model,
+                           const Tokenizer* tokenizer, NumberFormat format,
+                           const Json& generation) {
+  const std::string weights = join_path(directory, kWeights);
+  if (format == NumberFormat::f16) require_f16_range(model.parameters(), weights);
+  Json about_generation =
+      generation.is_null() ? Json::Object{{"_from_model_config", true}} : generation;
+  if (tokenizer) add_special_tokens(about_generation, tokenizer->special_tokens());
+  Json config = to_json(model.config());
+  const Json ids = special_token_ids(about_generation);
+  // Not pad: in config.json it would be the padding row of the embedding table, see nn/embedding.
+  for (const char* const key : {"bos_token_id", "eos_token_id"}) {
+    if (const Json* const id = ids.find(key)) config.set(key, *id);
+  }
+  config.set("torch_dtype", torch_dtype(format));
+  write_file(join_path(directory, kConfig), config.dump(2) + "\n");
+  write_file(join_path(directory, kGeneration), about_generation.dump(2) + "\n");
+  write_parameters(model.parameters(), kWeightPlanes, weights, format);
+  if (tokenizer) {
+    write_tokenizer_files(directory, *tokenizer, model.config().max_position_embeddings);
+  }
+}
+
+void require_llama(const ModelConfig& config, const std::string& where) {
+  const std::optional<LlamaDifference> difference = difference_from_llama(config);
+  if (!difference) return;
+  throw Error("no Llama as other programs know it",
+              {.where = where + ": model." + difference->key,
+               .expected = difference->expected,
+               .got = difference->got,
+               .hint = "the formats npy, npz and tsv hold the weights of any model"});
+}
+
+const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
+  if (loaded.tokenizer) return *loaded.tokenizer;
+  throw Error("no tokenizer here, so no text", {.where = loaded.directory});
+}
+
+}  // namespace cria
