@@ -181,18 +181,19 @@ int run_export(const Arguments& arguments) {
   if (options.has("tensor") && name != "tsv") {
     throw UsageError("--tensor is for --to tsv", {.where = "cria export"});
   }
-  const NumberFormat dtype = dtype_of(options, format);
   if (options.has("version") && name != "llama2c") {
     throw UsageError("--version is for --to llama2c", {.where = "cria export"});
   }
   const std::string path = options.text("o", "");
   require_free(path);
+  const int version = static_cast<int>(options.integer("version", 0, 0, 2));
+  const NumberFormat dtype = version == 2 ? NumberFormat::q8_0 : dtype_of(options, format);
   const LoadedModel model = load_model(options.positional().front());
   const Request request = {.model = model,
                            .path = path,
                            .dtype = dtype,
                            .tensor = options.text("tensor", "model.embed_tokens.weight"),
-                           .version = static_cast<int>(options.integer("version", 0, 0, 2))};
+                           .version = version};
   format.write(request);
   report(format, request, options.has("json"));
   return 0;

@@ -109,7 +109,7 @@ class ShapeReader {
       if (type == "yarn" && file_.has(prefix + "attn_factor")) {
         RopeScaling plain = {.rope_type = "yarn", .factor = scaling.find("factor")->as_double("")};
         scaling.set("attention_factor",
-                    real(prefix + "attn_factor") * rope_attention_factor(plain));
+                    meant(file_.real(prefix + "attn_factor") * rope_attention_factor(plain)));
       }
     }
     if (!scaling.is_null()) json_.set("rope_scaling", scaling);
