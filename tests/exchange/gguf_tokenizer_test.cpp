@@ -80,14 +80,15 @@ TEST_F(GgufTokenizer, BytesComeBack) {
 
 // Characters of one to four bytes, two of which share their first three.
 TEST_F(GgufTokenizer, CharactersComeBack) {
-  const std::vector<uint32_t> characters = {'\n', ' ', 'a', 'b', 0xE9, 0x4E2D, 0x1F600, 0x1F601};
+  const std::vector<uint32_t> characters = {'\n', ' ',  '<',    '>',     'a',    'b',
+                                            's',  0xE9, 0x4E2D, 0x1F600, 0x1F601};
   const std::string text = "ab \xC3\xA9\xF0\x9F\x98\x81\n\xE4\xB8\xAD\xF0\x9F\x98\x80";
-  expect_same(*make_char_tokenizer(characters), 8, text);
+  expect_same(*make_char_tokenizer(characters), 11, text);
   const auto tokenizer =
-      make_char_tokenizer(characters, {{"<s>", 8, true}, {"\xC3\xA9\xC3\xA9", 9, false}});
-  tokenizer->set_special_tokens({.bos = 8});
-  tokenizer->set_ends({.before = {8}});
-  expect_same(*tokenizer, 12, text + "\xC3\xA9\xC3\xA9<s>");
+      make_char_tokenizer(characters, {{"<s>", 11, true}, {"\xC3\xA9\xC3\xA9", 12, false}});
+  tokenizer->set_special_tokens({.bos = 11});
+  tokenizer->set_ends({.before = {11}, .after = {}});
+  expect_same(*tokenizer, 15, text + "\xC3\xA9\xC3\xA9<s>");
   // Each character from its first byte on; what two have in common is there once.
   const auto merge = [](const std::string& left, const std::string& right) {
     return to_byte_characters(left) + " " + to_byte_characters(right);
@@ -115,7 +116,7 @@ BpeVocabulary with_unreached(Pattern pattern, bool ignore_merges) {
 
 TEST_F(GgufTokenizer, BpeComesBack) {
   for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::llama3}) {
-    BpeTokenizer tokenizer(vocabulary(pattern, false), {.before = {260}});
+    BpeTokenizer tokenizer(vocabulary(pattern, false), {.before = {260}, .after = {}});
     tokenizer.set_special_tokens({.bos = 260, .eos = 261});
     expect_same(tokenizer, 262, kText);
     expect_same(tokenizer, 270, kText);
@@ -172,11 +173,11 @@ TEST_F(GgufTokenizer, FillersAreUnique) {
 TEST_F(GgufTokenizer, RefusesWhatTheFormatCannotSay) {
   const auto tokenizer = make_byte_tokenizer({{"<s>", 256, true}});
   EXPECT_NE(refusal(*tokenizer, 256).find("vocab_size"), std::string::npos);
-  tokenizer->set_ends({.before = {256}});  // which is not bos
+  tokenizer->set_ends({.before = {256}, .after = {}});  // which is not bos
   EXPECT_NE(refusal(*tokenizer, 257).find("bos"), std::string::npos);
   tokenizer->set_special_tokens({.bos = 256});
   EXPECT_EQ(refusal(*tokenizer, 257), "");
-  tokenizer->set_ends({.before = {256, 256}});
+  tokenizer->set_ends({.before = {256, 256}, .after = {}});
   EXPECT_NE(refusal(*tokenizer, 257).find("bos"), std::string::npos);
   EXPECT_NE(refusal(*make_char_tokenizer({'a'}, {{"a", 1, true}}), 2).find("'a'"),
             std::string::npos);

@@ -144,8 +144,8 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
   const BpeTokenizer bpe(vocabulary);
   const auto bytes = make_byte_tokenizer();
   const auto characters = make_char_tokenizer({0, 'a', 0xE9, 0x1F600});
-  for (const Tokenizer* const tokenizer :
-       {static_cast<const Tokenizer*>(&bpe), bytes.get(), characters.get()}) {
+  const std::vector<const Tokenizer*> all = {&bpe, bytes.get(), characters.get()};
+  for (const Tokenizer* const tokenizer : all) {
     const int64_t count = tokenizer->vocab_size();
     const std::vector<Llama2cPiece> pieces = llama2c_pieces(*tokenizer, count + 2, path_);
     ASSERT_EQ(std::ssize(pieces), count + 2);
