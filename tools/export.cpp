@@ -147,11 +147,11 @@ void report(const Format& format, const Request& request, bool as_json) {
 std::string description() {
   std::string text =
       "MODEL (a checkpoint, a run, or a Hugging Face directory) in the files of other programs.\n\n"
-      "formats:\n";
+      "formats:";
   for (const Format& format : formats()) {
     std::string name = format.name;
     name.resize(std::max<size_t>(name.size() + 1, 10), ' ');
-    text += "  " + name + format.what + "\n";
+    text += "\n  " + name + format.what;
   }
   return text;
 }

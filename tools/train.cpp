@@ -72,7 +72,7 @@ int run_train(const Arguments& arguments) {
   const std::string& source = options.positional().front();
   const Arguments overrides(options.positional().begin() + 1, options.positional().end());
 
-  RunConfig config = read_run_config(source, overrides);
+  RunConfig config = read_run_config(source, overrides, options.has("resume"));
   const int64_t steps = config.train.steps;
   TrainingProgress progress(stderr, steps);
   Trainer trainer(std::move(config), options.has("resume"), progress);

@@ -26,25 +26,24 @@ Json read_json(const std::string& path) {
   return Json::parse(read_file(path), path);
 }
 
+// Those that are there; -1 occurs in old files and means none.
 Json special_token_ids(const Json& json) {
   Json ids = Json::Object{};
   for (const char* const key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     const Json* const id = json.find(key);
-    if (id && !id->is_null()) ids.set(key, *id);
+    if (id && !id->is_null() && *id != Json(-1)) ids.set(key, *id);
   }
   return ids;
 }
 
-Json generation_of(const Tokenizer& tokenizer) {
-  const SpecialTokens& special = tokenizer.special_tokens();
-  Json generation = Json::Object{{"_from_model_config", true}};
+void add_special_tokens(Json& generation, const SpecialTokens& special) {
+  const Json said = special_token_ids(generation);
   const auto set = [&](const char* key, int32_t id) {
-    if (id != -1) generation.set(key, id);
+    if (id != -1 && !said.find(key)) generation.set(key, id);
   };
   set("bos_token_id", special.bos);
   set("eos_token_id", special.eos);
   set("pad_token_id", special.pad);
-  return generation;
 }
 
 // eos_token_id is an integer, an array of them, or nothing.
@@ -60,18 +59,16 @@ std::vector<int32_t> end_tokens_of(const Json& json, const std::string& path) {
   return ids;
 }
 
-// generation_config.json, what it does not say of special tokens being config.json's.
-void read_generation(LoadedModel& loaded) {
-  const std::string config = join_path(loaded.directory, kConfig);
-  const std::string path = join_path(loaded.directory, kGeneration);
-  Json& generation = loaded.generation;
-  if (exists(path)) generation = read_json(path);
-  if (!generation.is_null()) generation.as_object(path);
-  const bool has_end = special_token_ids(generation).find("eos_token_id");
-  for (const auto& [key, id] : special_token_ids(read_json(config)).as_object(config)) {
-    if (!special_token_ids(generation).find(key)) generation.set(key, id);
-  }
-  loaded.end_tokens = end_tokens_of(generation, has_end ? path : config);
+// Weights of before safetensors: a pickle is a program, and never opened.
+void require_safetensors(const std::string& directory) {
+  const std::string weights = join_path(directory, kWeights);
+  const std::string pickle = join_path(directory, "pytorch_model.bin");
+  if (exists(weights) || exists(weights + ".index.json")) return;
+  if (!exists(pickle) && !exists(pickle + ".index.json")) return;
+  throw Error("weights as a pickle, which may hold any program and is not read",
+              {.where = pickle,
+               .expected = weights,
+               .hint = "transformers' save_pretrained makes one from it"});
 }
 
 const char* torch_dtype(NumberFormat format) {
@@ -104,14 +101,33 @@ ModelConfig read_model_config(const std::string& directory) {
   return model_config_from_json(read_json(path), path);
 }
 
+Json read_generation(const std::string& directory) {
+  const std::string config = join_path(directory, kConfig),
+                    path = join_path(directory, kGeneration);
+  Json generation;
+  if (exists(path)) {
+    generation = read_json(path);
+    generation.as_object(path);
+    end_tokens_of(generation, path);
+  }
+  const Json said = special_token_ids(generation), others = special_token_ids(read_json(config));
+  end_tokens_of(others, config);
+  for (const auto& [key, id] : others.as_object(config)) {
+    if (!said.find(key)) generation.set(key, id);
+  }
+  return generation;
+}
+
 LoadedModel read_model_directory(const std::string& directory) {
   LoadedModel loaded;
   loaded.directory = directory;
   loaded.model =
       std::make_unique<Llama>(read_model_config(directory), Precision::fp32, Planes::none);
   Parameters& parameters = loaded.model->parameters();
-  read_generation(loaded);
+  loaded.generation = read_generation(directory);
+  loaded.end_tokens = end_tokens_of(loaded.generation, directory);
   if (has_tokenizer(directory)) loaded.tokenizer = read_tokenizer(directory);
+  require_safetensors(directory);
   require_parameters(parameters, kWeightPlanes, directory);
   parameters.allocate(Planes::value);
   read_weights(directory, *loaded.model);
@@ -127,11 +143,9 @@ void write_model_directory(const std::string& directory, const Llama& model,
                            const Json& generation) {
   const std::string weights = join_path(directory, kWeights);
   if (format == NumberFormat::f16) require_f16_range(model.parameters(), weights);
-  Json about_generation = generation;
-  if (about_generation.is_null()) {
-    about_generation =
-        tokenizer ? generation_of(*tokenizer) : Json::Object{{"_from_model_config", true}};
-  }
+  Json about_generation =
+      generation.is_null() ? Json::Object{{"_from_model_config", true}} : generation;
+  if (tokenizer) add_special_tokens(about_generation, tokenizer->special_tokens());
   Json config = to_json(model.config());
   const Json ids = special_token_ids(about_generation);
   // Not pad: in config.json it would be the padding row of the embedding table, see nn/embedding.

@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
+#include "cria/train/starting_model.h"
 #include "run_config_keys.h"
 
 namespace cria {
@@ -86,28 +87,30 @@ void require_training_data(const DataConfig& data, const std::string& path) {
   }
 }
 
+// A key as the file or an override gives it.
+struct Setting {
+  std::string key;
+  TomlValue value;
+  std::string where;
+};
+
+void set_keys(RunConfig& config, const std::vector<Setting>& settings) {
+  for (const Setting& setting : settings) {
+    set_key(config, setting.key, setting.value, setting.where);
+  }
+  require_training_data(config.data, config.source);
+  if (config.train.output_dir.empty()) {
+    config.train.output_dir = "runs/" + std::filesystem::path(config.source).stem().string();
+  }
+}
+
 // Calls line(table, key, value as TOML, meaning) for every key.
 template <class Line>
 void list_keys(RunConfig config, Line&& line) {
   for (const Key& key : keys_of(config)) {
     const std::string name = quoted_key(key.name);
     const size_t dot = name.find('.');
-    const TomlValue value = std::visit(
-        [&](auto* field) {
-          using T = std::remove_pointer_t<decltype(field)>;
-          if constexpr (kIsOptional<T>) {
-            return *field ? TomlValue{**field} : TomlValue{std::string("none")};
-          } else {
-            if constexpr (std::is_same_v<T, double>) {
-              for (const Word& word : key.words) {
-                if (*field == word.number) return TomlValue{word.word};
-              }
-            }
-            return TomlValue{*field};
-          }
-        },
-        key.field);
-    line(name.substr(0, dot), name.substr(dot + 1), dump_toml(value), key.meaning);
+    line(name.substr(0, dot), name.substr(dot + 1), dump_toml(value_of(key)), key.meaning);
   }
 }
 
@@ -118,12 +121,13 @@ std::vector<SourceConfig> DataConfig::training_sources() const {
   return {{.name = "", .train = train}};
 }
 
-RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides) {
-  RunConfig config;
-  config.source = path;
+RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
+                          bool resume) {
+  std::vector<Setting> settings;
   for (const TomlEntry& entry : parse_toml(read_file(path), path)) {
-    set_key(config, entry.key, entry.value,
-            path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column));
+    settings.push_back(
+        {entry.key, entry.value,
+         path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column)});
   }
   for (const std::string& text : overrides) {
     const size_t equals = text.find('=');
@@ -131,12 +135,25 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
     if (equals == std::string::npos) {
       throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
     }
-    set_key(config, override_key(text.substr(0, equals), where),
-            parse_toml_value(text.substr(equals + 1), where), where);
+    settings.push_back({override_key(text.substr(0, equals), where),
+                        parse_toml_value(text.substr(equals + 1), where), where});
   }
-  require_training_data(config.data, path);
-  if (config.train.output_dir.empty()) {
-    config.train.output_dir = "runs/" + std::filesystem::path(path).stem().string();
+  RunConfig config;
+  config.source = path;
+  set_keys(config, settings);
+  if (!config.train.init_from.empty()) {
+    const std::string directory = starting_directory(config.train, resume);
+    const ModelConfig start = starting_config(directory);
+    config = {};
+    config.source = path;
+    config.start = directory;
+    config.model = start;
+    set_keys(config, settings);
+    settle_starting_model(config, start, [&](const std::string& key) {
+      const auto last = std::find_if(settings.rbegin(), settings.rend(),
+                                     [&](const Setting& each) { return each.key == key; });
+      return last == settings.rend() ? path : last->where;
+    });
   }
   if (config.data.tokenizer.empty()) {
     const std::string shards = config.data.training_sources().front().train;

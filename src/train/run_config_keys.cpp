@@ -157,6 +157,8 @@ std::vector<Key> keys_of(RunConfig& c) {
   number("train.batch_size", &c.train.batch_size, 1, kMost, "sequences per micro-batch");
   number("train.gradient_accumulation_steps", &c.train.gradient_accumulation_steps, 1, kMost,
          "micro-batches per step");
+  text("train.init_from", &c.train.init_from, any,
+       "model to go on from, its config.json being what [model] leaves open; \"\": new weights");
   text("train.precision", &c.train.precision, {"fp32", "bf16"},
        "of the factors in the linear layers' products; all else is fp32");
   number("train.seed", &c.train.seed, 0, 9e15, "of weights, order and samples");
@@ -191,6 +193,24 @@ std::vector<Key> keys_of(RunConfig& c) {
          "wsd: length of the final decay; 0: a fifth of decay_steps");
   number("schedule.min_lr_ratio", &c.schedule.min_lr_ratio, 0.0, 1.0, "minimum / peak");
   return keys;
+}
+
+TomlValue value_of(const Key& key) {
+  return std::visit(
+      [&](auto* field) {
+        using T = std::remove_pointer_t<decltype(field)>;
+        if constexpr (kIsOptional<T>) {
+          return *field ? TomlValue{**field} : TomlValue{std::string("none")};
+        } else {
+          if constexpr (std::is_same_v<T, double>) {
+            for (const Word& word : key.words) {
+              if (*field == word.number) return TomlValue{word.word};
+            }
+          }
+          return TomlValue{*field};
+        }
+      },
+      key.field);
 }
 
 void assign(const Key& key, const TomlValue& value, const std::string& where) {

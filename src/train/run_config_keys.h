@@ -41,6 +41,9 @@ inline const std::string kSources = "data.sources.";
 // The one list of keys. Everything that reads, writes or explains a config walks it.
 std::vector<Key> keys_of(RunConfig& config);
 
+// What a key's field holds.
+TomlValue value_of(const Key& key);
+
 // Assigns a TOML value to a key's field; Error unless it is of the right type and in range.
 void assign(const Key& key, const TomlValue& value, const std::string& where);
 

@@ -12,6 +12,7 @@
 #include "cria/train/generate.h"
 #include "cria/train/machine.h"
 #include "cria/train/prepare.h"
+#include "cria/train/starting_model.h"
 
 namespace cria {
 namespace {
@@ -85,7 +86,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   const DataConfig& data = config_.data;
   // First: without the shards there is no tokenizer beside them and no vocabulary either.
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
-  if (!data.tokenizer.empty()) tokenizer_ = read_tokenizer(data.tokenizer);
+  tokenizer_ = read_run_tokenizer(config_);
   settle_vocabulary(config_, tokenizer_.get());
   config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
   token_lengths_ = token_lengths(tokenizer_.get());
@@ -96,6 +97,10 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
+  if (!config_.start.empty()) {
+    if (!resume) read_weights(config_.start, *model_);
+    generation_ = read_generation(config_.start);
+  }
   if (!resume) load_pretrained_embedding(config_, model_->embed_tokens());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
@@ -300,7 +305,7 @@ std::string Trainer::sample() {
 void Trainer::save() {
   const std::string path = checkpoint_path(config_.train.output_dir, state_.step);
   if (!exists(path)) {
-    save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_);
+    save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_, generation_);
     prune_checkpoints();
   }
   observer_->saved(path);

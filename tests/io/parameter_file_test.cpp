@@ -160,9 +160,9 @@ TEST_F(ParameterFile, WrongShapesAndDtypes) {
   const size_t norm = bytes.find("\"norm.weight\"");
   bytes.replace(bytes.find("F32", norm), 3, "I32");
   write_file(path_, bytes);
-  EXPECT_EQ(
-      error_of_read(),
-      path_ + ": tensor 'norm.weight': wrong dtype\n  expected: F32, F16 or BF16\n  got: I32");
+  EXPECT_EQ(error_of_read(), path_ +
+                                 ": tensor 'norm.weight': numbers of a kind that is not read\n"
+                                 "  expected: F32, F16, BF16 or Q8_0\n  got: I32");
 }
 
 TEST_F(ParameterFile, AcceptsTiedCopiesAndRopeFrequencies) {

@@ -134,6 +134,17 @@ TEST(ConfigJson, AnythingElseIsCria) {
 }
 
 // They change nothing in a trained model: each is the same config.json.
+// Hugging Face's Llama wants heads that divide hidden_size, whatever head_dim says.
+TEST(ConfigJson, HeadsThatDoNotDivideAreCria) {
+  ModelConfig config = tiny_config();
+  config.num_attention_heads = 5;
+  config.num_key_value_heads = 5;
+  config = resolved(config, 0, "test");
+  EXPECT_EQ(difference_from_llama(config)->key, "num_attention_heads");
+  EXPECT_EQ(*to_json(config).find("model_type"), Json("cria"));
+  EXPECT_EQ(model_config_from_json(to_json(config), "config.json"), config);
+}
+
 TEST(ConfigJson, WhatConcernsTheRunIsNotWritten) {
   ModelConfig config = tiny_config();
   const Json plain = to_json(config);

@@ -22,15 +22,17 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;  // null when there is none
   std::vector<int32_t> end_tokens = {};  // what the model's files say ends a text
   int64_t step = 0;                      // of its training; 0 when nothing says
-  // generation_config.json as it was, with those special tokens of config.json that it does not
-  // name; null when there are neither.
-  Json generation = {};
+  Json generation = {};                  // see read_generation
 };
 
 // Whether there is a config.json.
 bool is_model_directory(const std::string& directory);
 
 ModelConfig read_model_config(const std::string& directory);
+
+// generation_config.json as it is, with those special tokens of config.json that it does not name;
+// null when there are neither.
+Json read_generation(const std::string& directory);
 
 // Everything but the step. Any Llama: fp32, fp16 or bf16 weights, tied or not, with biases and
 // head_dim of its own. Error naming the file, and the key or tensor that cria has no place for or
@@ -41,9 +43,9 @@ LoadedModel read_model_directory(const std::string& directory);
 // even if the file holds the head too. Error as above; nothing is changed then.
 void read_weights(const std::string& directory, Llama& model);
 
-// Into a directory that is there. tokenizer may be null. generation: as of LoadedModel; null: the
-// tokenizer's special tokens. What is no fp32 is rounded; Error naming the tensor when a number of
-// it is too large for F16.
+// Into a directory that is there. tokenizer may be null. generation: as of read_generation; special
+// tokens that it does not name are the tokenizer's. What is no fp32 is rounded; Error naming the
+// tensor when a number of it is too large for F16.
 void write_model_directory(const std::string& directory, const Llama& model,
                            const Tokenizer* tokenizer, NumberFormat format = NumberFormat::f32,
                            const Json& generation = {});

@@ -19,10 +19,10 @@ struct LlamaDifference {
 std::optional<LlamaDifference> difference_from_llama(const ModelConfig& config);
 
 // model_type "llama" when Hugging Face's Llama computes the same (RoPE, scaled or not, on the rows
-// of the table as they are), else "cria" with keys of cria's own, so that no other program loads it
-// and computes something else. What concerns a run and not the trained model (embedding.sparse,
-// freeze, scale_grad_by_freq, pretrained, scale_residual_init) is not written. config as resolved()
-// gives it.
+// of the table as they are, see difference_from_llama), else "cria" with keys of cria's own, so
+// that no other program loads it and computes something else. What concerns a run and not the
+// trained model (embedding.sparse, freeze, scale_grad_by_freq, pretrained, scale_residual_init) is
+// not written. config as resolved() gives it.
 Json to_json(const ModelConfig& config);
 
 // The result is resolved. Unknown keys are ignored, and cria's own where model_type is "llama";

@@ -38,6 +38,7 @@ struct TrainConfig {
   int64_t steps = 1000;
   int64_t batch_size = 8;  // B, sequences per micro-batch
   int64_t gradient_accumulation_steps = 1;
+  std::string init_from;           // model or run whose weights to start from; "": new ones
   std::string precision = "fp32";  // a name of Precision, see precision_of
   int64_t seed = 1;
   double max_grad_norm = 1.0;      // 0: no clipping
@@ -52,7 +53,9 @@ struct TrainConfig {
 };
 
 struct RunConfig {
-  std::string source;  // the file it was read from, for errors; not a key
+  // Not keys: the file that it was read from, for errors, and the model directory that
+  // train.init_from stands for, "" without.
+  std::string source, start;
   ModelConfig model;
   DataConfig data;
   TrainConfig train;
@@ -63,7 +66,11 @@ struct RunConfig {
 // Reads a config file and applies overrides ("table.key=value", value in TOML). Errors name
 // file:line:column (or the override), the key, what was expected, and the nearest key there is.
 // The model is not resolved yet: that takes the tokenizer.
-RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides);
+// With train.init_from, what is not given of [model] is that model's; Error for a key that its
+// weights decide and that is given otherwise. A run that is to be resumed has its own checkpoint
+// for that, and needs the other model no more.
+RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
+                          bool resume = false);
 
 // train.precision as the model takes it.
 Precision precision_of(const TrainConfig& train);

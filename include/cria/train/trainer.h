@@ -80,6 +80,7 @@ class Trainer {
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
   TrainingState state_;
+  Json generation_;  // of the model that train.init_from names, for checkpoints
   Evaluation last_evaluation_;
 };
 
