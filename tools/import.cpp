@@ -86,6 +86,11 @@ int run_import(const Arguments& arguments) {
   const Tokenizer* const tokenizer = loaded.tokenizer.get();
   write_model_directory(directory.path(), *loaded.model, tokenizer, format);
   directory.commit();
+  const std::string beside = std::filesystem::path(path).replace_filename("tokenizer.bin").string();
+  if (std::string_view(imported.format) == "llama2c" && exists(beside)) {
+    std::fprintf(stderr, "cria: %s has no merges, so it makes no tokenizer: left out\n",
+                 beside.c_str());
+  }
   const int64_t parameters = loaded.model->parameters().count();
   const std::string kind = tokenizer ? tokenizer->kind() : "none";
   if (options.has("json")) {
