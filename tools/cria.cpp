@@ -32,6 +32,7 @@ const std::vector<Command>& commands() {
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
       {"export", run_export, "a model in the files of other programs"},
+      {"import", run_import, "a GGUF or llama2.c file as a model directory"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
       {"bench", run_bench, "speed of a training step, kernel by kernel"},
       {"demo", run_demo, "all of it on a corpus of small stories, in under 3 minutes"},

@@ -8,6 +8,8 @@
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/exchange/arrays.h"
+#include "cria/exchange/gguf_model.h"
+#include "cria/exchange/llama2c_model.h"
 #include "cria/train/checkpoint.h"
 #include "options.h"
 
@@ -19,7 +21,15 @@ struct Request {
   std::string path;
   NumberFormat dtype;
   std::string tensor;
+  int version;
 };
+
+void require_free(const std::string& path) {
+  if (!exists(path)) return;
+  throw Error("exists already", {.where = path,
+                                 .expected = "a path with nothing there",
+                                 .hint = "remove it, or give another -o"});
+}
 
 struct Format {
   const char* name;
@@ -37,10 +47,34 @@ void write_hf(const Request& request) {
   directory.commit();
 }
 
+void write_gguf(const Request& request) {
+  write_gguf_model(request.path, *request.model.model, request.model.tokenizer.get(),
+                   request.dtype);
+}
+
+// The vocabulary goes beside the model, where llama2.c looks for it.
+void write_llama2c(const Request& request) {
+  const Llama& model = *request.model.model;
+  std::vector<Llama2cPiece> pieces;
+  if (const Tokenizer* const tokenizer = request.model.tokenizer.get()) {
+    pieces = llama2c_pieces(*tokenizer, model.config().vocab_size, request.path);
+  }
+  const std::string vocabulary =
+      (std::filesystem::path(request.path).parent_path() / "tokenizer.bin").string();
+  if (!pieces.empty()) require_free(vocabulary);
+  Rollback rollback;
+  rollback.will_write(request.path);
+  write_llama2c_model(request.path, model, request.version);
+  if (!pieces.empty()) write_llama2c_tokenizer(vocabulary, pieces);
+  rollback.dismiss();
+}
+
 const std::vector<Format>& formats() {
   using enum NumberFormat;
   static const std::vector<Format> all = {
       {"hf", "Hugging Face's model directory", {f32, f16, bf16}, write_hf},
+      {"gguf", "one file with the tokenizer, for llama.cpp", {f32, f16, bf16, q8_0}, write_gguf},
+      {"llama2c", "llama2.c's model file, and tokenizer.bin beside it", {f32}, write_llama2c},
       {"npy",
        "a directory with one NumPy array for each tensor",
        {f32},
@@ -132,6 +166,7 @@ int run_export(const Arguments& arguments) {
       {{"to", "FORMAT", "one of the above"},
        {"o", "PATH", "what is made; nothing may be there yet"},
        {"dtype", "NAME", "of the numbers, what is not fp32 being rounded (default f32)"},
+       {"version", "N", "llama2c: 0 (default, run.c), 1, or 2 (8-bit groups, runq.c)"},
        {"tensor", "NAME", "tsv: the matrix (default: model.embed_tokens.weight)"},
        {"json", "", "print what was written as JSON"}});
   if (!options.parse(arguments)) return 0;
@@ -146,18 +181,19 @@ int run_export(const Arguments& arguments) {
   if (options.has("tensor") && name != "tsv") {
     throw UsageError("--tensor is for --to tsv", {.where = "cria export"});
   }
-  const NumberFormat dtype = dtype_of(options, format);
-  const std::string path = options.text("o", "");
-  if (exists(path)) {
-    throw Error("exists already", {.where = path,
-                                   .expected = "a path with nothing there",
-                                   .hint = "remove it, or give another -o"});
+  if (options.has("version") && name != "llama2c") {
+    throw UsageError("--version is for --to llama2c", {.where = "cria export"});
   }
+  const std::string path = options.text("o", "");
+  require_free(path);
+  const int version = static_cast<int>(options.integer("version", 0, 0, 2));
+  const NumberFormat dtype = version == 2 ? NumberFormat::q8_0 : dtype_of(options, format);
   const LoadedModel model = load_model(options.positional().front());
   const Request request = {.model = model,
                            .path = path,
                            .dtype = dtype,
-                           .tensor = options.text("tensor", "model.embed_tokens.weight")};
+                           .tensor = options.text("tensor", "model.embed_tokens.weight"),
+                           .version = version};
   format.write(request);
   report(format, request, options.has("json"));
   return 0;

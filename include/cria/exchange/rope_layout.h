@@ -1,0 +1,21 @@
+// The two orders of the rows of query and key. cria and Hugging Face rotate elements i and i + D/2
+// of a head as a pair (half-split); Meta's weights, llama2.c and GGUF have them side by side, at 2i
+// and 2i + 1 (interleaved). Scores are the same if weights and biases of both change order within
+// each head; values do not.
+#pragma once
+
+#include <cstdint>
+
+#include "cria/tensor/tensor.h"
+
+namespace cria {
+
+// Rows first to first + count of a half-split weight [heads * D, C], or elements of a bias
+// [heads * D], in the interleaved order, to out [count, C] or [count].
+void read_interleaved(const ConstTensor& half_split, int64_t head_dim, int64_t first, int64_t count,
+                      float* out);
+
+// The reverse, in place: an interleaved weight or bias becomes half-split.
+void make_half_split(const Tensor& tensor, int64_t head_dim);
+
+}  // namespace cria

@@ -1,0 +1,201 @@
+#include "cria/exchange/gguf_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "cria/base/error.h"
+#include "cria/base/number.h"
+#include "cria/exchange/gguf_tokenizer.h"
+#include "cria/exchange/rope_layout.h"
+#include "cria/io/gguf.h"
+#include "cria/position/rope_scaling.h"
+#include "gguf_names.h"
+#include "refuse.h"
+
+namespace cria {
+namespace {
+
+void require_expressible(const ModelConfig& config, const std::string& path) {
+  require_llama(config, path);
+  const RopeScaling& scaling = config.rope_scaling;
+  const std::string hint = "--to hf can say it";
+  if (scaling.rope_type == "dynamic") {
+    refuse(path, "model.rope_scaling.rope_type", "\"default\", \"linear\", \"yarn\" or \"llama3\"",
+           "\"dynamic\"", hint);
+  }
+  if (scaling.rope_type != "yarn") return;
+  if (!scaling.truncate) {
+    refuse(path, "model.rope_scaling.truncate", "true", "false", hint);
+  }
+  // llama.cpp does not read these of a Llama.
+  if (scaling.beta_fast != 32) {
+    refuse(path, "model.rope_scaling.beta_fast", "32.0", shortest_double(scaling.beta_fast), hint);
+  }
+  if (scaling.beta_slow != 1) {
+    refuse(path, "model.rope_scaling.beta_slow", "1.0", shortest_double(scaling.beta_slow), hint);
+  }
+}
+
+// Of tensors that have two dimensions: llama.cpp's numbers for files that are mostly so.
+uint32_t file_type(NumberFormat format) {
+  switch (format) {
+    case NumberFormat::f32:
+      return 0;
+    case NumberFormat::f16:
+      return 1;
+    case NumberFormat::q8_0:
+      return 7;
+    case NumberFormat::bf16:
+      return 32;
+  }
+  return 0;
+}
+
+// Integers are u32 and reals f32, as llama.cpp's own converters have them.
+class Keys {
+ public:
+  explicit Keys(GgufMetadata& metadata) : metadata_(metadata) {}
+
+  void text(const std::string& key, const std::string& value) const {
+    metadata_.emplace_back(key, value);
+  }
+  void integer(const std::string& key, int64_t value) const {
+    metadata_.emplace_back(key, static_cast<uint32_t>(value));
+  }
+  void real(const std::string& key, double value) const {
+    metadata_.emplace_back(key, static_cast<float>(value));
+  }
+
+ private:
+  GgufMetadata& metadata_;
+};
+
+void append_scaling(const Keys& keys, const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const std::string prefix = "llama.rope.scaling.";
+  if (scaling.rope_type == "linear" || scaling.rope_type == "yarn") {
+    keys.text(prefix + "type", scaling.rope_type);
+    keys.real(prefix + "factor", scaling.factor);
+  }
+  if (scaling.rope_type == "yarn") {
+    keys.integer(prefix + "original_context_length", scaling.original_max_position_embeddings);
+    // llama.cpp multiplies its default by this.
+    RopeScaling plain = scaling;
+    plain.attention_factor = plain.mscale = plain.mscale_all_dim = 0;
+    const double factor = rope_attention_factor(scaling) / rope_attention_factor(plain);
+    if (factor != 1) keys.real(prefix + "attn_factor", factor);
+  }
+  if (scaling.rope_type == "llama3") {
+    keys.real(kCriaScaling + std::string("factor"), scaling.factor);
+    keys.real(kCriaScaling + std::string("low_freq_factor"), scaling.low_freq_factor);
+    keys.real(kCriaScaling + std::string("high_freq_factor"), scaling.high_freq_factor);
+    keys.integer(kCriaScaling + std::string("original_context_length"),
+                 scaling.original_max_position_embeddings);
+  }
+}
+
+GgufMetadata metadata_of(const ModelConfig& config, NumberFormat format) {
+  GgufMetadata metadata;
+  const Keys keys(metadata);
+  keys.text("general.architecture", "llama");
+  keys.integer("general.file_type", file_type(format));
+  if (format == NumberFormat::q8_0) keys.integer("general.quantization_version", 2);
+  keys.integer("llama.vocab_size", config.vocab_size);
+  keys.integer("llama.context_length", config.max_position_embeddings);
+  keys.integer("llama.embedding_length", config.hidden_size);
+  keys.integer("llama.block_count", config.num_hidden_layers);
+  keys.integer("llama.feed_forward_length", config.intermediate_size);
+  keys.integer("llama.attention.head_count", config.num_attention_heads);
+  keys.integer("llama.attention.head_count_kv", config.num_key_value_heads);
+  keys.real("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
+  if (config.head_dim * config.num_attention_heads != config.hidden_size) {
+    keys.integer("llama.attention.key_length", config.head_dim);
+    keys.integer("llama.attention.value_length", config.head_dim);
+  }
+  keys.integer("llama.rope.dimension_count", config.head_dim);
+  keys.real("llama.rope.freq_base", config.rope_theta);
+  append_scaling(keys, config);
+  return metadata;
+}
+
+NumberFormat format_of(const ConstTensor& tensor, NumberFormat wanted) {
+  if (tensor.rank == 1) return NumberFormat::f32;
+  const bool is_whole = tensor.columns() % block_size(wanted) == 0;
+  return is_whole ? wanted : NumberFormat::f16;
+}
+
+// Rows as the file has them, for TensorSource; what F16 would make infinite is an Error.
+class Rows {
+ public:
+  Rows(const Parameter& slot, int64_t head_dim, NumberFormat format, std::string where)
+      : tensor_(slot.value),
+        head_dim_(is_rotated(slot.name) ? head_dim : 0),
+        format_(format),
+        where_(std::move(where)) {}
+
+  void operator()(int64_t first, int64_t count, float* out) const {
+    const int64_t size = count * tensor_.columns();
+    const bool is_vector = tensor_.rank == 1;
+    if (head_dim_ > 0) {
+      read_interleaved(tensor_, head_dim_, first, is_vector ? size : count, out);
+    } else {
+      std::copy_n(tensor_.data + first * tensor_.columns(), size, out);
+    }
+    if (format_ != NumberFormat::f16) return;
+    for (int64_t i = 0; i < size; ++i) {
+      if (!std::isfinite(out[i]) || std::isfinite(from_f16(to_f16(out[i])))) continue;
+      throw Error("a number too large for F16", {.where = where_,
+                                                 .expected = "none beyond 65504",
+                                                 .got = shortest_double(out[i]),
+                                                 .hint = "--dtype bf16 has the range of fp32"});
+    }
+  }
+
+ private:
+  ConstTensor tensor_;
+  int64_t head_dim_;  // 0: the rows stay
+  NumberFormat format_;
+  std::string where_;
+};
+
+// llama3: what the plain frequencies are divided by.
+std::vector<float> frequency_divisors(const ModelConfig& config) {
+  const auto frequencies = [&](const RopeScaling& scaling) {
+    return rope_frequencies(scaling, config.head_dim, config.rope_theta,
+                            config.max_position_embeddings, config.max_position_embeddings);
+  };
+  const std::vector<double> plain = frequencies({}), scaled = frequencies(config.rope_scaling);
+  std::vector<float> divisors;
+  for (size_t i = 0; i < plain.size(); ++i) {
+    divisors.push_back(static_cast<float>(plain[i] / scaled[i]));
+  }
+  return divisors;
+}
+
+}  // namespace
+
+void write_gguf_model(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
+                      NumberFormat format) {
+  const ModelConfig& config = model.config();
+  require_expressible(config, path);
+  GgufMetadata metadata = metadata_of(config, format);
+  append_gguf_tokenizer(metadata, tokenizer, config.vocab_size, path);
+  std::vector<TensorSource> tensors;
+  std::vector<float> divisors;
+  if (config.rope_scaling.rope_type == "llama3") {
+    divisors = frequency_divisors(config);
+    tensors.push_back({kRopeFrequencies, ConstTensor(divisors.data(), {std::ssize(divisors)})});
+  }
+  for (const Parameter& slot : model.parameters().slots()) {
+    const ConstTensor value = slot.value;
+    const std::vector<int64_t> shape(value.shape.begin(), value.shape.begin() + value.rank);
+    const NumberFormat stored = format_of(value, format);
+    tensors.push_back({gguf_tensor_name(slot.name), shape, stored,
+                       Rows(slot, config.head_dim, stored, tensor_place(path, slot.name))});
+  }
+  write_gguf(path, metadata, tensors);
+}
+
+}  // namespace cria

@@ -1,0 +1,185 @@
+#include "cria/exchange/gguf_tokenizer.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "cria/base/unicode.h"
+#include "cria/text/bpe_tokenizer.h"
+#include "cria/text/byte_characters.h"
+#include "gguf_token_types.h"
+#include "refuse.h"
+
+namespace cria {
+namespace {
+
+const BpeTokenizer* as_bpe(const Tokenizer& tokenizer) {
+  return dynamic_cast<const BpeTokenizer*>(&tokenizer);
+}
+
+// Whether a piece that is a token becomes that token by the merges alone, whatever the token: then
+// ignore_merges makes no difference. An added token that is one piece would be found in plain text.
+bool merges_reach_every_token(const Bpe& bpe) {
+  BpeVocabulary vocabulary = bpe.vocabulary();
+  const Pattern pattern = vocabulary.pattern;
+  for (const AddedToken& added : vocabulary.added) {
+    if (piece_end(pattern, added.text, 0) == added.text.size()) return false;
+  }
+  vocabulary.ignore_merges = false;
+  const Bpe merging(std::move(vocabulary));
+  std::vector<bool> is_added(merging.vocabulary().tokens.size());
+  for (const AddedToken& added : bpe.vocabulary().added) is_added[added.id] = true;
+  std::vector<int32_t> ids;
+  for (size_t id = 0; id < is_added.size(); ++id) {
+    if (is_added[id]) continue;
+    ids.clear();
+    merging.encode_piece(merging.vocabulary().tokens[id], ids);
+    if (ids.size() != 1) return false;
+  }
+  return true;
+}
+
+// Without merges it does not matter how text is cut.
+std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
+  const BpeTokenizer* const bpe = as_bpe(tokenizer);
+  if (!bpe) return "gpt-2";
+  const BpeVocabulary& vocabulary = bpe->bpe().vocabulary();
+  const bool ignore = vocabulary.ignore_merges;
+  if (vocabulary.pattern != Pattern::gpt2) {
+    return ignore || merges_reach_every_token(bpe->bpe()) ? "llama-bpe" : "smaug-bpe";
+  }
+  if (ignore && !merges_reach_every_token(bpe->bpe())) {
+    refuse(path, "ignore_merges of the tokenizer", "false, with GPT-2's pattern", "true",
+           "--to hf keeps the tokenizer");
+  }
+  return "gpt-2";
+}
+
+// Those that put a character together from its bytes, from the left. A merge's second part goes on
+// with a character and never begins one, so no two characters are merged.
+std::vector<std::string> character_merges(const Tokenizer& tokenizer) {
+  const int64_t own = tokenizer.vocab_size() - std::ssize(tokenizer.added_tokens());
+  std::vector<std::string> merges;
+  std::set<std::string> seen;
+  for (int32_t id = 0; id < own; ++id) {
+    const std::string_view bytes = tokenizer.token(id);
+    for (size_t length = 1; length < bytes.size(); ++length) {
+      std::string merge = to_byte_characters(bytes.substr(0, length)) + " " +
+                          to_byte_characters(bytes.substr(length, 1));
+      if (seen.insert(merge).second) merges.push_back(std::move(merge));
+    }
+  }
+  return merges;
+}
+
+std::vector<std::string> merges_of(const Tokenizer& tokenizer,
+                                   const std::vector<std::string>& names, const std::string& path) {
+  const BpeTokenizer* const bpe = as_bpe(tokenizer);
+  if (!bpe) {
+    return tokenizer.kind() == "chars" ? character_merges(tokenizer) : std::vector<std::string>();
+  }
+  const auto name = [&](int32_t id) {
+    const std::string& written = names[static_cast<size_t>(id)];
+    if (written != to_byte_characters(tokenizer.token(id))) {
+      refuse(path, "token " + std::to_string(id) + " of the tokenizer",
+             "no added token among the merges", quote(written));
+    }
+    return written;
+  };
+  std::vector<std::string> merges;
+  for (const BpeMerge& merge : bpe->bpe().vocabulary().merges) {
+    merges.push_back(name(merge.left) + " " + name(merge.right));
+    name(merge.result);
+  }
+  return merges;
+}
+
+// Added tokens as they are, all others in stand-ins for their bytes.
+std::vector<std::string> names_of(const Tokenizer& tokenizer, int64_t vocab_size,
+                                  const std::string& path) {
+  std::vector<std::string> names;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    names.push_back(to_byte_characters(tokenizer.token(id)));
+  }
+  for (const AddedToken& added : tokenizer.added_tokens()) names[added.id] = added.text;
+  std::unordered_set<std::string> distinct;
+  for (const std::string& name : names) {
+    if (!distinct.insert(name).second) {
+      refuse(path, "the tokenizer's vocabulary", "tokens that are written differently",
+             "two that are written " + quote(name));
+    }
+  }
+  while (std::ssize(names) < vocab_size) {
+    std::string name = "[PAD" + std::to_string(names.size()) + "]";
+    while (!distinct.insert(name).second) name = "[" + name + "]";
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::vector<int32_t> types_of(const Tokenizer& tokenizer, int64_t vocab_size) {
+  std::vector<int32_t> types(static_cast<size_t>(vocab_size), kUnused);
+  std::fill_n(types.begin(), tokenizer.vocab_size(), kNormal);
+  for (const AddedToken& added : tokenizer.added_tokens()) {
+    types[static_cast<size_t>(added.id)] = added.special ? kControl : kUserDefined;
+  }
+  return types;
+}
+
+// For a role that the tokenizer does not have.
+int32_t hardly_ever_written(const Tokenizer& tokenizer, int64_t vocab_size) {
+  if (tokenizer.vocab_size() == vocab_size && tokenizer.kind() != "chars") {
+    for (int32_t id = 0; id < vocab_size; ++id) {
+      if (tokenizer.token(id) == "\xFF") return id;
+    }
+  }
+  return static_cast<int32_t>(vocab_size - 1);
+}
+
+// Whether ends are none or that one token.
+bool is_added_end(const std::vector<int32_t>& ends, int32_t token, const std::string& name,
+                  const std::string& path) {
+  if (ends.empty()) return false;
+  if (ends.size() > 1 || ends[0] != token) {
+    refuse(path, "what the tokenizer puts around a text", name + ", or nothing", "other tokens");
+  }
+  return true;
+}
+
+}  // namespace
+
+void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, int64_t vocab_size,
+                           const std::string& path) {
+  const auto add = [&](const char* key, GgufValue value) {
+    metadata.emplace_back(std::string("tokenizer.ggml.") + key, std::move(value));
+  };
+  if (!tokenizer) return add("model", std::string("no_vocab"));
+  if (tokenizer->vocab_size() > vocab_size) {
+    refuse(
+        path, "vocab_size",
+        "a row for each of the tokenizer's " + std::to_string(tokenizer->vocab_size()) + " tokens",
+        std::to_string(vocab_size));
+  }
+  std::vector<std::string> names = names_of(*tokenizer, vocab_size, path);
+  std::vector<std::string> merges = merges_of(*tokenizer, names, path);
+  const SpecialTokens& special = tokenizer->special_tokens();
+  const TextEnds& ends = tokenizer->ends();
+  const int32_t spare = hardly_ever_written(*tokenizer, vocab_size);
+  const auto id = [&](int32_t token) { return static_cast<uint32_t>(token); };
+  add("model", std::string("gpt2"));
+  add("pre", pre_of(*tokenizer, path));
+  add("tokens", GgufArray(std::move(names)));
+  add("token_type", GgufArray(types_of(*tokenizer, vocab_size)));
+  add("merges", GgufArray(std::move(merges)));
+  add("bos_token_id", id(special.bos == -1 ? spare : special.bos));
+  add("eos_token_id", id(special.eos == -1 ? spare : special.eos));
+  if (special.pad != -1) add("padding_token_id", id(special.pad));
+  if (special.unk != -1) add("unknown_token_id", id(special.unk));
+  add("add_bos_token", is_added_end(ends.before, special.bos, "bos before it", path));
+  add("add_eos_token", is_added_end(ends.after, special.eos, "eos after it", path));
+}
+
+}  // namespace cria

@@ -1,0 +1,208 @@
+#include "cria/exchange/llama2c_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/mutations.h"
+#include "cria/io/llama2c.h"
+#include "cria/model/config_json.h"
+#include "cria/text/bpe_tokenizer.h"
+#include "exchange/model_shapes.h"
+#include "support/bytes.h"
+#include "support/errors.h"
+#include "support/files.h"
+#include "text/tiny_vocabulary.h"
+
+namespace cria {
+namespace {
+
+using Floats = std::vector<float>;
+
+class Llama2cModel : public testing::Test {
+ protected:
+  TemporaryDirectory directory_;
+  std::string path_ = directory_ / "model.bin";
+};
+
+// Groups of 32, the largest part of 64 that divides 32 and 64; all rows are whole groups.
+Floats through_groups(Floats values) {
+  for (size_t begin = 0; begin < values.size(); begin += 32) {
+    float largest = 0;
+    for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::abs(values[i]));
+    const float scale = largest / 127.0f;
+    for (size_t i = begin; i < begin + 32; ++i) {
+      values[i] = std::nearbyint(values[i] / scale) * scale;
+    }
+  }
+  return values;
+}
+
+TEST_F(Llama2cModel, ComesBack) {
+  for (const char* const name : {"grouped", "tied"}) {
+    const ModelConfig config = exchange_shapes().at(name);
+    const auto model = random_model(config);
+    for (const int version : {0, 1, 2}) {
+      write_llama2c_model(path_, *model, version);
+      const LoadedModel loaded = read_llama2c_model(path_);
+      EXPECT_EQ(to_json(loaded.model->config()).dump(), to_json(config).dump());
+      EXPECT_EQ(loaded.tokenizer, nullptr);
+      for (const Parameter& slot : model->parameters().slots()) {
+        const Floats values = values_of(slot);
+        EXPECT_EQ(values_of(*loaded.model->parameters().find(slot.name)),
+                  version == 2 && slot.value.rank == 2 ? through_groups(values) : values)
+            << slot.name << " of " << name << ", version " << version;
+      }
+    }
+  }
+}
+
+// Version 0 of one head of 8 from the format's own rules: seven numbers, then tensor by tensor,
+// query and key in Meta's order, and the tables that nobody reads.
+TEST_F(Llama2cModel, GoldenBytes) {
+  ModelConfig config;
+  config.vocab_size = 3;
+  config.hidden_size = 8;
+  config.intermediate_size = 4;
+  config.num_hidden_layers = 1;
+  config.num_attention_heads = 1;
+  config.max_position_embeddings = 2;
+  config = resolved(config, 0, "test");
+  const auto model = random_model(config);
+  write_llama2c_model(path_, *model, 0);
+  std::string bytes;
+  for (const int64_t number : {8, 4, 1, 1, 1, -3, 2}) {
+    bytes += little_endian(static_cast<uint64_t>(number), 4);
+  }
+  const auto add = [&](const std::string& name, bool is_rotated = false) {
+    const Tensor& value = model->parameters().find(name)->value;
+    for (int64_t row = 0; row < value.rows(); ++row) {
+      constexpr int64_t kOrder[] = {0, 4, 1, 5, 2, 6, 3, 7};
+      bytes.append(reinterpret_cast<const char*>(value.data + (is_rotated ? kOrder[row] : row) *
+                                                                  value.columns()),
+                   static_cast<size_t>(value.columns()) * sizeof(float));
+    }
+  };
+  const std::string layer = "model.layers.0.";
+  add("model.embed_tokens.weight");
+  add(layer + "input_layernorm.weight");
+  add(layer + "self_attn.q_proj.weight", true);
+  add(layer + "self_attn.k_proj.weight", true);
+  add(layer + "self_attn.v_proj.weight");
+  add(layer + "self_attn.o_proj.weight");
+  add(layer + "post_attention_layernorm.weight");
+  add(layer + "mlp.gate_proj.weight");
+  add(layer + "mlp.down_proj.weight");
+  add(layer + "mlp.up_proj.weight");
+  add("model.norm.weight");
+  const std::string written = read_file(path_);
+  EXPECT_EQ(written.substr(0, bytes.size()), bytes);
+  const size_t tables = 4 * 2 * 8;  // positions x (cosines and sines of 4 pairs)
+  bytes.clear();
+  add("lm_head.weight");
+  EXPECT_EQ(written.substr(written.size() - bytes.size()), bytes);
+  EXPECT_EQ(written.size(), 28u + 4 * (3 * 8 + 8 + 4 * 64 + 8 + 3 * 32 + 8) + tables + 4 * 24);
+}
+
+TEST_F(Llama2cModel, RefusesWhatTheFormatCannotSay) {
+  const auto refuse = [&](const char* key, auto&& change) {
+    ModelConfig config = shape_of_32();
+    change(config);
+    const auto model = random_model(resolved(config, 0, "test"));
+    for (const int version : {0, 1, 2}) {
+      const std::string message = error_of([&] { write_llama2c_model(path_, *model, version); });
+      EXPECT_NE(message.find(key), message.npos) << key << " in " << message;
+      EXPECT_TRUE(directory_.names().empty());
+    }
+  };
+  refuse("model.position", [](ModelConfig& c) { c.position = "alibi"; });
+  refuse("model.embedding_scale", [](ModelConfig& c) { c.embedding_scale = 0; });
+  refuse("model.embedding_norm", [](ModelConfig& c) { c.embedding_norm = true; });
+  refuse("model.rope_theta", [](ModelConfig& c) { c.rope_theta = 500000; });
+  refuse("model.rms_norm_eps", [](ModelConfig& c) { c.rms_norm_eps = 1e-6; });
+  refuse("model.attention_bias", [](ModelConfig& c) { c.attention_bias = true; });
+  refuse("model.mlp_bias", [](ModelConfig& c) { c.mlp_bias = true; });
+  refuse("model.head_dim", [](ModelConfig& c) { c.head_dim = 16; });
+  refuse("model.rope_scaling.rope_type",
+         [](ModelConfig& c) { c.rope_scaling = {.rope_type = "linear", .factor = 2.0}; });
+  // As fp32 it is the same.
+  ModelConfig config = shape_of_32();
+  config.rms_norm_eps = 1.00000001e-5;
+  write_llama2c_model(path_, *random_model(resolved(config, 0, "test")), 0);
+}
+
+// As run.c prints a token.
+std::string printed(const std::string& piece) {
+  unsigned value = 0;
+  if (std::sscanf(piece.c_str(), "<0x%02X>", &value) == 1) return {static_cast<char>(value)};
+  return piece.c_str();
+}
+
+TEST_F(Llama2cModel, PiecesPrintTheText) {
+  BpeVocabulary vocabulary = tiny_vocabulary(
+      {{"a", "b"}, {"b", "c"}, {"ab", "c"}, {"a", "bc"}, {"\xC3", "\xA9"}}, {"<s>"});
+  const BpeTokenizer bpe(vocabulary);
+  const auto bytes = make_byte_tokenizer();
+  const auto characters = make_char_tokenizer({0, 'a', 0xE9, 0x1F600});
+  const std::vector<const Tokenizer*> all = {&bpe, bytes.get(), characters.get()};
+  for (const Tokenizer* const tokenizer : all) {
+    const int64_t count = tokenizer->vocab_size();
+    const std::vector<Llama2cPiece> pieces = llama2c_pieces(*tokenizer, count + 2, path_);
+    ASSERT_EQ(std::ssize(pieces), count + 2);
+    for (int32_t id = 0; id < count; ++id) {
+      EXPECT_EQ(printed(pieces[static_cast<size_t>(id)].text), tokenizer->token(id));
+    }
+    EXPECT_EQ(pieces.back().text, "[PAD" + std::to_string(count + 1) + "]");
+    write_llama2c_tokenizer(path_, pieces);
+    EXPECT_EQ(read_llama2c_tokenizer(path_, count + 2).size(), pieces.size());
+  }
+}
+
+// The best of a token's merges counts; what is not merged is below what run.c looks at.
+TEST_F(Llama2cModel, ScoresAreRanks) {
+  const BpeTokenizer bpe(
+      tiny_vocabulary({{"a", "b"}, {"b", "c"}, {"ab", "c"}, {"a", "bc"}}, {"<s>"}));
+  const std::vector<Llama2cPiece> pieces = llama2c_pieces(bpe, 260, path_);
+  EXPECT_EQ(pieces[256].score, 0.0f);   // ab
+  EXPECT_EQ(pieces[257].score, -1.0f);  // bc
+  EXPECT_EQ(pieces[258].score, -2.0f);  // abc, also rank 3
+  EXPECT_EQ(pieces[259].score, -1e10f);
+  EXPECT_EQ(pieces['a'].score, -1e10f);
+}
+
+TEST_F(Llama2cModel, RefusesPiecesThatPrintOtherwise) {
+  const auto refusal = [&](const std::vector<std::pair<std::string, std::string>>& merges,
+                           const std::vector<std::string>& special) {
+    const BpeTokenizer tokenizer(tiny_vocabulary(merges, special));
+    return error_of([&] { llama2c_pieces(tokenizer, 300, path_); });
+  };
+  EXPECT_NE(refusal({{"a", std::string(1, '\0')}}, {}).find("token 256"), std::string::npos);
+  EXPECT_NE(refusal({}, {"<0x0A>"}).find("token 256"), std::string::npos);
+  EXPECT_EQ(refusal({}, {"<0xyz>"}), "");
+  EXPECT_NE(error_of([&] { llama2c_pieces(*make_byte_tokenizer(), 255, path_); }).find("255"),
+            std::string::npos);
+}
+
+TEST_F(Llama2cModel, MutatedFilesAreRefusedOrRead) {
+  std::vector<std::string> seeds;
+  for (const int version : {0, 1, 2}) {
+    ModelConfig config = exchange_shapes().at("tied");
+    config.vocab_size = 5;
+    config.num_hidden_layers = 1;
+    write_llama2c_model(path_, *random_model(config), version);
+    seeds.push_back(read_file(path_));
+  }
+  Rng rng(1, "llama2c models");
+  int refused = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::string bytes = seeds[static_cast<size_t>(i) % seeds.size()];
+    const size_t part = i % 2 == 0 ? 48 : bytes.size();
+    bytes = mutated({bytes.substr(0, part)}, rng) + bytes.substr(part);
+    write_quickly(path_, bytes);
+    refused += !error_of([&] { read_llama2c_model(path_); }).empty();
+  }
+  EXPECT_GT(refused, 200);
+}
+
+}  // namespace
+}  // namespace cria
