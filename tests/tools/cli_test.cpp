@@ -125,7 +125,7 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"export", "run"}, "cria export: --to FORMAT and -o PATH are needed\n  hint: "},
       {{"export", "run", "--to", "hf"}, "cria export: --to FORMAT and -o PATH are needed\n"},
       {{"export", "run", "--to", "hg", "-o", "x"},
-       "cria export: invalid value of --to\n  expected: hf or npy"},
+       "cria export: invalid value of --to\n  expected: hf or gguf"},
       {{"export", "run", "--to", "npz", "-o", "x", "--dtype", "bf16"},
        "cria export: invalid value of --dtype\n  expected: f32\n  got: 'bf16'"},
       {{"export", "run", "--to", "hf", "-o", "x", "--tensor", "lm_head.weight"},
