@@ -8,10 +8,11 @@
 #include "cria/base/error.h"
 #include "cria/base/number.h"
 #include "cria/exchange/gguf_tokenizer.h"
-#include "cria/exchange/rope_layout.h"
 #include "cria/io/gguf.h"
+#include "cria/io/llama_names.h"
+#include "cria/io/rope_layout.h"
 #include "cria/position/rope_scaling.h"
-#include "gguf_names.h"
+#include "gguf_keys.h"
 #include "refuse.h"
 
 namespace cria {
@@ -192,7 +193,7 @@ void write_gguf_model(const std::string& path, const Llama& model, const Tokeniz
     const ConstTensor value = slot.value;
     const std::vector<int64_t> shape(value.shape.begin(), value.shape.begin() + value.rank);
     const NumberFormat stored = format_of(value, format);
-    tensors.push_back({gguf_tensor_name(slot.name), shape, stored,
+    tensors.push_back({gguf_name(slot.name), shape, stored,
                        Rows(slot, config.head_dim, stored, tensor_place(path, slot.name))});
   }
   write_gguf(path, metadata, tensors);

@@ -10,11 +10,12 @@
 #include "cria/base/unicode.h"
 #include "cria/exchange/gguf_model.h"
 #include "cria/exchange/gguf_tokenizer.h"
-#include "cria/exchange/rope_layout.h"
 #include "cria/io/gguf.h"
+#include "cria/io/llama_names.h"
+#include "cria/io/rope_layout.h"
 #include "cria/model/config_json.h"
 #include "cria/position/rope_scaling.h"
-#include "gguf_names.h"
+#include "gguf_keys.h"
 
 namespace cria {
 namespace {
@@ -172,7 +173,7 @@ class ShapeReader {
 void require_tensors(const GgufFile& file, const Llama& model) {
   std::set<std::string> known = {kRopeFrequencies};
   for (const Parameter& slot : model.parameters().slots()) {
-    const std::string name = gguf_tensor_name(slot.name);
+    const std::string name = gguf_name(slot.name);
     const StoredTensor* const tensor = file.find(name);
     if (!tensor) {
       throw Error("missing tensor", {.where = tensor_place(file.path(), name)});
@@ -212,7 +213,7 @@ LoadedModel read_gguf_model(const std::string& path, bool with_tokenizer) {
   }
   loaded.model->parameters().allocate(Planes::value);
   for (Parameter& slot : loaded.model->parameters().slots()) {
-    const StoredTensor& tensor = *file.find(gguf_tensor_name(slot.name));
+    const StoredTensor& tensor = *file.find(gguf_name(slot.name));
     tensor.read_rows(0, row_count(tensor.shape), slot.value.data);
     if (is_rotated(slot.name)) make_half_split(slot.value, config.head_dim);
   }

@@ -5,8 +5,9 @@
 
 #include "cria/base/number.h"
 #include "cria/base/unicode.h"
-#include "cria/exchange/rope_layout.h"
 #include "cria/io/llama2c.h"
+#include "cria/io/llama_names.h"
+#include "cria/io/rope_layout.h"
 #include "cria/model/config_json.h"
 #include "cria/text/bpe_tokenizer.h"
 #include "refuse.h"
@@ -17,26 +18,6 @@ namespace {
 constexpr double kTheta = 10000.0, kEpsilon = 1e-5;
 constexpr int64_t kGroupSize = 64;      // llama2.c's own
 constexpr float kNeverMerged = -1e10f;  // run.c takes scores above this
-
-// By Llama2cRole.
-constexpr const char* kNames[] = {"model.embed_tokens.weight",
-                                  "input_layernorm.weight",
-                                  "self_attn.q_proj.weight",
-                                  "self_attn.k_proj.weight",
-                                  "self_attn.v_proj.weight",
-                                  "self_attn.o_proj.weight",
-                                  "post_attention_layernorm.weight",
-                                  "mlp.gate_proj.weight",
-                                  "mlp.down_proj.weight",
-                                  "mlp.up_proj.weight",
-                                  "model.norm.weight",
-                                  "lm_head.weight"};
-
-std::string parameter_name(const Llama2cTensor& tensor) {
-  const std::string name = kNames[static_cast<size_t>(tensor.role)];
-  const bool is_single = name.starts_with("model.") || name.starts_with("lm_head.");
-  return is_single ? name : "model.layers." + std::to_string(tensor.layer) + "." + name;
-}
 
 bool is_rotated(const Llama2cTensor& tensor) {
   return tensor.role == Llama2cRole::query || tensor.role == Llama2cRole::key;
@@ -110,7 +91,7 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
                                  : 0};
   std::vector<float> interleaved;
   write_llama2c(path, header, [&](const Llama2cTensor& tensor) -> std::span<const float> {
-    const Tensor& value = model.parameters().find(parameter_name(tensor))->value;
+    const Tensor& value = model.parameters().find(hugging_face_name(tensor))->value;
     const auto size = static_cast<size_t>(value.size());
     if (!is_rotated(tensor)) return {value.data, size};
     interleaved.resize(size);
@@ -138,7 +119,7 @@ LoadedModel read_llama2c_model(const std::string& path) {
   loaded.model =
       std::make_unique<Llama>(model_config_from_json(json, path), Precision::fp32, Planes::value);
   for (const Llama2cTensor& tensor : file.tensors()) {
-    const Tensor& value = loaded.model->parameters().find(parameter_name(tensor))->value;
+    const Tensor& value = loaded.model->parameters().find(hugging_face_name(tensor))->value;
     file.read(tensor, 0, {value.data, static_cast<size_t>(value.size())});
     if (is_rotated(tensor)) make_half_split(value, loaded.model->config().head_dim);
   }

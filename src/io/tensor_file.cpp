@@ -9,6 +9,8 @@
 #include "cria/base/unicode.h"
 #include "cria/io/gguf.h"
 #include "cria/io/llama2c.h"
+#include "cria/io/llama_names.h"
+#include "cria/io/rope_layout.h"
 #include "cria/io/safetensors.h"
 
 namespace cria {
@@ -25,56 +27,6 @@ std::optional<TensorFileFormat> format_of(std::string_view bytes) {
     return TensorFileFormat::safetensors;
   if (is_llama2c(bytes)) return TensorFileFormat::llama2c;
   return std::nullopt;
-}
-
-// GGUF's names after "blk.N.", and Hugging Face's after "model.layers.N.".
-constexpr std::pair<std::string_view, std::string_view> kGgufLayerNames[] = {
-    {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
-    {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-    {"ffn_down", "mlp.down_proj"}};
-
-std::string layer_name(std::string_view layer, std::string_view rest) {
-  return "model.layers." + std::string(layer) + "." + std::string(rest);
-}
-
-std::string name_of_gguf(std::string_view name) {
-  if (name == "token_embd.weight") return "model.embed_tokens.weight";
-  if (name == "output_norm.weight") return "model.norm.weight";
-  if (name == "output.weight") return "lm_head.weight";
-  constexpr std::string_view kBlock = "blk.";
-  if (!name.starts_with(kBlock)) return "";
-  const size_t dot = name.find('.', kBlock.size()), end = name.rfind('.');
-  if (dot == name.npos || dot == end) return "";
-  const std::string_view part = name.substr(dot + 1, end - dot - 1), last = name.substr(end);
-  for (const auto& [gguf, hugging_face] : kGgufLayerNames) {
-    if (part != gguf) continue;
-    return layer_name(name.substr(kBlock.size(), dot - kBlock.size()),
-                      std::string(hugging_face) + std::string(last));
-  }
-  return "";
-}
-
-std::string name_of_llama2c(const Llama2cTensor& tensor) {
-  constexpr std::string_view kNames[] = {"model.embed_tokens.weight",
-                                         "input_layernorm.weight",
-                                         "self_attn.q_proj.weight",
-                                         "self_attn.k_proj.weight",
-                                         "self_attn.v_proj.weight",
-                                         "self_attn.o_proj.weight",
-                                         "post_attention_layernorm.weight",
-                                         "mlp.gate_proj.weight",
-                                         "mlp.down_proj.weight",
-                                         "mlp.up_proj.weight",
-                                         "model.norm.weight",
-                                         "lm_head.weight"};  // as Llama2cRole
-  const std::string_view name = kNames[static_cast<size_t>(tensor.role)];
-  using enum Llama2cRole;
-  if (tensor.role == embedding || tensor.role == final_norm || tensor.role == head) {
-    return std::string(name);
-  }
-  return layer_name(std::to_string(tensor.layer), name);
 }
 
 // Any elements, also of blocks that begin before them or end behind them.
@@ -148,10 +100,9 @@ FileTensor as_hugging_face(const FileTensor& tensor) {
                     int64_t first, int64_t count, float* out) {
     // Row by row, of which the first and the last may be parts.
     for (int64_t done = 0, step; done < count; done += step) {
-      const int64_t row = (first + done) / size, column = (first + done) % size, i = row % d;
-      const int64_t source = row - i + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
+      const int64_t row = (first + done) / size, column = (first + done) % size;
       step = std::min(count - done, size - column);
-      read(source * size + column, step, out + done);
+      read(interleaved_row(row, d) * size + column, step, out + done);
     }
   };
   return result;
@@ -195,7 +146,7 @@ void TensorFile::open_gguf() {
   for (const StoredTensor& entry : file->entries()) {
     FileTensor& tensor = tensors_.emplace_back(file_tensor(entry));
     if (!llama || heads < 1) continue;
-    tensor.hugging_face_name = name_of_gguf(entry.name);
+    tensor.hugging_face_name = hugging_face_name(entry.name);
     const std::string_view name = tensor.hugging_face_name;
     if (name.find(".q_proj.") != name.npos) tensor.interleaved_heads = heads;
     if (name.find(".k_proj.") != name.npos) {
@@ -223,7 +174,7 @@ void TensorFile::open_llama2c() {
     added.read = [&source = *file, tensor](int64_t first, int64_t count, float* out) {
       source.read(tensor, first, {out, static_cast<size_t>(count)});
     };
-    added.hugging_face_name = name_of_llama2c(tensor);
+    added.hugging_face_name = hugging_face_name(tensor);
     if (tensor.role == Llama2cRole::query) added.interleaved_heads = header.heads;
     if (tensor.role == Llama2cRole::key) added.interleaved_heads = header.kv_heads;
   }

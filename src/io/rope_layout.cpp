@@ -1,4 +1,4 @@
-#include "cria/exchange/rope_layout.h"
+#include "cria/io/rope_layout.h"
 
 #include <algorithm>
 #include <vector>
@@ -7,12 +7,6 @@
 
 namespace cria {
 namespace {
-
-// Interleaved row h D + 2i + j is half-split row h D + j D/2 + i; j is 0 or 1.
-int64_t half_split_row(int64_t interleaved, int64_t head_dim) {
-  const int64_t inside = interleaved % head_dim;
-  return interleaved - inside + inside % 2 * (head_dim / 2) + inside / 2;
-}
 
 // Elements from one row to the next; those of a bias are rows of one.
 int64_t row_elements(const ConstTensor& tensor, int64_t head_dim) {
@@ -27,6 +21,16 @@ int64_t row_elements(const ConstTensor& tensor, int64_t head_dim) {
 }
 
 }  // namespace
+
+int64_t half_split_row(int64_t interleaved, int64_t head_dim) {
+  const int64_t inside = interleaved % head_dim;
+  return interleaved - inside + inside % 2 * (head_dim / 2) + inside / 2;
+}
+
+int64_t interleaved_row(int64_t half_split, int64_t head_dim) {
+  const int64_t inside = half_split % head_dim, half = head_dim / 2;
+  return half_split - inside + 2 * (inside % half) + inside / half;
+}
 
 void read_interleaved(const ConstTensor& half_split, int64_t head_dim, int64_t first, int64_t count,
                       float* out) {
