@@ -1,6 +1,5 @@
 #include "cria/exchange/arrays.h"
 
-#include <array>
 #include <span>
 #include <vector>
 
@@ -55,35 +54,35 @@ void write_npz(const std::string& path, const Llama& model) {
   file.commit();
 }
 
+void write_projector(const std::string& directory, const std::string& folder,
+                     const std::string& name, const ConstTensor& matrix, const Tokenizer* tokens) {
+  const auto inside = [&](const char* file) { return folder.empty() ? file : folder + "/" + file; };
+  const ProjectorEmbedding embedding = {.name = name,
+                                        .rows = matrix.rows(),
+                                        .columns = matrix.columns(),
+                                        .vectors_path = inside("vectors.tsv"),
+                                        .metadata_path = inside("metadata.tsv")};
+  make_directories(join_path(directory, folder));
+  write_vectors_tsv(join_path(directory, embedding.vectors_path), matrix);
+  const std::vector<std::string> columns =
+      tokens ? std::vector<std::string>{"token", "id"} : std::vector<std::string>{"row"};
+  write_metadata_tsv(join_path(directory, embedding.metadata_path), columns, matrix.rows(),
+                     [&](int64_t row) -> std::vector<std::string> {
+                       const std::string number = std::to_string(row);
+                       if (!tokens) return {number};
+                       const bool known = row < tokens->vocab_size();
+                       const auto id = static_cast<int32_t>(row);
+                       return {known ? std::string(tokens->token(id)) : "no token", number};
+                     });
+  write_file(join_path(directory, "projector_config.pbtxt"), projector_config({&embedding, 1}));
+}
+
 void write_projector_directory(const std::string& path, const Llama& model,
                                const Tokenizer* tokenizer, const std::string& tensor) {
-  constexpr const char* kVectors = "vectors.tsv";
-  constexpr const char* kMetadata = "metadata.tsv";
   const Tensor& matrix = find_matrix(model, tensor);
-  const bool of_tokens =
-      tokenizer && (tensor == "model.embed_tokens.weight" || tensor == "lm_head.weight");
+  const bool of_tokens = tensor == "model.embed_tokens.weight" || tensor == "lm_head.weight";
   AtomicDirectory directory(path);
-  const auto file = [&](const char* name) { return join_path(directory.path(), name); };
-  write_vectors_tsv(file(kVectors), matrix);
-  if (of_tokens) {
-    write_metadata_tsv(
-        file(kMetadata), {"token", "id"}, matrix.rows(),
-        [&](int64_t row) -> std::vector<std::string> {
-          const bool known = row < tokenizer->vocab_size();
-          return {known ? std::string(tokenizer->token(static_cast<int32_t>(row))) : "no token",
-                  std::to_string(row)};
-        });
-  } else {
-    write_metadata_tsv(
-        file(kMetadata), {"row"}, matrix.rows(),
-        [](int64_t row) -> std::vector<std::string> { return {std::to_string(row)}; });
-  }
-  const std::array<ProjectorEmbedding, 1> embedding = {{{.name = tensor,
-                                                         .rows = matrix.rows(),
-                                                         .columns = matrix.columns(),
-                                                         .vectors_path = kVectors,
-                                                         .metadata_path = kMetadata}}};
-  write_file(file("projector_config.pbtxt"), projector_config(embedding));
+  write_projector(directory.path(), "", tensor, matrix, of_tokens ? tokenizer : nullptr);
   directory.commit();
 }
 

@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "cria/base/file.h"
-#include "cria/io/projector.h"
 
 namespace cria {
 namespace {
@@ -57,28 +56,6 @@ void TensorBoardLog::norms(int64_t step, std::span<const PartNorms> parts) {
 
 void TensorBoardLog::sample(int64_t step, const std::string& text) {
   events_.text(step, now(), "sample", markdown_verbatim(text));
-}
-
-void write_run_projector(const std::string& run, const Embedding& table,
-                         const Tokenizer* tokenizer) {
-  const ConstTensor points = table.weight->value;
-  const std::string vectors = "projector/vectors.tsv", metadata = "projector/metadata.tsv";
-  make_directories(join_path(run, "projector"));
-  write_vectors_tsv(join_path(run, vectors), points);
-  // A table may have more rows than there are tokens.
-  const int64_t tokens = tokenizer ? std::min(tokenizer->vocab_size(), points.rows()) : 0;
-  write_metadata_tsv(join_path(run, metadata), {"token", "id"}, points.rows(), [&](int64_t id) {
-    const std::string number = std::to_string(id);
-    if (id >= tokens) return std::vector<std::string>{number, number};
-    return std::vector<std::string>{std::string(tokenizer->token(static_cast<int32_t>(id))),
-                                    number};
-  });
-  const ProjectorEmbedding embedding = {.name = table.weight->name,
-                                        .rows = points.rows(),
-                                        .columns = points.columns(),
-                                        .vectors_path = vectors,
-                                        .metadata_path = metadata};
-  write_file(join_path(run, "projector_config.pbtxt"), projector_config({&embedding, 1}));
 }
 
 }  // namespace cria

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "cria/exchange/arrays.h"
 #include "cria/io/matrix_file.h"
 #include "cria/optim/schedule.h"
 #include "cria/text/tokenizer_files.h"
@@ -352,7 +353,10 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     if (last || is_due(state_.step, train.checkpoint_every)) save();
   }
   if (state_.step < train.steps) save();
-  if (tensorboard_) write_run_projector(train.output_dir, model_->embed_tokens(), tokenizer_.get());
+  if (tensorboard_) {
+    const Parameter& table = *model_->embed_tokens().weight;
+    write_projector(train.output_dir, "projector", table.name, table.value, tokenizer_.get());
+  }
   return state_.step >= train.steps;
 }
 

@@ -6,8 +6,6 @@
 
 #include "cria/base/json.h"
 #include "cria/io/tfevents.h"
-#include "cria/nn/embedding.h"
-#include "cria/text/tokenizer.h"
 #include "cria/train/part_norms.h"
 
 namespace cria {
@@ -27,10 +25,5 @@ class TensorBoardLog {
  private:
   EventLog events_;
 };
-
-// projector_config.pbtxt and, below projector/, the rows of the token table with their tokens
-// (tokenizer may be null). Error for what is not finite.
-void write_run_projector(const std::string& run, const Embedding& table,
-                         const Tokenizer* tokenizer);
 
 }  // namespace cria
