@@ -115,7 +115,7 @@ int run_inspect(const Arguments& arguments) {
       {"text", "TEXT", "tokenizer: what it makes of TEXT"},
       {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
       {"pattern", "NAME",
-       "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4 or llama3"},
+       "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4, llama3 or smollm"},
       {"ids", "", "tokenizer: show the ids of the text too"},
       {"tokenizer", "PATH", "model, dataset: the tokenizer, if not the one that comes with it"},
       {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},

@@ -48,14 +48,15 @@ std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
   if (!bpe) return "gpt-2";
   const BpeVocabulary& vocabulary = bpe->bpe().vocabulary();
   const bool ignore = vocabulary.ignore_merges;
-  if (vocabulary.pattern != Pattern::gpt2) {
+  const bool smollm = vocabulary.pattern == Pattern::smollm;
+  if (vocabulary.pattern != Pattern::gpt2 && !smollm) {
     return ignore || merges_reach_every_token(bpe->bpe()) ? "llama-bpe" : "smaug-bpe";
   }
   if (ignore && !merges_reach_every_token(bpe->bpe())) {
-    refuse(path, "ignore_merges of the tokenizer", "false, with GPT-2's pattern", "true",
-           "--to hf keeps the tokenizer");
+    refuse(path, "ignore_merges of the tokenizer", "false, with the pattern of GPT-2 or SmolLM",
+           "true", "--to hf keeps the tokenizer");
   }
-  return "gpt-2";
+  return smollm ? "smollm" : "gpt-2";
 }
 
 // Those that put a character together from its bytes, from the left. A merge's second part goes on

@@ -26,7 +26,7 @@ constexpr Cut kCuts[] = {
     {"gpt-2", Pattern::gpt2, false, false},   {"default", Pattern::gpt2, false, false},
     {"llama-bpe", Pattern::gpt4, true, true}, {"llama3", Pattern::gpt4, true, true},
     {"llama-v3", Pattern::gpt4, true, true},  {"smaug-bpe", Pattern::gpt4, false, false},
-    {"dbrx", Pattern::gpt4, false, false},
+    {"dbrx", Pattern::gpt4, false, false},    {"smollm", Pattern::smollm, false, false},
 };
 
 std::string at(const GgufFile& file, const std::string& key) {

@@ -23,13 +23,20 @@ Json byte_level(bool use_regex) {
 }
 
 Json pre_tokenizer(Pattern pattern) {
+  const auto sequence = [](Json first, Json second) {
+    return Json::Object{{"type", "Sequence"},
+                        {"pretokenizers", Json::Array{std::move(first), std::move(second)}}};
+  };
   if (pattern == Pattern::gpt2) return byte_level(true);
+  if (pattern == Pattern::smollm) {
+    return sequence(Json::Object{{"type", "Digits"}, {"individual_digits", true}},
+                    byte_level(true));
+  }
   const Json split = Json::Object{{"type", "Split"},
                                   {"pattern", Json::Object{{"Regex", kGpt4Regex}}},
                                   {"behavior", "Isolated"},
                                   {"invert", false}};
-  return Json::Object{{"type", "Sequence"},
-                      {"pretokenizers", Json::Array{split, byte_level(false)}}};
+  return sequence(split, byte_level(false));
 }
 
 // By id: whether a token is more than an added one, since it takes part in a merge or is the only

@@ -48,11 +48,20 @@ class Reader : JsonParts {
     require(name + ".type", member(whole, "type"), "Sequence");
     const Json::Array& parts = member(whole, "pretokenizers").as_array(at(name + ".pretokenizers"));
     if (parts.size() != 2) {
-      fail(quote(name) + " is not supported", "Split, then ByteLevel",
+      fail(quote(name) + " is not supported", "Split or Digits, then ByteLevel",
            std::to_string(parts.size()) + " parts");
     }
-    read_split(parts[0], name + ".pretokenizers[0]");
-    read_byte_level(parts[1], name + ".pretokenizers[1]", false);
+    const std::string first = name + ".pretokenizers[0]", second = name + ".pretokenizers[1]";
+    if (member(parts[0], "type") == Json("Digits")) {
+      require_keys(parts[0], first, {"type", "individual_digits"});
+      require(first + ".individual_digits", flag(parts[0], first, "individual_digits", false),
+              true);
+      vocabulary_.pattern = Pattern::smollm;
+      read_byte_level(parts[1], second, true);
+      return;
+    }
+    read_split(parts[0], first);
+    read_byte_level(parts[1], second, false);
   }
 
   void read_byte_level(const Json& part, const std::string& name, bool use_regex) const {

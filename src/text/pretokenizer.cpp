@@ -138,10 +138,26 @@ size_t gpt4_end(std::string_view text, size_t begin) {
   return newlines_end(text, run_end(text, c.end, c.kind));
 }
 
+// Only white space can tell that a number follows: the whole run ends its part there.
+size_t smollm_end(std::string_view text, size_t begin) {
+  const Character c = character_at(text, begin);
+  if (c.kind == UnicodeClass::number) return c.end;
+  if (c.kind == UnicodeClass::space) {
+    const size_t end = run_end(text, begin, UnicodeClass::space);
+    if (end < text.size() && character_at(text, end).kind == UnicodeClass::number) return end;
+  }
+  return gpt2_end(text, begin);
+}
+
+// \s*[\r\n]+ is an alternative.
+bool cuts_after_newlines(Pattern pattern) {
+  return pattern == Pattern::gpt4 || pattern == Pattern::llama3;
+}
+
 }  // namespace
 
 const std::vector<std::string>& pattern_names() {
-  static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3"};
+  static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3", "smollm"};
   return names;
 }
 
@@ -149,6 +165,7 @@ Pattern pattern(const std::string& name) {
   if (name == "gpt2") return Pattern::gpt2;
   if (name == "gpt4") return Pattern::gpt4;
   if (name == "llama3") return Pattern::llama3;
+  if (name == "smollm") return Pattern::smollm;
   throw Error("unknown pre-tokenization pattern", {.expected = one_of(pattern_names()),
                                                    .got = quote(name),
                                                    .hint = did_you_mean(name, pattern_names())});
@@ -157,18 +174,20 @@ Pattern pattern(const std::string& name) {
 size_t piece_end(Pattern pattern, std::string_view text, size_t begin) {
   // A character more than the longest piece tells whether the piece would go on.
   text = text.substr(0, begin + std::min(text.size() - begin, kLongestPiece + 4));
-  const size_t end = pattern == Pattern::gpt2 ? gpt2_end(text, begin) : gpt4_end(text, begin);
+  const size_t end = pattern == Pattern::gpt2     ? gpt2_end(text, begin)
+                     : pattern == Pattern::smollm ? smollm_end(text, begin)
+                                                  : gpt4_end(text, begin);
   return std::min(end, character_start(text, begin + kLongestPiece));
 }
 
 // In all patterns a character that is not white space and does not take the white space after it
-// into its own piece ends a piece there; except in GPT-2's, so does the newline before a character
-// that is not white space. What came before and what follows make no difference.
+// into its own piece ends a piece there; in GPT-4's, so does the newline before a character that is
+// not white space. What came before and what follows make no difference.
 size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit) {
   limit = std::min(limit, text.size());
   for (size_t at = std::max<size_t>(from, 1); at < limit; ++at) {
     if (is_ascii_space(text[at - 1])) {
-      const bool found = pattern != Pattern::gpt2 && is_newline(text[at - 1]) &&
+      const bool found = cuts_after_newlines(pattern) && is_newline(text[at - 1]) &&
                          static_cast<unsigned char>(text[at]) < 0x80 && !is_ascii_space(text[at]);
       if (found) return at;
     } else if (is_ascii_space(text[at])) {

@@ -115,7 +115,7 @@ BpeVocabulary with_unreached(Pattern pattern, bool ignore_merges) {
 }
 
 TEST_F(GgufTokenizer, BpeComesBack) {
-  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::llama3}) {
+  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::llama3, Pattern::smollm}) {
     BpeTokenizer tokenizer(vocabulary(pattern, false), {.before = {260}, .after = {}});
     tokenizer.set_special_tokens({.bos = 260, .eos = 261});
     expect_same(tokenizer, 262, kText);
@@ -133,6 +133,7 @@ TEST_F(GgufTokenizer, PreTokenizerByPatternAndMerges) {
   };
   EXPECT_EQ(pre(vocabulary(Pattern::gpt2, false)), "gpt-2");
   EXPECT_EQ(pre(vocabulary(Pattern::gpt2, true)), "gpt-2");
+  EXPECT_EQ(pre(vocabulary(Pattern::smollm, false)), "smollm");
   EXPECT_EQ(pre(vocabulary(Pattern::gpt4, false)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Pattern::gpt4, true)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Pattern::llama3, false)), "smaug-bpe");

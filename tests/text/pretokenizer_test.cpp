@@ -41,10 +41,11 @@ Pieces gpt4(std::string_view text) {
 }
 
 TEST(Pretokenizer, Names) {
-  EXPECT_EQ(pattern_names(), (Pieces{"gpt2", "gpt4", "llama3"}));
+  EXPECT_EQ(pattern_names(), (Pieces{"gpt2", "gpt4", "llama3", "smollm"}));
   EXPECT_EQ(pattern("gpt2"), Pattern::gpt2);
   EXPECT_EQ(pattern("gpt4"), Pattern::gpt4);
   EXPECT_EQ(pattern("llama3"), Pattern::llama3);
+  EXPECT_EQ(pattern("smollm"), Pattern::smollm);
   const std::string message = error_of([] { pattern("lama3"); });
   EXPECT_NE(message.find("'lama3'"), std::string::npos) << message;
   EXPECT_NE(message.find("did you mean 'llama3'?"), std::string::npos) << message;
@@ -53,6 +54,39 @@ TEST(Pretokenizer, Names) {
 TEST(Pretokenizer, NothingHasNoPieces) {
   EXPECT_EQ(gpt2(""), Pieces{});
   EXPECT_EQ(gpt4(""), Pieces{});
+}
+
+TEST(PretokenizerSmollm, EachNumberAlone) {
+  const auto smollm = [](std::string_view text) { return pieces(Pattern::smollm, text); };
+  EXPECT_EQ(smollm("in 1984, x2"), (Pieces{"in", " ", "1", "9", "8", "4", ",", " x", "2"}));
+  EXPECT_EQ(smollm("  7 \n 8  a"), (Pieces{"  ", "7", " \n ", "8", " ", " a"}));
+  EXPECT_EQ(smollm("it's\u00B2\u0664"), (Pieces{"it", "'s", "\u00B2", "\u0664"}));
+}
+
+// By its definition: what is between two numbers is cut as if it were all of the text.
+TEST(PretokenizerSmollm, PartsBetweenNumbersAreGpt2s) {
+  std::mt19937 random(2);
+  const std::string_view alphabet = "  \n\t'slLre12a!\xC2\xFF";
+  for (int round = 0; round < 3000; ++round) {
+    std::string text, part;
+    Pieces expected;
+    const auto end_part = [&] {
+      for (const std::string& piece : gpt2(part)) expected.push_back(piece);
+      part.clear();
+    };
+    for (int i = 0; i < 24; ++i) {
+      const char c = alphabet[random() % alphabet.size()];
+      text += c;
+      if (c == '1' || c == '2') {
+        end_part();
+        expected.push_back({c});
+      } else {
+        part += c;
+      }
+    }
+    end_part();
+    EXPECT_EQ(pieces(Pattern::smollm, text), expected) << testing::PrintToString(text);
+  }
 }
 
 TEST(PretokenizerGpt2, Contractions) {
@@ -169,7 +203,7 @@ TEST(Pretokenizer, PiecesOnEitherSideOfACut) {
   for (int round = 0; round < 2000; ++round) {
     std::string text;
     for (int i = 0; i < 24; ++i) text += alphabet[random() % alphabet.size()];
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
       const Pieces whole = pieces(pattern, text);
       size_t cut = whole.front().size();
       for (size_t i = 1; i < whole.size(); cut += whole[i++].size()) {
@@ -196,7 +230,7 @@ TEST(Pretokenizer, TimeIsLinear) {
     std::string text;
     while (text.size() < kSize) text += unit;
     for (const std::string& around : {text, "\n" + text, text + "a", "\n" + text + "\n \t!"}) {
-      for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+      for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
         size_t begin = 0;
         while (begin < around.size()) begin = piece_end(pattern, around, begin);
         EXPECT_EQ(begin, around.size());
@@ -210,7 +244,7 @@ TEST(Pretokenizer, TimeIsLinear) {
 
 TEST(Pretokenizer, NoPieceIsLongerThanTheLongest) {
   const std::string letters(2 * kLongestPiece + 7, 'a');
-  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
     EXPECT_EQ(piece_end(pattern, letters, 0), kLongestPiece);
     EXPECT_EQ(piece_end(pattern, letters, 3), kLongestPiece + 3);
     EXPECT_EQ(piece_end(pattern, letters, 2 * kLongestPiece), letters.size());
@@ -281,7 +315,7 @@ TEST(NextCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
   size_t cuts = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     const std::string text = random_text(seed, 60, true);
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
       const Pieces whole = pieces(pattern, text);
       const auto next = [&](size_t from) { return next_cut(pattern, text, from, text.size()); };
       for (size_t cut = next(0); cut < text.size(); cut = next(cut + 1)) {
@@ -321,7 +355,7 @@ TEST(FindCut, WalksWhereNothingElseHelps) {
   for (uint32_t seed = 0; seed < 100; ++seed) {
     // What follows is all that is looked at: the search stops before the first ASCII space.
     const std::string text = random_text(seed, 40, false) + start + " b";
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4}) {
+    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
       const Pieces whole = pieces(pattern, text);
       for (const size_t from : {0u, 7u, 30u, 50u}) {
         const size_t cut = find_cut(pattern, text, from);

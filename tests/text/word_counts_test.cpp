@@ -43,7 +43,8 @@ std::string random_text(uint32_t seed, size_t characters) {
   return text;
 }
 
-const std::vector<Pattern> kPatterns = {Pattern::gpt2, Pattern::gpt4, Pattern::llama3};
+const std::vector<Pattern> kPatterns = {Pattern::gpt2, Pattern::gpt4, Pattern::llama3,
+                                        Pattern::smollm};
 
 TEST(WordCounts, CountsPiecesInOrderOfFirstOccurrence) {
   WordCounts words(Pattern::gpt2);

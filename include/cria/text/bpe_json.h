@@ -15,7 +15,8 @@ Json bpe_json(const BpeTokenizer& tokenizer);
 
 // file: all of tokenizer.json; `where` names it in errors. Read are: merges as strings and as
 // pairs; added tokens that are looked for as they are; the pre-tokenizers ByteLevel and Split +
-// ByteLevel with the three patterns (of two that cut alike, gpt4 and llama3, it will be gpt4);
+// ByteLevel with the patterns of GPT-2 and GPT-4 (the same as Llama 3's: it will be gpt4), Digits +
+// ByteLevel for SmolLM's;
 // ignore_merges; the post-processors ByteLevel and TemplateProcessing, of which the template for
 // one text counts. What would change ids and is not read is an Error that names it.
 std::unique_ptr<BpeTokenizer> bpe_from_json(const Json& file, const std::string& where);

@@ -8,15 +8,16 @@
 
 namespace cria {
 
-// The regular expressions of three tokenizers; of two alternatives that match, the first counts.
+// The patterns of four tokenizers; of two alternatives that match, the first counts.
 //   gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //   gpt4    (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
 //           | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+            (cl100k_base)
 //   llama3  the same as gpt4, under the name of the other family that uses it
+//   smollm  each \p{N} alone, and what is between them as gpt2, each part as a text of its own
 // \p{L}, \p{N} and \s are the classes of base/unicode_classes. Ignoring case, U+017F is an s.
-enum class Pattern { gpt2, gpt4, llama3 };
+enum class Pattern { gpt2, gpt4, llama3, smollm };
 
-// "gpt2", "gpt4", "llama3"
+// "gpt2", "gpt4", "llama3", "smollm"
 const std::vector<std::string>& pattern_names();
 Pattern pattern(const std::string& name);  // Error for an unknown name
 
