@@ -1,4 +1,5 @@
 // cria eval: how well a model predicts token shards.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -24,8 +25,8 @@ int run_eval(const Arguments& arguments) {
       {{"data", "GLOB", "token shards"},
        {"shard-format", "NAME", "llmc (default) or raw_uint16"},
        {"sequence-length", "N",
-        "tokens per window (default: the trained length; only learned positions end "
-        "there)"},
+        "tokens per window (default: the trained length, at most 2048; only learned "
+        "positions end there)"},
        {"batch-size", "N", "windows at a time (default 8)"},
        {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
        {"bos-token-id", "N", "begins a document (default: what dataset.json says)"},
@@ -43,9 +44,9 @@ int run_eval(const Arguments& arguments) {
   const ModelConfig& config = loaded.model->config();
   const Dataset dataset(options.text("data", ""), format, config.vocab_size);
   if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);
-  constexpr int64_t kLongest = 1 << 24;
-  const int64_t length =
-      options.integer("sequence-length", config.max_position_embeddings, 1, kLongest);
+  constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
+  const int64_t length = options.integer(
+      "sequence-length", std::min(config.max_position_embeddings, kDefaultMost), 1, kLongest);
   loaded.model->reserve_positions(length);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
   const auto mark = [&](const char* name) {

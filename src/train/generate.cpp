@@ -83,9 +83,7 @@ int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rn
 }
 
 Generator::Generator(const Llama& model, const Tokenizer& tokenizer)
-    : model_(&model),
-      tokenizer_(&tokenizer),
-      memory_(model, Purpose::generation, 1, model.config().max_position_embeddings) {
+    : model_(&model), tokenizer_(&tokenizer) {
   if (tokenizer.vocab_size() > model.config().vocab_size) {
     throw Error("the tokenizer has more tokens than the model",
                 {.where = "generate",
@@ -103,14 +101,18 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
     throw Error("the prompt is empty",
                 {.where = "generate", .hint = "give at least one character to go on from"});
   }
-  const size_t capacity = static_cast<size_t>(model_->config().max_position_embeddings);
+  // No more than will be needed: a model may have been made for very long texts.
+  const int64_t positions = model_->config().max_position_embeddings;
+  const int64_t length =
+      static_cast<int64_t>(ids.size()) + std::min(positions, sampling.max_new_tokens);
+  const size_t capacity = static_cast<size_t>(std::min(positions, length));
+  Activations memory(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
   // The vocabulary may be padded beyond what the tokenizer can decode.
   const size_t tokens = static_cast<size_t>(tokenizer_->vocab_size());
   Rng rng(sampling.seed, "sample");
   std::vector<float> scratch;
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
-  memory_.clear_cache();
   size_t fed = 0;  // how many of ids the cache has seen
   int64_t produced = 0;
   const auto is_end = [&](int32_t id) {
@@ -118,12 +120,12 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
            std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
   };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
-    if (static_cast<size_t>(memory_.cached()) + (ids.size() - fed) > capacity) {
-      memory_.clear_cache();
+    if (static_cast<size_t>(memory.cached()) + (ids.size() - fed) > capacity) {
+      memory.clear_cache();
       fed = ids.size() - std::max<size_t>(1, capacity / 2);
     }
     const int64_t count = static_cast<int64_t>(ids.size() - fed);
-    const ConstTensor logits = model_->next_logits(memory_, TokenIds(&ids[fed], {1, count}));
+    const ConstTensor logits = model_->next_logits(memory, TokenIds(&ids[fed], {1, count}));
     fed = ids.size();
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;

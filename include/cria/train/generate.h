@@ -45,7 +45,6 @@ class Generator {
  private:
   const Llama* model_;
   const Tokenizer* tokenizer_;
-  Activations memory_;
 };
 
 }  // namespace cria
