@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cria/base/file.h"
 #include "cria/base/unicode.h"
@@ -195,7 +196,7 @@ class Preparation {
            " times: the text has more different ones than fit in memory");
     }
     tokenizer_ = std::make_unique<BpeTokenizer>(train_bpe(
-        words, request_.vocab_size, names_,
+        std::move(words), request_.vocab_size, names_,
         [&](int64_t tokens, int64_t wanted) { show("learning merges", tokens, wanted, false); }));
   }
 
