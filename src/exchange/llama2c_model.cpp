@@ -128,6 +128,10 @@ LoadedModel read_llama2c_model(const std::string& path) {
 
 std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t vocab_size,
                                          const std::string& path) {
+  if (tokenizer.kind() == "sentencepiece") {
+    refuse(path, "the kind of the tokenizer", "bytes, chars or a byte-level bpe", "sentencepiece",
+           "--to hf keeps the tokenizer");
+  }
   if (tokenizer.vocab_size() > vocab_size) {
     refuse(
         path, "vocab_size",

@@ -110,6 +110,8 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   std::vector<float> scratch;
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
+  bool begins = true;
+  for (const int32_t id : ids) tokenizer_->shown(id, begins);
   memory_.clear_cache();
   size_t fed = 0;  // how many of ids the cache has seen
   int64_t produced = 0;
@@ -128,7 +130,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;
     if (!sampling.ignore_eos && is_end(ids.back())) break;
-    sink(filter.push(utf8.push(tokenizer_->shown(ids.back()))));
+    sink(filter.push(utf8.push(tokenizer_->shown(ids.back(), begins))));
   }
   if (!filter.stopped()) sink(filter.push(utf8.finish()));
   sink(filter.rest());
