@@ -110,8 +110,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   std::vector<float> scratch;
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
-  bool begins = true;
-  for (const int32_t id : ids) tokenizer_->shown(id, begins);
+  bool begins = ids == tokenizer_->ends().before;
   memory_.clear_cache();
   size_t fed = 0;  // how many of ids the cache has seen
   int64_t produced = 0;
