@@ -5,6 +5,7 @@
 #include "base/mutations.h"
 #include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
+#include "support/changed_json.h"
 #include "support/errors.h"
 #include "text/small_sentencepiece.h"
 
@@ -20,16 +21,6 @@ SentencePieceVocabulary sample(FrontSpace front = FrontSpace::each_part) {
 
 Json sample_json(FrontSpace front = FrontSpace::each_part) {
   return sentencepiece_json(SentencePieceTokenizer(sample(front), {.before = {1}, .after = {}}));
-}
-
-Json with(const Json& json, std::vector<std::string> keys, const Json& value) {
-  if (keys.empty()) return value;
-  const std::string first = keys.front();
-  keys.erase(keys.begin());
-  Json changed = json;
-  const Json* const inner = json.find(first);
-  changed.set(first, with(inner ? *inner : Json(), keys, value));
-  return changed;
 }
 
 Json parse(const std::string& text) {
