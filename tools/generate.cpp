@@ -55,8 +55,9 @@ int run_generate(const Arguments& arguments) {
   }
   // The prompt goes out with the first piece: then it is known to be made of the model's tokens.
   std::string before;
+  bool begins = true;
   for (const int32_t id : tokenizer.encode_prompt(prompt, "the prompt", sampling.allow_special)) {
-    before += tokenizer.shown(id);
+    before += tokenizer.shown(id, begins);
   }
   generator.run(prompt, sampling, [&](std::string_view piece) {
     const std::string text = std::exchange(before, "").append(piece);

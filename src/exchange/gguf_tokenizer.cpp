@@ -158,6 +158,10 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
     metadata.emplace_back(std::string("tokenizer.ggml.") + key, std::move(value));
   };
   if (!tokenizer) return add("model", std::string("no_vocab"));
+  if (tokenizer->kind() == "sentencepiece") {
+    refuse(path, "the kind of the tokenizer", "bytes, chars or a byte-level bpe", "sentencepiece",
+           "--to hf keeps the tokenizer");
+  }
   if (tokenizer->vocab_size() > vocab_size) {
     refuse(
         path, "vocab_size",

@@ -10,6 +10,8 @@
 #include "cria/io/rope_layout.h"
 #include "cria/model/config_json.h"
 #include "cria/text/bpe_tokenizer.h"
+#include "cria/text/sentencepiece.h"
+#include "cria/text/tokenizer_json.h"
 #include "refuse.h"
 
 namespace cria {
@@ -60,10 +62,22 @@ bool looks_like_byte(std::string_view text) {
   return text.size() > 3 && text.starts_with("<0x") && kDigits.find(text[3]) != kDigits.npos;
 }
 
+std::span<const BpeMerge> merges_of(const Tokenizer& tokenizer) {
+  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
+    return bpe->bpe().vocabulary().merges;
+  }
+  if (const auto* const pieces = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer)) {
+    return pieces->vocabulary().merges;
+  }
+  return {};
+}
+
 std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string& path) {
   const std::string_view text = tokenizer.token(id);
   const auto first = static_cast<unsigned char>(text[0]);
-  if (text.size() == 1 && (first == 0 || first >= 0x80)) return byte_piece(first);
+  const bool is_byte = text.size() == 1 && (first == 0 || first >= 0x80 ||
+                                            token_name(tokenizer, id) == byte_piece(first));
+  if (is_byte) return byte_piece(first);
   if (text.find('\0') != text.npos || looks_like_byte(text)) {
     refuse(path, "token " + std::to_string(id) + " of the tokenizer",
            "a text that llama2.c prints as it is", quote(text), "--to gguf can say it");
@@ -141,12 +155,10 @@ std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t voc
   while (std::ssize(pieces) < vocab_size) {
     pieces.push_back({"[PAD" + std::to_string(pieces.size()) + "]", kNeverMerged});
   }
-  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
-    float score = 0;
-    for (const BpeMerge& merge : bpe->bpe().vocabulary().merges) {
-      float& result = pieces[static_cast<size_t>(merge.result)].score;
-      result = std::max(result, score--);
-    }
+  float score = 0;
+  for (const BpeMerge& merge : merges_of(tokenizer)) {
+    float& result = pieces[static_cast<size_t>(merge.result)].score;
+    result = std::max(result, score--);
   }
   return pieces;
 }

@@ -88,16 +88,7 @@ class Reader : JsonParts {
   }
 
   void read_model(const Json& model) {
-    require_keys(model, "model",
-                 {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-                  "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
-    if (model.find("type")) require("model.type", *model.find("type"), "BPE");
-    require("model.dropout", member(model, "dropout"), nullptr);
-    for (const char* const key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      if (member(model, key) != Json("")) {
-        require(std::string("model.") + key, member(model, key), nullptr);
-      }
-    }
+    require_model(model);
     // unk_token, fuse_unk and byte_fallback say what to do about a byte without a token; there is
     // none, or Bpe refuses the vocabulary.
     vocabulary_.ignore_merges = flag(model, "model", "ignore_merges", false);
@@ -107,42 +98,7 @@ class Reader : JsonParts {
       // The text of an added token is not mapped; add_tokens checks that it is one.
       vocabulary_.tokens.push_back(from_byte_characters(names_[id]).value_or(""));
     }
-    const Json::Array& merges = member(model, "merges").as_array(at("model.merges"));
-    for (size_t rank = 0; rank < merges.size(); ++rank) {
-      read_merge(merges[rank], "model.merges[" + std::to_string(rank) + "]");
-    }
-  }
-
-  // "left right", or ["left", "right"].
-  void read_merge(const Json& merge, const std::string& name) {
-    std::string left, right;
-    if (merge.is_string()) {
-      const std::string& both = merge.as_string(name);
-      if (both.starts_with("#version")) return;
-      const size_t space = both.find(' ');
-      if (space == both.npos || both.find(' ', space + 1) != both.npos) {
-        fail(quote(name) + " is not a merge", "two tokens with one space between them",
-             quote(both));
-      }
-      left = both.substr(0, space);
-      right = both.substr(space + 1);
-    } else {
-      const Json::Array& pair = merge.as_array(at(name));
-      if (pair.size() != 2) {
-        fail(quote(name) + " is not a merge", "two tokens", std::to_string(pair.size()));
-      }
-      left = pair[0].as_string(at(name));
-      right = pair[1].as_string(at(name));
-    }
-    const auto id = [&](const std::string& token) {
-      const auto found = ids_.find(token);
-      if (found == ids_.end()) {
-        fail(quote(name) + " is a merge of what is not in the vocabulary",
-             "tokens of the vocabulary", quote(token));
-      }
-      return found->second;
-    };
-    vocabulary_.merges.push_back({id(left), id(right), id(left + right)});
+    vocabulary_.merges = read_merges(model, ids_);
   }
 
   // Their texts are tokens as they are.

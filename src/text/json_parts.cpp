@@ -86,6 +86,61 @@ void JsonParts::require_keys(const Json& object, const std::string& name,
   }
 }
 
+void JsonParts::require_model(const Json& model) const {
+  require_keys(model, "model",
+               {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+                "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
+  if (model.find("type")) require("model.type", *model.find("type"), "BPE");
+  require("model.dropout", member(model, "dropout"), nullptr);
+  for (const char* const key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (member(model, key) != Json("")) {
+      require(std::string("model.") + key, member(model, key), nullptr);
+    }
+  }
+}
+
+std::vector<BpeMerge> JsonParts::read_merges(const Json& model, const TokenIdsByName& ids) const {
+  const Json::Array& all = member(model, "merges").as_array(at("model.merges"));
+  std::vector<BpeMerge> merges;
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    const auto merge = read_merge(all[rank], "model.merges[" + std::to_string(rank) + "]", ids);
+    if (merge) merges.push_back(*merge);
+  }
+  return merges;
+}
+
+// "left right", or ["left", "right"].
+std::optional<BpeMerge> JsonParts::read_merge(const Json& merge, const std::string& name,
+                                              const TokenIdsByName& ids) const {
+  std::string left, right;
+  if (merge.is_string()) {
+    const std::string& both = merge.as_string(name);
+    if (both.starts_with("#version")) return std::nullopt;
+    const size_t space = both.find(' ');
+    if (space == both.npos || both.find(' ', space + 1) != both.npos) {
+      fail(quote(name) + " is not a merge", "two tokens with one space between them", quote(both));
+    }
+    left = both.substr(0, space);
+    right = both.substr(space + 1);
+  } else {
+    const Json::Array& pair = merge.as_array(at(name));
+    if (pair.size() != 2) {
+      fail(quote(name) + " is not a merge", "two tokens", std::to_string(pair.size()));
+    }
+    left = pair[0].as_string(at(name));
+    right = pair[1].as_string(at(name));
+  }
+  const auto id = [&](const std::string& token) {
+    const auto found = ids.find(token);
+    if (found == ids.end()) {
+      fail(quote(name) + " is a merge of what is not in the vocabulary", "tokens of the vocabulary",
+           quote(token));
+    }
+    return found->second;
+  };
+  return BpeMerge{id(left), id(right), id(left + right)};
+}
+
 // The id is the vocabulary's, or else the next one: Hugging Face goes by that, not by the file.
 std::vector<AddedToken> JsonParts::read_added_tokens(
     const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const {

@@ -1,14 +1,16 @@
-// The parts of a tokenizer.json that all kinds of tokenizers share: added tokens, and what is put
-// around a text.
+// The parts of a tokenizer.json that all kinds of tokenizers share: added tokens, merges, and what
+// is put around a text.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "cria/base/json.h"
+#include "cria/text/bpe_merges.h"
 #include "cria/text/tokenizer.h"
 
 namespace cria {
@@ -19,6 +21,8 @@ Json::Array added_tokens_json(std::vector<AddedToken> added);
 
 // null, or a TemplateProcessing. name(id): the token as the file writes it.
 Json post_processor_json(const TextEnds& ends, const std::function<std::string(int32_t)>& name);
+
+using TokenIdsByName = std::unordered_map<std::string_view, int32_t>;
 
 // What every reader of the file needs. Errors name the file and the key.
 class JsonParts {
@@ -37,6 +41,10 @@ class JsonParts {
   void require_keys(const Json& object, const std::string& name,
                     const std::vector<std::string>& known) const;
 
+  // What all models have in common; unk_token, fuse_unk, byte_fallback and ignore_merges are left.
+  void require_model(const Json& model) const;
+  std::vector<BpeMerge> read_merges(const Json& model, const TokenIdsByName& ids) const;
+
   // known(text): the id that the vocabulary has for it; count: ids of the vocabulary.
   std::vector<AddedToken> read_added_tokens(
       const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const;
@@ -48,6 +56,8 @@ class JsonParts {
   const std::string& where_;
 
  private:
+  std::optional<BpeMerge> read_merge(const Json& merge, const std::string& name,
+                                     const TokenIdsByName& ids) const;
   void require_apart(const std::string& a, const std::string& b) const;
   void read_post_processor(const Json& processor, const std::string& name, size_t count,
                            TextEnds& ends) const;

@@ -5,6 +5,7 @@
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
 #include "cria/text/bpe_tokenizer.h"
+#include "cria/text/sentencepiece.h"
 #include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
 
@@ -29,6 +30,13 @@ std::unique_ptr<Tokenizer> with_added(const Tokenizer& tokenizer, std::vector<Ad
     }
     vocabulary.added = std::move(added);
     result = std::make_unique<BpeTokenizer>(std::move(vocabulary));
+  } else if (const auto* const pieces = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer)) {
+    SentencePieceVocabulary vocabulary = pieces->vocabulary();
+    for (size_t i = vocabulary.added.size(); i < added.size(); ++i) {
+      vocabulary.names.push_back(added[i].text);
+    }
+    vocabulary.added = std::move(added);
+    result = std::make_unique<SentencePieceTokenizer>(std::move(vocabulary));
   } else if (tokenizer.kind() == "bytes") {
     result = make_byte_tokenizer(std::move(added));
   } else {

@@ -171,6 +171,11 @@ std::vector<int32_t> Tokenizer::encode_prompt(std::string_view text, const std::
   return ids;
 }
 
+void Tokenizer::encode_after_cut(std::string_view text, std::vector<int32_t>& out,
+                                 const std::string& where, uint64_t offset) const {
+  encode(text, out, where, offset);
+}
+
 void Tokenizer::require_token(int64_t id) const {
   if (id >= 0 && id < vocab_size()) return;
   throw Error("token id outside the vocabulary",
@@ -183,11 +188,15 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids) const {
     require_token(id);
     text += token(id);
   }
+  if (adds_space() && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }
 
-std::string_view Tokenizer::shown(int32_t id) const {
-  return id == special_tokens_.bos || id == special_tokens_.eos ? "" : token(id);
+std::string_view Tokenizer::shown(int32_t id, bool& begins) const {
+  if (id == special_tokens_.bos || id == special_tokens_.eos) return "";
+  std::string_view text = token(id);
+  if (std::exchange(begins, false) && adds_space() && text.starts_with(' ')) text.remove_prefix(1);
+  return text;
 }
 
 const std::vector<AddedToken>& Tokenizer::added_tokens() const {

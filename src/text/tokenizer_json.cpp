@@ -11,6 +11,7 @@
 #include "cria/base/unicode.h"
 #include "cria/text/bpe_json.h"
 #include "cria/text/byte_characters.h"
+#include "cria/text/sentencepiece_json.h"
 #include "json_parts.h"
 #include "tokenizer_layout.h"
 #include "tokens_by_id.h"
@@ -31,6 +32,10 @@ TokenizerLayout layout(bool bytes) {
   return layout;
 }
 
+const SentencePieceTokenizer* as_sentencepiece(const Tokenizer& tokenizer) {
+  return dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
+}
+
 // Compares one file with the layout.
 class Reader : JsonParts {
  public:
@@ -39,6 +44,9 @@ class Reader : JsonParts {
   std::unique_ptr<Tokenizer> read() const {
     file_.as_object(where_);
     const bool bytes = has("decoder", "type", "ByteLevel");
+    if (!bytes && has("model", "byte_fallback", true)) {
+      return sentencepiece_from_json(file_, where_);
+    }
     if (bytes && !has("pre_tokenizer", "use_regex", false)) return bpe_from_json(file_, where_);
     require_same(to_json(layout(bytes)), file_, "");
     const Json::Object& vocabulary = file_.find("model")->find("vocab")->as_object(where_);
@@ -133,6 +141,9 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
   if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
     return bpe_json(*bpe).dump(2) + "\n";
   }
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    return sentencepiece_json(*pieces).dump(2) + "\n";
+  }
   const std::vector<AddedToken>& added = tokenizer.added_tokens();
   const auto name = [&](int32_t id) { return token_name(tokenizer, id); };
   Json::Object vocabulary;
@@ -147,6 +158,9 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
 }
 
 std::string token_name(const Tokenizer& tokenizer, int32_t id) {
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    return pieces->vocabulary().names[static_cast<size_t>(id)];
+  }
   const std::string_view token = tokenizer.token(id);
   const auto is_added = [&](const AddedToken& added) { return added.id == id; };
   const bool plain =
@@ -157,6 +171,12 @@ std::string token_name(const Tokenizer& tokenizer, int32_t id) {
 std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string& name) {
   for (const AddedToken& added : tokenizer.added_tokens()) {
     if (added.text == name) return added.id;
+  }
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    const std::vector<std::string>& names = pieces->vocabulary().names;
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<int32_t>(found - names.begin());
   }
   const std::optional<std::string> bytes =
       tokenizer.kind() == "chars" ? name : from_byte_characters(name);

@@ -9,8 +9,8 @@ namespace cria {
 
 struct TokenizerLayout {
   Json::Array added_tokens = {};
-  Json pre_tokenizer = {}, post_processor = {}, decoder = {};
-  bool ignore_merges = false;
+  Json normalizer = {}, pre_tokenizer = {}, post_processor = {}, decoder = {};
+  bool byte_fallback = false, ignore_merges = false;
   Json vocabulary = Json::Object{};  // token to id
   Json::Array merges = {};
 };
@@ -20,7 +20,7 @@ inline Json to_json(TokenizerLayout t) {
                       {"truncation", nullptr},
                       {"padding", nullptr},
                       {"added_tokens", std::move(t.added_tokens)},
-                      {"normalizer", nullptr},
+                      {"normalizer", std::move(t.normalizer)},
                       {"pre_tokenizer", std::move(t.pre_tokenizer)},
                       {"post_processor", std::move(t.post_processor)},
                       {"decoder", std::move(t.decoder)},
@@ -30,7 +30,7 @@ inline Json to_json(TokenizerLayout t) {
                                              {"continuing_subword_prefix", nullptr},
                                              {"end_of_word_suffix", nullptr},
                                              {"fuse_unk", false},
-                                             {"byte_fallback", false},
+                                             {"byte_fallback", t.byte_fallback},
                                              {"ignore_merges", t.ignore_merges},
                                              {"vocab", std::move(t.vocabulary)},
                                              {"merges", std::move(t.merges)}}}};

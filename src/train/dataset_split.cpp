@@ -26,8 +26,12 @@ DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends)
 void DocumentEncoder::encode(Task& task) const {
   std::vector<int32_t>& ids = task.ids;
   for (const TextChunk& chunk : task.chunks) {
-    if (chunk.begins) ids.insert(ids.end(), ends_.before.begin(), ends_.before.end());
-    tokenizer_.encode(chunk.text, ids, chunk.where(), chunk.offset);
+    if (chunk.begins) {
+      ids.insert(ids.end(), ends_.before.begin(), ends_.before.end());
+      tokenizer_.encode(chunk.text, ids, chunk.where(), chunk.offset);
+    } else {
+      tokenizer_.encode_after_cut(chunk.text, ids, chunk.where(), chunk.offset);
+    }
     if (chunk.ends) ids.insert(ids.end(), ends_.after.begin(), ends_.after.end());
   }
 }

@@ -113,6 +113,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   std::vector<float> scratch;
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
+  bool begins = ids == tokenizer_->ends().before;
   size_t fed = 0;  // how many of ids the cache has seen
   int64_t produced = 0;
   const auto is_end = [&](int32_t id) {
@@ -130,7 +131,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;
     if (!sampling.ignore_eos && is_end(ids.back())) break;
-    sink(filter.push(utf8.push(tokenizer_->shown(ids.back()))));
+    sink(filter.push(utf8.push(tokenizer_->shown(ids.back(), begins))));
   }
   if (!filter.stopped()) sink(filter.push(utf8.finish()));
   sink(filter.rest());

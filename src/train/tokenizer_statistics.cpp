@@ -67,7 +67,12 @@ Compression compression(const Tokenizer& tokenizer, std::string_view text,
       const size_t begin = cuts[static_cast<size_t>(piece)];
       const size_t end = cuts[static_cast<size_t>(piece) + 1];
       std::vector<int32_t> ids;
-      tokenizer.encode(text.substr(begin, end - begin), ids, where, begin);
+      const std::string_view part = text.substr(begin, end - begin);
+      if (begin == 0) {
+        tokenizer.encode(part, ids, where, begin);
+      } else {
+        tokenizer.encode_after_cut(part, ids, where, begin);
+      }
       tokens[static_cast<size_t>(piece)] = static_cast<int64_t>(ids.size());
     });
   });

@@ -8,6 +8,7 @@
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
 
 namespace cria {
@@ -182,6 +183,8 @@ TEST_F(GgufTokenizer, RefusesWhatTheFormatCannotSay) {
   EXPECT_NE(refusal(*tokenizer, 257).find("bos"), std::string::npos);
   EXPECT_NE(refusal(*make_char_tokenizer({'a'}, {{"a", 1, true}}), 2).find("'a'"),
             std::string::npos);
+  const SentencePieceTokenizer pieces(small_sentencepiece({"a"}, {}));
+  EXPECT_NE(refusal(pieces, 300).find("got: sentencepiece"), std::string::npos);
 }
 
 TEST_F(GgufTokenizer, NoTokenizer) {

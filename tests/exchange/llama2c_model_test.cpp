@@ -12,6 +12,7 @@
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
 
 namespace cria {
@@ -144,7 +145,8 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
   const BpeTokenizer bpe(vocabulary);
   const auto bytes = make_byte_tokenizer();
   const auto characters = make_char_tokenizer({0, 'a', 0xE9, 0x1F600});
-  const std::vector<const Tokenizer*> all = {&bpe, bytes.get(), characters.get()};
+  const SentencePieceTokenizer sentencepiece(small_sentencepiece({"a"}, {{"\u2581", "a"}}));
+  const std::vector<const Tokenizer*> all = {&bpe, bytes.get(), characters.get(), &sentencepiece};
   for (const Tokenizer* const tokenizer : all) {
     const int64_t count = tokenizer->vocab_size();
     const std::vector<Llama2cPiece> pieces = llama2c_pieces(*tokenizer, count + 2, path_);
@@ -168,6 +170,14 @@ TEST_F(Llama2cModel, ScoresAreRanks) {
   EXPECT_EQ(pieces[258].score, -2.0f);  // abc, also rank 3
   EXPECT_EQ(pieces[259].score, -1e10f);
   EXPECT_EQ(pieces['a'].score, -1e10f);
+  const SentencePieceTokenizer other(
+      small_sentencepiece({"a"}, {{"\u2581", "a"}, {"\u2581", "\u2581"}}));
+  const std::vector<Llama2cPiece> others = llama2c_pieces(other, 263, path_);
+  EXPECT_EQ(others[kFirstByte + 'a'].text, "<0x61>");
+  EXPECT_EQ(others[261].text, " a");
+  EXPECT_EQ(others[261].score, 0.0f);
+  EXPECT_EQ(others[262].text, "  ");
+  EXPECT_EQ(others[262].score, -1.0f);
 }
 
 TEST_F(Llama2cModel, RefusesPiecesThatPrintOtherwise) {

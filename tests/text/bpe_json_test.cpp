@@ -4,6 +4,7 @@
 
 #include "base/mutations.h"
 #include "cria/text/byte_characters.h"
+#include "support/changed_json.h"
 #include "support/errors.h"
 #include "text/tiny_vocabulary.h"
 
@@ -20,16 +21,6 @@ Ids encode(const BpeTokenizer& tokenizer, std::string_view text) {
 
 BpeVocabulary sample() {
   return tiny_vocabulary({{"a", "b"}, {" ", "ab"}, {"ab", "c"}, {"\n", "\n"}}, {"<s>", "</s>"});
-}
-
-Json with(const Json& json, std::vector<std::string> keys, const Json& value) {
-  if (keys.empty()) return value;
-  const std::string first = keys.front();
-  keys.erase(keys.begin());
-  Json changed = json;
-  const Json* const inner = json.find(first);
-  changed.set(first, with(inner ? *inner : Json(), keys, value));
-  return changed;
 }
 
 Json sample_json() {

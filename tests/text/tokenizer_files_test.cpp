@@ -267,9 +267,10 @@ TEST_F(TokenizerFiles, SpecialTokensStandBehindTheVocabulary) {
     EXPECT_EQ(encode(*tokenizer, "<s>ab</s>"), wanted);  // not twice
     EXPECT_EQ(encode(*tokenizer, ""), (Ids{n + 2}));
     EXPECT_EQ(tokenizer->decode(wanted), "<s>ab</s>");
-    EXPECT_EQ(tokenizer->shown(n + 2), "");
-    EXPECT_EQ(tokenizer->shown(n + 3), "");
-    EXPECT_EQ(tokenizer->shown(n), "<pad>");
+    bool begins = true;
+    EXPECT_EQ(tokenizer->shown(n + 2, begins), "");
+    EXPECT_EQ(tokenizer->shown(n + 3, begins), "");
+    EXPECT_EQ(tokenizer->shown(n, begins), "<pad>");
   }
 }
 

@@ -124,7 +124,7 @@ TEST_F(TokenizerJson, NamesWhatIsNotSupported) {
   EXPECT_TRUE(contains(error_with({"decoder", "type"}, "ByteLevel"), "is not supported"));
   EXPECT_TRUE(contains(error_with({"model", "type"}, "WordPiece"), "got: \"WordPiece\""));
   EXPECT_TRUE(contains(error_with({"model", "merges"}, Json::Array{"a b"}), "'model.merges'"));
-  EXPECT_TRUE(contains(error_with({"model", "byte_fallback"}, true), "'model.byte_fallback'"));
+  EXPECT_TRUE(contains(error_with({"model", "byte_fallback"}, true), "'normalizer'"));
   EXPECT_TRUE(contains(error_with({"model", "unk_token"}, "<unk>"), "got: \"<unk>\""));
   EXPECT_TRUE(contains(error_with({"model", "scores"}, 1), "key 'model.scores'"));
   const Json bare = Json::Object{{"type", "BPE"}};

@@ -146,8 +146,11 @@ TEST(Tokenizer, RolesAndEndsAreTokens) {
   EXPECT_EQ(tokenizer->encode_prompt("a", "text"), (Ids{1, 3, 'a'}));
   EXPECT_EQ(tokenizer->encode_prompt("\1\3a", "text"), (Ids{1, 3, 'a'}));
   EXPECT_EQ(tokenizer->encode_prompt("\1a", "text"), (Ids{1, 3, 1, 'a'}));
-  EXPECT_EQ(tokenizer->shown(3), "\3");
-  EXPECT_EQ(tokenizer->shown(2), "");
+  bool begins = true;
+  EXPECT_EQ(tokenizer->shown(2, begins), "");
+  EXPECT_TRUE(begins);
+  EXPECT_EQ(tokenizer->shown(' ', begins), " ");
+  EXPECT_FALSE(begins);
 }
 
 TEST(CharTokenizer, Shakespeare) {

@@ -136,6 +136,25 @@ class Generate : public ::testing::Test {
   ThreadCount one_{1};  // so small a model only waits for others
 };
 
+// A tokenizer that puts a space in front of a text.
+class SpacedTokens : public NumberedTokens {
+ public:
+  using NumberedTokens::NumberedTokens;
+  bool adds_space() const override { return true; }
+};
+
+TEST_F(Generate, TheSpaceInFrontOfATextIsNotShown) {
+  SpacedTokens tokenizer({"<s>", " once", " upon"});
+  tokenizer.set_special_tokens({.bos = 0});
+  tokenizer.set_ends({.before = {0}, .after = {}});
+  const Llama model = counting_model(3, 8);
+  Generator generator(model, tokenizer);
+  const Sampling two = {.temperature = 0, .max_new_tokens = 2};
+  EXPECT_EQ(produce(generator, "", two).text, "once upon");
+  const Sampling one = {.temperature = 0, .max_new_tokens = 1};
+  EXPECT_EQ(produce(generator, "1", one).text, " upon");
+}
+
 TEST_F(Generate, TheCacheChangesNothing) {
   for (const uint64_t seed : {1, 2, 3}) {
     const Llama model = random_model(64, seed);

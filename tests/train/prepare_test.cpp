@@ -13,6 +13,7 @@
 #include "support/errors.h"
 #include "support/files.h"
 #include "support/threads.h"
+#include "text/small_sentencepiece.h"
 
 namespace cria {
 namespace {
@@ -98,6 +99,24 @@ TEST_F(PrepareTest, IdsAreThoseOfWholeDocuments) {
     }
     EXPECT_TRUE(ids("train") == expected) << threads << " threads";
   }
+}
+
+// The space in front of a document is put there once, not in front of each of its chunks.
+TEST_F(PrepareTest, ASpaceStandsInFrontOfDocumentsOnly) {
+  write_tokenizer_files(directory_.path(), SentencePieceTokenizer(small_sentencepiece(
+                                               {"a", "b"}, {{"\u2581", "a"}, {"a", "b"}})));
+  const std::string text = random_text(1 << 20);
+  PrepareRequest all =
+      request({write("a.txt", text), write("b.txt", "b")}, directory_ / "tokenizer.json");
+  all.val_fraction = 0;
+  prepare(all);
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+  EXPECT_EQ(tokenizer->kind(), "sentencepiece");
+  std::vector<int32_t> expected;
+  for (const std::string& document : {text, std::string("b")}) {
+    tokenizer->encode(document, expected, "text");
+  }
+  EXPECT_TRUE(ids("train") == expected);
 }
 
 TEST_F(PrepareTest, AddedTokensAreNotCut) {

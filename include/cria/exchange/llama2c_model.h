@@ -25,7 +25,8 @@ LoadedModel read_llama2c_model(const std::string& path);
 // encodes by scores: the merges' ranks, negated, which is the order of a BPE except that run.c
 // merges across the pieces that text is cut into; special tokens are never made. What run.c takes
 // for granted is not changed: it begins a text with id 1 and a space and ends it at id 1, and a
-// character without a piece becomes its bytes' ids + 3.
+// character without a piece becomes its bytes' ids + 3. All that is so in Llama 2's own tokenizer,
+// whose ids run.c makes.
 // Error naming path for a token that run.c would print otherwise: with a zero byte among others, or
 // written like a byte ("<0x0A").
 std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t vocab_size,

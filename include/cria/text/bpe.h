@@ -10,14 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cria/text/bpe_merges.h"
 #include "cria/text/pretokenizer.h"
 #include "cria/text/tokenizer.h"
 
 namespace cria {
-
-struct BpeMerge {
-  int32_t left, right, result;
-};
 
 struct BpeVocabulary {
   std::vector<std::string> tokens;  // the bytes of each id, added tokens included
@@ -58,24 +55,13 @@ class Bpe {
   size_t find_cut(std::string_view text, size_t from) const;
 
  private:
-  struct Pair {
-    uint64_t key;  // left, right
-    int32_t rank, result;
-  };
-
   void index_tokens();
-  void index_merges();
   void check_added() const;
-  const Pair* find_pair(int32_t left, int32_t right) const;
-  size_t slot_of(uint64_t key) const;
-  void merge_short(std::string_view piece, std::vector<int32_t>& ids) const;
-  void merge_long(std::string_view piece, std::vector<int32_t>& ids) const;
 
   BpeVocabulary vocabulary_;
   std::array<int32_t, 256> byte_ids_{};
   std::unordered_map<std::string_view, int32_t> ids_;  // of what is not added, with ignore_merges
-  std::vector<Pair> pairs_;                            // open addressing, a power of two
-  int pair_shift_ = 0;
+  std::unique_ptr<BpeMerges> merges_;
   std::unique_ptr<AddedTokens> added_;
   std::unique_ptr<BpeCaches> caches_;
 };

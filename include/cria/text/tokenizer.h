@@ -37,7 +37,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  virtual std::string kind() const = 0;  // "bytes", "chars", "bpe"
+  virtual std::string kind() const = 0;  // "bytes", "chars", "bpe", "sentencepiece"
   virtual int64_t vocab_size() const = 0;
 
   // The bytes that a token stands for, of an added one its text; id in [0, vocab_size()).
@@ -48,6 +48,10 @@ class Tokenizer {
   // tokens in it are text unless allow_special. Error naming where and byte for what has no token.
   virtual void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
                       uint64_t offset = 0, bool allow_special = false) const = 0;
+
+  // The same for what is behind a cut that find_cut made, where a text goes on and does not begin.
+  virtual void encode_after_cut(std::string_view text, std::vector<int32_t>& out,
+                                const std::string& where, uint64_t offset) const;
 
   // The ids of a text to go on from: ends().before, unless the text itself begins with these (which
   // it can with allow_special), then its own.
@@ -60,11 +64,16 @@ class Tokenizer {
   static constexpr size_t kCutReach = size_t{3} << 20;
   virtual size_t find_cut(std::string_view text, size_t from) const;
 
+  // Whether encode puts a space in front of a text that decode takes away again.
+  virtual bool adds_space() const { return false; }
+
   // Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
 
-  // What a token shows where text is wanted: its bytes, nothing for beginning and end of a text.
-  std::string_view shown(int32_t id) const;
+  // What a token shows where text is wanted: its bytes, nothing for beginning and end of a text. A
+  // space that encode put in front is not shown: `begins` says whether no token of the text came
+  // before, and is set to whether none has come now.
+  std::string_view shown(int32_t id, bool& begins) const;
 
   virtual const std::vector<AddedToken>& added_tokens() const;
 

@@ -12,12 +12,13 @@
 namespace cria {
 
 // bytes: a byte-level BPE with 256 tokens and no merges; chars: a BPE of single characters with no
-// merges and no pre-tokenizer; bpe: see bpe_json.h. All load in Hugging Face's tokenizers and give
+// merges and no pre-tokenizer; bpe: see bpe_json.h; sentencepiece: see
+// sentencepiece_json.h. All load in Hugging Face's tokenizers and give
 // the same ids.
 std::string tokenizer_json(const Tokenizer& tokenizer);
 
 // A token as the file writes it: an added one is its text; bytes are their stand-ins, except in the
-// tokens of chars.
+// tokens of chars and sentencepiece.
 std::string token_name(const Tokenizer& tokenizer, int32_t id);
 
 // The token with this name, if there is one.
@@ -27,7 +28,8 @@ std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string&
 std::string tokenizer_hash(const Tokenizer& tokenizer);
 
 // file: all of tokenizer.json; `where` names it in errors. Reads what tokenizer_json writes for
-// bytes and chars, and byte-level BPE as others write it too, see bpe_json.h; anything else in the
+// bytes and chars, and the two kinds of BPE as others write them too, see bpe_json.h and
+// sentencepiece_json.h; anything else in the
 // file is an Error that names it, never a silent difference.
 std::unique_ptr<Tokenizer> tokenizer_from_json(const Json& file, const std::string& where);
 
