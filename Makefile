@@ -4,6 +4,11 @@
 # rebuilds everything in that directory (the stamp file), and the archive is written anew each time,
 # so nothing older than its sources is ever linked.
 
+# All cores, unless told otherwise.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+  MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+endif
+
 FLAVOUR ?= release
 PREFIX ?= /usr/local
 CXXFLAGS ?= -O2
