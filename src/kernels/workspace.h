@@ -20,7 +20,7 @@ struct Workspace {
   float* head_tiles[kHeadTiles];  // [kHeadTileFloats] each
 };
 
-// The calling thread's buffers; `thread` as parallel_for hands it out.
+// The calling thread's buffers; `thread` as compute_for hands it out.
 const Workspace& thread_workspace(int thread) noexcept;
 
 }  // namespace cria

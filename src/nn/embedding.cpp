@@ -160,7 +160,7 @@ void Embedding::renormalize(const Saved& saved) const {
   const double most = *options.max_norm;
   constexpr int64_t kFloats = 4096;  // worth waking a thread for
   const int64_t grain = std::max<int64_t>(1, kFloats / std::max<int64_t>(1, columns));
-  parallel_for(saved.distinct_count, grain, [&](int64_t begin, int64_t end, int) {
+  compute_for(saved.distinct_count, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       float* const row = weight->value.data + saved.distinct[i] * columns;
       const double norm = p_norm(row, columns, options.norm_type);

@@ -55,7 +55,7 @@ AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config
 template <class Body>
 int64_t AdamWOptimizer::for_pieces(Body&& body) const {
   int64_t first = static_cast<int64_t>(pieces_.size());
-  parallel_for(first, 1, [&](int64_t begin, int64_t end, int) {
+  compute_for(first, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) body(i, pieces_[i]);
   });
   for (const Table& table : tables_) {
@@ -63,7 +63,7 @@ int64_t AdamWOptimizer::for_pieces(Body&& body) const {
     const int64_t count = static_cast<int64_t>(rows.size());
     const int64_t columns = table.parameter->value.columns();
     const int64_t grain = std::max<int64_t>(1, kPiece / std::max<int64_t>(1, columns));
-    parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
+    compute_for(count, grain, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t offset = table.parameter->offset + rows[i] * columns;
         body(first + i, Piece{offset, columns, table.decays, table.slot});

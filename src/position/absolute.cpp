@@ -18,7 +18,7 @@ int64_t position_of(int64_t b, int64_t t, int64_t first, const TokenIds& documen
 // x[b,t] += table[its position], x [B,T,C].
 void add_rows(const Tensor& x, const float* table, int64_t first, const TokenIds& starts) {
   const int64_t time = x.shape[1], columns = x.shape[2];
-  parallel_for(x.shape[0] * time, kRowGrain, [&](int64_t begin, int64_t end, int) {
+  compute_for(x.shape[0] * time, kRowGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = &x(n / time, n % time);
       const float* added = table + position_of(n / time, n % time, first, starts) * columns;
@@ -55,7 +55,7 @@ void LearnedPositions::on_embedding(const Tensor& x, int64_t first, const TokenI
 // meet at a position in any row.
 void LearnedPositions::on_embedding_backward(const Tensor& dx, int64_t first,
                                              const TokenIds& starts) const {
-  parallel_for(dx.shape[2], kColumnGrain, [&](int64_t begin, int64_t end, int) {
+  compute_for(dx.shape[2], kColumnGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t b = 0; b < dx.shape[0]; ++b) {
       for (int64_t t = 0; t < dx.shape[1]; ++t) {
         float* gradient = &weight_->grad(position_of(b, t, first, starts), 0);

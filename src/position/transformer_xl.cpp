@@ -12,7 +12,7 @@ namespace {
 // x[b,t,h,:] += bias[h,:]; x [B,T,H,D]
 void add_to_all(const ConstTensor& bias, const Tensor& x) {
   const int64_t time = x.shape[1], width = bias.size();
-  parallel_for(x.shape[0] * time, 16, [&](int64_t begin, int64_t end, int) {
+  compute_for(x.shape[0] * time, 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* __restrict row = &x(n / time, n % time);
       for (int64_t i = 0; i < width; ++i) row[i] += bias.data[i];
@@ -23,7 +23,7 @@ void add_to_all(const ConstTensor& bias, const Tensor& x) {
 // sum[h,:] += the sum of x[b,t,h,:]
 void add_all_to(const ConstTensor& x, const Tensor& sum) {
   const int64_t time = x.shape[1], dim = sum.columns();
-  parallel_for(sum.rows(), 1, [&](int64_t begin, int64_t end, int) {
+  compute_for(sum.rows(), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = 0; n < x.shape[0] * time; ++n) {
       const float* row = &x(n / time, n % time);
       for (int64_t i = begin * dim; i < end * dim; ++i) sum.data[i] += row[i];

@@ -18,13 +18,8 @@ class Reader : JsonParts {
   Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<BpeTokenizer> read() {
-    require_keys(file_, "",
-                 {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                  "post_processor", "decoder", "model"});
-    require("version", member(file_, "version"), "1.0");
-    for (const char* const key : {"truncation", "padding", "normalizer"}) {
-      require(key, member(file_, key), nullptr);
-    }
+    require_file();
+    require("normalizer", member(file_, "normalizer"), nullptr);
     read_pre_tokenizer();
     require("decoder.type", member(member(file_, "decoder"), "type"), "ByteLevel");
     read_model(member(file_, "model"));

@@ -86,6 +86,16 @@ void JsonParts::require_keys(const Json& object, const std::string& name,
   }
 }
 
+void JsonParts::require_file() const {
+  require_keys(file_, "",
+               {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                "post_processor", "decoder", "model"});
+  require("version", member(file_, "version"), "1.0");
+  for (const char* const key : {"truncation", "padding"}) {
+    require(key, member(file_, key), nullptr);
+  }
+}
+
 void JsonParts::require_model(const Json& model) const {
   require_keys(model, "model",
                {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",

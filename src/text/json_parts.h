@@ -41,6 +41,9 @@ class JsonParts {
   void require_keys(const Json& object, const std::string& name,
                     const std::vector<std::string>& known) const;
 
+  // What all files have in common: their keys and version; nothing is cut off or padded.
+  void require_file() const;
+
   // What all models have in common; unk_token, fuse_unk, byte_fallback and ignore_merges are left.
   void require_model(const Json& model) const;
   std::vector<BpeMerge> read_merges(const Json& model, const TokenIdsByName& ids) const;

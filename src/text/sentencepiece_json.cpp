@@ -43,13 +43,7 @@ class Reader : JsonParts {
   Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<SentencePieceTokenizer> read() {
-    require_keys(file_, "",
-                 {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                  "post_processor", "decoder", "model"});
-    require("version", member(file_, "version"), "1.0");
-    for (const char* const key : {"truncation", "padding"}) {
-      require(key, member(file_, key), nullptr);
-    }
+    require_file();
     read_front();
     require_same("decoder", member(file_, "decoder"), decoder());
     read_model(member(file_, "model"));

@@ -137,13 +137,16 @@ void WordCounts::add(std::span<const std::string_view> texts) {
       text.remove_prefix(cut);
     }
   }
-  // Each thread's chunks are neighbours, and the threads' words are added in the order of the text:
-  // words stand in the order of their first occurrence, however many threads there are.
+  // A part's chunks are neighbours, and the parts' words are added in the order of the text: words
+  // stand in the order of their first occurrence, however many threads there are.
   const auto count = std::ssize(chunks), together = kTogether * max_threads();
   for (int64_t first = 0; first < count; first += together) {
-    std::vector<WordCounts> parts(max_threads(), WordCounts(pattern_));
-    parallel_for(std::min(together, count - first), 1, [&](int64_t begin, int64_t end, int thread) {
-      for (int64_t i = begin; i < end; ++i) parts[thread].add_pieces(chunks[first + i]);
+    const int64_t round = std::min(together, count - first), part_count = max_threads();
+    std::vector<WordCounts> parts(part_count, WordCounts(pattern_));
+    parallel_tasks(part_count, [&](int64_t part, int) {
+      for (int64_t i = round * part / part_count; i < round * (part + 1) / part_count; ++i) {
+        parts[part].add_pieces(chunks[first + i]);
+      }
     });
     for (const WordCounts& part : parts) {
       for (int64_t i = 0; i < part.size(); ++i) {

@@ -6,11 +6,10 @@
 #include "cria/base/file.h"
 #include "cria/text/tokenizer_files.h"
 #include "cria/text/tokenizer_json.h"
+#include "cria/train/prepare_directory.h"
 
 namespace cria {
 namespace {
-
-constexpr const char* kSummary = "dataset.json";
 
 // dataset.json, key by key; Errors name the key. Without a file, nothing is found.
 class Description {
@@ -118,7 +117,7 @@ DatasetSummary read_dataset(const std::string& path, ShardFormat format,
   const bool is_directory = std::filesystem::is_directory(path);
   const std::string directory =
       is_directory ? path : std::filesystem::path(path).parent_path().string();
-  const std::string summary = (std::filesystem::path(directory) / kSummary).string();
+  const std::string summary = (std::filesystem::path(directory) / kDatasetSummary).string();
   const Description file(summary);
   DatasetSummary dataset;
   if (exists(summary)) dataset.path = summary;

@@ -4,6 +4,7 @@
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/data/dataset.h"
+#include "cria/train/prepare_directory.h"
 
 namespace cria {
 namespace {
@@ -44,7 +45,7 @@ DocumentMarks document_marks(const ModelConfig& model, std::span<const std::stri
   DocumentMarks marks = given;
   for (const std::string& pattern : patterns) {
     for (const std::string& directory : shard_directories(pattern)) {
-      const std::string path = join_path(directory, "dataset.json");
+      const std::string path = join_path(directory, kDatasetSummary);
       Json summary;
       if (exists(path)) summary = Json::parse(read_file(path), path);
       // Whether these shards have a mark, be it one that is given.

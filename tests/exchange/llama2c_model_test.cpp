@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "base/mutations.h"
 #include "cria/io/llama2c.h"
 #include "cria/model/config_json.h"
 #include "cria/text/bpe_tokenizer.h"
@@ -202,16 +201,7 @@ TEST_F(Llama2cModel, MutatedFilesAreRefusedOrRead) {
     write_llama2c_model(path_, *random_model(config), version);
     seeds.push_back(read_file(path_));
   }
-  Rng rng(1, "llama2c models");
-  int refused = 0;
-  for (int i = 0; i < 400; ++i) {
-    std::string bytes = seeds[static_cast<size_t>(i) % seeds.size()];
-    const size_t part = i % 2 == 0 ? 48 : bytes.size();
-    bytes = mutated({bytes.substr(0, part)}, rng) + bytes.substr(part);
-    write_quickly(path_, bytes);
-    refused += !error_of([&] { read_llama2c_model(path_); }).empty();
-  }
-  EXPECT_GT(refused, 200);
+  EXPECT_GT(refused_of_400(seeds, 48, path_, [&] { read_llama2c_model(path_); }), 200);
 }
 
 }  // namespace

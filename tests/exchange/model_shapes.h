@@ -4,7 +4,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/mutations.h"
+#include "cria/base/rng.h"
+#include "support/errors.h"
+#include "support/files.h"
 #include "support/tiny_model.h"
 
 namespace cria {
@@ -55,6 +60,23 @@ inline std::unique_ptr<Llama> random_model(const ModelConfig& config, double std
     fill_normal(slot.value.data, 0, slot.value.size(), std, 1, slot.name);
   }
   return model;
+}
+
+// How many of 400 damaged files `read` refuses; any other end than an Error or a model fails the
+// test. Half of the damage is in the first `front` bytes, which are a small part of the file.
+template <class Read>
+int refused_of_400(const std::vector<std::string>& seeds, size_t front, const std::string& path,
+                   Read&& read) {
+  Rng rng(1, "damaged models");
+  int refused = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::string bytes = seeds[static_cast<size_t>(i) % seeds.size()];
+    const size_t part = i % 2 == 0 ? front : bytes.size();
+    bytes = mutated({bytes.substr(0, part)}, rng) + bytes.substr(part);
+    write_quickly(path, bytes);
+    refused += !error_of(read).empty();
+  }
+  return refused;
 }
 
 inline std::vector<float> values_of(const Parameter& slot) {

@@ -51,6 +51,21 @@ void expect_same_course(const Recorder& got, const Recorder& want) {
   }
 }
 
+// config(threads): each with an output directory of its own.
+template <class Config>
+void expect_same_with_any_threads(const Config& config) {
+  Recorder want;
+  for (const int threads : {1, 2, 3}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    const ThreadCount scope(threads);
+    Recorder got;
+    run_training(config(threads), threads == 1 ? want : got);
+    if (threads == 1) continue;
+    expect_same_course(got, want);
+    expect_same_files(config(threads), config(1));
+  }
+}
+
 // Metrics lines without what a clock says.
 std::vector<std::string> timeless(const std::vector<Json>& lines) {
   std::vector<std::string> texts;
@@ -218,16 +233,7 @@ TEST(Trainer, AnyNumberOfThreadsGivesTheSameBits) {
     c.train.eval_every = 2;
     return c;
   };
-  Recorder want;
-  for (const int threads : {1, 2, 3}) {
-    SCOPED_TRACE(std::to_string(threads) + " threads");
-    const ThreadCount scope(threads);
-    Recorder got;
-    run_training(config(threads), threads == 1 ? want : got);
-    if (threads == 1) continue;
-    expect_same_course(got, want);
-    expect_same_files(config(threads), config(1));
-  }
+  expect_same_with_any_threads(config);
 }
 
 // Two micro-batches of two sequences are one batch of four.
@@ -650,16 +656,7 @@ TEST(TrainerData, SourcesAndDocumentsWithAnyNumberOfThreads) {
     with_documents(c);
     return c;
   };
-  Recorder want;
-  for (const int threads : {1, 2, 3}) {
-    SCOPED_TRACE(std::to_string(threads) + " threads");
-    const ThreadCount scope(threads);
-    Recorder got;
-    run_training(config(threads), threads == 1 ? want : got);
-    if (threads == 1) continue;
-    expect_same_course(got, want);
-    expect_same_files(config(threads), config(1));
-  }
+  expect_same_with_any_threads(config);
 }
 
 // One source under a name is data.train: the bits are the same.

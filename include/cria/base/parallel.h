@@ -1,46 +1,72 @@
 // Threads. The only OpenMP in cria stands in parallel.cpp; without OpenMP everything runs on one
-// core. Results never depend on the number of threads: a body writes only what its own range owns.
+// core. Results never depend on the number of threads, nor on which of them does what: a body writes
+// only what its own items own.
+//
+// Any thread may call these functions: loops of several callers run one after another, and a loop
+// inside a loop runs on the thread that meets it.
 #pragma once
 
 #include <cstdint>
 
 namespace cria {
 
-int max_threads();              // threads that a parallel loop may use
+// Threads that a parallel loop may use: what set_threads or OMP_NUM_THREADS says, otherwise the
+// processors that this process may use (its affinity and the quota of its cgroup).
+int max_threads();
 void set_threads(int threads);  // threads >= 1
 bool has_openmp();
 
 // Plain function pointers, so that code compiled for another instruction set instantiates nothing
-// here. `thread` is in [0, max_threads()).
+// here. `thread` is in [0, max_threads()), and no two that run at the same time share one.
 using RangeBody = void (*)(void* context, int64_t begin, int64_t end, int thread);
 
-// Cuts [0, count) into at most one contiguous range per thread, each of at least `grain` items
-// (or all there are). For even work: each thread meets the same range again on every call.
-void parallel_ranges(int64_t count, int64_t grain, RangeBody body, void* context);
+// What becomes of numbers too small to be normal (below 2^-126), which some processors compute a
+// hundred times as slowly: kept, or taken as 0 and left as 0. What the calling thread did with them
+// before, it does after the loop.
+enum class Denormals { kept, flushed };
+
+// Hands ranges of [0, count) of at least `grain` items (or all there are) to the threads. Each has a
+// share of its own, the same on every call, and takes ranges from the others' shares when it is
+// done with that.
+void parallel_ranges(int64_t count, int64_t grain, Denormals denormals, RangeBody body,
+                     void* context);
 
 // Hands single items of [0, count) to whichever thread is free, lowest first. For uneven work.
-void parallel_items(int64_t count, RangeBody body, void* context);
+void parallel_items(int64_t count, Denormals denormals, RangeBody body, void* context);
+
+namespace detail {
+
+template <class Body>
+void run_range(void* context, int64_t begin, int64_t end, int thread) {
+  (*static_cast<Body*>(context))(begin, end, thread);
+}
+template <class Body>
+void run_item(void* context, int64_t begin, int64_t, int thread) {
+  (*static_cast<Body*>(context))(begin, thread);
+}
+
+}  // namespace detail
 
 // body(begin, end, thread); must not throw.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
-  parallel_ranges(
-      count, grain,
-      [](void* context, int64_t begin, int64_t end, int thread) {
-        (*static_cast<Body*>(context))(begin, end, thread);
-      },
-      &body);
+  parallel_ranges(count, grain, Denormals::kept, detail::run_range<Body>, &body);
 }
 
 // body(item, thread); must not throw.
 template <class Body>
 void parallel_tasks(int64_t count, Body&& body) {
-  parallel_items(
-      count,
-      [](void* context, int64_t begin, int64_t, int thread) {
-        (*static_cast<Body*>(context))(begin, thread);
-      },
-      &body);
+  parallel_items(count, Denormals::kept, detail::run_item<Body>, &body);
+}
+
+// The same for the arithmetic of a model.
+template <class Body>
+void compute_for(int64_t count, int64_t grain, Body&& body) {
+  parallel_ranges(count, grain, Denormals::flushed, detail::run_range<Body>, &body);
+}
+template <class Body>
+void compute_tasks(int64_t count, Body&& body) {
+  parallel_items(count, Denormals::flushed, detail::run_item<Body>, &body);
 }
 
 }  // namespace cria

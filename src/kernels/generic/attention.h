@@ -119,7 +119,7 @@ inline void attention_forward(const Attention& a) noexcept {
   pack_tables(a);
   const int64_t task_rows = is_wide(a) ? kWideForwardRows : kForwardRows;
   const int64_t row_tiles = ceil_div(a.queries, task_rows);
-  parallel_tasks(a.batch * a.heads * row_tiles, [&](int64_t task, int thread) {
+  compute_tasks(a.batch * a.heads * row_tiles, [&](int64_t task, int thread) {
     // The longest rows first: what is left for the end is short.
     const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * task_rows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
@@ -231,7 +231,7 @@ inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, i
 // dQ, dK and dV = 0
 inline void clear_heads(const AttentionGradient& g) {
   const Attention& a = g.forward;
-  parallel_for(a.batch * a.keys, 8, [&](int64_t begin, int64_t end, int) {
+  compute_for(a.batch * a.keys, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const int64_t batch = n / a.keys, i = n % a.keys;
       const int64_t kv = batch * a.kv_batch + i * a.kv_row;
@@ -246,7 +246,7 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
   const Attention& a = g.forward;
   pack_tables(a);
   if (a.first_key) clear_heads(g);
-  parallel_for(a.batch * a.queries, 8, [&](int64_t begin, int64_t end, int) {
+  compute_for(a.batch * a.queries, 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const int64_t batch = n / a.queries, i = n % a.queries;
       for (int64_t h = 0; h < a.heads; ++h) {
@@ -264,7 +264,7 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
   // gradient of a table takes from all tiles of a sequence, so that it has one task only.
   const bool tables = g.relative.dkeys || g.relative.dqueries || g.relative.dbias;
   if (tables || 5 * ceil_div(pairs, threads) * threads <= 7 * pairs) {
-    parallel_tasks(pairs, [&](int64_t task, int thread) {
+    compute_tasks(pairs, [&](int64_t task, int thread) {
       clear_gradients(g, task / a.kv_heads, task % a.kv_heads);
       for (int64_t j0 = 0; j0 < a.keys; j0 += kTile) {
         attention_keys_backward(g, task / a.kv_heads, task % a.kv_heads, j0, Wanted::all,
@@ -274,13 +274,13 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
     return;
   }
   const int64_t key_tiles = ceil_div(a.keys, kTile), query_tiles = ceil_div(a.queries, kTile);
-  parallel_tasks(pairs * key_tiles, [&](int64_t task, int thread) {
+  compute_tasks(pairs * key_tiles, [&](int64_t task, int thread) {
     // The first keys are seen by the most queries, so they come first.
     const int64_t pair = task % pairs;
     attention_keys_backward(g, pair / a.kv_heads, pair % a.kv_heads, task / pairs * kTile,
                             Wanted::keys, thread_workspace(thread));
   });
-  parallel_tasks(a.batch * a.heads * query_tiles, [&](int64_t task, int thread) {
+  compute_tasks(a.batch * a.heads * query_tiles, [&](int64_t task, int thread) {
     const int64_t i0 = (query_tiles - 1 - task / (a.batch * a.heads)) * kTile;
     const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
     const Workspace& memory = thread_workspace(thread);

@@ -20,7 +20,7 @@ template <class Body>
 inline void for_column_slices(int64_t rows, int64_t columns, Body&& body) {
   constexpr int64_t kLine = 16;
   const int64_t grain = max(1, row_grain(rows * kLine));
-  parallel_for(ceil_div(columns, kLine), grain, [&](int64_t begin, int64_t end, int) {
+  compute_for(ceil_div(columns, kLine), grain, [&](int64_t begin, int64_t end, int) {
     body(begin * kLine, min(columns, end * kLine) - begin * kLine);
   });
 }
@@ -34,7 +34,7 @@ inline void bias_gradient(int64_t rows, int64_t columns, const float* dy, float*
 }
 
 inline void rms_norm_forward(const RmsNormForward& g) noexcept {
-  parallel_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
+  compute_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const float* __restrict x = g.x + n * g.columns;
       float* __restrict y = g.y + n * g.columns;
@@ -56,7 +56,7 @@ inline void rms_norm_backward(const RmsNormBackward& g) noexcept {
       for (int64_t c = 0; c < count; ++c) dweight[c] += dy[c] * (x[c] * r);
     }
   });
-  parallel_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
+  compute_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const float r = g.inverse_root[n];
       const float* x = g.x + n * g.columns;
@@ -83,7 +83,7 @@ inline void rms_norm_backward(const RmsNormBackward& g) noexcept {
 inline void rotary(const Rotary& g) noexcept {
   const int64_t half = g.head_dim / 2;
   const float sign = g.inverse ? -1.0f : 1.0f;
-  parallel_for(g.batch * g.time, row_grain(g.heads * g.head_dim),
+  compute_for(g.batch * g.time, row_grain(g.heads * g.head_dim),
                [&](int64_t begin, int64_t end, int) {
                  for (int64_t n = begin; n < end; ++n) {
                    const int64_t t = n % g.time;
@@ -116,7 +116,7 @@ inline double exponentiate_long(int64_t columns, float* row, float shift) {
 }
 
 inline void softmax(int64_t rows, int64_t columns, float* x) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
+  compute_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = x + n * columns;
       const double total = exponentiate_long(columns, row, row_maximum(row, columns, row[0]));
@@ -127,7 +127,7 @@ inline void softmax(int64_t rows, int64_t columns, float* x) noexcept {
 
 inline void cross_entropy(int64_t rows, int64_t columns, const int32_t* targets,
                           float gradient_scale, float* logits, float* losses) noexcept {
-  parallel_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
+  compute_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = logits + n * columns;
       if (targets[n] == kIgnoredTarget) {

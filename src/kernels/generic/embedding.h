@@ -10,7 +10,7 @@ namespace {
 
 // With a scale of 1 this is a copy, bit for bit.
 inline void embedding_gather(const EmbeddingGather& g) noexcept {
-  parallel_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
+  compute_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       const float* __restrict row = g.table + g.ids[n] * g.columns;
       float* __restrict out = g.out + n * g.columns;

@@ -292,7 +292,7 @@ inline void pack_whole_b(const Gemm& g, float* packed) {
   const LayoutB<Cells> layout(g);
   const int64_t half_n = half_columns(g);
   const int64_t panels = layout.half / layout.width;
-  parallel_for(layout.blocks * halves(g) * panels, 1, [&](int64_t begin, int64_t end, int) {
+  compute_for(layout.blocks * halves(g) * panels, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t k0 = i / panels / halves(g) * layout.block_k;
       const int64_t h = i / panels % halves(g), column = i % panels * layout.width;
@@ -374,7 +374,7 @@ inline void gemm(const Gemm& g) noexcept {
   const int64_t threads = g.m * g.n * g.k < kSerialWork ? 1 : max_threads();
   const bool skinny = is_skinny(g);
   const Grid grid = skinny ? Grid{1, threads} : choose_grid(g.m, kPanelM, n, width, threads);
-  parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
+  compute_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t cell = begin; cell < end; ++cell) {
       const Range rows = share(g.m, kPanelM, cell / grid.columns, grid.rows);
       const Range columns = share(n, width, cell % grid.columns, grid.columns);

@@ -52,7 +52,7 @@ CRIA_INLINE void drop_row(float* row, int64_t count, int64_t first, const Dropou
 inline void dropout(const ElementDropout& d) noexcept {
   // Pieces of whole vectors: where there are vectors never depends on the threads.
   static_assert(kGrain % kWidth == 0);
-  parallel_for(ceil_div(d.count, kGrain), 1, [&](int64_t begin, int64_t end, int) {
+  compute_for(ceil_div(d.count, kGrain), 1, [&](int64_t begin, int64_t end, int) {
     const int64_t start = begin * kGrain, count = min(d.count, end * kGrain) - start;
     const float* x = d.x + start;
     const float* addend = d.addend ? d.addend + start : nullptr;

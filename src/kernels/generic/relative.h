@@ -61,7 +61,7 @@ inline void pack_tables(const Attention& a) {
   const RelativeScores& t = a.relative;
   if (!t.keys && !t.queries) return;
   const int64_t rows = rows_in_use(a), first = t.rows - rows;
-  parallel_tasks(a.kv_heads + a.heads, [&](int64_t index, int) {
+  compute_tasks(a.kv_heads + a.heads, [&](int64_t index, int) {
     const bool is_keys = index < a.kv_heads;
     const float* table = is_keys ? t.keys : t.queries;
     if (!table) return;
