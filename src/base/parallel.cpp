@@ -24,10 +24,11 @@ namespace {
 constexpr int kMostThreads = 4096;
 constexpr int64_t kRangesEach = 8;  // that a thread's share is cut into: what others may take over
 
-// How long a thread that waits watches for what it waits for before it sleeps. A loop follows the
-// one before within microseconds while a step runs; longer than a thread takes to wake, nobody
-// gains. Whoever needs the core meanwhile waits no longer than this.
-constexpr std::chrono::microseconds kWatch{50};
+// How long a thread that waits watches for what it waits for before it sleeps. While a step runs, a
+// loop follows the one before within microseconds, and a thread that has slept takes 50 of them to
+// wake. On a busy machine it takes until the next tick of the scheduler, milliseconds later, so that
+// a little patience pays there too; but whoever needs the core waits no longer than this.
+constexpr std::chrono::microseconds kWatch{300};
 
 inline void pause_briefly() {
 #ifdef __SSE__
