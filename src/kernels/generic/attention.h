@@ -103,7 +103,7 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
         maximum[i] = highest;
       }
       denominator[i] +=
-          exponentiate_row(tile, i, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
+          exponentiate_row(tile, i, needed_columns(tile, i / kMR * kMR), maximum[i]);
       if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
     add_tile_times(tile, values, a.head_dim, out, a.out_row, a.first_key || j0 > 0);
@@ -176,7 +176,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
     // The products read whole panels, of rows in one case and of columns in another.
-    const int64_t end = min(p.columns, needed_columns(p, i / kPanelM * kPanelM) + kPanelM - 1);
+    const int64_t end = min(p.columns, needed_columns(p, i / kMR * kMR) + kMR - 1);
     exponentiate_row(p, i, end, a.log_sum_exp[stat + i]);
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     for_vectors(

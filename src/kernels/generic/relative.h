@@ -5,8 +5,8 @@
 //   c = t - base + r,  base = rows - 1 + (position of the first key - of the first query).
 // So the matrix of products [tile rows, table rows], written with a row stride that is one longer
 // than the tile's, lands on the scores it belongs to: a product with a table is an ordinary matrix
-// product on a skewed view of the tile. A panel of kPanelM rows needs the table rows of its own
-// diagonals only, kPanelM - 1 more than there are columns, and whole vectors of them; what that is
+// product on a skewed view of the tile. A panel of kMR rows needs the table rows of its own
+// diagonals only, kMR - 1 more than there are columns, and whole vectors of them; what that is
 // too much lands in the gap between the tile's rows. Read back, in the backward pass, the gap is
 // zero.
 //   S(r, t) += q_r . keys_t           skewed rows
@@ -43,12 +43,12 @@ struct PackedTable {
 };
 
 inline PackedTable packed_table(const Attention& a, int64_t rows, float* memory) {
-  const int64_t width = panel_width(a.head_dim);
-  return {{memory, panel_width(rows), a.head_dim}, {memory + rows * a.head_dim, width, rows}};
+  const int64_t width = panel_width<Fp32Cells>(a.head_dim);
+  return {{memory, panel_width<Fp32Cells>(rows), a.head_dim}, {memory + rows * a.head_dim, width, rows}};
 }
 
 inline int64_t packed_table_floats(const Attention& a, int64_t rows) {
-  const int64_t width = panel_width(a.head_dim);
+  const int64_t width = panel_width<Fp32Cells>(a.head_dim);
   return rows * (a.head_dim + ceil_div(a.head_dim, width) * width);
 }
 
@@ -129,13 +129,13 @@ inline int64_t round_up(int64_t count) {
   return ceil_div(count, kWidth) * kWidth;
 }
 
-// Table rows [begin, end) that rows [i, i + kPanelM) of the tile meet in its first `columns`.
+// Table rows [begin, end) that rows [i, i + kMR) of the tile meet in its first `columns`.
 struct Diagonals {
   int64_t begin, end;
 };
 inline Diagonals diagonals_of(const RelativeHead& r, const ScoreTile& tile, int64_t i,
                               int64_t columns) {
-  const int64_t base = diagonal_base(r, tile), last = min(i + kPanelM, tile.rows) - 1;
+  const int64_t base = diagonal_base(r, tile), last = min(i + kMR, tile.rows) - 1;
   return {max(0, base - last), min(r.rows, base + columns - i)};
 }
 
@@ -158,7 +158,7 @@ inline void add_query_table(const RelativeHead& relative, const ScoreTile& tile,
     const int64_t rows = min(kTile, tile.rows - first), shift = tile.key - tile.query - first;
     multiply_tile(tile.columns, k, k_row, 1, relative.queries_transposed, transposed + shift,
                   kWideRow + 1, false, [&](int64_t c) {
-                    const int64_t last = min(c + kPanelM, tile.columns) - 1;
+                    const int64_t last = min(c + kMR, tile.columns) - 1;
                     return Band{0, head_dim, round_down(max(0, -shift - last)),
                                 min(relative.rows, round_up(max(0, rows - shift - c)))};
                   });
@@ -234,10 +234,10 @@ inline void clear_gap(const ScoreTile& ds) {
     for (int64_t c = 0; c < count; ++c) first[c] = 0;
   };
   for (int64_t r = 0; r < ds.rows; ++r) {
-    clear(r, -kPanelM, kPanelM);
-    clear(r, ds.columns, kPanelM);
+    clear(r, -kMR, kMR);
+    clear(r, ds.columns, kMR);
   }
-  for (int64_t r = 1; r <= kPanelM; ++r) {
+  for (int64_t r = 1; r <= kMR; ++r) {
     clear(-r, 0, ds.columns);
     clear(ds.rows - 1 + r, 0, ds.columns);
   }
@@ -262,7 +262,7 @@ inline void add_to_dkeys(const RelativeHead& relative, const ScoreTile& ds, cons
   multiply_tile(count, ds.scores - base + first, 1, ds.row_stride + 1, queries,
                 relative.dkeys + first * relative.dkeys_row, relative.dkeys_row, true,
                 [&](int64_t i) {
-                  const int64_t t = first + i, last = min(i + kPanelM, count) - 1 + first;
+                  const int64_t t = first + i, last = min(i + kMR, count) - 1 + first;
                   const int64_t begin = max(0, base - last);
                   return Band{begin, max(begin, min(ds.rows, base - t + ds.columns)), 0, head_dim};
                 });
@@ -274,7 +274,7 @@ inline void add_query_table_to_dk(const RelativeHead& relative, const ScoreTile&
   const int64_t shift = ds.key - ds.query;
   multiply_tile(ds.columns, ds.scores + shift * ds.row_stride, ds.row_stride + 1, ds.row_stride,
                 relative.queries, dk, k_row, true, [&](int64_t c) {
-                  const int64_t last = min(c + kPanelM, ds.columns) - 1;
+                  const int64_t last = min(c + kMR, ds.columns) - 1;
                   const int64_t begin = max(0, -shift - last);
                   return Band{begin, max(begin, ds.rows - shift - c), 0, head_dim};
                 });
@@ -289,7 +289,7 @@ inline void add_to_dqueries(const RelativeHead& relative, const ScoreTile& ds, c
                 ds.row_stride + 1, keys,
                 relative.dqueries + (relative.rows - 1 - first) * relative.dqueries_row,
                 -relative.dqueries_row, true, [&](int64_t i) {
-                  const int64_t u = first + i, last = min(i + kPanelM, count) - 1 + first;
+                  const int64_t u = first + i, last = min(i + kMR, count) - 1 + first;
                   const int64_t begin = max(0, -shift - last);
                   return Band{begin, max(begin, min(ds.columns, ds.rows - shift - u)), 0, head_dim};
                 });

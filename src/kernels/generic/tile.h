@@ -14,18 +14,19 @@ namespace {
 // instruction set. A task of the forward pass takes four times the queries, for each tile of keys
 // that it packs.
 constexpr int64_t kTile = 96;
+constexpr int64_t kMR = Fp32Cells::kMR;
 constexpr int64_t kForwardRows = 4 * kTile;
-static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
-static_assert(kTile % kPanelColumns == 0 && kRelativeRows % kPanelColumns == 0 &&
-              (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
+static_assert(kTile % kMR == 0 && kForwardRows * kTile <= kTileFloats);
+static_assert(kTile % Fp32Cells::kNR == 0 && kRelativeRows % Fp32Cells::kNR == 0 &&
+              (kMaxHeadDim + Fp32Cells::kNR) * kTile <= kHeadTileFloats);
 
 // With tables of relative keys or queries a tile has a gap between its rows, and rows of room
 // before and after it: see relative.h. A task then takes two tiles of queries.
 constexpr int64_t kWideRow = kTile + 48;
 constexpr int64_t kWideForwardRows = 2 * kTile;
-constexpr int64_t kWideStart = (kPanelM + 1) * kWideRow;
-static_assert(kWideRow - kTile >= 2 * (kWidth + kPanelM - 1));
-static_assert(kWideStart + (kWideForwardRows + kPanelM) * kWideRow <= kTileFloats);
+constexpr int64_t kWideStart = (kMR + 1) * kWideRow;
+static_assert(kWideRow - kTile >= 2 * (kWidth + kMR - 1));
+static_assert(kWideStart + (kWideForwardRows + kMR) * kWideRow <= kTileFloats);
 
 inline bool is_wide(const Attention& a) {
   return a.relative.keys || a.relative.queries;
@@ -60,7 +61,7 @@ inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t 
                          int64_t head_dim, float factor, float* panels) {
   const bool transposed = form == Form::transposed;
   const int64_t columns = transposed ? count : head_dim, cells = transposed ? head_dim : count;
-  const int64_t width = panel_width(columns);
+  const int64_t width = panel_width<Fp32Cells>(columns);
   if (transposed) {
     pack_b_transposed<Fp32Cells>(slice, stride, columns, cells, width, panels);
   } else {
@@ -70,7 +71,7 @@ inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t 
   return {panels, width, cells};
 }
 
-// What is needed of the product of kPanelM rows: columns [first, last), summed over [begin, end).
+// What is needed of the product of kMR rows: columns [first, last), summed over [begin, end).
 // first is a multiple of kWidth.
 struct Band {
   int64_t begin, end, first, last;
@@ -87,24 +88,28 @@ inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a
   g.c_row = c_row;
   g.addend = accumulate ? c : nullptr;
   g.addend_row = c_row;
-  for (int64_t i = 0; i < rows; i += kPanelM) {
-    const int64_t count = min(kPanelM, rows - i);
+  for (int64_t i = 0; i < rows; i += kMR) {
+    const int64_t count = min(kMR, rows - i);
     const Band needed = band(i);
-    Panels panels = {.a = panel_a(a + i * a_row + needed.begin * a_step, a_row, count, a_step),
-                     .b = nullptr,
-                     .b_width = b.width,
-                     .cells = needed.end - needed.begin,
-                     .row = i,
-                     .rows = count,
-                     .column = needed.first,
-                     .columns = 0};
     // The first panel may be met in its middle.
-    int64_t skipped = needed.first % b.width;
-    while (panels.column < needed.last) {
-      panels.b = b.panels + (panels.column - skipped) * b.cells + skipped + needed.begin * b.width;
-      panels.columns = min(b.width - skipped, needed.last - panels.column);
-      multiply_panels<Fp32Cells>(g, panels, Progress{true, true});
-      panels.column += panels.columns;
+    int64_t column = needed.first, skipped = needed.first % b.width;
+    while (column < needed.last) {
+      const int64_t columns = min(b.width - skipped, needed.last - column);
+      multiply_panels<Fp32Cells>(
+          g,
+          {.a = a + i * a_row + needed.begin * a_step,
+           .a_row = a_row,
+           .a_step = a_step,
+           .b = b.panels + (column - skipped) * b.cells + skipped + needed.begin * b.width,
+           .b_width = b.width,
+           .cells = needed.end - needed.begin},
+          {.row = i,
+           .rows = count,
+           .column = column,
+           .columns = columns,
+           .first = true,
+           .last = true});
+      column += columns;
       skipped = 0;
     }
   }
@@ -151,7 +156,7 @@ inline int64_t hidden_columns(const ScoreTile& tile, int64_t i) {
 
 // What the rows from i on have in common: the columns that the last of them sees.
 inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
-  return visible_columns(tile, min(i + kPanelM, tile.rows) - 1);
+  return visible_columns(tile, min(i + kMR, tile.rows) - 1);
 }
 
 }  // namespace
