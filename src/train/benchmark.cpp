@@ -5,13 +5,14 @@
 
 #include "cria/base/rng.h"
 #include "cria/optim/adamw.h"
-#include "cria/train/machine.h"
 
 namespace cria {
 namespace {
 
-constexpr double kEnough = 0.1;  // seconds of calls of one kernel
-constexpr size_t kFewest = 3, kMost = 20;
+// Calls of one kernel, as many as its median needs to be steady: those of a large one take long
+// enough to average out what disturbs them, a short one gets many.
+constexpr double kEnough = 0.3;  // seconds
+constexpr size_t kFewest = 6, kMost = 200;
 constexpr double kFloat = sizeof(float);
 
 std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary) {
@@ -51,14 +52,14 @@ class KernelTimer {
 
   template <class Work>
   void add(const std::string& name, double calls, double flops, double floats, Work&& work) {
-    time({name, calls, 0, flops, kFloat * floats, Precision::fp32}, work, [] {});
+    time({name, calls, {}, flops, kFloat * floats, Precision::fp32}, work, [] {});
   }
 
   // prepare: before each call, not timed.
   template <class Prepare>
   void add(const std::string& name, double calls, const Gemm& g, Prepare&& prepare) {
     time(
-        {name, calls, 0, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); },
+        {name, calls, {}, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); },
         prepare);
   }
 
@@ -88,7 +89,7 @@ class KernelTimer {
       seconds.push_back(seconds_of(work));
       total += seconds.back();
     }
-    timing.seconds = median(seconds);
+    timing.seconds = median_interval(seconds);
     timings.push_back(std::move(timing));
   }
 };
@@ -301,16 +302,18 @@ std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   Arena memory;
-  Tensor x, w, y;
+  Tensor x, w, y, dx, dw;
   const auto carve = [&] {
     x = memory.take({rows, in});
     w = memory.take({out, in});
     y = memory.take({rows, out});
+    dx = memory.take({rows, in});
+    dw = memory.take({out, in});
   };
   carve();
   memory.allocate("bench");
   carve();
-  for (const Tensor& tensor : {x, w, y}) {
+  for (const Tensor& tensor : {x, w, y, dx, dw}) {
     fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");
   }
   const std::string shape =
@@ -318,8 +321,8 @@ std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   KernelTimer timer;
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     timer.add_layer(shape + (precision == Precision::fp32 ? " fp32" : " bf16"), 1,
-                    weight_product(x, w, y, precision), input_gradient_product(y, w, x, precision),
-                    weight_gradient_product(y, x, w, precision));
+                    weight_product(x, w, y, precision), input_gradient_product(y, w, dx, precision),
+                    weight_gradient_product(y, x, dw, precision));
   }
   return timer.timings;
 }

@@ -73,7 +73,9 @@ TEST(Benchmark, TheHeadsLastChunkCountsInPart) {
 TEST(Benchmark, ShapesOfTheKernels) {
   const auto kernels = timings(small_config());
   for (const auto& [name, k] : kernels) {
-    EXPECT_GT(k.seconds, 0) << name;
+    EXPECT_GT(k.seconds.low, 0) << name;
+    EXPECT_LE(k.seconds.low, k.seconds.value) << name;
+    EXPECT_LE(k.seconds.value, k.seconds.high) << name;
     EXPECT_GT(k.bytes, 0) << name;
     EXPECT_TRUE(k.precision == Precision::fp32) << name;
   }
