@@ -102,8 +102,7 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
         }
         maximum[i] = highest;
       }
-      denominator[i] +=
-          exponentiate_row(tile, i, needed_columns(tile, i / kMR * kMR), maximum[i]);
+      denominator[i] += exponentiate_row(tile, i, needed_columns(tile, i / kMR * kMR), maximum[i]);
       if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
     add_tile_times(tile, values, a.head_dim, out, a.out_row, a.first_key || j0 > 0);

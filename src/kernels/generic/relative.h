@@ -44,7 +44,8 @@ struct PackedTable {
 
 inline PackedTable packed_table(const Attention& a, int64_t rows, float* memory) {
   const int64_t width = panel_width<Fp32Cells>(a.head_dim);
-  return {{memory, panel_width<Fp32Cells>(rows), a.head_dim}, {memory + rows * a.head_dim, width, rows}};
+  return {{memory, panel_width<Fp32Cells>(rows), a.head_dim},
+          {memory + rows * a.head_dim, width, rows}};
 }
 
 inline int64_t packed_table_floats(const Attention& a, int64_t rows) {
