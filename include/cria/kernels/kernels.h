@@ -117,6 +117,9 @@ struct Attention {
   // [B, queries]: query i sees the keys from first_key[b queries + i] on. Not decreasing in i,
   // never beyond the query's own position. Null: 0 everywhere.
   const int32_t* first_key = nullptr;
+  // Of the products; of those with tables of relative keys and queries, and of all where there are
+  // such tables, fp32.
+  Precision precision = Precision::fp32;
 };
 
 // The scratch of a.relative; only its sizes count.
