@@ -158,7 +158,7 @@ inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t
 struct BlockA {
   const float* data;
   int64_t panel;      // from one panel of MR rows to the next
-  int64_t row, step;  // see PanelA
+  int64_t row, step;  // see PanelA; of tiles, step is what a cell further along K takes of a panel
 };
 
 template <class Cells>
@@ -174,7 +174,7 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
     } else {
       pack_tiles_of_lanes<Cells>(source, g.a_column, rows, depth, packed);
     }
-    return {packed, Cells::kMR * cells, 0, 0};
+    return {packed, Cells::kMR * cells, 0, Cells::kMR};
   } else {
     if (g.a_column == 1) {
       pack_a_rows<Cells>(source, g.a_row, rows, depth, packed);
