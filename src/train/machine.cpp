@@ -200,7 +200,7 @@ std::string busy_reason(const Interference& interference, double spread) {
   if (interference.stolen > kBusy) {
     return "its host gave " + percent(interference.stolen) + " of its time to others";
   }
-  if (spread > kRestless) return "times of the same work differ by " + percent(spread);
+  if (spread > kRestless) return "runs of the same work differ by " + percent(spread);
   return "";
 }
 
