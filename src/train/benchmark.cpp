@@ -319,6 +319,8 @@ std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   Arena memory;
+  // Gradients in memory of their own: written over their factors, the numbers would grow from call
+  // to call until they overflow.
   Tensor x, w, y, dx, dw;
   const auto carve = [&] {
     x = memory.take({rows, in});
