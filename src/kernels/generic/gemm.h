@@ -21,7 +21,7 @@
 // 32 KiB of A, leave room in an L1 of 48 KiB for what streams by.
 //
 // Packing copies a block of B into panels, each contiguous in the order in which it is read, and
-// rounds to bf16 where asked to. The microkernel reads A a number at a time, so an fp32 A is used
+// rounds to bf16 where asked to. The microkernel reads A a number at a time, so rows of an fp32 A are
 // where it lies. An element of C is the same sum in the same order wherever the borders of tasks
 // and rounds fall.
 #pragma once
@@ -166,9 +166,10 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
                       float* packed) {
   const float* source = g.a + m0 * g.a_row + k0 * g.a_column;
   const int64_t cells = cells_of<Cells>(depth);
-  if constexpr (Cells::kAsStored) {
+  if (Cells::kAsStored && g.a_column == 1) {
     return {source, Cells::kMR * g.a_row, g.a_row, g.a_column};
-  } else if constexpr (Cells::kTiles) {
+  }
+  if constexpr (Cells::kTiles) {
     if (g.a_column == 1) {
       pack_tiles_of_rows<Cells>(source, g.a_row, rows, depth, packed);
     } else {
