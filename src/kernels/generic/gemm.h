@@ -21,9 +21,9 @@
 // 32 KiB of A, leave room in an L1 of 48 KiB for what streams by.
 //
 // Packing copies a block of B into panels, each contiguous in the order in which it is read, and
-// rounds to bf16 where asked to. The microkernel reads A a number at a time, so rows of an fp32 A are
-// where it lies. An element of C is the same sum in the same order wherever the borders of tasks
-// and rounds fall.
+// rounds to bf16 where asked to. The microkernel reads A a number at a time, so the rows of an fp32
+// A are read where they lie. An element of C is the same sum in the same order wherever the borders
+// of tasks and rounds fall.
 #pragma once
 
 #include "cria/base/parallel.h"
