@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cria/base/parallel.h"
-#include "kernels/generic/random.h"
+#include "kernels/generic/few_queries.h"
 #include "kernels/generic/relative.h"
 #include "kernels/generic/tile.h"
 
@@ -56,17 +56,6 @@ inline int64_t first_keys(const Attention& a, int64_t batch, int64_t i0) {
   return first_key(a, batch, i0) / kTile * kTile;
 }
 
-inline bool drops(const Attention& a) {
-  return a.dropout.scale != 1;
-}
-
-// The probabilities of query i and keys j0.., after dropout.
-inline void drop_probabilities(const Attention& a, const Head& head, int64_t i, int64_t j0,
-                               float* row, int64_t count) {
-  const int64_t query = (head.batch * a.heads + head.head) * a.queries + i;
-  drop_row(row, count, query * a.keys + j0, a.dropout);
-}
-
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
@@ -75,9 +64,8 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
   const RelativeHead relative = relative_head(a, head.head);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
   float maximum[kForwardRows], denominator[kForwardRows];
-  constexpr float kLowest = -3.0e38f;
   for (int64_t i = 0; i < rows; ++i) {
-    maximum[i] = kLowest;
+    maximum[i] = kLowestScore;
     denominator[i] = 0;
     // The first tile overwrites out, but then it need not reach all rows.
     if (a.first_key) clear_row(out + i * a.out_row, a.head_dim);
@@ -116,6 +104,7 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
 }
 
 inline void attention_forward(const Attention& a) noexcept {
+  if (a.queries <= kFewQueries) return attend_few_queries(a);
   pack_tables(a);
   const int64_t task_rows = is_wide(a) ? kWideForwardRows : kForwardRows;
   const int64_t row_tiles = ceil_div(a.queries, task_rows);

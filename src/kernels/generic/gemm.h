@@ -21,6 +21,7 @@
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
 #include "kernels/generic/epilogue.h"
+#include "kernels/generic/few_rows.h"
 #include "kernels/generic/microkernel.h"
 #include "kernels/generic/pack.h"
 #include "kernels/generic/rows.h"
@@ -32,15 +33,6 @@ namespace {
 constexpr int64_t kBlockCells = 384;
 constexpr int64_t kPanelColumns = kPanelVectors * kWidth;
 static_assert(kBlockM % kPanelM == 0 && kBlockM * kBlockCells <= kPackedAFloats);
-
-// With silu_mul, column n of the gate and column n of up are computed one after the other, so that
-// both are at hand: B counts as two matrices side by side, and N is half.
-inline int64_t halves(const Gemm& g) {
-  return g.epilogue == Gemm::Epilogue::silu_mul ? 2 : 1;
-}
-inline int64_t half_columns(const Gemm& g) {
-  return g.n / halves(g);
-}
 
 // The panels that a block of C comes from, and where it stands.
 struct Panels {
@@ -318,27 +310,6 @@ inline int64_t gemm_packed_b_floats(const Gemm& g) noexcept {
   return halves(g) * half * ceil_div(g.k, bf16 ? Bf16Cells::kNumbers : Fp32Cells::kNumbers);
 }
 
-// A few rows against rows of B that are contiguous: packing B would cost more than it brings.
-inline bool is_skinny(const Gemm& g) {
-  return g.m <= 4 && g.a_column == 1 && g.b_row == 1 && g.precision == Precision::fp32;
-}
-
-inline void multiply_skinny(const Gemm& g, Range n) {
-  for (int64_t n0 = n.begin; n0 < n.end; n0 += kWidth) {
-    const int64_t lanes = min(kWidth, n.end - n0);
-    for (int64_t h = 0; h < halves(g); ++h) {
-      const int64_t column = h * half_columns(g) + n0;
-      for (int64_t row = 0; row < g.m; ++row) {
-        Vector value{};
-        for (int64_t i = 0; i < lanes; ++i) {
-          value[i] = dot(g.k, g.a + row * g.a_row, g.b + (column + i) * g.b_column);
-        }
-        finish_block(g.epilogue, g, row, 1, column, lanes, &value, 1, true);
-      }
-    }
-  }
-}
-
 struct Grid {
   int64_t rows, columns;
 };
@@ -369,19 +340,17 @@ inline Range share(int64_t count, int64_t panel, int64_t index, int64_t parts) {
 }
 
 inline void gemm(const Gemm& g) noexcept {
+  if (has_few_rows(g)) return multiply_few_rows(g);
   constexpr int64_t kSerialWork = 64 * 1024;  // multiply-adds below which threads cost more
   const int64_t n = half_columns(g), width = panel_width(n);
   const int64_t threads = g.m * g.n * g.k < kSerialWork ? 1 : max_threads();
-  const bool skinny = is_skinny(g);
-  const Grid grid = skinny ? Grid{1, threads} : choose_grid(g.m, kPanelM, n, width, threads);
+  const Grid grid = choose_grid(g.m, kPanelM, n, width, threads);
   compute_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t cell = begin; cell < end; ++cell) {
       const Range rows = share(g.m, kPanelM, cell / grid.columns, grid.rows);
       const Range columns = share(n, width, cell % grid.columns, grid.columns);
       if (rows.begin >= rows.end || columns.begin >= columns.end) continue;
-      if (skinny) {
-        multiply_skinny(g, columns);
-      } else if (g.precision == Precision::bf16) {
+      if (g.precision == Precision::bf16) {
         multiply<Bf16Cells>(g, rows, columns, thread_workspace(thread));
       } else {
         multiply<Fp32Cells>(g, rows, columns, thread_workspace(thread));
