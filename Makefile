@@ -99,17 +99,23 @@ $(OUT)/obj/tests/tools/library_test.o: compile_flags += \
   -DCRIA_LINK='"$(OUT)/libcria.a $(link_flags)"'
 # Kernel bodies live beside their sources; no other folder may include them. Nobody reads errno, and a
 # square root that need not set it is one instruction for a whole vector.
-$(OUT)/obj/src/kernels/%.o: compile_flags += -O3 -fno-math-errno -Isrc
+kernel_flags := -O3 -fno-math-errno -Isrc
+$(OUT)/obj/src/kernels/%.o: compile_flags += $(kernel_flags)
+# The tests have one more instruction set: tiles without instructions for them.
+emulated_tiles := $(OUT)/obj/tests/support/emulated_tiles.o
+$(emulated_tiles): compile_flags += $(kernel_flags)
 # One thin file for each instruction set; which of them runs is decided at start.
 # No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
 # shares between these files, see tests/kernels/symbols_test.cpp.
-isa_objects := $(filter-out %/dispatch.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+isa_objects := $(emulated_tiles) \
+  $(filter-out %/dispatch.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
 $(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
   $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
   $(OUT)/obj/src/kernels/avx512.o: compile_flags += $(avx512_flags)
   $(OUT)/obj/src/kernels/avx512bf16.o: compile_flags += $(avx512_flags) -mavx512bf16
+  $(OUT)/obj/src/kernels/amx.o: compile_flags += $(avx512_flags) -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 # On ARM g++ would order instructions before it assigns registers: the sums of the innermost loops
 # would not all be in one.

@@ -1,102 +1,89 @@
 // cria bench: a training step on random tokens, whole and kernel by kernel.
-#include <algorithm>
 #include <cstdio>
-#include <sstream>
+#include <optional>
 
+#include "bench_compare.h"
+#include "bench_measure.h"
 #include "bench_report.h"
 #include "commands.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 #include "model_from_config.h"
 #include "options.h"
 
 namespace cria {
 namespace {
 
-// The clock varies: the better peaks of before and after work().
-template <class Work>
-Peaks peaks_around(Work&& work) {
-  const Peaks before = measure_peaks();
-  work();
-  const Peaks after = measure_peaks();
-  return {std::max(before.fp32, after.fp32), std::max(before.bf16, after.bf16)};
-}
-
-// The step first, so that its peak memory is its own.
-Report measure(const RunConfig& config, int64_t steps, bool step_only) {
-  Llama model(config.model, precision_of(config.train));
-  model.initialize(1);
-  Report r;
-  r.config = config;
-  r.parameters = model.parameters().count();
-  r.peaks = peaks_around([&] {
-    r.steps = time_steps(model, config, steps);
-    r.peak_rss = peak_rss_bytes();
-  });
-  std::ranges::sort(r.steps);
-  if (step_only) return r;
-  r.bandwidth = measure_bandwidth();
-  r.kernels = time_kernels(model, config);
-  return r;
-}
-
-// "2048x768x288" -> {2048, 768, 288}
-std::vector<int64_t> parse_shape(const std::string& text) {
-  std::vector<int64_t> shape;
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, 'x');) {
-    int64_t size = 0;
-    if (!parse_number(part, size) || size < 1 || size > 1 << 20) shape.clear();
-    shape.push_back(size);
+template <class Result>
+void show(const Options& options, const Result& result) {
+  if (options.has("json")) {
+    std::printf("%s\n", to_json(result).dump().c_str());
+  } else {
+    print(result);
   }
-  if (shape.size() == 3) return shape;
-  throw UsageError("not the shape of a product",
-                   {.where = "cria bench: --products",
-                    .expected = "rows, outputs and inputs of a linear layer, as 2048x768x288",
-                    .got = text});
 }
 
-Report measure_products(const std::string& shapes) {
-  Report r;
-  r.peaks = peaks_around([&] {
-    std::stringstream list(shapes);
-    for (std::string text; std::getline(list, text, ',');) {
-      const std::vector<int64_t> shape = parse_shape(text);
-      std::ranges::copy(time_products(shape[0], shape[1], shape[2]), std::back_inserter(r.kernels));
-    }
-  });
-  return r;
+Report measure_any(const Options& options, const std::optional<RunConfig>& config, int64_t steps) {
+  return config ? measure(*config, steps, options.has("step-only"))
+                : measure_products(options.text("products", ""));
+}
+
+void show_beside(const Options& options, const Report& report, const EarlierBench& earlier) {
+  Json json = to_json(report);
+  for (const std::string& warning : earlier.warnings(json)) {
+    std::fprintf(stderr, "cria: %s\n", warning.c_str());
+  }
+  const std::vector<Change> changes = earlier.changes(json);
+  if (options.has("json")) {
+    json.set("comparison", to_json(changes));
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    print(report);
+    std::printf("\n");
+    print(changes);
+  }
 }
 
 }  // namespace
 
 int run_bench(const Arguments& arguments) {
-  Options options("bench", "CONFIG [table.key=value ...] | --products MxNxK[,...]",
-                  "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on "
-                  "random tokens,\nthen each kernel, against the peak (attention: of fp32).",
-                  {{"steps", "N", "steps to time, after one to warm up (default 10)"},
-                   {"step-only", "", "the whole step only, not its kernels"},
-                   {"products", "SHAPES",
-                    "no model: the three products of linear layers of M rows, "
-                    "N outputs, K inputs"},
-                   {"json", "", "print the result as JSON"}});
+  Options options(
+      "bench", "CONFIG [table.key=value ...] | --products MxNxK[,...]",
+      "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on random "
+      "tokens,\nthen each kernel, against the peak (attention: of fp32). While the machine is busy,\n"
+      "no share of the peak is stated.",
+      {{"steps", "N", "steps to time, after one to warm up (default 10)"},
+       {"step-only", "", "the whole step only, not its kernels"},
+       {"products", "SHAPES",
+        "no model: the three products of linear layers of M rows, N outputs, K inputs"},
+       {"compare", "FILE", "beside an earlier bench, printed with --json"},
+       {"sweep-threads", "N,N,...", "the whole step with each of these numbers of threads"},
+       {"sweep-lengths", "N,N,...",
+        "the whole step at each of these sequence lengths, with as many tokens in a batch"},
+       {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
-  const std::string products = options.text("products", "");
-  if (products.empty()) {
-    options.require_positional(1, SIZE_MAX);
-  } else {
-    options.require_positional(0, 0);
-    reserve_kernel_memory();
+  const bool products = options.has("products");
+  const bool sweeps = options.has("sweep-threads") || options.has("sweep-lengths");
+  if (sweeps && (products || options.has("compare"))) {
+    throw UsageError("a sweep goes with neither --products nor --compare", {.where = "cria bench"});
   }
-  const Report report =
-      products.empty() ? measure(model_from_config(options.positional()),
-                                 options.integer("steps", 10, 1, 100000), options.has("step-only"))
-                       : measure_products(products);
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(report).dump().c_str());
-  } else {
-    print(report);
+  options.require_positional(products ? 0 : 1, products ? 0 : SIZE_MAX);
+  const int64_t steps = options.integer("steps", 10, 1, 100000);
+  if (sweeps) {
+    const std::vector<int64_t> threads = options.integers("sweep-threads", 1, 4096);
+    const std::vector<int64_t> lengths = options.integers("sweep-lengths", 1, int64_t{1} << 24);
+    show(options, measure_sweeps(options.positional(), steps, threads, lengths));
+    return 0;
   }
+  std::optional<RunConfig> config;
+  if (!products) config = model_from_config(options.positional());
+  if (!options.has("compare")) {
+    show(options, measure_any(options, config, steps));
+    return 0;
+  }
+  // An unfit file is an error before anything is measured.
+  const EarlierBench earlier(options.text("compare", ""));
+  if (config) earlier.require_config(config_json(*config));
+  show_beside(options, measure_any(options, config, steps), earlier);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <sstream>
 
 #include "cria/base/error.h"
 #include "cria/base/number.h"
@@ -112,6 +113,22 @@ int64_t Options::integer(const std::string& name, int64_t fallback, int64_t leas
     reject(name, "an integer " + range);
   }
   return number;
+}
+
+std::vector<int64_t> Options::integers(const std::string& name, int64_t least, int64_t most) const {
+  std::vector<int64_t> numbers;
+  bool all_fit = true;
+  std::istringstream list(text(name, ""));
+  for (std::string part; std::getline(list, part, ',');) {
+    int64_t number = 0;
+    all_fit = all_fit && parse_number(part, number) && number >= least && number <= most;
+    numbers.push_back(number);
+  }
+  if (has(name) && (numbers.empty() || !all_fit)) {
+    reject(name, "integers " + std::to_string(least) + " to " + std::to_string(most) +
+                     ", separated by commas");
+  }
+  return numbers;
 }
 
 double Options::real(const std::string& name, double fallback, double least, double most) const {

@@ -36,6 +36,8 @@ class Options {
   // The same as text(), for text that a model reads: UsageError unless it is UTF-8.
   std::string utf8(const std::string& name, const std::string& fallback) const;
   int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
+  // Separated by commas; none when the option is not given.
+  std::vector<int64_t> integers(const std::string& name, int64_t least, int64_t most) const;
   double real(const std::string& name, double fallback, double least, double most) const;
   // One of the choices; the first when the option is not given.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;

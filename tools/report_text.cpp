@@ -46,11 +46,14 @@ std::string significant(double value, int digits) {
   return text.data();
 }
 
-std::string percent(int64_t part, int64_t total) {
+std::string fixed(double value, int digits) {
   std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.1f%%",
-                100 * static_cast<double>(part) / static_cast<double>(total));
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
   return text.data();
+}
+
+std::string percent(int64_t part, int64_t total) {
+  return fixed(100 * static_cast<double>(part) / static_cast<double>(total), 1) + "%";
 }
 
 void print_bars(const std::vector<BarRow>& rows) {

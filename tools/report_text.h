@@ -27,6 +27,9 @@ Json shape_json(const std::vector<int64_t>& shape);
 // To so many significant digits: "0.0123", "1.2e-05".
 std::string significant(double value, int digits);
 
+// With so many digits after the point: "12.30".
+std::string fixed(double value, int digits);
+
 // "12.3%" of a total above 0.
 std::string percent(int64_t part, int64_t total);
 

@@ -94,7 +94,8 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
                        .packed = relative.packed.data,
                        .uniform_from = relative.uniform_from},
           .dropout = dropout.mask(saved.dropout),
-          .first_key = saved.document_starts ? saved.document_starts->data : nullptr};
+          .first_key = saved.document_starts ? saved.document_starts->data : nullptr,
+          .precision = config.precision};
 }
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,

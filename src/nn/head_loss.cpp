@@ -1,6 +1,7 @@
 #include "cria/nn/head_loss.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cria/kernels/kernels.h"
 #include "cria/nn/linear.h"
@@ -8,28 +9,39 @@
 namespace cria {
 namespace {
 
-// Rows of logits at a time: 64 MiB of them at most. Each chunk reads W twice and reads and writes
-// dW from memory, which 512 rows of a 32000-token vocabulary hide behind their arithmetic; the
-// softmax works on a row at a time, which is in cache by then. The chunks are even. A function of V
-// and N only, so that the order of summation never depends on the machine.
-int64_t chunk_rows(int64_t vocabulary, int64_t rows) {
-  constexpr int64_t kChunkFloats = 16 << 20;
-  const int64_t most = std::max<int64_t>(64, kChunkFloats / vocabulary);
-  const int64_t chunks = (rows + most - 1) / most;
-  return (rows + chunks - 1) / chunks;
-}
+// How the logits [N,V] are cut, evenly. A block of the vocabulary is passed by all rows of a chunk
+// before the next: its rows of W and dW come from memory once for each chunk, and its logits are in
+// the caches from product to product. Between forward and backward the blocks of a chunk are kept,
+// 64 MiB of them at most, or one is, and is computed again; then a chunk may have more rows. A
+// function of N, V and the instruction set only, so that the order of sums is.
+struct Cut {
+  int64_t rows, columns;  // of a chunk, of a block
+  int64_t kept;           // blocks
+
+  static int64_t even(int64_t all, int64_t most) {
+    const int64_t parts = (all + most - 1) / most;
+    return (all + parts - 1) / parts;
+  }
+
+  Cut(int64_t all_rows, int64_t vocabulary, bool recomputes) {
+    constexpr int64_t kMostColumns = 1024, kMostRows = 2048, kKeptFloats = 16 << 20;
+    columns = even(vocabulary, kMostColumns);
+    kept = recomputes ? 1 : (vocabulary + columns - 1) / columns;
+    rows = even(std::max<int64_t>(1, all_rows),
+                recomputes ? kMostRows : std::max<int64_t>(64, kKeptFloats / vocabulary));
+  }
+};
 
 }  // namespace
 
 HeadLoss::Saved HeadLoss::plan(Plan& plan, int64_t batch, int64_t time) const {
-  const int64_t vocabulary = weight->value.shape[0];
-  const int64_t rows = chunk_rows(vocabulary, batch * time);
-  return {.logits = plan.scratch.take({rows, vocabulary}),
+  const Cut cut(batch * time, weight->value.shape[0],
+                precision == Precision::bf16 && kernels().recomputes_logits);
+  return {.logits = plan.scratch.take({cut.kept, cut.rows, cut.columns}),
           .losses = plan.saved.take({batch * time}),
-          .weight_forward = PackedWeight(
-              plan, {.n = vocabulary, .k = weight->value.shape[1], .precision = precision}),
-          .weight_backward = PackedWeight(
-              plan, {.n = weight->value.shape[1], .k = vocabulary, .precision = precision})};
+          .maximum = plan.scratch.take({cut.rows}),
+          .target_logit = plan.scratch.take({cut.rows}),
+          .total = plan.scratch.take_doubles(cut.rows)};
 }
 
 double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
@@ -52,19 +64,54 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
   }
   const Tensor losses = within(saved.losses, {rows});
   const ConstTensor x_rows = x.reshape({rows, columns});
-  for (int64_t begin = 0; begin < rows; begin += saved.logits.shape[0]) {
-    const int64_t count = std::min(saved.logits.shape[0], rows - begin);
-    const Tensor z = saved.logits.narrow(0, 0, count);
+  const int64_t kept = saved.logits.shape[0], most = saved.logits.shape[2];
+  for (int64_t begin = 0; begin < rows; begin += saved.logits.shape[1]) {
+    const int64_t count = std::min(saved.logits.shape[1], rows - begin);
     const ConstTensor x_chunk = x_rows.narrow(0, begin, count);
-    saved.weight_forward.multiply(weight_product(x_chunk, weight->value, z, precision));
-    kernels().cross_entropy(count, vocabulary, targets.data + begin, dx ? gradient_scale : 0.0f,
-                            z.data, losses.data + begin);
-    if (dx) {
-      const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
-      saved.weight_backward.multiply(input_gradient_product(z, weight->value, dx_chunk, precision));
-      if (!weight->frozen) {
-        kernels().gemm(weight_gradient_product(z, x_chunk, weight->grad, precision));
+    // The block of the vocabulary from `first` on, and its logits' place.
+    const auto block = [&](int64_t first) {
+      const int64_t place = first / most % kept * saved.logits.strides[0];
+      return SoftmaxBlock{.rows = count,
+                          .columns = std::min(most, vocabulary - first),
+                          .first = first,
+                          .logits = saved.logits.data + place,
+                          .targets = targets.data + begin,
+                          .maximum = saved.maximum.data,
+                          .total = saved.total,
+                          .target_logit = saved.target_logit.data};
+    };
+    const auto compute = [&](const SoftmaxBlock& b) {
+      kernels().gemm(weight_product(x_chunk, weight->value.narrow(0, b.first, b.columns),
+                                    Tensor(b.logits, {count, b.columns}), precision));
+    };
+    for (int64_t first = 0; first < vocabulary; first += most) {
+      const SoftmaxBlock b = block(first);
+      compute(b);
+      kernels().softmax_statistics(b);
+    }
+    for (int64_t n = 0; n < count; ++n) {
+      const double loss =
+          std::log(saved.total[n]) - static_cast<double>(saved.target_logit(n) - saved.maximum(n));
+      losses(begin + n) = targets.data[begin + n] == kIgnoredTarget ? 0 : static_cast<float>(loss);
+    }
+    if (!dx) continue;
+    const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
+    for (int64_t first = 0; first < vocabulary; first += most) {
+      const SoftmaxBlock b = block(first);
+      // Of the blocks that share a place the last is still there, if it is the only one.
+      if (kept * most < vocabulary) compute(b);
+      kernels().softmax_gradient(b, gradient_scale);
+      const Tensor dz(b.logits, {count, b.columns});
+      Gemm product = input_gradient_product(dz, weight->value.narrow(0, first, b.columns), dx_chunk,
+                                            precision);
+      if (first > 0) {
+        product.addend = dx_chunk.data;
+        product.addend_row = columns;
       }
+      kernels().gemm(product);
+      if (weight->frozen) continue;
+      kernels().gemm(weight_gradient_product(dz, x_chunk, weight->grad.narrow(0, first, b.columns),
+                                             precision));
     }
   }
   // Tied to a table with sparse gradients: this one is dense, so their sum is.

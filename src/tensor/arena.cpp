@@ -75,6 +75,11 @@ int32_t* Arena::take_ints(int64_t count) {
   return reinterpret_cast<int32_t*>(take_floats(count));
 }
 
+double* Arena::take_doubles(int64_t count) {
+  static_assert(sizeof(double) == 2 * sizeof(float));
+  return reinterpret_cast<double*>(take_floats(2 * count));
+}
+
 void Arena::allocate(const char* what) {
   memory_ = allocate_aligned(high_water_, what);
   used_ = 0;

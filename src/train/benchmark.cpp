@@ -5,13 +5,14 @@
 
 #include "cria/base/rng.h"
 #include "cria/optim/adamw.h"
-#include "cria/train/machine.h"
 
 namespace cria {
 namespace {
 
-constexpr double kEnough = 0.1;  // seconds of calls of one kernel
-constexpr size_t kFewest = 3, kMost = 20;
+// Calls of one kernel, as many as its median needs to be steady: those of a large one take long
+// enough to average out what disturbs them, a short one gets many.
+constexpr double kEnough = 0.3;  // seconds
+constexpr size_t kFewest = 6, kMost = 200;
 constexpr double kFloat = sizeof(float);
 
 std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary) {
@@ -51,14 +52,14 @@ class KernelTimer {
 
   template <class Work>
   void add(const std::string& name, double calls, double flops, double floats, Work&& work) {
-    time({name, calls, 0, flops, kFloat * floats, Precision::fp32}, work, [] {});
+    time({name, calls, {}, flops, kFloat * floats, Precision::fp32}, work, [] {});
   }
 
   // prepare: before each call, not timed.
   template <class Prepare>
   void add(const std::string& name, double calls, const Gemm& g, Prepare&& prepare) {
     time(
-        {name, calls, 0, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); },
+        {name, calls, {}, flops_of(g), bytes_of(g), g.precision}, [&] { kernels().gemm(g); },
         prepare);
   }
 
@@ -88,7 +89,7 @@ class KernelTimer {
       seconds.push_back(seconds_of(work));
       total += seconds.back();
     }
-    timing.seconds = median(seconds);
+    timing.seconds = median_interval(seconds);
     timings.push_back(std::move(timing));
   }
 };
@@ -147,24 +148,41 @@ void time_projections(KernelTimer& timer, double layers, const Block& block, con
                   weight_gradient(down, b.dx, m.activated));
 }
 
-// With the cross-entropy: all that is done chunk by chunk.
+// With its softmax: one block of the vocabulary for one chunk of rows; the last of either count as
+// the part that they are.
 void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
                const std::vector<int32_t>& ids) {
-  const Tensor& z = b.head.logits;
-  const int64_t rows = b.x.rows(), chunk = z.shape[0], vocabulary = z.shape[1];
-  const double calls = static_cast<double>(rows) / static_cast<double>(chunk);
+  const HeadLoss::Saved& saved = b.head;
+  const int64_t kept = saved.logits.shape[0], chunk = saved.logits.shape[1];
+  const int64_t columns = saved.logits.shape[2], rows = b.x.rows();
+  const int64_t vocabulary = head.weight->value.shape[0];
+  const double calls = static_cast<double>(rows) / static_cast<double>(chunk) *
+                       static_cast<double>(vocabulary) / static_cast<double>(columns);
   const auto first = [&](const Tensor& all) {
     return all.reshape({rows, all.columns()}).narrow(0, 0, chunk);
   };
-  timer.add_layer("lm_head", calls,
-                  weight_product(first(b.x), head.weight->value, z, head.precision),
-                  input_gradient_product(z, head.weight->value, first(b.dx), head.precision),
-                  weight_gradient_product(z, first(b.x), head.weight->grad, head.precision));
-  const float scale = 1.0f / static_cast<float>(rows);
-  // Logits read, their gradients written; targets and losses.
-  timer.add("cross_entropy", calls, 0, static_cast<double>(2 * z.size() + 2 * chunk), [&] {
-    kernels().cross_entropy(chunk, vocabulary, ids.data(), scale, z.data, b.head.losses.data);
-  });
+  const Tensor z(saved.logits.data, {chunk, columns});
+  const Tensor weight = head.weight->value.narrow(0, 0, columns);
+  const Gemm logits = weight_product(first(b.x), weight, z, head.precision);
+  timer.add_layer("lm_head", calls, logits,
+                  input_gradient_product(z, weight, first(b.dx), head.precision),
+                  weight_gradient_product(z, first(b.x), head.weight->grad.narrow(0, 0, columns),
+                                          head.precision));
+  if (kept * columns < vocabulary) timer.add("lm_head forward again", calls, logits, [] {});
+  const SoftmaxBlock block = {.rows = chunk,
+                              .columns = columns,
+                              .first = 0,
+                              .logits = z.data,
+                              .targets = ids.data(),
+                              .maximum = saved.maximum.data,
+                              .total = saved.total,
+                              .target_logit = saved.target_logit.data};
+  // Logits read, and in the gradient written; four numbers for each row.
+  const double numbers = static_cast<double>(z.size()), sums = static_cast<double>(5 * chunk);
+  timer.add("softmax statistics", calls, 0, numbers + sums,
+            [&] { kernels().softmax_statistics(block); });
+  timer.add("softmax gradient", calls, 0, 2 * numbers + sums,
+            [&] { kernels().softmax_gradient(block, 1.0f / static_cast<float>(rows)); });
 }
 
 void time_attention(KernelTimer& timer, double layers, const SelfAttention& layer, bool rotary,
@@ -301,16 +319,18 @@ std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   Arena memory;
-  Tensor x, w, y;
+  Tensor x, w, y, dx, dw;
   const auto carve = [&] {
     x = memory.take({rows, in});
     w = memory.take({out, in});
     y = memory.take({rows, out});
+    dx = memory.take({rows, in});
+    dw = memory.take({out, in});
   };
   carve();
   memory.allocate("bench");
   carve();
-  for (const Tensor& tensor : {x, w, y}) {
+  for (const Tensor& tensor : {x, w, y, dx, dw}) {
     fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");
   }
   const std::string shape =
@@ -318,8 +338,8 @@ std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   KernelTimer timer;
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     timer.add_layer(shape + (precision == Precision::fp32 ? " fp32" : " bf16"), 1,
-                    weight_product(x, w, y, precision), input_gradient_product(y, w, x, precision),
-                    weight_gradient_product(y, x, w, precision));
+                    weight_product(x, w, y, precision), input_gradient_product(y, w, dx, precision),
+                    weight_gradient_product(y, x, dw, precision));
   }
   return timer.timings;
 }

@@ -34,12 +34,13 @@ std::vector<int32_t> documents_at(const Case& c, const std::vector<int64_t>& beg
 
 void check_documents(const Case& c, const std::vector<int64_t>& begins, const Wanted& wanted = {},
                      const DropoutMask& dropout = {}) {
-  SCOPED_TRACE(name(c, wanted) + ", " + std::to_string(begins.size() + 1) + " documents" +
+  SCOPED_TRACE(std::to_string(begins.size() + 1) + " documents" +
                (begins.empty() ? "" : ", the second at " + std::to_string(begins.front())));
-  Tables tables(c, wanted);
   const Masks masks = {dropout, documents_at(c, begins)};
-  check_forward(c, tables, masks);
-  check_backward(c, tables, masks);
+  check_precisions(c, wanted, [&](const Case& each, Tables& tables) {
+    check_forward(each, tables, masks);
+    check_backward(each, tables, masks);
+  });
 }
 
 TEST_P(AttentionDocumentsTest, TilesAndTheirEdges) {

@@ -97,21 +97,21 @@ TEST_P(AttentionTest, Dropout) {
   for (const Wanted& wanted : {Wanted{}, kAllTables}) {
     for (const Case& c : {Case{1, 2, 1, 8, 1, 1}, Case{2, 4, 2, 8, 37, 37, true},
                           Case{1, 2, 2, 8, 197, 197}, Case{2, 2, 1, 8, 20, 53}}) {
-      SCOPED_TRACE(name(c, wanted));
-      Tables tables(c, wanted);
-      check_forward(c, tables, {kDropout});
-      check_backward(c, tables, {kDropout});
+      check_precisions(c, wanted, [](const Case& each, Tables& tables) {
+        check_forward(each, tables, {kDropout});
+        check_backward(each, tables, {kDropout});
+      });
     }
   }
 }
 
 // A window of 9 keys, as a bias of -1e30: whole tiles have no weight, the first of them included.
 TEST_P(AttentionTest, BiasThatMasks) {
-  const Case c{1, 2, 1, 8, 210, 210};
-  Tables tables(c, {.bias = true});
-  set_bias(tables, c.heads, [](int64_t distance) { return distance < 9 ? 0.0f : -1e30f; });
-  check_forward(c, tables);
-  check_backward(c, tables);
+  check_precisions({1, 2, 1, 8, 210, 210}, {.bias = true}, [](const Case& c, Tables& tables) {
+    set_bias(tables, c.heads, [](int64_t distance) { return distance < 9 ? 0.0f : -1e30f; });
+    check_forward(c, tables);
+    check_backward(c, tables);
+  });
 }
 
 // -1e30 on all keys is no mask: all have the same score, and the hidden ones still no weight.

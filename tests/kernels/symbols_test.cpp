@@ -49,7 +49,7 @@ TEST(KernelSymbols, TheTableIsAllThatTheLinkerSees) {
   }
   std::vector<std::string> isas = {"portable"};
 #ifdef __x86_64__
-  isas.insert(isas.end(), {"avx2", "avx512", "avx512bf16"});
+  isas.insert(isas.end(), {"avx2", "avx512", "avx512bf16", "amx"});
 #endif
   const auto objects = std::filesystem::path(cria_binary()).parent_path() / "obj/src/kernels";
   for (const std::string& isa : isas) {

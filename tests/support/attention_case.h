@@ -20,13 +20,14 @@ namespace cria::attention_case {
 struct Case {
   int64_t batch, heads, kv_heads, head_dim, queries, keys;
   bool fused = false;  // q, k and v side by side in one [B, T, (H + 2K) D]
+  Precision precision = Precision::fp32;
 };
 
 inline std::string name(const Case& c) {
   return "B " + std::to_string(c.batch) + " H " + std::to_string(c.heads) + " K " +
          std::to_string(c.kv_heads) + " D " + std::to_string(c.head_dim) + " queries " +
          std::to_string(c.queries) + " keys " + std::to_string(c.keys) +
-         (c.fused ? " fused" : " separate");
+         (c.fused ? " fused" : " separate") + (c.precision == Precision::bf16 ? " bf16" : "");
 }
 
 // q, k and v, or their gradients: one fused buffer, or three with gaps after every row and batch.
@@ -214,7 +215,8 @@ inline Attention attention(const Case& c, const Projections& in, Output& output,
           in.v,          in.q_batch,    in.q_row,
           in.kv_batch,   in.kv_row,     output.out.data(),
           output.batch,  output.row,    output.log_sum_exp.data(),
-          tables.view(), masks.dropout, masks.first_key.empty() ? nullptr : masks.first_key.data()};
+          tables.view(), masks.dropout, masks.first_key.empty() ? nullptr : masks.first_key.data(),
+          c.precision};
 }
 
 inline void check_forward(const Case& c, Tables& tables, const Masks& masks = {}) {
@@ -284,17 +286,27 @@ inline std::string name(const Case& c, const Wanted& wanted) {
          (wanted.bias ? " bias" : "");
 }
 
+// check(case, tables) in fp32 and in bf16.
+template <class Check>
+void check_precisions(Case c, const Wanted& wanted, Check&& check) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    c.precision = precision;
+    SCOPED_TRACE(name(c, wanted));
+    Tables tables(c, wanted);
+    check(c, tables);
+  }
+}
+
 inline void check_forward(const Case& c, const Wanted& wanted = {}) {
-  SCOPED_TRACE(name(c, wanted));
-  Tables tables(c, wanted);
-  check_forward(c, tables);
+  check_precisions(c, wanted,
+                   [](const Case& each, Tables& tables) { check_forward(each, tables); });
 }
 
 inline void check_training(const Case& c, const Wanted& wanted = {}) {
-  SCOPED_TRACE(name(c, wanted));
-  Tables tables(c, wanted);
-  check_forward(c, tables);
-  check_backward(c, tables);
+  check_precisions(c, wanted, [](const Case& each, Tables& tables) {
+    check_forward(each, tables);
+    check_backward(each, tables);
+  });
 }
 
 // Every set of tables.

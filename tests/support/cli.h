@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cria/base/file.h"
+#include "cria/base/json.h"
 #include "support/files.h"
 #include "support/process.h"
 
@@ -24,6 +25,20 @@ inline std::string cria_binary() {
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+using Names = std::vector<std::string>;
+
+inline Names keys(const Json& json) {
+  Names names;
+  for (const auto& [key, value] : json.as_object("json")) names.push_back(key);
+  return names;
+}
+
+// The only line of text, as JSON.
+inline Json json_line(const std::string& text) {
+  EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
+  return Json::parse(text, "standard output");
 }
 
 class CliTest : public testing::Test {

@@ -124,6 +124,27 @@ inline int64_t first_key(const Attention& a, int64_t batch, int64_t query) {
   return a.first_key ? a.first_key[batch * a.queries + query] : 0;
 }
 
+// Whether the products' factors are rounded to bf16, see Attention::precision.
+inline bool in_bf16(const Attention& a) {
+  return a.precision == Precision::bf16 && !a.relative.keys && !a.relative.queries;
+}
+
+// A factor that is given, and one that was computed: half a unit in the last of bf16's eight
+// places.
+inline Bounded factor_of(const Attention& a, float x) {
+  return in_bf16(a) ? round_to_bf16(x) : x;
+}
+inline Bounded factor_of(const Attention& a, Bounded x) {
+  if (in_bf16(a)) x.error += 0x1.0p-8 * (std::abs(x.value) + x.error) + kSmallestNormal;
+  return x;
+}
+
+inline Bounded dot_of_factors(const Attention& a, const float* x, const float* y) {
+  Sum sum;
+  for (int64_t d = 0; d < a.head_dim; ++d) sum.add(factor_of(a, x[d]) * factor_of(a, y[d]));
+  return sum.total();
+}
+
 struct AttentionResult {
   BoundedValues scores;       // [B, H, queries, keys]; 0 where masked
   BoundedValues log_sum_exp;  // [B, H, queries]
@@ -162,7 +183,7 @@ inline AttentionResult attention_forward(const Attention& a) {
         for (int64_t j = first; j < visible; ++j) {
           const float* k = a.k + shared + j * a.kv_row;
           const RelativeRows relative = relative_rows(a, h, j - position);
-          Bounded score = dot(a.head_dim, q, 1, k, 1) * Bounded(a.scale);
+          Bounded score = dot_of_factors(a, q, k) * Bounded(a.scale);
           if (relative.keys) {
             score = score + dot(a.head_dim, q, 1, relative.keys, 1) * Bounded(a.scale);
           }
@@ -189,7 +210,8 @@ inline AttentionResult attention_forward(const Attention& a) {
         for (int64_t d = 0; d < a.head_dim; ++d) {
           Sum numerator;
           for (int64_t j = first; j < visible; ++j) {
-            numerator.add(scores[j] * factors[j] * Bounded(a.v[shared + j * a.kv_row + d]));
+            numerator.add(factor_of(a, scores[j] * factors[j]) *
+                          factor_of(a, a.v[shared + j * a.kv_row + d]));
           }
           result.out[((b * a.queries + i) * a.heads + h) * a.head_dim + d] =
               numerator.total() / denominator.total();
@@ -236,17 +258,18 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
           const Bounded probability =
               exp(forward.scores[row * a.keys + j] - forward.log_sum_exp[row]);
           const Bounded factor = kept(a, row, j);
-          const Bounded dprobability = dot(dim, dout, 1, a.v + shared, 1) * factor;
+          const Bounded dprobability = dot_of_factors(a, dout, a.v + shared) * factor;
           const Bounded dscore = probability * (dprobability - dout_dot_out.total());
-          const Bounded scaled = dscore * Bounded(a.scale);
+          const Bounded scaled = factor_of(a, dscore * Bounded(a.scale));
+          const Bounded weight = factor_of(a, probability * factor);
           const RelativeRows relative = relative_rows(a, h, j - offset - i);
           const int64_t row_of = tables.rows - 1 + j - offset - i, t = b * tables.rows + row_of;
           if (tables.bias) dbias[(b * a.heads + h) * tables.rows + row_of].add(dscore);
           for (int64_t d = 0; d < dim; ++d) {
-            const Bounded q_d = q[d], k_d = a.k[shared + d];
+            const Bounded q_d = factor_of(a, q[d]), k_d = factor_of(a, a.k[shared + d]);
             dq[query * dim + d].add(scaled * k_d);
             dk[key * dim + d].add(scaled * q_d);
-            dv[key * dim + d].add(probability * factor * Bounded(dout[d]));
+            dv[key * dim + d].add(weight * factor_of(a, dout[d]));
             if (relative.keys) {
               dq[query * dim + d].add(scaled * Bounded(relative.keys[d]));
               dkeys[(t * a.kv_heads + h / group) * dim + d].add(scaled * q_d);

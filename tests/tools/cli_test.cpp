@@ -18,20 +18,6 @@
 namespace cria {
 namespace {
 
-using Names = std::vector<std::string>;
-
-Names keys(const Json& json) {
-  Names names;
-  for (const auto& [key, value] : json.as_object("json")) names.push_back(key);
-  return names;
-}
-
-// The only line of text, as JSON.
-Json json_line(const std::string& text) {
-  EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
-  return Json::parse(text, "standard output");
-}
-
 std::vector<Json> json_lines(const std::string& text) {
   std::vector<Json> lines;
   for (size_t begin = 0; begin < text.size();) {
@@ -67,7 +53,9 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
       {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
       {"export", {"--to FORMAT", "-o PATH", "--dtype NAME", "--tensor NAME", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
-      {"bench", {"--steps N", "--step-only", "--products SHAPES", "--json"}},
+      {"bench",
+       {"--steps N", "--step-only", "--products SHAPES", "--compare FILE", "--sweep-threads N,N",
+        "--sweep-lengths N,N", "--json"}},
       {"demo", {"table.key=value"}},
   };
   const std::string all = run({"--help"}).out;
@@ -108,12 +96,6 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
        "cria train: invalid value of --threads\n  expected: an integer 1 to 4096\n  got: '0'"},
       {{"train", "tiny.toml", "--threads"}, "cria train: --threads needs a value"},
       {{"train", "tiny.toml", "--json=1"}, "cria train: --json takes no value"},
-      {{"bench", "tiny.toml", "--steps", "ten"},
-       "cria bench: invalid value of --steps\n  expected: an integer 1 to 100000\n  got: 'ten'"},
-      {{"bench", "--products", "8x8x8", "tiny.toml"},
-       "cria bench: unexpected argument 'tiny.toml'\n  hint: usage: "},
-      {{"bench", "--products", "8x8x8,8x8"}, "cria bench: --products: not the shape of a product"},
-      {{"bench", "--products", "8x0x8"}, "cria bench: --products: not the shape of a product"},
       {{"generate", "run", "x"}, "cria generate: unexpected argument 'x'\n  hint: usage: "},
       {{"generate", "run", "--temperature", "-1"},
        "cria generate: invalid value of --temperature\n  expected: a number from 0.0 to 1000.0"},
@@ -727,7 +709,7 @@ TEST_F(CliTest, TheEnvironmentChoosesTheInstructionSet) {
   }
 }
 
-// --- gradcheck, bench
+// --- gradcheck
 
 TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
   const ProcessResult good = run({"gradcheck", "tiny.toml"});
@@ -742,79 +724,6 @@ TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
   const ProcessResult rounded = run({"gradcheck", "tiny.toml", "train.precision=\"bf16\""});
   EXPECT_EQ(rounded.out, good.out);
   EXPECT_TRUE(contains(rounded.err, "checked in fp32")) << rounded.err;
-}
-
-TEST_F(CliTest, BenchPrintsJson) {
-  const auto before = files();
-  const Json json = json_line(run({"bench", "tiny.toml", "--steps", "2", "--json"}).out);
-  EXPECT_EQ(keys(json), (Names{"machine", "kernels", "step"}));
-  const Json& machine = *json.find("machine");
-  EXPECT_EQ(keys(machine), (Names{"processor", "threads", "isa", "isas", "fp32_peak_gflops",
-                                  "bf16_peak_gflops", "bandwidth_gb_per_s"}));
-  EXPECT_EQ(machine.find("isas")->as_array("isas").size(), available_isas().size());
-  const auto expect_positive = [](const Json& object, const Names& names) {
-    for (const std::string& key : names) {
-      ASSERT_TRUE(object.find(key)) << key;
-      EXPECT_GT(object.find(key)->as_double(key), 0) << key;
-    }
-  };
-  expect_positive(machine, {"fp32_peak_gflops", "bf16_peak_gflops", "bandwidth_gb_per_s"});
-  const Names step = {"seconds",         "tokens_per_s",   "gflops",
-                      "percent_of_peak", "peak_rss_bytes", "parameters"};
-  expect_positive(*json.find("step"), step);
-  EXPECT_EQ(json.find("step")->find("precision")->as_string(""), "fp32");
-  size_t products = 0;
-  for (const Json& kernel : json.find("kernels")->as_array("kernels")) {
-    const bool computes = kernel.find("gflops") != nullptr;
-    EXPECT_EQ(keys(kernel),
-              computes ? (Names{"name", "calls", "seconds", "gflops", "percent_of_peak", "gb_per_s",
-                                "percent_of_step"})
-                       : (Names{"name", "calls", "seconds", "gb_per_s", "percent_of_step"}));
-    expect_positive(kernel, {"calls", "seconds", "gb_per_s", "percent_of_step"});
-    if (computes) expect_positive(kernel, {"gflops", "percent_of_peak"});
-    products += computes;
-  }
-  EXPECT_EQ(products, 5u * 3 + 2);  // five linear layers, attention both ways
-  EXPECT_EQ(files(), before);
-}
-
-TEST_F(CliTest, BenchOfTheStepOnly) {
-  const Arguments bench = {"bench",      "tiny.toml", "--steps", "2", "train.precision=\"bf16\"",
-                           "--step-only"};
-  Arguments as_json = bench;
-  as_json.push_back("--json");
-  const Json json = json_line(run(as_json).out);
-  EXPECT_EQ(keys(json), (Names{"machine", "step"}));
-  EXPECT_FALSE(json.find("machine")->find("bandwidth_gb_per_s"));
-  EXPECT_EQ(json.find("step")->find("precision")->as_string(""), "bf16");
-  const std::string plain = run(bench).out;
-  EXPECT_TRUE(contains(plain, " tokens/s") && contains(plain, "of the bf16 peak")) << plain;
-  EXPECT_FALSE(contains(plain, "everything else")) << plain;
-}
-
-TEST_F(CliTest, BenchOfProducts) {
-  const Arguments bench = {"bench", "--products", "40x24x16,9x8x7"};
-  Arguments as_json = bench;
-  as_json.push_back("--json");
-  const Json json = json_line(run(as_json).out);
-  EXPECT_EQ(keys(json), (Names{"machine", "kernels"}));
-  const Json::Array& kernels = json.find("kernels")->as_array("kernels");
-  ASSERT_EQ(kernels.size(), 2u * 2 * 3);  // shapes, precisions, products
-  EXPECT_EQ(kernels[0].find("name")->as_string(""), "40x24x16 fp32 forward");
-  EXPECT_EQ(kernels[11].find("name")->as_string(""), "9x8x7 bf16 backward weight");
-  for (const Json& kernel : kernels) EXPECT_GT(kernel.find("gflops")->as_double(""), 0);
-  const std::string table = run(bench).out;
-  EXPECT_TRUE(contains(table, "\n9x8x7 bf16 forward ")) << table;
-  EXPECT_FALSE(contains(table, "% step") || contains(table, "everything else")) << table;
-}
-
-TEST_F(CliTest, BenchPrintsATable) {
-  const std::string table = run({"bench", "tiny.toml", "--steps", "2"}).out;
-  for (const char* line :
-       {"\nqkv_proj forward ", "\ndown_proj backward input ", "\nlm_head ", "\nattention backward ",
-        "\nadamw ", "\neverything else ", "\nstep: ", " tokens/s", "of the fp32 peak"}) {
-    EXPECT_TRUE(contains(table, line)) << line << " is not in\n" << table;
-  }
 }
 
 }  // namespace

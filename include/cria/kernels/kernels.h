@@ -117,6 +117,9 @@ struct Attention {
   // [B, queries]: query i sees the keys from first_key[b queries + i] on. Not decreasing in i,
   // never beyond the query's own position. Null: 0 everywhere.
   const int32_t* first_key = nullptr;
+  // Of the products; of those with tables of relative keys and queries, and of all where there are
+  // such tables, fp32.
+  Precision precision = Precision::fp32;
 };
 
 // The scratch of a.relative; only its sizes count.
@@ -208,8 +211,21 @@ struct AdamW {
 // No target: the row has no loss. The number is PyTorch's.
 inline constexpr int32_t kIgnoredTarget = -100;
 
+// Columns [first, first + columns) of the logits of an output head, whose softmax is taken block by
+// block so that no row of them need be in memory at once; and what is known of each row so far.
+struct SoftmaxBlock {
+  int64_t rows, columns, first;
+  float* logits;           // [rows, columns]
+  const int32_t* targets;  // [rows]: columns of all logits, or kIgnoredTarget
+  float* maximum;          // [rows]
+  double* total;           // [rows]: the sum of exp(logit - maximum)
+  float* target_logit;     // [rows]
+};
+
 struct Kernels {
   const char* isa;
+  // Whether products in bf16 are so fast that logits are sooner computed again than read back.
+  bool recomputes_logits;
 
   void (*gemm)(const Gemm&) noexcept;
 
@@ -237,11 +253,13 @@ struct Kernels {
   // x[N,V] -> softmax of each row, in place.
   void (*softmax)(int64_t rows, int64_t columns, float* x) noexcept;
 
-  // losses[n] = logsumexp(z_n) - z_n[target_n]. The logits z [N,V] are used up: they become
-  // dz = gradient_scale (softmax(z) - onehot(target)), or nothing of use when gradient_scale is 0.
-  // Where the target is kIgnoredTarget, both are 0.
-  void (*cross_entropy)(int64_t rows, int64_t columns, const int32_t* targets, float gradient_scale,
-                        float* logits, float* losses) noexcept;
+  // Takes a block into maximum, total and target_logit, which the first block (first == 0) sets.
+  // Blocks come in order. Then the loss of a row is log(total) + maximum - target_logit.
+  void (*softmax_statistics)(const SoftmaxBlock&) noexcept;
+  // Once all blocks have been taken in: logits become their gradient,
+  //   gradient_scale (exp(logit - maximum) / total - onehot(target)); 0 where the target is
+  //   ignored.
+  void (*softmax_gradient)(const SoftmaxBlock&, float gradient_scale) noexcept;
 
   // Serial: the optimizer cuts the planes into pieces and runs these in parallel.
   void (*adamw)(const AdamW&) noexcept;

@@ -1,10 +1,10 @@
-// The output head and its cross-entropy, in chunks of rows: [B,T,V] logits never exist.
+// The output head and its cross-entropy, in chunks of rows and blocks of the vocabulary: [B,T,V]
+// logits never exist.
 #pragma once
 
 #include "cria/kernels/kernels.h"
 #include "cria/nn/embedding.h"
 #include "cria/nn/layer.h"
-#include "cria/nn/packed_weight.h"
 #include "cria/tensor/parameters.h"
 
 namespace cria {
@@ -14,9 +14,10 @@ struct HeadLoss {
   Precision precision = Precision::fp32;
 
   struct Saved {
-    Tensor logits;  // scratch, [chunk, V]
+    Tensor logits;  // scratch, [blocks kept, chunk of rows, block of the vocabulary]
     Tensor losses;  // [N]
-    PackedWeight weight_forward, weight_backward;
+    Tensor maximum, target_logit;  // scratch, [chunk]: see SoftmaxBlock
+    double* total;                 // scratch, [chunk]
   };
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;

@@ -27,6 +27,7 @@ class Arena {
   float* take_floats(int64_t count);
   Tensor take(std::initializer_list<int64_t> shape);
   int32_t* take_ints(int64_t count);
+  double* take_doubles(int64_t count);
 
   // Everything taken since mark() may be overwritten by what is taken after rewind().
   int64_t mark() const { return used_; }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cria/model/llama.h"
+#include "cria/train/machine.h"
 #include "cria/train/run_config.h"
 
 namespace cria {
@@ -13,7 +14,7 @@ namespace cria {
 struct KernelTiming {
   std::string name;     // "qkv_proj forward"
   double calls;         // per step; the head's last chunk counts as the part that it is
-  double seconds;       // of one call
+  Median seconds;       // of one call
   double flops;         // of one call, recomputed scores included; 0: memory alone decides
   double bytes;         // that one call must move at least: what it reads and what it leaves
   Precision precision;  // of its products
@@ -25,7 +26,7 @@ std::vector<double> time_steps(Llama& model, const RunConfig& config, int64_t st
 
 // All kernels of such a step, except for the sums of bias gradients. Each is called again and
 // again on the buffers of one layer: what fits the caches stays there, which in a step it may not.
-// Seconds are the median of 3 to 20 calls. The model's weights are not fit for use afterwards.
+// Seconds are of 6 to 200 calls. The model's weights are not fit for use afterwards.
 std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config);
 
 // The three products of a linear layer for `rows` rows, `out` outputs and `in` inputs, in fp32 and

@@ -9,38 +9,72 @@
 namespace cria::CRIA_ISA {
 namespace {
 
+// Products in bf16, where their precision is that. With tables of relative keys or queries all is
+// computed in fp32: their products read the tiles of scores askew.
+//
+// The scale is in the packed keys and queries where cells are what is stored, and otherwise a
+// factor of the scores and of their gradient.
+template <class Cells>
+inline float packed_scale(const Attention& a) {
+  return Cells::kAsStored ? a.scale : 1;
+}
+template <class Cells>
+inline float score_scale(const Attention& a) {
+  return Cells::kAsStored ? 1 : a.scale;
+}
+
 // tile = x[rows, D] y^T, y packed transposed: scores, or their gradient's counterpart dO V^T.
-inline void multiply_rows(const ScoreTile& tile, const float* x, int64_t x_row, const Packed& y,
+template <class Cells>
+inline void multiply_rows(const ScoreTile& tile, const BlockA& x, const Packed& y,
                           int64_t head_dim) {
-  multiply_tile(tile.rows, x, x_row, 1, y, tile.scores, tile.row_stride, false, [&](int64_t i) {
-    return Band{0, head_dim, 0, needed_columns(tile, i)};
+  multiply_tile<Cells>(tile.rows, x, y, {tile.scores, tile.row_stride, false}, [&](int64_t i) {
+    return Band{0, head_dim, 0, needed_columns<Cells>(tile, i)};
   });
 }
 
-// out[rows, D] += tile y, y packed plain.
-inline void add_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim, float* out,
-                           int64_t out_row, bool accumulate) {
-  multiply_tile(tile.rows, tile.scores, tile.row_stride, 1, y, out, out_row, accumulate,
-                [&](int64_t i) {
-                  return Band{0, needed_columns(tile, i), 0, head_dim};
-                });
+// out[rows, D] += tile y, y packed plain. packed: room for the tile as a left factor.
+template <class Cells>
+inline void add_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim,
+                           const Target& out, float* packed) {
+  const BlockA a =
+      ready_rows<Cells>(tile.scores, tile.row_stride, 1, tile.rows, tile.columns, packed);
+  multiply_tile<Cells>(tile.rows, a, y, out, [&](int64_t i) {
+    return Band{0, needed_columns<Cells>(tile, i), 0, head_dim};
+  });
 }
 
 // out[columns, D] += tile^T y, y packed plain. The first query that sees key j is the first needed.
+template <class Cells>
 inline void add_transposed_tile_times(const ScoreTile& tile, const Packed& y, int64_t head_dim,
-                                      float* out, int64_t out_row, bool accumulate) {
-  multiply_tile(
-      tile.columns, tile.scores, 1, tile.row_stride, y, out, out_row, accumulate, [&](int64_t j) {
-        return Band{max(0, min(tile.rows, tile.key + j - tile.query)), tile.rows, 0, head_dim};
-      });
+                                      const Target& out, float* packed) {
+  const BlockA a =
+      ready_rows<Cells>(tile.scores, 1, tile.row_stride, tile.columns, tile.rows, packed);
+  multiply_tile<Cells>(tile.columns, a, y, out, [&](int64_t j) {
+    return Band{max(0, min(tile.rows, tile.key + j - tile.query)), tile.rows, 0, head_dim};
+  });
 }
 
-// tile = scale Q K^T + relative; keys packed transposed and scaled. transposed: see relative.h.
+// tile = scale Q K^T + relative; q: the tile's queries, keys packed transposed. transposed: see
+// relative.h.
+template <class Cells>
 inline void score_tile(const Attention& a, const Head& head, const RelativeHead& relative,
-                       int64_t i0, int64_t j0, const Packed& keys, const ScoreTile& tile,
-                       float* transposed) {
-  multiply_rows(tile, head.q + i0 * a.q_row, a.q_row, keys, a.head_dim);
+                       int64_t i0, int64_t j0, const BlockA& q, const Packed& keys,
+                       const ScoreTile& tile, float* transposed) {
+  multiply_rows<Cells>(tile, q, keys, a.head_dim);
+  if (score_scale<Cells>(a) != 1) {
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      scale_row(tile.scores + i * tile.row_stride, visible_columns(tile, i), a.scale);
+    }
+  }
   add_relative(a, head, relative, tile, i0, j0, transposed + kWideStart);
+}
+
+// How far a row of probabilities or of gradients is to be 0 where it does not see. A left factor
+// that is packed is read whole; one read where it is stored, as far as its panel needs it.
+template <class Cells>
+inline int64_t zeros_until(const ScoreTile& tile, int64_t i) {
+  if (!Cells::kAsStored) return tile.columns;
+  return needed_columns<Cells>(tile, i / Cells::kMR * Cells::kMR);
 }
 
 // Scores of row i to probabilities, 0 where it does not see, as far as `columns`; returns the sum.
@@ -59,6 +93,7 @@ inline int64_t first_keys(const Attention& a, int64_t batch, int64_t i0) {
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
+template <class Cells>
 inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_t rows,
                         const Workspace& memory) {
   const RelativeHead relative = relative_head(a, head.head);
@@ -70,14 +105,18 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
     // The first tile overwrites out, but then it need not reach all rows.
     if (a.first_key) clear_row(out + i * a.out_row, a.head_dim);
   }
+  const BlockA q =
+      ready_rows<Cells>(head.q + i0 * a.q_row, a.q_row, 1, rows, a.head_dim, memory.packed_a);
+  float* const packed_p = memory.packed_a + kForwardRows * kMaxHeadDim / Cells::kNumbers;
   const int64_t last_key = head.offset + i0 + rows - 1;
   for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
     const ScoreTile tile = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
-    const Packed keys = pack_slice(Form::transposed, head.k + j0 * a.kv_row, a.kv_row, tile.columns,
-                                   a.head_dim, a.scale, memory.head_tiles[0]);
-    const Packed values = pack_slice(Form::plain, head.v + j0 * a.kv_row, a.kv_row, tile.columns,
-                                     a.head_dim, 1.0f, memory.head_tiles[1]);
-    score_tile(a, head, relative, i0, j0, keys, tile, memory.tiles[1]);
+    const Packed keys =
+        pack_slice<Cells>(Form::transposed, head.k + j0 * a.kv_row, a.kv_row, tile.columns,
+                          a.head_dim, memory.head_tiles[0], packed_scale<Cells>(a));
+    const Packed values = pack_slice<Cells>(Form::plain, head.v + j0 * a.kv_row, a.kv_row,
+                                            tile.columns, a.head_dim, memory.head_tiles[1]);
+    score_tile<Cells>(a, head, relative, i0, j0, q, keys, tile, memory.tiles[1]);
     for (int64_t i = 0; i < tile.rows; ++i) {
       float* row = tile.scores + i * tile.row_stride;
       const int64_t visible = visible_columns(tile, i), hidden = hidden_columns(tile, i);
@@ -90,11 +129,11 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
         }
         maximum[i] = highest;
       }
-      denominator[i] +=
-          exponentiate_row(tile, i, needed_columns(tile, i / kPanelM * kPanelM), maximum[i]);
+      denominator[i] += exponentiate_row(tile, i, needed_columns(tile, i / kMR * kMR), maximum[i]);
       if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
-    add_tile_times(tile, values, a.head_dim, out, a.out_row, a.first_key || j0 > 0);
+    add_tile_times<Cells>(tile, values, a.head_dim, {out, a.out_row, a.first_key || j0 > 0},
+                          packed_p);
   }
   float* log_sum_exp = a.log_sum_exp + (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < rows; ++i) {
@@ -103,8 +142,8 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
   }
 }
 
-inline void attention_forward(const Attention& a) noexcept {
-  if (a.queries <= kFewQueries) return attend_few_queries(a);
+template <class Cells>
+inline void attention_forward_in(const Attention& a) {
   pack_tables(a);
   const int64_t task_rows = is_wide(a) ? kWideForwardRows : kForwardRows;
   const int64_t row_tiles = ceil_div(a.queries, task_rows);
@@ -112,25 +151,42 @@ inline void attention_forward(const Attention& a) noexcept {
     // The longest rows first: what is left for the end is short.
     const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * task_rows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
-    attend_rows(a, select_head(a, batch, head), i0, min(task_rows, a.queries - i0),
-                thread_workspace(thread));
+    [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
+    attend_rows<Cells>(a, select_head(a, batch, head), i0, min(task_rows, a.queries - i0),
+                       thread_workspace(thread));
   });
+}
+
+inline bool computes_in_bf16(const Attention& a) {
+  return a.precision == Precision::bf16 && !is_wide(a);
+}
+
+inline void attention_forward(const Attention& a) noexcept {
+  const bool bf16 = computes_in_bf16(a);
+  if (a.queries <= kFewQueries) {
+    bf16 ? attend_few_queries<RoundedCells>(a) : attend_few_queries<Fp32Cells>(a);
+  } else {
+    bf16 ? attention_forward_in<Bf16Cells>(a) : attention_forward_in<Fp32Cells>(a);
+  }
 }
 
 // A tile of keys packed for the backward pass.
 struct PackedKeys {
-  Packed keys_transposed, values_transposed, keys;  // keys: scaled, both times
+  Packed keys_transposed, values_transposed, keys;  // keys: with packed_scale, both times
 };
 
+template <class Cells>
 inline PackedKeys pack_keys(const Attention& a, const Head& head, int64_t j0,
                             const Workspace& memory) {
   const int64_t count = min(kTile, a.keys - j0);
   const float* k = head.k + j0 * a.kv_row;
   const float* v = head.v + j0 * a.kv_row;
+  const float scale = packed_scale<Cells>(a);
   return {
-      pack_slice(Form::transposed, k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[0]),
-      pack_slice(Form::transposed, v, a.kv_row, count, a.head_dim, 1.0f, memory.head_tiles[1]),
-      pack_slice(Form::plain, k, a.kv_row, count, a.head_dim, a.scale, memory.head_tiles[2])};
+      pack_slice<Cells>(Form::transposed, k, a.kv_row, count, a.head_dim, memory.head_tiles[0],
+                        scale),
+      pack_slice<Cells>(Form::transposed, v, a.kv_row, count, a.head_dim, memory.head_tiles[1]),
+      pack_slice<Cells>(Form::plain, k, a.kv_row, count, a.head_dim, memory.head_tiles[2], scale)};
 }
 
 // Which gradients a visit to a tile adds to.
@@ -145,6 +201,7 @@ inline int64_t first_queries(const Attention& a, int64_t j0) {
 // The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
 // of the first query head and of the first queries that see them. The gradients of tables only add,
 // and with first_key all do.
+template <class Cells>
 inline void attention_tile_backward(const AttentionGradient& g, const Head& head, int64_t i0,
                                     int64_t j0, const PackedKeys& packed, Wanted wanted,
                                     const Workspace& memory) {
@@ -154,10 +211,17 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   ScoreTile ds = p;
   ds.scores = memory.tiles[1] + (p.scores - memory.tiles[0]);
   const float* dout = g.dout + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
-  score_tile(a, head, relative, i0, j0, packed.keys_transposed, p, memory.tiles[1]);
+  const float* q = head.q + i0 * a.q_row;
+  float* const packed_a = memory.packed_a;
+  score_tile<Cells>(a, head, relative, i0, j0,
+                    ready_rows<Cells>(q, a.q_row, 1, p.rows, a.head_dim, packed_a),
+                    packed.keys_transposed, p, memory.tiles[1]);
   // dP = dO V^T
-  multiply_rows(ds, dout, a.out_row, packed.values_transposed, a.head_dim);
-  // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dropout dP - rowsum(dO O))
+  multiply_rows<Cells>(ds, ready_rows<Cells>(dout, a.out_row, 1, p.rows, a.head_dim, packed_a),
+                       packed.values_transposed, a.head_dim);
+  // P = exp(S - log_sum_exp), 0 where the mask is; dS = P (dropout dP - rowsum(dO O)), with the
+  // part of the scale that is not packed
+  const Vector scale = broadcast(score_scale<Cells>(a));
   const int64_t stat = (head.batch * a.heads + head.head) * a.queries + i0;
   for (int64_t i = 0; i < p.rows; ++i) {
     float* probability = p.scores + i * p.row_stride;
@@ -165,16 +229,15 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     const int64_t visible = visible_columns(p, i);
     const Vector shift = broadcast(g.dout_dot_out[stat + i]);
     // The products read whole panels, of rows in one case and of columns in another.
-    const int64_t end = min(p.columns, needed_columns(p, i / kPanelM * kPanelM) + kPanelM - 1);
+    const int64_t end = min(p.columns, zeros_until<Cells>(p, i) + Cells::kMR - 1);
     exponentiate_row(p, i, end, a.log_sum_exp[stat + i]);
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     for_vectors(
         visible,
-        [&](int64_t j) { store(row + j, load(probability + j) * (load(row + j) - shift)); },
+        [&](int64_t j) { store(row + j, load(probability + j) * (load(row + j) - shift) * scale); },
         [&](int64_t j, int64_t lanes) {
-          store_part(row + j,
-                     load_part(probability + j, lanes, 0) * (load_part(row + j, lanes, 0) - shift),
-                     lanes);
+          const Vector difference = load_part(row + j, lanes, 0) - shift;
+          store_part(row + j, load_part(probability + j, lanes, 0) * difference * scale, lanes);
         });
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, probability, visible);
@@ -183,7 +246,8 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
-    add_tile_times(ds, packed.keys, a.head_dim, dq, a.q_row, a.first_key || j0 > 0);
+    add_tile_times<Cells>(ds, packed.keys, a.head_dim, {dq, a.q_row, a.first_key || j0 > 0},
+                          packed_a);
     add_relative_to_dq(a, relative, ds, dq);
   }
   if (wanted != Wanted::queries) {
@@ -192,27 +256,30 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     const bool accumulate = a.first_key || !(first_head && i0 == first_queries(a, j0));
     float* panels = memory.head_tiles[3];
     // dV += P^T dO
-    add_transposed_tile_times(
-        p, pack_slice(Form::plain, dout, a.out_row, p.rows, a.head_dim, 1.0f, panels), a.head_dim,
-        g.dv + kv, a.kv_row, accumulate);
+    const Packed dout_plain =
+        pack_slice<Cells>(Form::plain, dout, a.out_row, p.rows, a.head_dim, panels);
+    add_transposed_tile_times<Cells>(p, dout_plain, a.head_dim, {g.dv + kv, a.kv_row, accumulate},
+                                     packed_a);
     // dK += dS^T (scale Q)
-    const float* q = head.q + i0 * a.q_row;
-    const Packed queries = pack_slice(Form::plain, q, a.q_row, p.rows, a.head_dim, a.scale, panels);
-    add_transposed_tile_times(ds, queries, a.head_dim, g.dk + kv, a.kv_row, accumulate);
+    const Packed queries = pack_slice<Cells>(Form::plain, q, a.q_row, p.rows, a.head_dim, panels,
+                                             packed_scale<Cells>(a));
+    add_transposed_tile_times<Cells>(ds, queries, a.head_dim, {g.dk + kv, a.kv_row, accumulate},
+                                     packed_a);
     add_relative_to_dk(a, relative, ds, q, queries, head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
   }
 }
 
 // All that reads keys j0.. of one kv head.
+template <class Cells>
 inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, int64_t kv_head,
                                     int64_t j0, Wanted wanted, const Workspace& memory) {
   const Attention& a = g.forward;
   const int64_t group = a.heads / a.kv_heads;
-  const PackedKeys packed = pack_keys(a, select_head(a, batch, kv_head * group), j0, memory);
+  const PackedKeys packed = pack_keys<Cells>(a, select_head(a, batch, kv_head * group), j0, memory);
   for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
     for (int64_t i0 = first_queries(a, j0); i0 < a.queries && first_key(a, batch, i0) < j0 + kTile;
          i0 += kTile) {
-      attention_tile_backward(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
+      attention_tile_backward<Cells>(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
     }
   }
 }
@@ -231,7 +298,8 @@ inline void clear_heads(const AttentionGradient& g) {
   });
 }
 
-inline void attention_backward(const AttentionGradient& g) noexcept {
+template <class Cells>
+inline void attention_backward_in(const AttentionGradient& g) {
   const Attention& a = g.forward;
   pack_tables(a);
   if (a.first_key) clear_heads(g);
@@ -254,31 +322,39 @@ inline void attention_backward(const AttentionGradient& g) noexcept {
   const bool tables = g.relative.dkeys || g.relative.dqueries || g.relative.dbias;
   if (tables || 5 * ceil_div(pairs, threads) * threads <= 7 * pairs) {
     compute_tasks(pairs, [&](int64_t task, int thread) {
+      [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
       clear_gradients(g, task / a.kv_heads, task % a.kv_heads);
       for (int64_t j0 = 0; j0 < a.keys; j0 += kTile) {
-        attention_keys_backward(g, task / a.kv_heads, task % a.kv_heads, j0, Wanted::all,
-                                thread_workspace(thread));
+        attention_keys_backward<Cells>(g, task / a.kv_heads, task % a.kv_heads, j0, Wanted::all,
+                                       thread_workspace(thread));
       }
     });
     return;
   }
   const int64_t key_tiles = ceil_div(a.keys, kTile), query_tiles = ceil_div(a.queries, kTile);
   compute_tasks(pairs * key_tiles, [&](int64_t task, int thread) {
+    [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
     // The first keys are seen by the most queries, so they come first.
     const int64_t pair = task % pairs;
-    attention_keys_backward(g, pair / a.kv_heads, pair % a.kv_heads, task / pairs * kTile,
-                            Wanted::keys, thread_workspace(thread));
+    attention_keys_backward<Cells>(g, pair / a.kv_heads, pair % a.kv_heads, task / pairs * kTile,
+                                   Wanted::keys, thread_workspace(thread));
   });
   compute_tasks(a.batch * a.heads * query_tiles, [&](int64_t task, int thread) {
+    [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
     const int64_t i0 = (query_tiles - 1 - task / (a.batch * a.heads)) * kTile;
     const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
     const Workspace& memory = thread_workspace(thread);
     const int64_t last_key = head.offset + min(i0 + kTile, a.queries) - 1;
     for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
-      attention_tile_backward(g, head, i0, j0, pack_keys(a, head, j0, memory), Wanted::queries,
-                              memory);
+      attention_tile_backward<Cells>(g, head, i0, j0, pack_keys<Cells>(a, head, j0, memory),
+                                     Wanted::queries, memory);
     }
   });
+}
+
+inline void attention_backward(const AttentionGradient& g) noexcept {
+  computes_in_bf16(g.forward) ? attention_backward_in<Bf16Cells>(g)
+                              : attention_backward_in<Fp32Cells>(g);
 }
 
 }  // namespace

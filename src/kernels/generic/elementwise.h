@@ -84,33 +84,33 @@ inline void rotary(const Rotary& g) noexcept {
   const int64_t half = g.head_dim / 2;
   const float sign = g.inverse ? -1.0f : 1.0f;
   compute_for(g.batch * g.time, row_grain(g.heads * g.head_dim),
-               [&](int64_t begin, int64_t end, int) {
-                 for (int64_t n = begin; n < end; ++n) {
-                   const int64_t t = n % g.time;
-                   float* row = g.x + n / g.time * g.batch_stride + t * g.row_stride;
-                   const float* __restrict cos = g.cos + t * half;
-                   const float* __restrict sin = g.sin + t * half;
-                   for (int64_t h = 0; h < g.heads; ++h) {
-                     float* __restrict low = row + h * g.head_dim;
-                     float* __restrict high = low + half;
-                     for (int64_t i = 0; i < half; ++i) {
-                       const float x = low[i], y = high[i], s = sign * sin[i];
-                       low[i] = x * cos[i] - y * s;
-                       high[i] = x * s + y * cos[i];
-                     }
-                   }
-                 }
-               });
+              [&](int64_t begin, int64_t end, int) {
+                for (int64_t n = begin; n < end; ++n) {
+                  const int64_t t = n % g.time;
+                  float* row = g.x + n / g.time * g.batch_stride + t * g.row_stride;
+                  const float* __restrict cos = g.cos + t * half;
+                  const float* __restrict sin = g.sin + t * half;
+                  for (int64_t h = 0; h < g.heads; ++h) {
+                    float* __restrict low = row + h * g.head_dim;
+                    float* __restrict high = low + half;
+                    for (int64_t i = 0; i < half; ++i) {
+                      const float x = low[i], y = high[i], s = sign * sin[i];
+                      low[i] = x * cos[i] - y * s;
+                      high[i] = x * s + y * cos[i];
+                    }
+                  }
+                }
+              });
 }
 
-// row[i] = exp(row[i] - shift); returns the sum. Partial sums of floats are kept short and added
-// up in double: a row may have 100,000 columns.
-inline double exponentiate_long(int64_t columns, float* row, float shift) {
+// The sum of body(first column, columns) over pieces of a row. Partial sums of floats are kept
+// short and added up in double: a row may have 100,000 columns.
+template <class Body>
+inline double sum_of_pieces(int64_t columns, Body&& body) {
   constexpr int64_t kShort = 1024;
   double total = 0;
   for (int64_t i = 0; i < columns; i += kShort) {
-    const int64_t count = min(kShort, columns - i);
-    total += static_cast<double>(exponentiate(row + i, count, count, shift));
+    total += static_cast<double>(body(i, min(kShort, columns - i)));
   }
   return total;
 }
@@ -119,30 +119,52 @@ inline void softmax(int64_t rows, int64_t columns, float* x) noexcept {
   compute_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
       float* row = x + n * columns;
-      const double total = exponentiate_long(columns, row, row_maximum(row, columns, row[0]));
+      const float maximum = row_maximum(row, columns, row[0]);
+      const double total = sum_of_pieces(columns, [&](int64_t first, int64_t count) {
+        return exponentiate(row + first, count, count, maximum);
+      });
       scale_row(row, columns, static_cast<float>(1.0 / total));
     }
   });
 }
 
-inline void cross_entropy(int64_t rows, int64_t columns, const int32_t* targets,
-                          float gradient_scale, float* logits, float* losses) noexcept {
-  compute_for(rows, row_grain(columns), [=](int64_t begin, int64_t end, int) {
+// The online softmax: with a new block's maximum, what has been summed counts for less.
+inline void softmax_statistics(const SoftmaxBlock& b) noexcept {
+  compute_for(b.rows, row_grain(b.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
-      float* row = logits + n * columns;
-      if (targets[n] == kIgnoredTarget) {
-        losses[n] = 0;
-        clear_row(row, columns);
+      const float* row = b.logits + n * b.columns;
+      const float before = b.first == 0 ? row[0] : b.maximum[n];
+      const float maximum = row_maximum(row, b.columns, before);
+      const double total = sum_of_pieces(b.columns, [&](int64_t first, int64_t count) {
+        return sum_exponentials(row + first, count, maximum);
+      });
+      const double kept =
+          b.first == 0 ? 0 : b.total[n] * __builtin_exp(static_cast<double>(before - maximum));
+      b.maximum[n] = maximum;
+      b.total[n] = kept + total;
+      const int64_t target = b.targets[n] - b.first;
+      if (target >= 0 && target < b.columns) b.target_logit[n] = row[target];
+    }
+  });
+}
+
+inline void softmax_gradient(const SoftmaxBlock& b, float gradient_scale) noexcept {
+  compute_for(b.rows, row_grain(b.columns), [&](int64_t begin, int64_t end, int) {
+    for (int64_t n = begin; n < end; ++n) {
+      float* row = b.logits + n * b.columns;
+      if (b.targets[n] == kIgnoredTarget) {
+        clear_row(row, b.columns);
         continue;
       }
-      const float maximum = row_maximum(row, columns, row[0]);
-      const float target = row[targets[n]] - maximum;
-      const double total = exponentiate_long(columns, row, maximum);
-      losses[n] = static_cast<float>(__builtin_log(total) - static_cast<double>(target));
-      if (gradient_scale != 0) {
-        scale_row(row, columns, static_cast<float>(static_cast<double>(gradient_scale) / total));
-        row[targets[n]] -= gradient_scale;
-      }
+      const float factor = static_cast<float>(static_cast<double>(gradient_scale) / b.total[n]);
+      const float maximum = b.maximum[n];
+      for_vectors(
+          b.columns, [&](int64_t j) { store(row + j, exp(load(row + j) - maximum) * factor); },
+          [&](int64_t j, int64_t lanes) {
+            store_part(row + j, exp(load_part(row + j, lanes, maximum) - maximum) * factor, lanes);
+          });
+      const int64_t target = b.targets[n] - b.first;
+      if (target >= 0 && target < b.columns) row[target] -= gradient_scale;
     }
   });
 }

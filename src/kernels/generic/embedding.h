@@ -8,7 +8,7 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// With a scale of 1 this is a copy, bit for bit.
+// With a scale of 1 this is a copy, bit for bit but for denormals, which become 0.
 inline void embedding_gather(const EmbeddingGather& g) noexcept {
   compute_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {

@@ -17,9 +17,19 @@ inline int64_t half_columns(const Gemm& g) {
   return g.n / halves(g);
 }
 
-// Which part of the sum over K a vector of C holds.
-struct Progress {
+// A block of C, and which part of the sum over K it has got.
+struct BlockC {
+  int64_t row, rows, column, columns;
   bool first, last;
+
+  // Where its sums are added to, if anywhere: the addend, then C itself.
+  const float* addend(const Gemm& g) const { return first ? g.addend : g.c; }
+  int64_t addend_row(const Gemm& g) const { return first ? g.addend_row : g.c_row; }
+  Gemm::Epilogue epilogue(const Gemm& g) const { return last ? g.epilogue : Gemm::Epilogue::none; }
+  // Whether nothing happens to the sums but an addition.
+  bool is_plain(const Gemm& g) const {
+    return !(first && g.bias) && epilogue(g) == Gemm::Epilogue::none;
+  }
 };
 
 // Lanes [column, column + lanes) of a row of C have got `value` more. kEpilogue: g.epilogue if this
@@ -54,35 +64,29 @@ CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lane
   }
 }
 
-// finish() for a block of sums, [rows][vectors].
+// finish() for a block of sums, [rows][vectors of a row].
 template <Gemm::Epilogue kEpilogue>
-inline void finish_block(const Gemm& g, int64_t row, int64_t rows, int64_t column, int64_t columns,
-                         const Vector* block, int64_t vectors, bool first) {
-  for (int64_t i = 0; i < rows; ++i, block += vectors) {
-    for (int64_t j = 0; j < vectors; ++j) {
-      const int64_t lanes = columns - j * kWidth;
-      if (lanes >= kWidth) {  // a constant here, so that whole vectors ask for no mask
-        finish<kEpilogue>(g, row + i, column + j * kWidth, kWidth, block[j], first);
-      } else {
-        finish<kEpilogue>(g, row + i, column + j * kWidth, lanes, block[j], first);
-      }
+inline void finish_block(const Gemm& g, const BlockC& block, const Vector* sums, int64_t vectors) {
+  for (int64_t i = 0; i < block.rows; ++i, sums += vectors) {
+    const int64_t row = block.row + i;
+    int64_t column = block.column, left = block.columns;
+    // A constant here, so that whole vectors ask for no mask.
+    const Vector* sum = sums;
+    for (; left >= kWidth; left -= kWidth, column += kWidth, ++sum) {
+      finish<kEpilogue>(g, row, column, kWidth, *sum, block.first);
     }
+    if (left > 0) finish<kEpilogue>(g, row, column, left, *sum, block.first);
   }
 }
 
-inline void finish_block(Gemm::Epilogue epilogue, const Gemm& g, int64_t row, int64_t rows,
-                         int64_t column, int64_t columns, const Vector* block, int64_t vectors,
-                         bool first) {
-  switch (epilogue) {
+inline void finish_block(const Gemm& g, const BlockC& block, const Vector* sums, int64_t vectors) {
+  switch (block.epilogue(g)) {
     case Gemm::Epilogue::none:
-      return finish_block<Gemm::Epilogue::none>(g, row, rows, column, columns, block, vectors,
-                                                first);
+      return finish_block<Gemm::Epilogue::none>(g, block, sums, vectors);
     case Gemm::Epilogue::silu_mul:
-      return finish_block<Gemm::Epilogue::silu_mul>(g, row, rows, column, columns, block, vectors,
-                                                    first);
+      return finish_block<Gemm::Epilogue::silu_mul>(g, block, sums, vectors);
     case Gemm::Epilogue::silu_mul_backward:
-      return finish_block<Gemm::Epilogue::silu_mul_backward>(g, row, rows, column, columns, block,
-                                                             vectors, first);
+      return finish_block<Gemm::Epilogue::silu_mul_backward>(g, block, sums, vectors);
   }
 }
 

@@ -11,7 +11,6 @@
 #include "cria/kernels/kernels.h"
 #include "kernels/generic/cells.h"
 #include "kernels/generic/epilogue.h"
-#include "kernels/generic/microkernel.h"
 
 namespace cria::CRIA_ISA {
 namespace {
@@ -27,7 +26,7 @@ inline bool has_few_rows(const Gemm& g) {
 
 // Rows of W that are read side by side: their sums with kRows <= 4 rows of x are in registers, of
 // which there are 32 where a product's block has more than 16 vectors.
-constexpr int64_t kStreams = kPanelM * kPanelVectors > 16 ? 4 : 2;
+constexpr int64_t kStreams = RegisterBlock::kMR * RegisterBlock::kNR > 16 * kWidth ? 4 : 2;
 
 // sums[i][j] = the products of row i of x and row j of a group of W, not yet added up. `lanes` rows
 // of the group exist; the others repeat the last.
@@ -73,7 +72,7 @@ inline void finish_group(const Gemm& g, int64_t row, int64_t column, int64_t lan
   multiply_group<Cells, kRows>(g, row, column, lanes, sums);
   for (int64_t i = 0; i < kRows; ++i) {
     const Vector value = sum_each(sums[i]);
-    finish_block(g.epilogue, g, row + i, 1, column, lanes, &value, 1, true);
+    finish_block(g, {row + i, 1, column, lanes, true, true}, &value, 1);
   }
 }
 

@@ -1,5 +1,4 @@
-// The innermost loop: a block of kPanelM x kPanelVectors vectors of sums of products, kept in
-// registers.
+// The innermost loop: a block of MR x NR of C, sums of products kept in registers.
 #pragma once
 
 #include "kernels/generic/cells.h"
@@ -7,39 +6,28 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-constexpr int64_t kPanelM = CRIA_GEMM_ROWS;
-constexpr int64_t kPanelVectors = CRIA_GEMM_VECTORS;
-
-// Columns of a panel of B when there are `columns` in all: kPanelVectors vectors, or fewer if that
-// makes the panels even (four vectors are two and two).
-inline int64_t panel_width(int64_t columns) {
-  const int64_t vectors = ceil_div(columns, kWidth);
-  return ceil_div(vectors, ceil_div(vectors, kPanelVectors)) * kWidth;
-}
-
-// Up to kPanelM rows of A. Cell k of row i is row[i][k * step], so that A may be a panel as packed
-// or lie where it is. Rows that are not there repeat the last one that is.
+// Up to MR rows of A. Cell k of row i is row[i][k * step], so that A may be a panel as packed or
+// lie where it is. Rows that are not there repeat the last one that is.
+template <class Cells>
 struct PanelA {
-  const float* row[kPanelM];
+  const float* row[Cells::kMR];
   int64_t step;
-};
 
-inline PanelA panel_a(const float* first, int64_t row_stride, int64_t rows, int64_t step) {
-  PanelA panel;
-  for (int64_t i = 0; i < kPanelM; ++i) panel.row[i] = first + min(i, rows - 1) * row_stride;
-  panel.step = step;
-  return panel;
-}
+  PanelA(const float* first, int64_t row_stride, int64_t rows, int64_t step_) : step(step_) {
+    for (int64_t i = 0; i < Cells::kMR; ++i) row[i] = first + min(i, rows - 1) * row_stride;
+  }
+};
 
 // sum[i][j] = sum over `depth` cells of A's row i times vector j of a panel of B.
 template <class Cells, int64_t kVectors>
-CRIA_INLINE void microkernel(int64_t depth, const PanelA& a, const float* __restrict b,
-                             int64_t b_width, Vector (&sum)[kPanelM][kVectors]) {
-  const float* row[kPanelM];
+CRIA_INLINE void microkernel(int64_t depth, const PanelA<Cells>& a, const float* __restrict b,
+                             int64_t b_width, Vector (&sum)[Cells::kMR][kVectors]) {
+  constexpr int64_t kMR = Cells::kMR;
+  const float* row[kMR];
   CRIA_UNROLL
-  for (int64_t i = 0; i < kPanelM; ++i) row[i] = a.row[i];
+  for (int64_t i = 0; i < kMR; ++i) row[i] = a.row[i];
   CRIA_UNROLL
-  for (int64_t i = 0; i < kPanelM; ++i) {
+  for (int64_t i = 0; i < kMR; ++i) {
     CRIA_UNROLL
     for (int64_t j = 0; j < kVectors; ++j) sum[i][j] = Vector{};
   }
@@ -49,7 +37,7 @@ CRIA_INLINE void microkernel(int64_t depth, const PanelA& a, const float* __rest
     CRIA_UNROLL
     for (int64_t j = 0; j < kVectors; ++j) right[j] = load(b + j * kWidth);
     CRIA_UNROLL
-    for (int64_t i = 0; i < kPanelM; ++i) {
+    for (int64_t i = 0; i < kMR; ++i) {
       const Vector left = broadcast(row[i][at]);
       CRIA_UNROLL
       for (int64_t j = 0; j < kVectors; ++j) {

@@ -1,52 +1,73 @@
-// Copies of a block of a matrix in the order in which the microkernel reads it.
+// Copies of a block of a matrix in the order in which a product reads it.
 #pragma once
 
-#include "kernels/generic/microkernel.h"
+#include "kernels/generic/cells.h"
 
 namespace cria::CRIA_ISA {
 namespace {
 
-constexpr int64_t kBlockM = 96;  // rows of A packed at a time, see gemm.h
-
-// kWidth cells of lanes that are neighbours in memory.
+// kWidth cells of lanes that are neighbours in memory; zeros beyond `depth` numbers along K.
 template <class Cells>
 inline Vector cells_at(const float* source, int64_t k_stride, int64_t cell, int64_t depth,
-                       int64_t lane, int64_t lanes) {
+                       int64_t lanes) {
   const int64_t k = cell * Cells::kNumbers;
-  const float* row = source + k * k_stride + lane;
+  if (k >= depth) return Vector{};
+  const float* row = source + k * k_stride;
   // A pair at the end that lacks its second number has 0 there.
-  return Cells::cells(row, k + 1 < depth ? row + k_stride : nullptr, lanes - lane);
+  return Cells::cells(row, k + 1 < depth ? row + k_stride : nullptr, lanes);
 }
 
-// A as panels of kPanelM lanes, panel[cell][lane], one after another, of `depth` numbers along K.
-// Lanes are neighbours in memory: source[k * k_stride + lane]. Lanes that the last panel lacks hold
+// kWidth cells of one lane, whose numbers are neighbours in memory; zeros beyond `depth` numbers.
+template <class Cells>
+inline Vector cells_of_row(const float* source, int64_t cell, int64_t depth) {
+  const int64_t k = cell * Cells::kNumbers;
+  return k < depth ? Cells::row(source + k, depth - k) : Vector{};
+}
+
+// A as panels of MR lanes, panel[cell][lane], one after another, of `depth` numbers along K. Lanes
+// are neighbours in memory: source[k * k_stride + lane]. Lanes that the last panel lacks hold
 // anything; nobody stores what becomes of them. Row by row, since each may be on a page of its own.
 template <class Cells>
 inline void pack_a_lanes(const float* __restrict source, int64_t k_stride, int64_t lanes,
                          int64_t depth, float* __restrict packed) {
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  const int64_t cells = cells_of<Cells>(depth);
   for (int64_t c = 0; c < cells; ++c) {
-    float line[kBlockM + kWidth];
+    float line[Cells::kMC + kWidth];
     for (int64_t lane = 0; lane < lanes; lane += kWidth) {
-      store(line + lane, cells_at<Cells>(source, k_stride, c, depth, lane, lanes));
+      store(line + lane, cells_at<Cells>(source + lane, k_stride, c, depth, lanes - lane));
     }
-    for (int64_t lane = 0; lane < lanes; lane += kPanelM) {
-      __builtin_memcpy(packed + lane * cells + c * kPanelM, line + lane, kPanelM * sizeof(float));
+    for (int64_t lane = 0; lane < lanes; lane += Cells::kMR) {
+      __builtin_memcpy(packed + lane * cells + c * Cells::kMR, line + lane,
+                       Cells::kMR * sizeof(float));
     }
   }
 }
 
-// B as panels of `width` lanes, whole vectors: of lanes that are neighbours in memory, as above.
+// A's rows of cells, one after another: out[row][cell], from source[row * row_stride + k].
+template <class Cells>
+inline void pack_a_rows(const float* __restrict source, int64_t row_stride, int64_t rows,
+                        int64_t depth, float* __restrict out) {
+  const int64_t cells = cells_of<Cells>(depth);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t c = 0; c < cells; c += kWidth) {
+      store_lanes(out + i * cells + c, cells_of_row<Cells>(source + i * row_stride, c, depth),
+                  cells - c);
+    }
+  }
+}
+
+// B as panels of `width` lanes, whole vectors: of lanes that are neighbours in memory.
 template <class Cells>
 inline void pack_b_lanes(const float* __restrict source, int64_t k_stride, int64_t lanes,
                          int64_t depth, int64_t width, float* __restrict packed) {
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  const int64_t cells = cells_of<Cells>(depth);
   for (int64_t first = 0; first < lanes; first += width) {
     const int64_t end = min(lanes, first + width);
     float* panel = packed + first * cells;
     for (int64_t c = 0; c < cells; ++c, panel += width) {
       for (int64_t lane = first; lane < end; lane += kWidth) {
-        store(panel + lane - first, cells_at<Cells>(source, k_stride, c, depth, lane, lanes));
+        store(panel + lane - first,
+              cells_at<Cells>(source + lane, k_stride, c, depth, lanes - lane));
       }
     }
   }
@@ -56,16 +77,16 @@ inline void pack_b_lanes(const float* __restrict source, int64_t k_stride, int64
 template <class Cells>
 inline void pack_b_transposed(const float* __restrict source, int64_t lane_stride, int64_t lanes,
                               int64_t depth, int64_t width, float* __restrict packed) {
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+  const int64_t cells = cells_of<Cells>(depth);
   for (int64_t lane = 0; lane < lanes; lane += kWidth) {
     float* panel = packed + lane / width * width * cells + lane % width;
     for (int64_t c = 0; c < cells; c += kWidth) {
-      const int64_t k = c * Cells::kNumbers;
-      const float* first = source + lane * lane_stride + k;
       Vector square[kWidth];
       CRIA_UNROLL
       for (int64_t i = 0; i < kWidth; ++i) {
-        square[i] = lane + i < lanes ? Cells::row(first + i * lane_stride, depth - k) : Vector{};
+        square[i] = lane + i < lanes
+                        ? cells_of_row<Cells>(source + (lane + i) * lane_stride, c, depth)
+                        : Vector{};
       }
       transpose(square);
       CRIA_UNROLL
@@ -76,19 +97,48 @@ inline void pack_b_transposed(const float* __restrict source, int64_t lane_strid
   }
 }
 
-// Rows of cells, one after another: out[row][cell], from source[row * row_stride + k].
+#if CRIA_TILES
+
+// A as tiles.h reads it: panels of MR rows, of each the steps one after another, panel[step][row]
+// [cell]. Rows that the last panel lacks hold anything.
+//   rows: the numbers of a row are neighbours, source[row * row_stride + k]
 template <class Cells>
-inline void pack_rows(const float* __restrict source, int64_t row_stride, int64_t rows,
-                      int64_t depth, float* __restrict out) {
-  const int64_t cells = ceil_div(depth, Cells::kNumbers);
+inline void pack_tiles_of_rows(const float* __restrict source, int64_t row_stride, int64_t rows,
+                               int64_t depth, float* __restrict packed) {
+  constexpr int64_t kStepFloats = Cells::kMR * Cells::kStep;
+  const int64_t cells = cells_of<Cells>(depth);
   for (int64_t i = 0; i < rows; ++i) {
+    float* row = packed + i / Cells::kMR * Cells::kMR * cells + i % Cells::kMR * Cells::kStep;
     for (int64_t c = 0; c < cells; c += kWidth) {
-      const int64_t k = c * Cells::kNumbers;
-      store_lanes(out + i * cells + c, Cells::row(source + i * row_stride + k, depth - k),
-                  cells - c);
+      store(row + c / Cells::kStep * kStepFloats + c % Cells::kStep,
+            cells_of_row<Cells>(source + i * row_stride, c, depth));
     }
   }
 }
+
+//   lanes: the rows are neighbours, source[k * k_stride + row]
+template <class Cells>
+inline void pack_tiles_of_lanes(const float* __restrict source, int64_t k_stride, int64_t rows,
+                                int64_t depth, float* __restrict packed) {
+  constexpr int64_t kStepFloats = Cells::kMR * Cells::kStep;
+  const int64_t cells = cells_of<Cells>(depth);
+  for (int64_t c = 0; c < cells; c += kWidth) {
+    float* step = packed + c / Cells::kStep * kStepFloats + c % Cells::kStep;
+    for (int64_t i = 0; i < rows; i += kWidth) {
+      Vector square[kWidth];
+      CRIA_UNROLL
+      for (int64_t j = 0; j < kWidth; ++j) {
+        square[j] = cells_at<Cells>(source + i, k_stride, c + j, depth, rows - i);
+      }
+      transpose(square);
+      float* tile = step + i / Cells::kMR * Cells::kMR * cells + i % Cells::kMR * Cells::kStep;
+      CRIA_UNROLL
+      for (int64_t j = 0; j < kWidth; ++j) store(tile + j * Cells::kStep, square[j]);
+    }
+  }
+}
+
+#endif
 
 }  // namespace
 }  // namespace cria::CRIA_ISA

@@ -3,6 +3,7 @@
 
 #include "cria/kernels/kernels.h"
 #include "kernels/generic/microkernel.h"
+#include "kernels/generic/tiles.h"
 
 namespace cria::CRIA_ISA {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 // As many sums as the microkernel has, and nothing to load.
 template <class Cells>
 inline double multiply_add_rounds(int64_t rounds) {
-  constexpr int64_t kSums = kPanelM * kPanelVectors;
+  constexpr int64_t kSums = Cells::kMR * Cells::kNR / kWidth;
   const volatile float zero = 0;
   const Vector a = broadcast(zero), b = broadcast(zero);
   Vector sum[kSums];  // all different, or one would do for all
@@ -28,9 +29,35 @@ inline double multiply_add_rounds(int64_t rounds) {
   return static_cast<double>(rounds * kSums * kWidth * Cells::kNumbers * 2);
 }
 
+#if CRIA_TILES
+// The same in tiles: one step after another of the largest block, from the first-level cache.
+inline double multiply_tile_rounds(int64_t rounds) {
+  constexpr int64_t kSteps = 8;
+  alignas(64) float factors[kSteps * TileCells::kMR * TileCells::kStep] = {};
+  alignas(64) float sums[TileCells::kMR * TileCells::kNR];
+  const TilesInUse tiles;
+  for (int64_t round = 0; round < rounds; round += kSteps) {
+    multiply_tiles<2, 2>({.a = factors,
+                          .a_step = TileCells::kMR * TileCells::kStep,
+                          .b = factors,
+                          .b_row = TileCells::kNR,
+                          .steps = min(kSteps, rounds - round)},
+                         sums, TileCells::kNR);
+  }
+  volatile float sink = sums[0];
+  (void)sink;
+  return static_cast<double>(rounds * TileCells::kMR * TileCells::kNR * TileCells::kStep *
+                             TileCells::kNumbers * 2);
+}
+#endif
+
 inline double multiply_add_loop(Precision precision, int64_t rounds) noexcept {
-  return precision == Precision::bf16 ? multiply_add_rounds<Bf16Cells>(rounds)
-                                      : multiply_add_rounds<Fp32Cells>(rounds);
+  if (precision == Precision::fp32) return multiply_add_rounds<Fp32Cells>(rounds);
+#if CRIA_TILES
+  return multiply_tile_rounds(rounds);
+#else
+  return multiply_add_rounds<Bf16Cells>(rounds);
+#endif
 }
 
 }  // namespace

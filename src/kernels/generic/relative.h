@@ -5,8 +5,8 @@
 //   c = t - base + r,  base = rows - 1 + (position of the first key - of the first query).
 // So the matrix of products [tile rows, table rows], written with a row stride that is one longer
 // than the tile's, lands on the scores it belongs to: a product with a table is an ordinary matrix
-// product on a skewed view of the tile. A panel of kPanelM rows needs the table rows of its own
-// diagonals only, kPanelM - 1 more than there are columns, and whole vectors of them; what that is
+// product on a skewed view of the tile. A panel of kMR rows needs the table rows of its own
+// diagonals only, kMR - 1 more than there are columns, and whole vectors of them; what that is
 // too much lands in the gap between the tile's rows. Read back, in the backward pass, the gap is
 // zero.
 //   S(r, t) += q_r . keys_t           skewed rows
@@ -43,12 +43,13 @@ struct PackedTable {
 };
 
 inline PackedTable packed_table(const Attention& a, int64_t rows, float* memory) {
-  const int64_t width = panel_width(a.head_dim);
-  return {{memory, panel_width(rows), a.head_dim}, {memory + rows * a.head_dim, width, rows}};
+  const int64_t width = panel_width<Fp32Cells>(a.head_dim);
+  return {{memory, panel_width<Fp32Cells>(rows), a.head_dim},
+          {memory + rows * a.head_dim, width, rows}};
 }
 
 inline int64_t packed_table_floats(const Attention& a, int64_t rows) {
-  const int64_t width = panel_width(a.head_dim);
+  const int64_t width = panel_width<Fp32Cells>(a.head_dim);
   return rows * (a.head_dim + ceil_div(a.head_dim, width) * width);
 }
 
@@ -71,8 +72,9 @@ inline void pack_tables(const Attention& a) {
     const float* slice = table + (is_keys ? first : t.rows - 1) * stride + head * a.head_dim;
     const int64_t step = is_keys ? stride : -stride;
     float* memory = table_memory(a, index);
-    pack_slice(Form::transposed, slice, step, rows, a.head_dim, a.scale, memory);
-    pack_slice(Form::plain, slice, step, rows, a.head_dim, a.scale, memory + rows * a.head_dim);
+    pack_slice<Fp32Cells>(Form::transposed, slice, step, rows, a.head_dim, memory, a.scale);
+    pack_slice<Fp32Cells>(Form::plain, slice, step, rows, a.head_dim, memory + rows * a.head_dim,
+                          a.scale);
   });
 }
 
@@ -129,25 +131,25 @@ inline int64_t round_up(int64_t count) {
   return ceil_div(count, kWidth) * kWidth;
 }
 
-// Table rows [begin, end) that rows [i, i + kPanelM) of the tile meet in its first `columns`.
+// Table rows [begin, end) that rows [i, i + kMR) of the tile meet in its first `columns`.
 struct Diagonals {
   int64_t begin, end;
 };
 inline Diagonals diagonals_of(const RelativeHead& r, const ScoreTile& tile, int64_t i,
                               int64_t columns) {
-  const int64_t base = diagonal_base(r, tile), last = min(i + kPanelM, tile.rows) - 1;
+  const int64_t base = diagonal_base(r, tile), last = min(i + kMR, tile.rows) - 1;
   return {max(0, base - last), min(r.rows, base + columns - i)};
 }
 
 // S(r, t) += scale q_r . keys_t
 inline void add_key_table(const RelativeHead& relative, const ScoreTile& tile, const float* q,
                           int64_t q_row, int64_t head_dim) {
-  multiply_tile(tile.rows, q, q_row, 1, relative.keys_transposed,
-                tile.scores - diagonal_base(relative, tile), tile.row_stride + 1, true,
-                [&](int64_t i) {
-                  const Diagonals t = diagonals_of(relative, tile, i, needed_columns(tile, i));
-                  return Band{0, head_dim, round_down(t.begin), round_up(t.end)};
-                });
+  multiply_tile<Fp32Cells>(
+      tile.rows, stored(q, q_row, 1), relative.keys_transposed,
+      {tile.scores - diagonal_base(relative, tile), tile.row_stride + 1, true}, [&](int64_t i) {
+        const Diagonals t = diagonals_of(relative, tile, i, needed_columns(tile, i));
+        return Band{0, head_dim, round_down(t.begin), round_up(t.end)};
+      });
 }
 
 // S(c, u) += scale k_c . queries_u, u the distance: row r = c + u + shift of the tile. Computed
@@ -156,12 +158,12 @@ inline void add_query_table(const RelativeHead& relative, const ScoreTile& tile,
                             int64_t k_row, int64_t head_dim, float* transposed) {
   for (int64_t first = 0; first < tile.rows; first += kTile) {
     const int64_t rows = min(kTile, tile.rows - first), shift = tile.key - tile.query - first;
-    multiply_tile(tile.columns, k, k_row, 1, relative.queries_transposed, transposed + shift,
-                  kWideRow + 1, false, [&](int64_t c) {
-                    const int64_t last = min(c + kPanelM, tile.columns) - 1;
-                    return Band{0, head_dim, round_down(max(0, -shift - last)),
-                                min(relative.rows, round_up(max(0, rows - shift - c)))};
-                  });
+    multiply_tile<Fp32Cells>(tile.columns, stored(k, k_row, 1), relative.queries_transposed,
+                             {transposed + shift, kWideRow + 1, false}, [&](int64_t c) {
+                               const int64_t last = min(c + kMR, tile.columns) - 1;
+                               return Band{0, head_dim, round_down(max(0, -shift - last)),
+                                           min(relative.rows, round_up(max(0, rows - shift - c)))};
+                             });
     for (int64_t r = 0; r < rows; r += kWidth) {
       const int64_t end = min(r + kWidth, rows);
       const int64_t columns = visible_columns(tile, first + end - 1);
@@ -234,10 +236,10 @@ inline void clear_gap(const ScoreTile& ds) {
     for (int64_t c = 0; c < count; ++c) first[c] = 0;
   };
   for (int64_t r = 0; r < ds.rows; ++r) {
-    clear(r, -kPanelM, kPanelM);
-    clear(r, ds.columns, kPanelM);
+    clear(r, -kMR, kMR);
+    clear(r, ds.columns, kMR);
   }
-  for (int64_t r = 1; r <= kPanelM; ++r) {
+  for (int64_t r = 1; r <= kMR; ++r) {
     clear(-r, 0, ds.columns);
     clear(ds.rows - 1 + r, 0, ds.columns);
   }
@@ -246,11 +248,12 @@ inline void clear_gap(const ScoreTile& ds) {
 // dQ(r) += dS(r, t) scale keys_t
 inline void add_key_table_to_dq(const RelativeHead& relative, const ScoreTile& ds, int64_t head_dim,
                                 float* dq, int64_t q_row) {
-  multiply_tile(ds.rows, ds.scores - diagonal_base(relative, ds), ds.row_stride + 1, 1,
-                relative.keys, dq, q_row, true, [&](int64_t i) {
-                  const Diagonals t = diagonals_of(relative, ds, i, needed_columns(ds, i));
-                  return Band{t.begin, max(t.begin, t.end), 0, head_dim};
-                });
+  multiply_tile<Fp32Cells>(
+      ds.rows, stored(ds.scores - diagonal_base(relative, ds), ds.row_stride + 1, 1), relative.keys,
+      {dq, q_row, true}, [&](int64_t i) {
+        const Diagonals t = diagonals_of(relative, ds, i, needed_columns(ds, i));
+        return Band{t.begin, max(t.begin, t.end), 0, head_dim};
+      });
 }
 
 // dkeys(t) += dS(r, t) scale q_r, queries packed plain
@@ -259,25 +262,26 @@ inline void add_to_dkeys(const RelativeHead& relative, const ScoreTile& ds, cons
   const int64_t base = diagonal_base(relative, ds);
   const int64_t first = max(0, base - (ds.rows - 1));
   const int64_t count = min(relative.rows, base + ds.columns) - first;
-  multiply_tile(count, ds.scores - base + first, 1, ds.row_stride + 1, queries,
-                relative.dkeys + first * relative.dkeys_row, relative.dkeys_row, true,
-                [&](int64_t i) {
-                  const int64_t t = first + i, last = min(i + kPanelM, count) - 1 + first;
-                  const int64_t begin = max(0, base - last);
-                  return Band{begin, max(begin, min(ds.rows, base - t + ds.columns)), 0, head_dim};
-                });
+  multiply_tile<Fp32Cells>(
+      count, stored(ds.scores - base + first, 1, ds.row_stride + 1), queries,
+      {relative.dkeys + first * relative.dkeys_row, relative.dkeys_row, true}, [&](int64_t i) {
+        const int64_t t = first + i, last = min(i + kMR, count) - 1 + first;
+        const int64_t begin = max(0, base - last);
+        return Band{begin, max(begin, min(ds.rows, base - t + ds.columns)), 0, head_dim};
+      });
 }
 
 // dK(c) += dS(c, u) scale queries_u
 inline void add_query_table_to_dk(const RelativeHead& relative, const ScoreTile& ds,
                                   int64_t head_dim, float* dk, int64_t k_row) {
   const int64_t shift = ds.key - ds.query;
-  multiply_tile(ds.columns, ds.scores + shift * ds.row_stride, ds.row_stride + 1, ds.row_stride,
-                relative.queries, dk, k_row, true, [&](int64_t c) {
-                  const int64_t last = min(c + kPanelM, ds.columns) - 1;
-                  const int64_t begin = max(0, -shift - last);
-                  return Band{begin, max(begin, ds.rows - shift - c), 0, head_dim};
-                });
+  multiply_tile<Fp32Cells>(
+      ds.columns, stored(ds.scores + shift * ds.row_stride, ds.row_stride + 1, ds.row_stride),
+      relative.queries, {dk, k_row, true}, [&](int64_t c) {
+        const int64_t last = min(c + kMR, ds.columns) - 1;
+        const int64_t begin = max(0, -shift - last);
+        return Band{begin, max(begin, ds.rows - shift - c), 0, head_dim};
+      });
 }
 
 // dqueries(u) += dS(c, u) scale k_c, keys packed plain
@@ -285,14 +289,16 @@ inline void add_to_dqueries(const RelativeHead& relative, const ScoreTile& ds, c
                             int64_t head_dim) {
   const int64_t shift = ds.key - ds.query;
   const int64_t first = max(0, -shift - (ds.columns - 1)), count = ds.rows - shift - first;
-  multiply_tile(count, ds.scores + (shift + first) * ds.row_stride, ds.row_stride,
-                ds.row_stride + 1, keys,
-                relative.dqueries + (relative.rows - 1 - first) * relative.dqueries_row,
-                -relative.dqueries_row, true, [&](int64_t i) {
-                  const int64_t u = first + i, last = min(i + kPanelM, count) - 1 + first;
-                  const int64_t begin = max(0, -shift - last);
-                  return Band{begin, max(begin, min(ds.columns, ds.rows - shift - u)), 0, head_dim};
-                });
+  multiply_tile<Fp32Cells>(
+      count, stored(ds.scores + (shift + first) * ds.row_stride, ds.row_stride, ds.row_stride + 1),
+      keys,
+      {relative.dqueries + (relative.rows - 1 - first) * relative.dqueries_row,
+       -relative.dqueries_row, true},
+      [&](int64_t i) {
+        const int64_t u = first + i, last = min(i + kMR, count) - 1 + first;
+        const int64_t begin = max(0, -shift - last);
+        return Band{begin, max(begin, min(ds.columns, ds.rows - shift - u)), 0, head_dim};
+      });
 }
 
 // dbias(t) += dS(r, t)

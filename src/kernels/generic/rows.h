@@ -45,6 +45,17 @@ CRIA_INLINE float exponentiate(float* row, int64_t visible, int64_t columns, flo
   return sum(total);
 }
 
+// The same sum, of all columns; row stays as it is.
+CRIA_INLINE float sum_exponentials(const float* row, int64_t columns, float shift) {
+  Vector total{};
+  for_vectors(
+      columns, [&](int64_t j) { total += exp(load(row + j) - shift); },
+      [&](int64_t j, int64_t lanes) {
+        total += first_lanes(exp(load_part(row + j, lanes, shift) - shift), lanes);
+      });
+  return sum(total);
+}
+
 inline void clear_row(float* row, int64_t count) {
   for (int64_t d = 0; d < count; ++d) row[d] = 0;
 }

@@ -16,6 +16,7 @@ extern const Kernels kTable;
 #define CRIA_STRING(x) CRIA_STRING_(x)
 const Kernels kTable = {
     .isa = CRIA_STRING(CRIA_ISA),
+    .recomputes_logits = Bf16Cells::kTiles,
     .gemm = gemm,
     .gemm_packed_b_floats = gemm_packed_b_floats,
     .gemm_pack_b = gemm_pack_b,
@@ -29,7 +30,8 @@ const Kernels kTable = {
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .softmax = softmax,
-    .cross_entropy = cross_entropy,
+    .softmax_statistics = softmax_statistics,
+    .softmax_gradient = softmax_gradient,
     .adamw = adamw,
     .sum_of_squares = sum_of_squares,
     .multiply_add_loop = multiply_add_loop,

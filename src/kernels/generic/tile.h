@@ -15,18 +15,21 @@ namespace {
 // instruction set. A task of the forward pass takes four times the queries, for each tile of keys
 // that it packs.
 constexpr int64_t kTile = 96;
+constexpr int64_t kMR = Fp32Cells::kMR;
 constexpr int64_t kForwardRows = 4 * kTile;
-static_assert(kTile % kPanelM == 0 && kForwardRows * kTile <= kTileFloats);
-static_assert(kTile % kPanelColumns == 0 && kRelativeRows % kPanelColumns == 0 &&
-              (kMaxHeadDim + kPanelColumns) * kTile <= kHeadTileFloats);
+static_assert(kTile % kMR == 0 && kForwardRows * kTile <= kTileFloats);
+static_assert(kTile % Bf16Cells::kMR == 0 && kTile % Bf16Cells::kNR == 0 &&
+              kForwardRows * (kMaxHeadDim + kTile) / Bf16Cells::kNumbers <= kPackedAFloats);
+static_assert(kTile % Fp32Cells::kNR == 0 && kRelativeRows % Fp32Cells::kNR == 0 &&
+              (kMaxHeadDim + Fp32Cells::kNR) * kTile <= kHeadTileFloats);
 
 // With tables of relative keys or queries a tile has a gap between its rows, and rows of room
 // before and after it: see relative.h. A task then takes two tiles of queries.
 constexpr int64_t kWideRow = kTile + 48;
 constexpr int64_t kWideForwardRows = 2 * kTile;
-constexpr int64_t kWideStart = (kPanelM + 1) * kWideRow;
-static_assert(kWideRow - kTile >= 2 * (kWidth + kPanelM - 1));
-static_assert(kWideStart + (kWideForwardRows + kPanelM) * kWideRow <= kTileFloats);
+constexpr int64_t kWideStart = (kMR + 1) * kWideRow;
+static_assert(kWideRow - kTile >= 2 * (kWidth + kMR - 1));
+static_assert(kWideStart + (kWideForwardRows + kMR) * kWideRow <= kTileFloats);
 
 inline bool is_wide(const Attention& a) {
   return a.relative.keys || a.relative.queries;
@@ -49,63 +52,94 @@ inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
           a.keys - a.queries};
 }
 
-// A [count, D] slice of q, k, v, dout or a table, times a factor, as the right factor of a product:
-// transposed to [D, count], summed over D, or as it is, summed over its rows.
+// A [count, D] slice of q, k, v, dout or a table, as the right factor of a product: transposed to
+// [D, count], summed over D, or as it is, summed over its rows. Where cells are what is stored the
+// slice is multiplied by a factor.
 struct Packed {
   const float* panels;
   int64_t width, cells;
 };
 enum class Form { transposed, plain };
 
+template <class Cells>
 inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t count,
-                         int64_t head_dim, float factor, float* panels) {
+                         int64_t head_dim, float* panels, float factor = 1) {
   const bool transposed = form == Form::transposed;
-  const int64_t columns = transposed ? count : head_dim, cells = transposed ? head_dim : count;
-  const int64_t width = panel_width(columns);
+  const int64_t columns = transposed ? count : head_dim, depth = transposed ? head_dim : count;
+  const int64_t width = panel_width<Cells>(columns), cells = cells_of<Cells>(depth);
   if (transposed) {
-    pack_b_transposed<Fp32Cells>(slice, stride, columns, cells, width, panels);
+    pack_b_transposed<Cells>(slice, stride, columns, depth, width, panels);
   } else {
-    pack_b_lanes<Fp32Cells>(slice, stride, columns, cells, width, panels);
+    pack_b_lanes<Cells>(slice, stride, columns, depth, width, panels);
   }
-  if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
+  if constexpr (Cells::kAsStored) {
+    if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
+  }
   return {panels, width, cells};
 }
 
-// What is needed of the product of kPanelM rows: columns [first, last), summed over [begin, end).
-// first is a multiple of kWidth.
+// The left factor of a product: element (i, k) is a[i * row + k * step]. One of the two is 1,
+// unless it is read where it is stored.
+template <class Cells>
+inline BlockA ready_rows(const float* a, int64_t row, int64_t step, int64_t rows, int64_t depth,
+                         float* packed) {
+  Gemm g{};
+  g.a = a;
+  g.a_row = row;
+  g.a_column = step;
+  return ready_a<Cells>(g, 0, rows, 0, depth, packed);
+}
+inline BlockA stored(const float* a, int64_t row, int64_t step) {
+  return {a, Fp32Cells::kMR * row, row, step};
+}
+
+// What is needed of the product of MR rows: columns [first, last), summed over [begin, end). The
+// first column is a multiple of kWidth. Where a cell or a step holds several numbers, the sum
+// begins with the first of them: what is not needed is to be 0 in A.
 struct Band {
   int64_t begin, end, first, last;
 };
 
-// C[rows, ...] = A B, or += A B. Element (i, k) of A is a[i * a_row + k * a_step]; band(i) says
-// what is needed of the rows from i on.
-template <class BandOfRows>
-inline void multiply_tile(int64_t rows, const float* a, int64_t a_row, int64_t a_step,
-                          const Packed& b, float* c, int64_t c_row, bool accumulate,
+// What a product becomes, or is added to.
+struct Target {
+  float* c;
+  int64_t row;
+  bool accumulate;
+};
+
+// C[rows, ...] = A B, or += A B. band(i): what is needed of the rows from i on.
+template <class Cells, class BandOfRows>
+inline void multiply_tile(int64_t rows, const BlockA& a, const Packed& b, const Target& target,
                           BandOfRows&& band) {
+  constexpr int64_t kMR = Cells::kMR;
   Gemm g{};
-  g.c = c;
-  g.c_row = c_row;
-  g.addend = accumulate ? c : nullptr;
-  g.addend_row = c_row;
-  for (int64_t i = 0; i < rows; i += kPanelM) {
-    const int64_t count = min(kPanelM, rows - i);
+  g.c = target.c;
+  g.c_row = target.row;
+  g.addend = target.accumulate ? target.c : nullptr;
+  g.addend_row = target.row;
+  for (int64_t i = 0; i < rows; i += kMR) {
     const Band needed = band(i);
-    Panels panels = {.a = panel_a(a + i * a_row + needed.begin * a_step, a_row, count, a_step),
-                     .b = nullptr,
-                     .b_width = b.width,
-                     .cells = needed.end - needed.begin,
-                     .row = i,
-                     .rows = count,
-                     .column = needed.first,
-                     .columns = 0};
+    const int64_t skipped_cells = needed.begin / (Cells::kNumbers * Cells::kStep) * Cells::kStep;
+    const int64_t cells = cells_of<Cells>(needed.end - skipped_cells * Cells::kNumbers);
     // The first panel may be met in its middle.
-    int64_t skipped = needed.first % b.width;
-    while (panels.column < needed.last) {
-      panels.b = b.panels + (panels.column - skipped) * b.cells + skipped + needed.begin * b.width;
-      panels.columns = min(b.width - skipped, needed.last - panels.column);
-      multiply_panels<Fp32Cells>(g, panels, Progress{true, true});
-      panels.column += panels.columns;
+    int64_t column = needed.first, skipped = needed.first % b.width;
+    while (column < needed.last) {
+      const int64_t columns = min(b.width - skipped, needed.last - column);
+      multiply_panels<Cells>(
+          g,
+          {.a = a.data + i / kMR * a.panel + skipped_cells * a.step,
+           .a_row = a.row,
+           .a_step = a.step,
+           .b = b.panels + (column - skipped) * b.cells + skipped + skipped_cells * b.width,
+           .b_width = b.width,
+           .cells = cells},
+          {.row = i,
+           .rows = min(kMR, rows - i),
+           .column = column,
+           .columns = columns,
+           .first = true,
+           .last = true});
+      column += columns;
       skipped = 0;
     }
   }
@@ -150,9 +184,10 @@ inline int64_t hidden_columns(const ScoreTile& tile, int64_t i) {
   return tile.first_key ? max(0, tile.first_key[i] - tile.key) : 0;
 }
 
-// What the rows from i on have in common: the columns that the last of them sees.
+// What the MR rows from i on have in common: the columns that the last of them sees.
+template <class Cells = Fp32Cells>
 inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
-  return visible_columns(tile, min(i + kPanelM, tile.rows) - 1);
+  return visible_columns(tile, min(i + Cells::kMR, tile.rows) - 1);
 }
 
 // Where a running maximum begins: below any score.
