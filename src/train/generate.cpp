@@ -1,10 +1,13 @@
 #include "cria/train/generate.h"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
+#include <functional>
+#include <limits>
 #include <utility>
 
 #include "cria/base/error.h"
+#include "cria/base/parallel.h"
 #include "cria/base/unicode.h"
 #include "cria/kernels/kernels.h"
 
@@ -43,43 +46,129 @@ class StopFilter {
   bool stopped_ = false;
 };
 
+// What is no number is never the highest. Four candidates: no comparison waits for the one before.
+float highest(std::span<const float> logits) {
+  constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  float a = kLowest, b = kLowest, c = kLowest, d = kLowest;
+  size_t i = 0;
+  for (; i + 4 <= logits.size(); i += 4) {
+    a = std::max(a, logits[i]);
+    b = std::max(b, logits[i + 1]);
+    c = std::max(c, logits[i + 2]);
+    d = std::max(d, logits[i + 3]);
+  }
+  for (; i < logits.size(); ++i) a = std::max(a, logits[i]);
+  return std::max({a, b, c, d});
+}
+
+// Tokens in the order of their logits, highest first, equals in the order of their ids. By logits:
+// probabilities can round to the same number. To sort a vocabulary takes longer than to compute its
+// logits, so tokens are dealt out to buckets, and only the one that matters is sorted.
+class Ranking {
+ public:
+  // The first tokens of the ranking, their probabilities together, and the last of them.
+  struct Top {
+    size_t count = 0;
+    double probability = 0;
+    int32_t last = 0;
+  };
+
+  // softmax(logits / temperature), in p. best: the highest logit.
+  Ranking(std::span<const float> logits, float best, double temperature, std::vector<float>& p)
+      : logits_(logits), p_(p), bucket_of_(logits.size()) {
+    p.resize(logits.size());
+    const double factor = 1 / std::max(temperature, 1e-300);
+    parallel_for(std::ssize(logits), 4096, [&](int64_t begin, int64_t end, int) {
+      for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+        // Relative to the best, so that no temperature is too low.
+        p[i] = static_cast<float>((static_cast<double>(logits[i]) - best) * factor);
+        const float place = p[i] * -kBucketsPerUnit;
+        bucket_of_[i] = static_cast<uint16_t>(place < kBuckets - 1 ? place : kBuckets - 1);
+      }
+    });
+    kernels().softmax(1, std::ssize(p), p.data());
+    for (size_t i = 0; i < p.size(); ++i) {
+      Bucket& bucket = buckets_[bucket_of_[i]];
+      ++bucket.count;
+      bucket.probability += static_cast<double>(p[i]);
+    }
+  }
+
+  Top all() const {
+    Top top = {.count = p_.size()};
+    for (const Bucket& bucket : buckets_) top.probability += bucket.probability;
+    return top;
+  }
+
+  // The fewest tokens, at least one, of which is_enough(them); or all.
+  template <class IsEnough>
+  Top fewest(IsEnough&& is_enough) const {
+    Top top;
+    uint16_t opened = 0;
+    for (; opened + 1 < kBuckets; ++opened) {
+      const Bucket& bucket = buckets_[opened];
+      if (bucket.count == 0) continue;
+      const Top more = {top.count + bucket.count, top.probability + bucket.probability};
+      if (is_enough(more)) break;
+      top = more;
+    }
+    for (const size_t id : sorted(opened)) {
+      top = {top.count + 1, top.probability + static_cast<double>(p_[id]),
+             static_cast<int32_t>(id)};
+      if (is_enough(top)) break;
+    }
+    return top;
+  }
+
+ private:
+  // Of logits / temperature: what is less than e^-32 times as likely as the best shares a bucket.
+  static constexpr float kBucketsPerUnit = 128;
+  static constexpr int kBuckets = 32 * 128;
+  struct Bucket {
+    size_t count = 0;
+    double probability = 0;
+  };
+
+  std::vector<size_t> sorted(uint16_t bucket) const {
+    std::vector<size_t> ids;
+    ids.reserve(buckets_[bucket].count);
+    for (size_t i = 0; i < bucket_of_.size(); ++i) {
+      if (bucket_of_[i] == bucket) ids.push_back(i);
+    }
+    std::ranges::stable_sort(ids, std::greater{}, [&](size_t id) { return logits_[id]; });
+    return ids;
+  }
+
+  std::span<const float> logits_, p_;
+  std::vector<uint16_t> bucket_of_;  // never less for a lower logit
+  std::array<Bucket, kBuckets> buckets_{};
+};
+
 }  // namespace
 
 int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rng& rng,
-                     std::vector<float>& p) {
-  const auto best = std::ranges::max_element(logits);
-  if (sampling.temperature == 0) return static_cast<int32_t>(best - logits.begin());
-  p.resize(logits.size());
-  // Relative to the best, so that no temperature is too low to divide by.
-  std::ranges::transform(logits, p.begin(), [&](float z) {
-    return static_cast<float>((static_cast<double>(z) - *best) / sampling.temperature);
-  });
-  kernels().softmax(1, static_cast<int64_t>(p.size()), p.data());
-
-  // Most likely first; equals in the order of their ids. By logits: probabilities can round to
-  // the same number.
-  std::vector<int32_t> order(p.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
-  size_t kept = order.size();
-  if (sampling.top_k > 0) kept = std::min(kept, static_cast<size_t>(sampling.top_k));
-  double total = 0;
-  for (size_t i = 0; i < kept; ++i) total += static_cast<double>(p[order[i]]);
+                     std::vector<float>& scratch) {
+  const float best = highest(logits);
+  if (sampling.temperature == 0) {
+    const auto found = std::ranges::find(logits, best);
+    return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
+  }
+  const Ranking ranking(logits, best, sampling.temperature, scratch);
+  Ranking::Top kept = ranking.all();
+  if (sampling.top_k > 0 && static_cast<size_t>(sampling.top_k) < kept.count) {
+    kept = ranking.fewest(
+        [&](const Ranking::Top& top) { return top.count >= static_cast<size_t>(sampling.top_k); });
+  }
+  const auto fewest_of_kept = [&](auto&& is_enough) {
+    return ranking.fewest(
+        [&](const Ranking::Top& top) { return top.count >= kept.count || is_enough(top); });
+  };
   if (sampling.top_p < 1) {
-    double reached = 0;
-    size_t i = 0;
-    while (i < kept && reached < sampling.top_p * total) {
-      reached += static_cast<double>(p[order[i++]]);
-    }
-    kept = std::max<size_t>(i, 1);
-    total = reached;
+    const double wanted = sampling.top_p * kept.probability;
+    kept = fewest_of_kept([&](const Ranking::Top& top) { return top.probability >= wanted; });
   }
-  double left = rng.uniform() * total;
-  for (size_t i = 0; i + 1 < kept; ++i) {
-    left -= static_cast<double>(p[order[i]]);
-    if (left < 0) return order[i];
-  }
-  return order[kept - 1];
+  const double drawn = rng.uniform() * kept.probability;
+  return fewest_of_kept([&](const Ranking::Top& top) { return top.probability > drawn; }).last;
 }
 
 Generator::Generator(const Llama& model, const Tokenizer& tokenizer)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cria/base/parallel.h"
-#include "kernels/generic/random.h"
+#include "kernels/generic/few_queries.h"
 #include "kernels/generic/relative.h"
 #include "kernels/generic/tile.h"
 
@@ -90,17 +90,6 @@ inline int64_t first_keys(const Attention& a, int64_t batch, int64_t i0) {
   return first_key(a, batch, i0) / kTile * kTile;
 }
 
-inline bool drops(const Attention& a) {
-  return a.dropout.scale != 1;
-}
-
-// The probabilities of query i and keys j0.., after dropout.
-inline void drop_probabilities(const Attention& a, const Head& head, int64_t i, int64_t j0,
-                               float* row, int64_t count) {
-  const int64_t query = (head.batch * a.heads + head.head) * a.queries + i;
-  drop_row(row, count, query * a.keys + j0, a.dropout);
-}
-
 // out[i] and log_sum_exp[i] for the queries i0.. of one head, by the online softmax: with the
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
@@ -110,9 +99,8 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
   const RelativeHead relative = relative_head(a, head.head);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
   float maximum[kForwardRows], denominator[kForwardRows];
-  constexpr float kLowest = -3.0e38f;
   for (int64_t i = 0; i < rows; ++i) {
-    maximum[i] = kLowest;
+    maximum[i] = kLowestScore;
     denominator[i] = 0;
     // The first tile overwrites out, but then it need not reach all rows.
     if (a.first_key) clear_row(out + i * a.out_row, a.head_dim);
@@ -174,7 +162,12 @@ inline bool computes_in_bf16(const Attention& a) {
 }
 
 inline void attention_forward(const Attention& a) noexcept {
-  computes_in_bf16(a) ? attention_forward_in<Bf16Cells>(a) : attention_forward_in<Fp32Cells>(a);
+  const bool bf16 = computes_in_bf16(a);
+  if (a.queries <= kFewQueries) {
+    bf16 ? attend_few_queries<RoundedCells>(a) : attend_few_queries<Fp32Cells>(a);
+  } else {
+    bf16 ? attention_forward_in<Bf16Cells>(a) : attention_forward_in<Fp32Cells>(a);
+  }
 }
 
 // A tile of keys packed for the backward pass.

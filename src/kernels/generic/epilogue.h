@@ -8,6 +8,15 @@
 namespace cria::CRIA_ISA {
 namespace {
 
+// With silu_mul, column n of the gate and column n of up are computed one after the other, so that
+// both are at hand: B counts as two matrices side by side, and N is half.
+inline int64_t halves(const Gemm& g) {
+  return g.epilogue == Gemm::Epilogue::silu_mul ? 2 : 1;
+}
+inline int64_t half_columns(const Gemm& g) {
+  return g.n / halves(g);
+}
+
 // A block of C, and which part of the sum over K it has got.
 struct BlockC {
   int64_t row, rows, column, columns;

@@ -29,6 +29,7 @@
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
 #include "kernels/generic/epilogue.h"
+#include "kernels/generic/few_rows.h"
 #include "kernels/generic/microkernel.h"
 #include "kernels/generic/pack.h"
 #include "kernels/generic/rows.h"
@@ -37,15 +38,6 @@
 
 namespace cria::CRIA_ISA {
 namespace {
-
-// With silu_mul, column n of the gate and column n of up are computed one after the other, so that
-// both are at hand: B counts as two matrices side by side, and N is half.
-inline int64_t halves(const Gemm& g) {
-  return g.epilogue == Gemm::Epilogue::silu_mul ? 2 : 1;
-}
-inline int64_t half_columns(const Gemm& g) {
-  return g.n / halves(g);
-}
 
 // The panels that a block of C comes from. A: see PanelA; in tiles, panel[step][row][cell].
 struct Panels {
@@ -403,39 +395,10 @@ inline int64_t gemm_packed_b_floats(const Gemm& g) noexcept {
                                         : floats(LayoutB<Fp32Cells>(g));
 }
 
-struct Range {
-  int64_t begin, end;
-};
-
-// A few rows against rows of B that are contiguous: packing B would cost more than it brings.
-inline bool is_skinny(const Gemm& g) {
-  return g.m <= 4 && g.a_column == 1 && g.b_row == 1 && g.precision == Precision::fp32;
-}
-
-inline void multiply_skinny(const Gemm& g, Range n) {
-  for (int64_t n0 = n.begin; n0 < n.end; n0 += kWidth) {
-    const int64_t lanes = min(kWidth, n.end - n0);
-    for (int64_t h = 0; h < halves(g); ++h) {
-      const int64_t column = h * half_columns(g) + n0;
-      for (int64_t row = 0; row < g.m; ++row) {
-        Vector value{};
-        for (int64_t i = 0; i < lanes; ++i) {
-          value[i] = dot(g.k, g.a + row * g.a_row, g.b + (column + i) * g.b_column);
-        }
-        finish_block(g, {row, 1, column, lanes, true, true}, &value, 1);
-      }
-    }
-  }
-}
-
 inline void gemm(const Gemm& g) noexcept {
   if (g.m == 0 || g.n == 0) return;
-  if (is_skinny(g)) {
-    const int64_t blocks = ceil_div(half_columns(g), kWidth);
-    const int64_t grain = max(1, kGrain / (g.m * g.k * kWidth));
-    compute_for(blocks, grain, [&](int64_t begin, int64_t end, int) {
-      multiply_skinny(g, {begin * kWidth, min(half_columns(g), end * kWidth)});
-    });
+  if (has_few_rows(g)) {
+    multiply_few_rows(g);
   } else if (g.precision == Precision::bf16) {
     multiply<Bf16Cells>(g);
   } else {

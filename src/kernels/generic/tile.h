@@ -3,6 +3,7 @@
 
 #include "cria/kernels/kernels.h"
 #include "kernels/generic/gemm.h"
+#include "kernels/generic/random.h"
 #include "kernels/generic/rows.h"
 #include "kernels/generic/vector.h"
 #include "kernels/workspace.h"
@@ -187,6 +188,20 @@ inline int64_t hidden_columns(const ScoreTile& tile, int64_t i) {
 template <class Cells = Fp32Cells>
 inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
   return visible_columns(tile, min(i + Cells::kMR, tile.rows) - 1);
+}
+
+// Where a running maximum begins: below any score.
+constexpr float kLowestScore = -3.0e38f;
+
+inline bool drops(const Attention& a) {
+  return a.dropout.scale != 1;
+}
+
+// The probabilities of query i and keys j0.., after dropout.
+inline void drop_probabilities(const Attention& a, const Head& head, int64_t i, int64_t j0,
+                               float* row, int64_t count) {
+  const int64_t query = (head.batch * a.heads + head.head) * a.queries + i;
+  drop_row(row, count, query * a.keys + j0, a.dropout);
 }
 
 }  // namespace

@@ -149,6 +149,21 @@ CRIA_INLINE float sum(Vector v) {
   return v[0];
 }
 
+// Lane i: sum(v[i]), by the same additions. Each round adds the halves of two vectors at a time.
+CRIA_INLINE Vector sum_each(const Vector (&v)[kWidth]) {
+  Vector left[kWidth];
+  CRIA_UNROLL
+  for (int64_t i = 0; i < kWidth; ++i) left[i] = v[i];
+  CRIA_UNROLL
+  for (int64_t count = kWidth / 2; count > 0; count /= 2) {
+    CRIA_UNROLL
+    for (int64_t i = 0; i < count; ++i) {
+      left[i] = zip_low(left[i], left[i + count]) + zip_high(left[i], left[i + count]);
+    }
+  }
+  return left[0];
+}
+
 CRIA_INLINE float largest(Vector v) {
   CRIA_UNROLL
   for (int64_t round = 1; round < kWidth; round *= 2) v = max(zip_low(v, v), zip_high(v, v));
