@@ -49,7 +49,7 @@ int run_bench(const Arguments& arguments) {
   Options options(
       "bench", "CONFIG [table.key=value ...] | --products MxNxK[,...]",
       "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on random "
-      "tokens,\nthen each kernel, against the peak (attention: of fp32). No share of the peak is\n"
+      "tokens,\nthen each kernel, against the peak of its precision. No share of the peak is\n"
       "stated while the machine is busy.",
       {{"steps", "N", "steps to time, after one to warm up (default 10)"},
        {"step-only", "", "the whole step only, not its kernels"},
