@@ -136,10 +136,8 @@ $(OUT)/cria_tests: $(test_objects) $(OUT)/libcria.a $(sources_stamp)
 demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
 	$(OUT)/cria demo $(DEMO_ARGS)
 
-# Passive: threads that wait for each other by spinning make a test take several times as long when
-# there are more of them than free cores.
 test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gtest_filter=...)
-	OMP_WAIT_POLICY=passive CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
+	CRIA_BINARY=$(OUT)/cria $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS)
 
 bench: all  ## speed of training steps, kernel by kernel, against this machine's peak
 	$(OUT)/cria bench configs/stories15m.toml

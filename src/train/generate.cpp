@@ -73,10 +73,9 @@ class Ranking {
     int32_t last = 0;
   };
 
-  // softmax(logits / temperature), in p. best: the highest logit.
-  Ranking(std::span<const float> logits, float best, double temperature, std::vector<float>& p)
+  // p becomes softmax(logits / temperature), as long as logits. best: the highest logit.
+  Ranking(std::span<const float> logits, float best, double temperature, std::span<float> p)
       : logits_(logits), p_(p), bucket_of_(logits.size()) {
-    p.resize(logits.size());
     const double factor = 1 / std::max(temperature, 1e-300);
     parallel_for(std::ssize(logits), 4096, [&](int64_t begin, int64_t end, int) {
       for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
@@ -153,6 +152,7 @@ int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rn
     const auto found = std::ranges::find(logits, best);
     return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
   }
+  scratch.resize(logits.size());
   const Ranking ranking(logits, best, sampling.temperature, scratch);
   Ranking::Top kept = ranking.all();
   if (sampling.top_k > 0 && static_cast<size_t>(sampling.top_k) < kept.count) {
