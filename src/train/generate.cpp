@@ -75,8 +75,9 @@ class Ranking {
 
   // softmax(logits / temperature), in p. best: the highest logit.
   Ranking(std::span<const float> logits, float best, double temperature, std::vector<float>& p)
-      : logits_(logits), p_(p), bucket_of_(logits.size()) {
+      : logits_(logits), bucket_of_(logits.size()) {
     p.resize(logits.size());
+    p_ = p;
     const double factor = 1 / std::max(temperature, 1e-300);
     parallel_for(std::ssize(logits), 4096, [&](int64_t begin, int64_t end, int) {
       for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
