@@ -49,16 +49,15 @@ int run_bench(const Arguments& arguments) {
   Options options(
       "bench", "CONFIG [table.key=value ...] | --products MxNxK[,...]",
       "Time whole training steps (forward, backward, clip, AdamW) of CONFIG's model on random "
-      "tokens,\nthen each kernel, against the peak (attention: of fp32). While the machine is busy,\n"
-      "no share of the peak is stated.",
+      "tokens,\nthen each kernel, against the peak of its precision. No share of the peak is\n"
+      "stated while the machine is busy.",
       {{"steps", "N", "steps to time, after one to warm up (default 10)"},
        {"step-only", "", "the whole step only, not its kernels"},
        {"products", "SHAPES",
         "no model: the three products of linear layers of M rows, N outputs, K inputs"},
        {"compare", "FILE", "beside an earlier bench, printed with --json"},
-       {"sweep-threads", "N,N,...", "the whole step with each of these numbers of threads"},
-       {"sweep-lengths", "N,N,...",
-        "the whole step at each of these sequence lengths, with as many tokens in a batch"},
+       {"sweep-threads", "N,N,...", "the step with each of these numbers of threads"},
+       {"sweep-lengths", "N,N,...", "the step at each of these lengths, as many tokens in a batch"},
        {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   const bool products = options.has("products");

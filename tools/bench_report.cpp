@@ -11,7 +11,8 @@ namespace cria {
 namespace {
 
 std::string machine_text() {
-  return processor_name() + ", " + kernels().isa + " kernels";
+  return processor_name() + ", " + kernels().isa + " kernels (bf16: " + kernels().bf16_products +
+         ")";
 }
 
 Json machine_json(const Report& r) {
@@ -20,6 +21,7 @@ Json machine_json(const Report& r) {
   Json machine = Json::Object{{"processor", processor_name()},
                               {"threads", r.threads},
                               {"isa", kernels().isa},
+                              {"bf16_products", kernels().bf16_products},
                               {"isas", Json::Array(isas.begin(), isas.end())},
                               {"fp32_peak_gflops", r.peaks.best(Precision::fp32) * 1e-9},
                               {"bf16_peak_gflops", r.peaks.best(Precision::bf16) * 1e-9},

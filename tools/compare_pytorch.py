@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""Times whole training steps of one config in cria and in plain PyTorch, in turns.
+"""Times whole training steps of one config, or single products, in cria and in PyTorch, in turns.
 
 Both do the same work with as many threads: a LLaMA of CONFIG's shape on a batch of random tokens,
 forward, backward, clipping, AdamW. Printed are the medians of the rounds, and the median of their
 ratios. A round is one step that does not count, then --steps that do. Peak memory is that of the
 whole process: for PyTorch this includes the library itself, and the compiler with --compile.
+
+With --products instead of CONFIG: the three products of linear layers of M rows, N outputs and K
+inputs (forward x w^T, backward dy w and dy^T x), in fp32 and in bf16. PyTorch's tensors are then
+bf16; cria's stay fp32, with the conversion in its time, as is the addition to the gradient so far.
+
 Needs PyTorch 2.5 or newer, and cria built.
 """
 
@@ -12,6 +17,7 @@ import argparse
 import contextlib
 import importlib.util
 import json
+import math
 import os
 import pathlib
 import resource
@@ -23,6 +29,9 @@ import tomllib
 
 CRIA = pathlib.Path(__file__).resolve().parent.parent / "build" / "cria"
 ROUND_SECONDS = 3
+PRODUCTS = "2048x768x288,2048x288x768,2048x2048x768,2048x2048x2048,2048x32000x288"
+# Calls of one product, as cria bench has it: between six and 200, for 0.3 s if possible.
+FEWEST_CALLS, MOST_CALLS, CALLS_SECONDS = 6, 200, 0.3
 PAUSE_SECONDS = 0.3  # the threads of the side just timed spin for a while before they sleep
 # What cria takes for keys that a config leaves out, as far as the work of a step depends on them.
 DEFAULTS = {
@@ -130,7 +139,7 @@ def build_llama(model, T):
     return Llama()
 
 
-def worker(arguments, config):
+def steps_worker(arguments, config):
     """Says what it is in a line of JSON; then, for each line with a number N, times N steps."""
     import torch
 
@@ -171,15 +180,66 @@ def worker(arguments, config):
         print(json.dumps({"seconds": seconds[1:], "peak_rss_bytes": peak}), flush=True)
 
 
+def products_worker(arguments):
+    """Says what it is; then, for each line, times all products: {name as cria has it: seconds}."""
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+
+    def seconds_of(a, b, out):
+        torch.mm(a, b, out=out)
+        seconds = []
+        while len(seconds) < FEWEST_CALLS or (
+                sum(seconds) < CALLS_SECONDS and len(seconds) < MOST_CALLS):
+            start = time.perf_counter()
+            torch.mm(a, b, out=out)
+            seconds.append(time.perf_counter() - start)
+        return statistics.median_high(seconds)
+
+    def products(shape, precision, dtype):
+        M, N, K = sizes(shape)
+        x, w = torch.randn(M, K, dtype=dtype), torch.randn(N, K, dtype=dtype)
+        y, dx, dw = torch.empty(M, N, dtype=dtype), torch.empty_like(x), torch.empty_like(w)
+        return {f"{shape} {precision} forward": seconds_of(x, w.t(), y),
+                f"{shape} {precision} backward input": seconds_of(y, w, dx),
+                f"{shape} {precision} backward weight": seconds_of(y.t(), x, dw)}
+
+    print(json.dumps({"version": torch.__version__}), flush=True)
+    for _ in sys.stdin:
+        times = {}
+        for shape in arguments.products.split(","):
+            times |= products(shape, "fp32", torch.float32)
+            times |= products(shape, "bf16", torch.bfloat16)
+        print(json.dumps(times), flush=True)
+
+
 # ---- The comparison ----
 
-def run_cria(arguments, steps):
-    command = [arguments.cria, "bench", arguments.config, *arguments.overrides, "--json",
-               "--step-only", "--steps", str(steps), "--threads", str(arguments.threads)]
+def sizes(shape):
+    return [int(size) for size in shape.split("x")]
+
+
+def run_cria(arguments, *what):
+    command = [arguments.cria, "bench", *what, "--json", "--threads", str(arguments.threads)]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         sys.exit(1)  # cria has said why
-    return json.loads(run.stdout)
+    result = json.loads(run.stdout)
+    if result["machine"]["busy"]:
+        print(f"the machine is busy: {result['machine']['busy']}", file=sys.stderr)
+    return result
+
+
+def run_cria_steps(arguments, steps):
+    return run_cria(arguments, arguments.config, *arguments.overrides, "--step-only", "--steps",
+                    str(steps))
+
+
+def start_worker():
+    command = [sys.executable, __file__, *sys.argv[1:], "--worker"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
 
 def read_answer(process):
@@ -189,33 +249,39 @@ def read_answer(process):
     return json.loads(line)
 
 
-def run_pytorch(process, steps):
-    print(steps, file=process.stdin, flush=True)
-    run = read_answer(process)
-    return run | {"seconds": statistics.median_high(run["seconds"])}  # the median cria takes
+def ask(process, line):
+    print(line, file=process.stdin, flush=True)
+    return read_answer(process)
+
+
+def in_turns(rounds, sides):
+    """{side: what its function returned in each round}; who is first alternates."""
+    runs = {side: [] for side in sides}
+    for number in range(rounds):
+        for side in reversed(sides) if number % 2 else sides:
+            time.sleep(PAUSE_SECONDS)
+            start = time.perf_counter()
+            runs[side].append(sides[side]())
+            print(f"round {number + 1}/{rounds}, {side}: {time.perf_counter() - start:.1f} s",
+                  file=sys.stderr)
+    return runs
 
 
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def compare(arguments):
-    first = run_cria(arguments, 1)  # also says what is wrong with the config
+def compare_steps(arguments):
+    first = run_cria_steps(arguments, 1)  # also says what is wrong with the config
     config = read_config(arguments.config, arguments.overrides)
     steps = arguments.steps or min(max(round(ROUND_SECONDS / first["step"]["seconds"]), 3), 100)
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker"]
-    runs = {"cria": [], "pytorch": []}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with start_worker() as process:
         described = read_answer(process)
-        for number in range(arguments.rounds):
-            for side in ["pytorch", "cria"] if number % 2 else ["cria", "pytorch"]:
-                time.sleep(PAUSE_SECONDS)
-                run = (run_cria(arguments, steps)["step"] if side == "cria"
-                       else run_pytorch(process, steps))
-                runs[side].append(run)
-                print(f"round {number + 1}/{arguments.rounds}, {side}: "
-                      f"{run['seconds'] * 1e3:.1f} ms", file=sys.stderr)
+        runs = in_turns(arguments.rounds,
+                        {"cria": lambda: run_cria_steps(arguments, steps)["step"],
+                         "pytorch": lambda: ask(process, steps)})
+    for run in runs["pytorch"]:
+        run["seconds"] = statistics.median_high(run["seconds"])  # the median cria takes
     tokens = config["train"]["batch_size"] * config["data"]["sequence_length"]
     result = {"config": arguments.config, "overrides": arguments.overrides,
               "precision": config["train"]["precision"], "compile": arguments.compile,
@@ -233,7 +299,38 @@ def compare(arguments):
     return result
 
 
-def report(result):
+def compare_products(arguments):
+    with start_worker() as process:
+        described = read_answer(process)
+        runs = in_turns(arguments.rounds,
+                        {"cria": lambda: run_cria(arguments, "--products", arguments.products),
+                         "pytorch": lambda: ask(process, "")})
+    times = {"cria": [{kernel["name"]: kernel["seconds"] for kernel in run["kernels"]}
+                      for run in runs["cria"]],
+             "pytorch": runs["pytorch"]}
+    products = []
+    for name in times["cria"][0]:
+        operations = 2 * math.prod(sizes(name.split()[0]))
+        gflops = {side: [operations / run[name] * 1e-9 for run in times[side]] for side in times}
+        products.append({"name": name, "cria_gflops": spread(gflops["cria"]),
+                         "pytorch_gflops": spread(gflops["pytorch"]),
+                         "cria_over_pytorch": spread([a / b for a, b in zip(*gflops.values())])})
+    return {"rounds": arguments.rounds, "machine": runs["cria"][0]["machine"],
+            "torch": described["version"], "products": products}
+
+
+def report_products(result):
+    machine = result["machine"]
+    print(f"{machine['processor']}, {machine['threads']} threads, cria's {machine['isa']} kernels, "
+          f"PyTorch {result['torch']}, {result['rounds']} rounds")
+    print(f"{'GFLOP/s':40}{'cria':>8}{'PyTorch':>10}{'cria / PyTorch (min .. max)':>30}")
+    for product in result["products"]:
+        ratio = "{median:.2f} ({min:.2f} .. {max:.2f})".format(**product["cria_over_pytorch"])
+        print(f"{product['name']:40}{product['cria_gflops']['median']:8.1f}"
+              f"{product['pytorch_gflops']['median']:10.1f}{ratio:>30}")
+
+
+def report_steps(result):
     machine, ratio = result["machine"], result["pytorch_over_cria"]
     print(f"{result['config']}: {result['parameters'] / 1e6:.1f}M parameters, "
           f"{result['tokens_per_step']} tokens a step, {result['precision']}")
@@ -258,11 +355,13 @@ def positive(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", metavar="CONFIG")
+    parser.add_argument("config", metavar="CONFIG", nargs="?")
     parser.add_argument("overrides", metavar="table.key=value", nargs="*")
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
     parser.add_argument("--bf16", action="store_true",
                         help="train.precision=\"bf16\"; in PyTorch, autocast to bfloat16")
+    parser.add_argument("--products", metavar="MxNxK,...", nargs="?", const=PRODUCTS,
+                        help=f"instead of CONFIG; default {PRODUCTS}")
     parser.add_argument("--rounds", metavar="N", type=positive, default=5, help="default 5")
     parser.add_argument("--steps", metavar="N", type=positive,
                         help=f"steps in a round (default: 3 to 100, for {ROUND_SECONDS} s of cria)")
@@ -272,6 +371,10 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_intermixed_args()
+    if bool(arguments.config) == bool(arguments.products):
+        parser.error("CONFIG or --products is needed, and only one of them")
+    if arguments.products and (arguments.compile or arguments.bf16 or arguments.steps):
+        parser.error("--compile, --bf16 and --steps go with a CONFIG")
     if arguments.bf16:
         arguments.overrides.append('train.precision="bf16"')
     if not importlib.util.find_spec("torch"):
@@ -279,7 +382,10 @@ def main():
     if not os.access(arguments.cria, os.X_OK):
         fail(f"{arguments.cria} is not there: run make")
     if arguments.worker:
-        return worker(arguments, read_config(arguments.config, arguments.overrides))
+        return (products_worker(arguments) if arguments.products else
+                steps_worker(arguments, read_config(arguments.config, arguments.overrides)))
+    compare, report = ((compare_products, report_products) if arguments.products else
+                       (compare_steps, report_steps))
     result = compare(arguments)
     print(json.dumps(result)) if arguments.json else report(result)
 

@@ -213,7 +213,7 @@ class Team {
 
   static thread_local int current_;
   std::mutex callers_;
-  int helpers_ = 0;
+  [[maybe_unused]] int helpers_ = 0;  // none without OpenMP
   Loop loop_{};
   std::array<Share, kMostThreads> shares_;
   alignas(64) std::atomic<uint32_t> loops_{0};   // begun so far; helpers wait for the next

@@ -117,14 +117,15 @@ Owned<SharedWorkspace>& shared() {
   return workspace;
 }
 
-// Three quarters of a core's second-level cache; the size of the blocks never changes a result.
+// Three quarters of a core's second-level cache, but 1 MiB at most: in 2 MiB the rest is better left
+// to A and C. The size never changes a result.
 int64_t packed_b_floats() {
   int64_t l2_bytes = 0;
 #ifdef _SC_LEVEL2_CACHE_SIZE
   l2_bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
 #endif
   if (l2_bytes <= 0) l2_bytes = 512 << 10;
-  return std::clamp<int64_t>(l2_bytes * 3 / 4, 512 << 10, 2 << 20) /
+  return std::clamp<int64_t>(l2_bytes * 3 / 4, 512 << 10, 1 << 20) /
          static_cast<int64_t>(sizeof(float));
 }
 

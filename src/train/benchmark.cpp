@@ -51,8 +51,9 @@ class KernelTimer {
   std::vector<KernelTiming> timings;
 
   template <class Work>
-  void add(const std::string& name, double calls, double flops, double floats, Work&& work) {
-    time({name, calls, {}, flops, kFloat * floats, Precision::fp32}, work, [] {});
+  void add(const std::string& name, double calls, double flops, double floats, Work&& work,
+           Precision precision = Precision::fp32) {
+    time({name, calls, {}, flops, kFloat * floats, precision}, work, [] {});
   }
 
   // prepare: before each call, not timed.
@@ -206,19 +207,23 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   RelativeTables tables = saved.relative;
   const int64_t keys = heads.k.shape[1];
   layer.position->on_scores(c.layer, tables, keys);
-  timer.add("attention forward", layers, 2 * products, qkv + out + sums,
-            [&] { kernels().attention_forward(forward); });
-  timer.add("attention backward", layers, 5 * products, 2 * qkv + 2 * out + sums, [&] {
-    kernels().attention_backward({.forward = forward,
-                                  .dout = saved.dcontext.data,
-                                  .dq = gradients.q.data,
-                                  .dk = gradients.k.data,
-                                  .dv = gradients.v.data,
-                                  .dout_dot_out = saved.dout_dot_out.data,
-                                  .relative = {.dkeys = saved.relative.dkeys.data,
-                                               .dqueries = saved.relative.dqueries.data,
-                                               .dbias = saved.relative.dbias.data}});
-  });
+  const AttentionGradient backward = {.forward = forward,
+                                      .dout = saved.dcontext.data,
+                                      .dq = gradients.q.data,
+                                      .dk = gradients.k.data,
+                                      .dv = gradients.v.data,
+                                      .dout_dot_out = saved.dout_dot_out.data,
+                                      .relative = {.dkeys = saved.relative.dkeys.data,
+                                                   .dqueries = saved.relative.dqueries.data,
+                                                   .dbias = saved.relative.dbias.data}};
+  const bool has_tables = tables.keys || tables.queries;
+  const Precision precision = has_tables ? Precision::fp32 : c.precision;
+  timer.add(
+      "attention forward", layers, 2 * products, qkv + out + sums,
+      [&] { kernels().attention_forward(forward); }, precision);
+  timer.add(
+      "attention backward", layers, 5 * products, 2 * qkv + 2 * out + sums,
+      [&] { kernels().attention_backward(backward); }, precision);
   if (tables.rows > 0) {
     timer.add("relative tables forward", layers, 0, 0,
               [&] { layer.position->on_scores(c.layer, tables, keys); });
@@ -319,6 +324,8 @@ std::vector<KernelTiming> time_kernels(Llama& model, const RunConfig& config) {
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
   Arena memory;
+  // Gradients in memory of their own: written over their factors, the numbers would grow from call
+  // to call until they overflow.
   Tensor x, w, y, dx, dw;
   const auto carve = [&] {
     x = memory.take({rows, in});

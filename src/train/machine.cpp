@@ -1,5 +1,8 @@
 #include "cria/train/machine.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -98,6 +101,9 @@ int64_t peak_rss_bytes() {
 }
 
 void forget_peak_rss() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);  // what was freed is no more in use
+#endif
   std::ofstream("/proc/self/clear_refs") << 5;
 }
 
@@ -200,7 +206,7 @@ std::string busy_reason(const Interference& interference, double spread) {
   if (interference.stolen > kBusy) {
     return "its host gave " + percent(interference.stolen) + " of its time to others";
   }
-  if (spread > kRestless) return "times of the same work differ by " + percent(spread);
+  if (spread > kRestless) return "runs of the same work differ by " + percent(spread);
   return "";
 }
 

@@ -196,7 +196,7 @@ TEST_P(GemmTest, SeveralBlocksOfK) {
   }
 }
 
-// B's packed block has at most 2 MiB (dispatch.cpp), on any machine: 1365 columns of 384 cells.
+// B's packed block has at most 1 MiB for each thread (dispatch.cpp): with one, 682 columns of 384 cells.
 TEST_P(GemmTest, SeveralBlocksOfN) {
   for (const Precision precision : kPrecisions) {
     const int64_t block_k = precision == Precision::bf16 ? 768 : 384;

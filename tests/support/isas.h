@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
@@ -20,6 +21,13 @@ class IsaInUse {
  private:
   std::string before_;
 };
+
+// Those that the program has; the tests have one more.
+inline std::vector<std::string> program_isas() {
+  std::vector<std::string> isas = available_isas();
+  std::erase(isas, "emulated_tiles");
+  return isas;
+}
 
 // The parameter is the instruction set. Kernels may be called at once.
 class IsaTest : public testing::TestWithParam<std::string> {

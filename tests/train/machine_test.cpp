@@ -137,7 +137,7 @@ TEST(Machine, WhyItIsBusy) {
             "other processes took 41% of its time");
   EXPECT_EQ(busy_reason({.others = 0.051}, 0), "other processes took 5% of its time");
   EXPECT_EQ(busy_reason({.stolen = 0.066}, 0.9), "its host gave 7% of its time to others");
-  EXPECT_EQ(busy_reason({}, 0.124), "times of the same work differ by 12%");
+  EXPECT_EQ(busy_reason({}, 0.124), "runs of the same work differ by 12%");
 }
 
 // --- many runs of the same work

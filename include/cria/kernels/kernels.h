@@ -224,6 +224,7 @@ struct SoftmaxBlock {
 
 struct Kernels {
   const char* isa;
+  const char* bf16_products;  // what multiplies numbers rounded to bf16, in a word or two
   // Whether products in bf16 are so fast that logits are sooner computed again than read back.
   bool recomputes_logits;
 

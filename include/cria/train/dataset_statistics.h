@@ -13,8 +13,8 @@
 namespace cria {
 
 struct ShardScan {
-  int64_t vocab_size;                                              // ids are below it
-  DocumentMarks marks = {};                                        // where documents begin
+  int64_t vocab_size;        // ids are below it
+  DocumentMarks marks = {};  // where documents begin
   std::function<void(int64_t done, int64_t total)> progress = {};  // tokens, every few millions
 };
 

@@ -1,4 +1,4 @@
-// What the machine can do at most: what speeds are measured against.
+// What the machine can do at most, which speeds are measured against, and who else was using it.
 #pragma once
 
 #include <chrono>
@@ -62,7 +62,8 @@ struct Interference {
 Interference interference(const ProcessorTimes& before, const ProcessorTimes& after, int threads);
 
 // Why times say little of what the machine can do: "other processes took 41% of its time". "" when
-// they do. spread: see below, of the runs of one and the same work.
+// they do: with at most 5% of either interference, and a spread (see below) of at most 10% between
+// runs of the same work.
 std::string busy_reason(const Interference& interference, double spread);
 
 // The middle one; of an even number the higher of the two.

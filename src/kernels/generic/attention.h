@@ -129,7 +129,7 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
         }
         maximum[i] = highest;
       }
-      denominator[i] += exponentiate_row(tile, i, needed_columns(tile, i / kMR * kMR), maximum[i]);
+      denominator[i] += exponentiate_row(tile, i, zeros_until<Cells>(tile, i), maximum[i]);
       if (drops(a)) drop_probabilities(a, head, i0 + i, j0, row, visible);
     }
     add_tile_times<Cells>(tile, values, a.head_dim, {out, a.out_row, a.first_key || j0 > 0},
@@ -265,7 +265,8 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
                                              packed_scale<Cells>(a));
     add_transposed_tile_times<Cells>(ds, queries, a.head_dim, {g.dk + kv, a.kv_row, accumulate},
                                      packed_a);
-    add_relative_to_dk(a, relative, ds, q, queries, head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
+    add_relative_to_dk(a, relative, ds, 1 / score_scale<Cells>(a), q, queries,
+                       head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
   }
 }
 

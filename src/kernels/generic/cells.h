@@ -43,6 +43,7 @@ struct Fp32Cells : RegisterBlock {
 
 // Where no instruction multiplies bf16.
 struct RoundedCells : RegisterBlock {
+  static constexpr const char* kName = "fp32 of rounded numbers";
   static constexpr int64_t kNumbers = 1;
   static constexpr bool kAsStored = false;
 
@@ -108,6 +109,7 @@ struct Pairs {
 #if CRIA_TILES
 // Multiplied by tiles, see tiles.h.
 struct TileCells : Pairs {
+  static constexpr const char* kName = "tiles of pairs";
   static constexpr bool kTiles = true;
   static constexpr int64_t kMR = 32;
   static constexpr int64_t kNR = 32;
@@ -119,6 +121,7 @@ struct TileCells : Pairs {
 using Bf16Cells = TileCells;
 #elif defined(__AVX512BF16__)
 struct PairCells : RegisterBlock, Pairs {
+  static constexpr const char* kName = "pairs";
   static Vector multiply_add(Vector sum, Vector a, Vector b) {
     return reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum),
                                                      reinterpret_cast<__m512bh>(a),

@@ -21,9 +21,9 @@
 // 32 KiB of A, leave room in an L1 of 48 KiB for what streams by.
 //
 // Packing copies a block of B into panels, each contiguous in the order in which it is read, and
-// rounds to bf16 where asked to. The microkernel reads A a number at a time, so an fp32 A is used
-// where it lies. An element of C is the same sum in the same order wherever the borders of tasks
-// and rounds fall.
+// rounds to bf16 where asked to. The microkernel reads A a number at a time, so the rows of an fp32
+// A are read where they lie. An element of C is the same sum in the same order wherever the borders
+// of tasks and rounds fall.
 #pragma once
 
 #include "cria/base/parallel.h"
@@ -150,7 +150,7 @@ inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t
 struct BlockA {
   const float* data;
   int64_t panel;      // from one panel of MR rows to the next
-  int64_t row, step;  // see PanelA
+  int64_t row, step;  // see PanelA; of tiles, step is what a cell further along K takes of a panel
 };
 
 template <class Cells>
@@ -158,15 +158,16 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
                       float* packed) {
   const float* source = g.a + m0 * g.a_row + k0 * g.a_column;
   const int64_t cells = cells_of<Cells>(depth);
-  if constexpr (Cells::kAsStored) {
+  if (Cells::kAsStored && g.a_column == 1) {
     return {source, Cells::kMR * g.a_row, g.a_row, g.a_column};
-  } else if constexpr (Cells::kTiles) {
+  }
+  if constexpr (Cells::kTiles) {
     if (g.a_column == 1) {
       pack_tiles_of_rows<Cells>(source, g.a_row, rows, depth, packed);
     } else {
       pack_tiles_of_lanes<Cells>(source, g.a_column, rows, depth, packed);
     }
-    return {packed, Cells::kMR * cells, 0, 0};
+    return {packed, Cells::kMR * cells, 0, Cells::kMR};
   } else {
     if (g.a_column == 1) {
       pack_a_rows<Cells>(source, g.a_row, rows, depth, packed);

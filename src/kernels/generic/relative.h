@@ -301,11 +301,18 @@ inline void add_to_dqueries(const RelativeHead& relative, const ScoreTile& ds, c
       });
 }
 
-// dbias(t) += dS(r, t)
-inline void add_to_dbias(const RelativeHead& relative, const ScoreTile& ds) {
+// y += factor x
+inline void add_scaled(float* __restrict y, float factor, const float* __restrict x,
+                       int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] += factor * x[i];
+}
+
+// dbias(t) += factor dS(r, t)
+inline void add_to_dbias(const RelativeHead& relative, const ScoreTile& ds, float factor) {
   const int64_t base = diagonal_base(relative, ds);
   for (int64_t r = 0; r < ds.rows; ++r) {
-    add_row(relative.dbias + base - r, ds.scores + r * ds.row_stride, visible_columns(ds, r));
+    add_scaled(relative.dbias + base - r, factor, ds.scores + r * ds.row_stride,
+               visible_columns(ds, r));
   }
 }
 
@@ -315,12 +322,6 @@ inline float row_sum(const float* row, int64_t count) {
       count, [&](int64_t j) { total += load(row + j); },
       [&](int64_t j, int64_t lanes) { total += load_part(row + j, lanes, 0); });
   return sum(total);
-}
-
-// y += factor x
-inline void add_scaled(float* __restrict y, float factor, const float* __restrict x,
-                       int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] += factor * x[i];
 }
 
 // What the tables add to dQ; of a far tile: dQ(r) += scale far_key sum_c dS(r, c).
@@ -340,11 +341,12 @@ inline void add_relative_to_dq(const Attention& a, const RelativeHead& relative,
 // What they add to dK, and their own gradients. Of a far tile:
 //   dfar_key += scale sum_r q_r sum_c dS(r, c)
 //   dK(c) += scale far_query sum_r dS(r, c),  dfar_query += scale sum_c k_c sum_r dS(r, c)
-// packed_q, packed_k: scaled, plain.
+// packed_q, packed_k: scaled, plain. unscale: what makes ds the gradient of the scores.
 inline void add_relative_to_dk(const Attention& a, const RelativeHead& relative,
-                               const ScoreTile& ds, const float* q, const Packed& packed_q,
-                               const float* k, const Packed& packed_k, float* dk) {
-  if (relative.dbias) add_to_dbias(relative, ds);
+                               const ScoreTile& ds, float unscale, const float* q,
+                               const Packed& packed_q, const float* k, const Packed& packed_k,
+                               float* dk) {
+  if (relative.dbias) add_to_dbias(relative, ds, unscale);
   if (!is_wide(a)) return;
   if (!is_far(relative, ds)) {
     if (a.relative.queries) add_query_table_to_dk(relative, ds, a.head_dim, dk, a.kv_row);

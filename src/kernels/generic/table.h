@@ -16,6 +16,7 @@ extern const Kernels kTable;
 #define CRIA_STRING(x) CRIA_STRING_(x)
 const Kernels kTable = {
     .isa = CRIA_STRING(CRIA_ISA),
+    .bf16_products = Bf16Cells::kName,
     .recomputes_logits = Bf16Cells::kTiles,
     .gemm = gemm,
     .gemm_packed_b_floats = gemm_packed_b_floats,
