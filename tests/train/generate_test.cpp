@@ -6,9 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/unicode.h"
+#include "cria/kernels/kernels.h"
 #include "support/threads.h"
 #include "support/tiny_model.h"
 
@@ -432,6 +437,79 @@ TEST(SampleToken, FourWaysToBeGreedy) {
           << "temperature " << sampling.temperature << ", top_k " << sampling.top_k << ", top_p "
           << sampling.top_p;
     }
+  }
+}
+
+// The same by sorting all tokens, most likely first, equals in the order of their ids.
+int32_t sampled_by_sorting(const std::vector<float>& logits, const Sampling& sampling, Rng& rng) {
+  const float best = std::ranges::max(logits);
+  std::vector<float> p;
+  for (const float z : logits) {
+    p.push_back(static_cast<float>((static_cast<double>(z) - best) / sampling.temperature));
+  }
+  kernels().softmax(1, std::ssize(p), p.data());
+  std::vector<int32_t> order(p.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater{}, [&](int32_t id) { return logits[id]; });
+  if (sampling.top_k > 0 && std::cmp_less(sampling.top_k, order.size())) {
+    order.resize(static_cast<size_t>(sampling.top_k));
+  }
+  const auto sum = [&] {
+    double total = 0;
+    for (const int32_t id : order) total += static_cast<double>(p[id]);
+    return total;
+  };
+  if (sampling.top_p < 1) {
+    const double wanted = sampling.top_p * sum();
+    double reached = 0;
+    size_t kept = 0;
+    do {
+      reached += static_cast<double>(p[order[kept++]]);
+    } while (kept < order.size() && reached < wanted);
+    order.resize(kept);
+  }
+  double left = rng.uniform() * sum();
+  for (const int32_t id : order) {
+    left -= static_cast<double>(p[id]);
+    if (left < 0) return id;
+  }
+  return order.back();
+}
+
+// Flat, spread and steep distributions, equal logits among them, and a few that are far below.
+TEST(SampleToken, DrawsWhatSortingDraws) {
+  for (const int64_t count : {1, 2, 7, 300, 20000}) {
+    for (const double spread : {0.0, 0.01, 1.0, 4.0, 1000.0}) {
+      std::vector<float> logits = normal_values(count, "logits", spread);
+      for (size_t i = 0; i + 3 < logits.size(); i += 5) logits[i] = logits[i + 3];
+      for (size_t i = 1; i < logits.size(); i += 11) logits[i] -= 200.0f;
+      for (const double temperature : {1e-300, 0.1, 0.8, 1.0, 50.0}) {
+        for (const int64_t top_k : {0, 1, 40, 100000}) {
+          for (const double top_p : {0.0, 0.5, 0.9, 0.999999, 1.0}) {
+            const Sampling sampling = {.temperature = temperature, .top_k = top_k, .top_p = top_p};
+            Rng rng(1, "test"), same(1, "test");
+            std::vector<float> scratch;
+            for (int draw = 0; draw < 5; ++draw) {
+              ASSERT_EQ(sample_token(logits, sampling, rng, scratch),
+                        sampled_by_sorting(logits, sampling, same))
+                  << count << " tokens, spread " << spread << ", temperature " << temperature
+                  << ", top_k " << top_k << ", top_p " << top_p;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// A model that has diverged ends no program.
+TEST(SampleToken, NoNumbers) {
+  const std::vector<float> logits(10, std::numeric_limits<float>::quiet_NaN());
+  Rng rng(1, "test");
+  std::vector<float> scratch;
+  for (const double temperature : {0.0, 1.0}) {
+    const int32_t id = sample_token(logits, {.temperature = temperature}, rng, scratch);
+    EXPECT_TRUE(id >= 0 && id < 10) << id;
   }
 }
 
