@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <string>
+#include <vector>
 
 #include "cria/kernels/kernels.h"
 #include "support/any_threads.h"
@@ -196,7 +198,8 @@ TEST_P(GemmTest, SeveralBlocksOfK) {
   }
 }
 
-// B's packed block has at most 1 MiB for each thread (dispatch.cpp): with one, 682 columns of 384 cells.
+// B's packed block has at most 1 MiB for each thread (dispatch.cpp): with one, 682 columns of 384
+// cells.
 TEST_P(GemmTest, SeveralBlocksOfN) {
   for (const Precision precision : kPrecisions) {
     const int64_t block_k = precision == Precision::bf16 ? 768 : 384;
@@ -415,6 +418,34 @@ TEST_P(GemmTest, Bf16IsAskedFor) {
     gemm.precision = precision;
     kernels().gemm(gemm);
     EXPECT_EQ(c, precision == Precision::fp32 ? value[0] : 1.0f);
+  }
+}
+
+// Where the machine has tiles, the portable body gives the bits of the instruction: sums of
+// denormals, too, which the instruction flushes and all arithmetic of a model does.
+TEST(Tiles, TheEmulationHasTheBitsOfTheInstruction) {
+  const std::vector<std::string> isas = available_isas();
+  if (std::ranges::count(isas, "amx") == 0) GTEST_SKIP() << "this machine has no tiles";
+  reserve_kernel_memory();
+  for (const Shape& shape : {Shape{37, 51, 1100}, Shape{64, 64, 512}, Shape{5, 16, 31}}) {
+    for (const float size : {1.0f, 1e-19f}) {
+      std::vector<float> left = normal_values(shape.m * shape.k, "a");
+      std::vector<float> right = normal_values(shape.k * shape.n, "b");
+      for (float& x : left) x *= size;
+      for (float& x : right) x *= size;
+      Factor a(shape.m, shape.k, Layout::rows, left), b(shape.k, shape.n, Layout::columns, right);
+      const auto run = [&](const std::string& isa) {
+        const IsaInUse scope(isa);
+        Guarded c(shape.m, shape.n, 0);
+        Gemm gemm = product(shape, a, b);
+        gemm.c = c.data();
+        gemm.c_row = shape.n;
+        gemm.precision = Precision::bf16;
+        kernels().gemm(gemm);
+        return c.elements();
+      };
+      EXPECT_TRUE(same_bits(run("amx"), run("emulated_tiles"))) << name(shape, {}) << ' ' << size;
+    }
   }
 }
 

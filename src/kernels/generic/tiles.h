@@ -80,8 +80,8 @@ struct TilesInUse {
   TilesInUse() {}  // user-provided, so that a variable of it counts as used
 };
 
-// As the instruction does it: the first and the second numbers of the pairs of a step are summed
-// apart, then both sums are added to C.
+// As the instruction does it: the products of the first and of the second numbers of a step's pairs
+// are summed apart, each fused with its addition, then both sums are added to C.
 template <int kRowTiles, int kLaneTiles>
 inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
   const auto first = [](float cell) {
@@ -106,8 +106,8 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
         const float* b = f.b + step * kTileCells * f.b_row + lane;
         float firsts = 0, seconds = 0;
         for (int64_t cell = 0; cell < kTileCells; ++cell) {
-          firsts += first(a[cell]) * first(b[cell * f.b_row]);
-          seconds += second(a[cell]) * second(b[cell * f.b_row]);
+          firsts = __builtin_fmaf(first(a[cell]), first(b[cell * f.b_row]), firsts);
+          seconds = __builtin_fmaf(second(a[cell]), second(b[cell * f.b_row]), seconds);
         }
         total += firsts + seconds;
       }
