@@ -13,6 +13,7 @@
 #include "cria/train/metrics.h"
 #include "cria/train/prepare.h"
 #include "cria/train/progress.h"
+#include "cria/train/run_config.h"
 #include "options.h"
 
 namespace cria {
@@ -32,6 +33,8 @@ int run_eval(const Arguments& arguments) {
        {"bos-token-id", "N", "begins a document (default: what dataset.json says)"},
        {"eos-token-id", "N", "ends a document (default: what dataset.json says)"},
        {"batches", "N", "only the first N batches (default 0: everything)"},
+       {"precision", "NAME",
+        "fp32 (default, whatever the model was trained in) or bf16, as train.precision"},
        {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
@@ -40,7 +43,8 @@ int run_eval(const Arguments& arguments) {
                      {.where = "cria eval", .hint = "--data 'data/demo/val_*.bin'"});
   }
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
-  const LoadedModel loaded = load_model(options.positional().front());
+  const LoadedModel loaded = load_model(
+      options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
   const ModelConfig& config = loaded.model->config();
   const Dataset dataset(options.text("data", ""), format, config.vocab_size);
   if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);

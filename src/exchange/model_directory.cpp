@@ -118,11 +118,10 @@ Json read_generation(const std::string& directory) {
   return generation;
 }
 
-LoadedModel read_model_directory(const std::string& directory) {
+LoadedModel read_model_directory(const std::string& directory, Precision precision) {
   LoadedModel loaded;
   loaded.directory = directory;
-  loaded.model =
-      std::make_unique<Llama>(read_model_config(directory), Precision::fp32, Planes::none);
+  loaded.model = std::make_unique<Llama>(read_model_config(directory), precision, Planes::none);
   Parameters& parameters = loaded.model->parameters();
   loaded.generation = read_generation(directory);
   loaded.end_tokens = end_tokens_of(loaded.generation, directory);

@@ -190,6 +190,7 @@ Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int
       pass_(std::make_unique<Pass>()) {
   plan_.randomness = &pass_->randomness;
   plan_.document_starts = &pass_->document_starts;
+  plan_.backward = purpose == Purpose::training;
   if (micro_batches > 1) plan_.weights_version = weights_version_.get();
   carve(model);
   plan_.saved.allocate("activations");

@@ -12,8 +12,9 @@ namespace {
 // How the logits [N,V] are cut, evenly. A block of the vocabulary is passed by all rows of a chunk
 // before the next: its rows of W and dW come from memory once for each chunk, and its logits are in
 // the caches from product to product. Between forward and backward the blocks of a chunk are kept,
-// 64 MiB of them at most, or one is, and is computed again; then a chunk may have more rows. A
-// function of N, V and the instruction set only, so that the order of sums is.
+// 64 MiB of them at most, or one is, and is computed again; then a chunk may have more rows, as it
+// may where no backward comes. A function of N, V and the instruction set only, so that the order
+// of sums is.
 struct Cut {
   int64_t rows, columns;  // of a chunk, of a block
   int64_t kept;           // blocks
@@ -23,20 +24,20 @@ struct Cut {
     return (all + parts - 1) / parts;
   }
 
-  Cut(int64_t all_rows, int64_t vocabulary, bool recomputes) {
+  Cut(int64_t all_rows, int64_t vocabulary, bool keeps_one) {
     constexpr int64_t kMostColumns = 1024, kMostRows = 2048, kKeptFloats = 16 << 20;
     columns = even(vocabulary, kMostColumns);
-    kept = recomputes ? 1 : (vocabulary + columns - 1) / columns;
+    kept = keeps_one ? 1 : (vocabulary + columns - 1) / columns;
     rows = even(std::max<int64_t>(1, all_rows),
-                recomputes ? kMostRows : std::max<int64_t>(64, kKeptFloats / vocabulary));
+                keeps_one ? kMostRows : std::max<int64_t>(64, kKeptFloats / vocabulary));
   }
 };
 
 }  // namespace
 
 HeadLoss::Saved HeadLoss::plan(Plan& plan, int64_t batch, int64_t time) const {
-  const Cut cut(batch * time, weight->value.shape[0],
-                precision == Precision::bf16 && kernels().recomputes_logits);
+  const bool recomputes = precision == Precision::bf16 && kernels().recomputes_logits;
+  const Cut cut(batch * time, weight->value.shape[0], recomputes || !plan.backward);
   return {.logits = plan.scratch.take({cut.kept, cut.rows, cut.columns}),
           .losses = plan.saved.take({batch * time}),
           .maximum = plan.scratch.take({cut.rows}),

@@ -173,8 +173,8 @@ std::string find_model_directory(const std::string& path) {
                .hint = "'cria train' makes a run"});
 }
 
-LoadedModel load_model(const std::string& path) {
-  LoadedModel loaded = read_model_directory(find_model_directory(path));
+LoadedModel load_model(const std::string& path, Precision precision) {
+  LoadedModel loaded = read_model_directory(find_model_directory(path), precision);
   const std::string trainer = join_path(loaded.directory, kTrainer);
   if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
   return loaded;

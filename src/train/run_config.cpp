@@ -164,8 +164,12 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
   return config;
 }
 
+Precision precision_named(const std::string& name) {
+  return name == "bf16" ? Precision::bf16 : Precision::fp32;
+}
+
 Precision precision_of(const TrainConfig& train) {
-  return train.precision == "bf16" ? Precision::bf16 : Precision::fp32;
+  return precision_named(train.precision);
 }
 
 std::string to_toml(const RunConfig& config) {

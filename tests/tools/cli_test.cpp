@@ -42,7 +42,9 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
        {"--out DIR", "--tokenizer NAME", "--bos TOKEN", "--val FILE", "--val-fraction F",
         "--json"}},
       {"train", {"--resume", "--json", "learning_rate", "[schedule]", "output_dir"}},
-      {"eval", {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--json"}},
+      {"eval",
+       {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--precision",
+        "--json"}},
       {"generate",
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
         "--seed N", "--stop TEXT", "--ignore-eos", "--special", "--json"}},
@@ -114,6 +116,8 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"export", "run", "--to", "hf", "-o", "x", "--tensor", "lm_head.weight"},
        "cria export: --tensor is for --to tsv"},
       {{"eval", "run"}, "cria eval: --data is missing\n  hint: --data "},
+      {{"eval", "run", "--data", kValShard, "--precision", "fp16"},
+       "cria eval: invalid value of --precision\n  expected: fp32 or bf16\n  got: 'fp16'"},
       {{"eval", "run", "--data", kValShard, "--shard-format", "llm"},
        "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
        "'llm'\n  hint: did you mean 'llmc'?"},
@@ -459,6 +463,20 @@ TEST_F(CliTest, EvalPrintsWhatTrainingFound) {
   for (const char* line : {"\nloss ", "\nperplexity ", "\nbits per byte ", "\ntokens "}) {
     EXPECT_TRUE(contains(plain, line)) << plain;
   }
+}
+
+TEST_F(CliTest, EvalInThePrecisionAskedFor) {
+  run({"train", "tiny.toml", "train.output_dir=\"half\"", "train.precision=\"bf16\""});
+  const Json found = json_lines(read("half/metrics.jsonl")).back();
+  const auto loss = [&](const Arguments& more) {
+    Arguments arguments = {"eval", "half",         "--data", "data/val_*.bin", "--batches",
+                           "2",    "--batch-size", "2",      "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json_line(run(arguments).out).find("val_loss")->dump();
+  };
+  EXPECT_EQ(loss({"--precision", "bf16"}), found.find("val_loss")->dump());
+  EXPECT_EQ(loss({"--precision", "fp32"}), loss({}));
+  EXPECT_NE(loss({}), loss({"--precision", "bf16"}));
 }
 
 TEST_F(CliTest, EvalKeepsDocumentsApart) {

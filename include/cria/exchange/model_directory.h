@@ -37,7 +37,9 @@ Json read_generation(const std::string& directory);
 // Everything but the step. Any Llama: fp32, fp16 or bf16 weights, tied or not, with biases and
 // head_dim of its own. Error naming the file, and the key or tensor that cria has no place for or
 // misses. Memory for the weights is only asked for once the files are known to hold them.
-LoadedModel read_model_directory(const std::string& directory);
+// precision: of the model's products.
+LoadedModel read_model_directory(const std::string& directory,
+                                 Precision precision = Precision::fp32);
 
 // The weights alone, into a model of the same tensors; its embedding table is what a tied head is,
 // even if the file holds the head too. Error as above; nothing is changed then.

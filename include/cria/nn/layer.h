@@ -32,6 +32,7 @@ struct Plan {
   Arena scratch;
   // Counts the changes of the weights, where several passes see the same; null where none do.
   const int64_t* weights_version = nullptr;
+  bool backward = true;  // whether a backward pass will follow
   // Of the pass that runs; null: no pass has any.
   const PassRandomness* randomness = nullptr;
   // Of the pass that runs, [B,T] or empty: where the document of each position begins. Null: no

@@ -43,7 +43,7 @@ std::vector<std::string> list_checkpoints(const std::string& run);
 // when it is neither.
 std::string find_model_directory(const std::string& path);
 
-// MODEL of the command line.
-LoadedModel load_model(const std::string& path);
+// MODEL of the command line; precision: of its products.
+LoadedModel load_model(const std::string& path, Precision precision = Precision::fp32);
 
 }  // namespace cria

@@ -79,7 +79,8 @@ struct RunConfig {
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
                           bool resume = false);
 
-// train.precision as the model takes it.
+// "fp32" or "bf16" as the model takes it, and train.precision.
+Precision precision_named(const std::string& name);
 Precision precision_of(const TrainConfig& train);
 
 // The config as TOML, every key with its value; reads back as the same config.
