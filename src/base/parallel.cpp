@@ -26,15 +26,15 @@ constexpr int64_t kRangesEach = 8;  // that a thread's share is cut into: what o
 
 // How long a thread that waits watches for what it waits for before it sleeps. While a step runs, a
 // loop follows the one before within microseconds, and a thread that has slept takes 50 of them to
-// wake. On a busy machine it takes until the next tick of the scheduler, milliseconds later, so that
-// a little patience pays there too; but whoever needs the core waits no longer than this.
+// wake. On a busy machine it takes until the next tick of the scheduler, milliseconds later, so
+// that a little patience pays there too; but whoever needs the core waits no longer than this.
 constexpr std::chrono::microseconds kWatch{300};
 
 inline void pause_briefly() {
 #ifdef __SSE__
   _mm_pause();
 #elif defined(__aarch64__)
-  __asm__ volatile("isb");  // `yield` takes no time on most machines
+  __asm__ volatile("isb");                               // `yield` takes no time on most machines
 #endif
 }
 
@@ -69,8 +69,12 @@ class FlushedDenormals {
  private:
 #ifdef __SSE__
   static constexpr uint64_t kFlush = 0x8040;  // of MXCSR: flush to zero, denormals are zeros
-  static uint64_t control() { return _mm_getcsr(); }
-  static void set_control(uint64_t value) { _mm_setcsr(static_cast<unsigned>(value)); }
+  static uint64_t control() {
+    return _mm_getcsr();
+  }
+  static void set_control(uint64_t value) {
+    _mm_setcsr(static_cast<unsigned>(value));
+  }
 #elif defined(__aarch64__)
   static constexpr uint64_t kFlush = uint64_t{1} << 24;  // of FPCR: FZ
   static uint64_t control() {
@@ -78,10 +82,14 @@ class FlushedDenormals {
     __asm__ volatile("mrs %0, fpcr" : "=r"(value));
     return value;
   }
-  static void set_control(uint64_t value) { __asm__ volatile("msr fpcr, %0" : : "r"(value)); }
+  static void set_control(uint64_t value) {
+    __asm__ volatile("msr fpcr, %0" : : "r"(value));
+  }
 #else
   static constexpr uint64_t kFlush = 0;
-  static uint64_t control() { return 0; }
+  static uint64_t control() {
+    return 0;
+  }
   static void set_control(uint64_t) {}
 #endif
   uint64_t before_;
@@ -191,8 +199,8 @@ class Team {
     for (uint32_t seen = 0;;) {
       seen = wait_until(loops_, [&](uint32_t loops) { return loops != seen; });
       uint32_t inside = inside_.load(std::memory_order_relaxed);
-      while ((inside & kOpen) && !inside_.compare_exchange_weak(inside, inside + 1,
-                                                                std::memory_order_acquire)) {
+      while ((inside & kOpen) &&
+             !inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acquire)) {
       }
       if (!(inside & kOpen)) continue;
       if (thread < loop_.threads) take_part(thread);
@@ -216,8 +224,9 @@ class Team {
   [[maybe_unused]] int helpers_ = 0;  // none without OpenMP
   Loop loop_{};
   std::array<Share, kMostThreads> shares_;
-  alignas(64) std::atomic<uint32_t> loops_{0};   // begun so far; helpers wait for the next
-  alignas(64) std::atomic<uint32_t> inside_{0};  // kOpen: helpers may enter; the rest: how many have
+  alignas(64) std::atomic<uint32_t> loops_{0};  // begun so far; helpers wait for the next
+  alignas(64) std::atomic<uint32_t> inside_{
+      0};  // kOpen: helpers may enter; the rest: how many have
 };
 
 thread_local int Team::current_ = -1;

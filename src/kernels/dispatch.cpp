@@ -117,8 +117,8 @@ Owned<SharedWorkspace>& shared() {
   return workspace;
 }
 
-// Three quarters of a core's second-level cache, but 1 MiB at most: in 2 MiB the rest is better left
-// to A and C. The size never changes a result.
+// Three quarters of a core's second-level cache, but 1 MiB at most: in 2 MiB the rest is better
+// left to A and C. The size never changes a result.
 int64_t packed_b_floats() {
   int64_t l2_bytes = 0;
 #ifdef _SC_LEVEL2_CACHE_SIZE

@@ -7,7 +7,7 @@ namespace cria {
 
 // Sizes, in floats, of one thread's buffers. Every implementation must fit into these.
 inline constexpr int64_t kPackedAFloats = 144 * 1024;  // a block of A in panels
-inline constexpr int64_t kTileFloats = 384 * 96;      // a tile of attention scores
+inline constexpr int64_t kTileFloats = 384 * 96;       // a tile of attention scores
 inline constexpr int64_t kTiles = 2;
 inline constexpr int64_t kHeadTileFloats = 96 * (256 + 48);  // a tile's rows of q, k, v or dout
 inline constexpr int64_t kHeadTiles = 4;

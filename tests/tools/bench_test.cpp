@@ -69,9 +69,9 @@ TEST_F(BenchTest, PrintsJson) {
   const Json all = json({"tiny.toml", "--steps", "2"});
   EXPECT_EQ(keys(all), (Names{"machine", "config", "kernels", "step"}));
   const Json& machine = *all.find("machine");
-  EXPECT_EQ(keys(machine), (Names{"processor", "threads", "isa", "bf16_products", "isas",
-                                  "fp32_peak_gflops", "bf16_peak_gflops", "busy",
-                                  "bandwidth_gb_per_s"}));
+  EXPECT_EQ(keys(machine),
+            (Names{"processor", "threads", "isa", "bf16_products", "isas", "fp32_peak_gflops",
+                   "bf16_peak_gflops", "busy", "bandwidth_gb_per_s"}));
   EXPECT_EQ(machine.find("isas")->as_array("isas").size(), program_isas().size());
   expect_positive(machine, {"fp32_peak_gflops", "bf16_peak_gflops", "bandwidth_gb_per_s"});
   EXPECT_EQ(keys(*all.find("config")), (Names{"batch_size", "sequence_length", "model"}));

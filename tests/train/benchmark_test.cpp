@@ -113,9 +113,8 @@ TEST(Benchmark, OnlyProductsAreRounded) {
   for (const auto& [name, k] : kernels) {
     if (k.precision == Precision::bf16) rounded.insert(name.substr(0, name.find(' ')));
   }
-  EXPECT_EQ(rounded,
-            (std::set<std::string>{"qkv_proj", "o_proj", "gate_up_proj", "down_proj", "lm_head",
-                                   "attention"}));
+  EXPECT_EQ(rounded, (std::set<std::string>{"qkv_proj", "o_proj", "gate_up_proj", "down_proj",
+                                            "lm_head", "attention"}));
 }
 
 TEST(Benchmark, EveryStepIsTimed) {

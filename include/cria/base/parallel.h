@@ -1,6 +1,6 @@
 // Threads. The only OpenMP in cria stands in parallel.cpp; without OpenMP everything runs on one
-// core. Results never depend on the number of threads, nor on which of them does what: a body writes
-// only what its own items own.
+// core. Results never depend on the number of threads, nor on which of them does what: a body
+// writes only what its own items own.
 //
 // Any thread may call these functions: loops of several callers run one after another, and a loop
 // inside a loop runs on the thread that meets it.
@@ -25,8 +25,8 @@ using RangeBody = void (*)(void* context, int64_t begin, int64_t end, int thread
 // before, it does after the loop.
 enum class Denormals { kept, flushed };
 
-// Hands ranges of [0, count) of at least `grain` items (or all there are) to the threads. Each has a
-// share of its own, the same on every call, and takes ranges from the others' shares when it is
+// Hands ranges of [0, count) of at least `grain` items (or all there are) to the threads. Each has
+// a share of its own, the same on every call, and takes ranges from the others' shares when it is
 // done with that.
 void parallel_ranges(int64_t count, int64_t grain, Denormals denormals, RangeBody body,
                      void* context);

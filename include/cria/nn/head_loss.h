@@ -14,8 +14,8 @@ struct HeadLoss {
   Precision precision = Precision::fp32;
 
   struct Saved {
-    Tensor logits;  // scratch, [blocks kept, chunk of rows, block of the vocabulary]
-    Tensor losses;  // [N]
+    Tensor logits;                 // scratch, [blocks kept, chunk of rows, block of the vocabulary]
+    Tensor losses;                 // [N]
     Tensor maximum, target_logit;  // scratch, [chunk]: see SoftmaxBlock
     double* total;                 // scratch, [chunk]
   };
