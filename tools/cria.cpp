@@ -70,7 +70,9 @@ int dispatch(const Arguments& arguments) {
     std::string isas;
     for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
     std::printf("cria %s, %s kernels (of %s), %s\n", kVersion, kernels().isa, isas.c_str(),
-                has_openmp() ? (std::to_string(max_threads()) + " threads").c_str()
+                has_openmp() ? (std::to_string(max_threads()) +
+                                (max_threads() == 1 ? " thread" : " threads"))
+                                   .c_str()
                              : "built without OpenMP: one core");
     return 0;
   }

@@ -67,7 +67,7 @@ TEST_F(CliTest, AffinityLimitsTheThreads) {
     return Process("/usr/bin/env", command, "/").wait().out;
   };
   if (version({"taskset", "-c", "0"}).empty()) GTEST_SKIP() << "taskset is not installed";
-  EXPECT_TRUE(contains(version({"-u", "OMP_NUM_THREADS", "taskset", "-c", "0"}), " 1 threads"));
+  EXPECT_TRUE(contains(version({"-u", "OMP_NUM_THREADS", "taskset", "-c", "0"}), " 1 thread\n"));
   EXPECT_TRUE(contains(version({"OMP_NUM_THREADS=3", "taskset", "-c", "0"}), " 3 threads"));
 }
 

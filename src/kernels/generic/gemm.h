@@ -2,9 +2,8 @@
 //
 // The blocking, from the outside in, in the words of BLIS (Van Zee & van de Geijn, 2015). A cell is
 // 32 bits: a number, or a pair of bf16 numbers that are neighbours along K.
-//   rounds    as much of B as the packing buffer holds, 3/4 of a core's L2 for each thread, is
-//   packed
-//             by all threads together
+//   rounds    as much of B as the packing buffer holds, 3/4 of a core's L2 for each thread; all
+//             threads pack it together
 //   tasks     MC x NC of C and all of the round's K, for whichever thread is free. NC columns of B
 //             fill 3/4 of an L2 when KC deep
 //   KC        384 cells: long enough to hide the writing of C. K is cut evenly into as many blocks
@@ -12,11 +11,9 @@
 //   MC        96 rows of A, 144 KiB: what is prefetched ahead, and for bf16 packed
 //   MR        8 rows of A, a panel of 12 KiB: in L1 while it meets every panel of the task's B
 //   NR        3 vectors of columns of B: a panel streams from L2, one row of three vectors for the
-//   24
-//             multiply-adds of a step
-//   registers MR x NR, 8 x 3 vectors of sums, of the 32 that AVX-512 has; a wider block would
-//   spill,
-//             a smaller one would load more often than it multiplies
+//             24 multiply-adds of a step
+//   registers MR x NR, 8 x 3 vectors of sums, of the 32 that AVX-512 has; a wider block would not
+//             fit, a smaller one would load more often than it multiplies. With 16 registers: 6 x 2
 // Tiles have sizes of their own (cells.h): 2 x 2 of them are 32 x 32 of C, and panels of 256 cells,
 // 32 KiB of A, leave room in an L1 of 48 KiB for what streams by.
 //
@@ -68,13 +65,25 @@ inline void prefetch_for_finish(const Gemm& g, const BlockC& block) {
   }
 }
 
+// A's last rows, fewer than MR: what lies behind them may not be read. Rows that are not there hold
+// anything; nobody stores what becomes of them.
+template <class Cells>
+inline PanelA copy_rows(const PanelA& a, int64_t rows, int64_t cells, float* copy) {
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t k = 0; k < cells; ++k) copy[i * cells + k] = a.first[i * a.row + k * a.step];
+  }
+  return {copy, cells, 1};
+}
+
 // A block of at most MR x kVectors vectors of C, in registers.
 template <class Cells, int64_t kVectors>
 inline void multiply_in_registers(const Gemm& g, const Panels& p, const BlockC& block) {
   constexpr int64_t kMR = Cells::kMR;
   Vector sum[kMR][kVectors];
-  const PanelA<Cells> panel(p.a, p.a_row, block.rows, p.a_step);
-  microkernel<Cells, kVectors>(p.cells, panel, p.b, p.b_width, sum);
+  float edge[kMR * Cells::kKC];
+  PanelA a = {p.a, p.a_row, p.a_step};
+  if (block.rows < kMR) a = copy_rows<Cells>(a, block.rows, p.cells, edge);
+  microkernel<Cells, kVectors>(p.cells, a, p.b, p.b_width, sum);
   if (block.is_plain(g) && block.rows == kMR && block.columns == kVectors * kWidth) {
     const float* addend = block.addend(g);
     const int64_t addend_row = block.addend_row(g);

@@ -18,6 +18,7 @@ constexpr int64_t kTile = 96;
 constexpr int64_t kMR = Fp32Cells::kMR;
 constexpr int64_t kForwardRows = 4 * kTile;
 static_assert(kTile % kMR == 0 && kForwardRows * kTile <= kTileFloats);
+static_assert(kForwardRows <= RegisterBlock::kKC && kMaxHeadDim <= RegisterBlock::kKC);
 static_assert(kTile % Bf16Cells::kMR == 0 && kTile % Bf16Cells::kNR == 0 &&
               kForwardRows * (kMaxHeadDim + kTile) / Bf16Cells::kNumbers <= kPackedAFloats);
 static_assert(kTile % Fp32Cells::kNR == 0 && kRelativeRows % Fp32Cells::kNR == 0 &&

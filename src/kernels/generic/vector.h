@@ -32,13 +32,13 @@ typedef float UnalignedVector
 // Work below this many elements is not worth waking a thread for.
 constexpr int64_t kGrain = 4096;
 
-inline int64_t min(int64_t a, int64_t b) {
+constexpr int64_t min(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
-inline int64_t max(int64_t a, int64_t b) {
+constexpr int64_t max(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
-inline int64_t ceil_div(int64_t a, int64_t b) {
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
