@@ -62,12 +62,14 @@ compile_flags := -std=c++20 -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror) $(C
 link_flags := $(CXXFLAGS) $(flavour_flags) $(omp_libs) $(LDFLAGS) -pthread
 
 lib_sources := $(sort $(wildcard src/*/*.cpp))
-tool_sources := $(sort $(wildcard tools/*.cpp))
+tool_sources := $(sort $(wildcard tools/*.cpp tools/*/*.cpp))
 test_sources := $(sort $(wildcard tests/*.cpp tests/*/*.cpp))
 object = $(patsubst %.cpp,$(OUT)/obj/%.o,$(1))
 lib_objects := $(call object,$(lib_sources))
 tool_objects := $(call object,$(tool_sources))
 test_objects := $(call object,$(test_sources))
+# What commands are made of is tested on its own too.
+tested_tools := $(call object,$(wildcard tools/*/*.cpp))
 
 .PHONY: all demo test bench asan format lint install clean help
 .DELETE_ON_ERROR:
@@ -92,7 +94,8 @@ $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
 
-$(OUT)/obj/tests/%.o: compile_flags += -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
+$(OUT)/obj/tools/%.o: compile_flags += -Itools
+$(OUT)/obj/tests/%.o: compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # It compiles a program of its own, the README's.
 $(OUT)/obj/tests/tools/library_test.o: compile_flags += \
   -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
@@ -108,7 +111,7 @@ $(emulated_tiles): compile_flags += $(kernel_flags)
 # No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
 # shares between these files, see tests/kernels/symbols_test.cpp.
 isa_objects := $(emulated_tiles) \
-  $(filter-out %/dispatch.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+  $(filter-out %/dispatch.o %/peak.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
 $(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
@@ -130,8 +133,8 @@ $(OUT)/libcria.a: $(lib_objects) $(sources_stamp)
 $(OUT)/cria: $(tool_objects) $(OUT)/libcria.a
 	$(CXX) $(tool_objects) $(OUT)/libcria.a $(link_flags) -o $@
 
-$(OUT)/cria_tests: $(test_objects) $(OUT)/libcria.a $(sources_stamp)
-	$(CXX) $(test_objects) $(OUT)/libcria.a $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
+$(OUT)/cria_tests: $(test_objects) $(tested_tools) $(OUT)/libcria.a $(sources_stamp)
+	$(CXX) $(test_objects) $(tested_tools) $(OUT)/libcria.a $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
 
 demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
 	$(OUT)/cria demo $(DEMO_ARGS)
@@ -157,7 +160,7 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	  echo "lint: $$cxx -Werror -fsyntax-only"; \
 	  for source in $(lib_sources) $(tool_sources) $(test_sources); do \
 	    $$cxx -std=c++20 -Wall -Wextra -Wpedantic -Werror -Wno-unknown-pragmas -fsyntax-only \
-	      -Iinclude -Isrc -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' $$source || exit 1; \
+	      -Iinclude -Isrc -Itools -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' $$source || exit 1; \
 	  done; done
 
 # What a program that uses the library is compiled with, for pkg-config.

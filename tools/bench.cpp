@@ -2,13 +2,13 @@
 #include <cstdio>
 #include <optional>
 
-#include "bench_compare.h"
-#include "bench_measure.h"
-#include "bench_report.h"
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/model_from_config.h"
+#include "cli/options.h"
 #include "cria/base/error.h"
-#include "model_from_config.h"
-#include "options.h"
+#include "report/bench_compare.h"
+#include "report/bench_measure.h"
+#include "report/bench_report.h"
 
 namespace cria {
 namespace {

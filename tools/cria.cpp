@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "commands.h"
+#include "cli/commands.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
 #include "cria/base/terminal.h"

@@ -2,13 +2,13 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/data/demo_corpus.h"
-#include "cria/train/checkpoint.h"
+#include "cria/exchange/load_model.h"
+#include "cria/prepare/demo_corpus.h"
 #include "cria/train/run_config.h"
-#include "options.h"
 
 namespace cria {
 namespace {

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/progress.h"
 #include "cria/base/error.h"
-#include "cria/train/checkpoint.h"
-#include "cria/train/document_marks.h"
+#include "cria/exchange/load_model.h"
+#include "cria/inference/document_marks.h"
+#include "cria/prepare/prepare.h"
 #include "cria/train/metrics.h"
-#include "cria/train/prepare.h"
-#include "cria/train/progress.h"
 #include "cria/train/run_config.h"
-#include "options.h"
 
 namespace cria {
 

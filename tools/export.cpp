@@ -3,96 +3,15 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cria/base/error.h"
-#include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/exchange/arrays.h"
-#include "cria/exchange/gguf_model.h"
-#include "cria/exchange/llama2c_model.h"
-#include "cria/train/checkpoint.h"
-#include "options.h"
+#include "cria/exchange/export_formats.h"
+#include "cria/exchange/load_model.h"
 
 namespace cria {
 namespace {
-
-struct Request {
-  const LoadedModel& model;
-  std::string path;
-  NumberFormat dtype;
-  std::string tensor;
-  int version;
-};
-
-void require_free(const std::string& path) {
-  if (!exists(path)) return;
-  throw Error("exists already", {.where = path,
-                                 .expected = "a path with nothing there",
-                                 .hint = "remove it, or give another -o"});
-}
-
-struct Format {
-  const char* name;
-  const char* what;
-  std::vector<NumberFormat> dtypes;  // that it has; the first unless --dtype is given
-  void (*write)(const Request&);
-};
-
-void write_hf(const Request& request) {
-  const LoadedModel& loaded = request.model;
-  require_llama(loaded.model->config(), loaded.directory);
-  AtomicDirectory directory(request.path);
-  write_model_directory(directory.path(), *loaded.model, loaded.tokenizer.get(), request.dtype,
-                        loaded.generation);
-  directory.commit();
-}
-
-void write_gguf(const Request& request) {
-  write_gguf_model(request.path, *request.model.model, request.model.tokenizer.get(),
-                   request.dtype);
-}
-
-// The vocabulary goes beside the model, where llama2.c looks for it.
-void write_llama2c(const Request& request) {
-  const Llama& model = *request.model.model;
-  std::vector<Llama2cPiece> pieces;
-  if (const Tokenizer* const tokenizer = request.model.tokenizer.get()) {
-    pieces = llama2c_pieces(*tokenizer, model.config().vocab_size, request.path);
-  }
-  const std::string vocabulary =
-      (std::filesystem::path(request.path).parent_path() / "tokenizer.bin").string();
-  if (!pieces.empty()) require_free(vocabulary);
-  Rollback rollback;
-  rollback.will_write(request.path);
-  write_llama2c_model(request.path, model, request.version);
-  if (!pieces.empty()) write_llama2c_tokenizer(vocabulary, pieces);
-  rollback.dismiss();
-}
-
-const std::vector<Format>& formats() {
-  using enum NumberFormat;
-  static const std::vector<Format> all = {
-      {"hf", "Hugging Face's model directory", {f32, f16, bf16}, write_hf},
-      {"gguf", "one file with the tokenizer, for llama.cpp", {f32, f16, bf16, q8_0}, write_gguf},
-      {"llama2c", "llama2.c's model file, and tokenizer.bin beside it", {f32}, write_llama2c},
-      {"npy",
-       "a directory with one NumPy array for each tensor",
-       {f32},
-       [](const Request& request) { write_npy_directory(request.path, *request.model.model); }},
-      {"npz",
-       "all of these arrays in one file",
-       {f32},
-       [](const Request& request) { write_npz(request.path, *request.model.model); }},
-      {"tsv",
-       "a matrix for the Embedding Projector: vectors.tsv, metadata.tsv, projector_config.pbtxt",
-       {f32},
-       [](const Request& request) {
-         write_projector_directory(request.path, *request.model.model,
-                                   request.model.tokenizer.get(), request.tensor);
-       }},
-  };
-  return all;
-}
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](char c) {
@@ -102,7 +21,7 @@ std::string lower(std::string text) {
 }
 
 // What --dtype chooses of what the format has.
-NumberFormat dtype_of(const Options& options, const Format& format) {
+NumberFormat dtype_of(const Options& options, const ExportFormat& format) {
   std::vector<std::string> names;
   for (const NumberFormat dtype : format.dtypes) names.push_back(lower(format_name(dtype)));
   const std::string chosen = options.choice("dtype", names);
@@ -125,7 +44,7 @@ std::vector<Written> written_at(const std::string& path) {
   return all;
 }
 
-void report(const Format& format, const Request& request, bool as_json) {
+void report(const ExportFormat& format, const ExportRequest& request, bool as_json) {
   Json::Array files;
   uint64_t bytes = 0;
   for (const Written& file : written_at(request.path)) {
@@ -148,7 +67,7 @@ std::string description() {
   std::string text =
       "MODEL (a checkpoint, a run, or a Hugging Face directory) in the files of other programs.\n\n"
       "formats:";
-  for (const Format& format : formats()) {
+  for (const ExportFormat& format : export_formats()) {
     std::string name = format.name;
     name.resize(std::max<size_t>(name.size() + 1, 10), ' ');
     text += "\n  " + name + format.what;
@@ -160,7 +79,7 @@ std::string description() {
 
 int run_export(const Arguments& arguments) {
   std::vector<std::string> names;
-  for (const Format& format : formats()) names.push_back(format.name);
+  for (const ExportFormat& format : export_formats()) names.push_back(format.name);
   Options options(
       "export", "MODEL --to FORMAT -o PATH", description(),
       {{"to", "FORMAT", "one of the above"},
@@ -177,7 +96,7 @@ int run_export(const Arguments& arguments) {
                      {.where = "cria export", .hint = "cria export MODEL --to hf -o PATH"});
   }
   const std::string name = options.choice("to", names);
-  const Format& format = *std::ranges::find(formats(), name, &Format::name);
+  const ExportFormat& format = *std::ranges::find(export_formats(), name, &ExportFormat::name);
   if (options.has("tensor") && name != "tsv") {
     throw UsageError("--tensor is for --to tsv", {.where = "cria export"});
   }
@@ -185,15 +104,15 @@ int run_export(const Arguments& arguments) {
     throw UsageError("--version is for --to llama2c", {.where = "cria export"});
   }
   const std::string path = options.text("o", "");
-  require_free(path);
+  require_nothing_at(path);
   const int version = static_cast<int>(options.integer("version", 0, 0, 2));
   const NumberFormat dtype = version == 2 ? NumberFormat::q8_0 : dtype_of(options, format);
   const LoadedModel model = load_model(options.positional().front());
-  const Request request = {.model = model,
-                           .path = path,
-                           .dtype = dtype,
-                           .tensor = options.text("tensor", "model.embed_tokens.weight"),
-                           .version = version};
+  const ExportRequest request = {.model = model,
+                                 .path = path,
+                                 .dtype = dtype,
+                                 .tensor = options.text("tensor", "model.embed_tokens.weight"),
+                                 .version = version};
   format.write(request);
   report(format, request, options.has("json"));
   return 0;

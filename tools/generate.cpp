@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <utility>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cria/base/json.h"
-#include "cria/train/checkpoint.h"
-#include "cria/train/generate.h"
-#include "options.h"
+#include "cria/exchange/load_model.h"
+#include "cria/inference/generate.h"
 
 namespace cria {
 

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/model_from_config.h"
+#include "cli/options.h"
 #include "cria/base/json.h"
-#include "cria/train/gradient_check.h"
-#include "model_from_config.h"
-#include "options.h"
+#include "cria/inspect/gradient_check.h"
 
 namespace cria {
 

@@ -4,14 +4,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/base/unicode.h"
 #include "cria/exchange/gguf_model.h"
 #include "cria/exchange/llama2c_model.h"
-#include "options.h"
 
 namespace cria {
 namespace {

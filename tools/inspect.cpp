@@ -3,22 +3,20 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/progress.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/unicode.h"
-#include "cria/text/tokenizer_files.h"
-#include "cria/train/checkpoint.h"
-#include "cria/train/progress.h"
-#include "dataset_report.h"
-#include "inspect_model.h"
-#include "options.h"
-#include "tokenizer_report.h"
+#include "cria/exchange/load_model.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "report/dataset_report.h"
+#include "report/inspect_model.h"
+#include "report/tokenizer_report.h"
 
 namespace cria {
 namespace {
-
-constexpr size_t kShownBytes = 4096;  // of a file
 
 bool is_directory_with(const std::string& path, const char* name) {
   return exists(join_path(path, name));
@@ -42,13 +40,6 @@ void refuse(const Options& options, const std::string& what, std::vector<std::st
 
 size_t top(const Options& options) {
   return static_cast<size_t>(options.integer("top", 20, 0, INT32_MAX));
-}
-
-TokenizerSample sample_of(const Tokenizer& tokenizer, std::string_view text,
-                          const std::string& name, const std::string& where) {
-  return {.name = name,
-          .compression = compression(tokenizer, text, where),
-          .first = first_ids(tokenizer, text, kShownBytes, where)};
 }
 
 int inspect_tokenizer(const Options& options, const std::string& path) {

@@ -1,14 +1,14 @@
 // cria prepare: texts to a tokenizer and token shards.
-#include "cria/train/prepare.h"
+#include "cria/prepare/prepare.h"
 
 #include <cstdio>
 #include <optional>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/interruption.h"
+#include "cli/options.h"
+#include "cli/progress.h"
 #include "cria/base/error.h"
-#include "cria/train/progress.h"
-#include "interruption.h"
-#include "options.h"
 
 namespace cria {
 namespace {

@@ -1,11 +1,11 @@
 // cria trace: a text through a model, step by step.
 #include <cstdio>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cria/base/error.h"
-#include "cria/train/checkpoint.h"
-#include "options.h"
-#include "trace_report.h"
+#include "cria/exchange/load_model.h"
+#include "report/trace_report.h"
 
 namespace cria {
 

@@ -1,13 +1,14 @@
 // cria train: a run directory from a config file.
 #include <cstdio>
 
-#include "commands.h"
+#include "cli/commands.h"
+#include "cli/interruption.h"
+#include "cli/options.h"
+#include "cli/progress.h"
 #include "cria/base/json.h"
 #include "cria/base/parallel.h"
-#include "cria/train/progress.h"
+#include "cria/exchange/load_model.h"
 #include "cria/train/trainer.h"
-#include "interruption.h"
-#include "options.h"
 
 namespace cria {
 namespace {

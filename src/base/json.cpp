@@ -386,6 +386,19 @@ const Json::Object& Json::as_object(const std::string& what) const {
   return as<Object>(what, "object");
 }
 
+const Json& Json::at(const std::string& key, const std::string& path) const {
+  const Json* const value = find(key);
+  if (!value) throw Error("missing", {.where = path + ": " + key});
+  return *value;
+}
+
+int64_t Json::count_at(const std::string& key, const std::string& path) const {
+  const std::string where = path + ": " + key;
+  const int64_t count = at(key, path).as_int(where);
+  if (count < 0) throw Error("negative", {.where = where, .got = std::to_string(count)});
+  return count;
+}
+
 void Json::set(std::string key, Json value) {
   if (is_null()) value_ = Object{};
   as<Object>("key " + quote(key), "object");

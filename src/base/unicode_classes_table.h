@@ -1,5 +1,5 @@
 // Unicode 16.0.0: code point << 2 | class, wherever the class changes.
-// Made by tools/unicode_classes.py.
+// Made by tools/scripts/unicode_classes.py.
 #pragma once
 
 #include <cstdint>

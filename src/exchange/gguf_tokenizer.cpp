@@ -9,7 +9,7 @@
 
 #include "cria/base/unicode.h"
 #include "cria/text/bpe_tokenizer.h"
-#include "cria/text/byte_characters.h"
+#include "cria/tokenizer_files/byte_characters.h"
 #include "gguf_token_types.h"
 #include "refuse.h"
 

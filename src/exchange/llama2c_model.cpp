@@ -5,13 +5,13 @@
 
 #include "cria/base/number.h"
 #include "cria/base/unicode.h"
+#include "cria/exchange/llama_names.h"
+#include "cria/exchange/rope_layout.h"
 #include "cria/io/llama2c.h"
-#include "cria/io/llama_names.h"
-#include "cria/io/rope_layout.h"
 #include "cria/model/config_json.h"
 #include "cria/text/bpe_tokenizer.h"
 #include "cria/text/sentencepiece.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/tokenizer_files/tokenizer_json.h"
 #include "refuse.h"
 
 namespace cria {

@@ -8,10 +8,10 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/number.h"
-#include "cria/io/parameter_file.h"
+#include "cria/exchange/parameter_file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
-#include "cria/text/tokenizer_files.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
 
 namespace cria {
 namespace {

@@ -235,8 +235,7 @@ BasicNpyArray<Element> parse(std::string_view bytes, const std::string& path, Wi
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
   const uint64_t width = width_of(header.dtype, where);
-  const uint64_t size =
-      static_cast<uint64_t>(element_count(header.shape, where)) * width;
+  const uint64_t size = static_cast<uint64_t>(element_count(header.shape, where)) * width;
   const char* const data = text.data() + text.size();
   const uint64_t there = static_cast<uint64_t>(bytes.data() + bytes.size() - data);
   if (size != there) {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <filesystem>
 #include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/io/parameter_file.h"
+#include "cria/exchange/load_model.h"
+#include "cria/exchange/parameter_file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
 
@@ -16,30 +15,11 @@ namespace cria {
 namespace {
 
 constexpr const char* kOptimizer = "optimizer.safetensors";
-constexpr const char* kTrainer = "trainer.json";
 constexpr const char* kSegments = "segments.safetensors";
 
 // PyTorch's names for AdamW's state.
 const std::array<PlaneName, 2> kOptimizerPlanes = {
     {{"exp_avg.", &Parameter::m}, {"exp_avg_sq.", &Parameter::v}}};
-
-Json read_json(const std::string& path) {
-  return Json::parse(read_file(path), path);
-}
-
-const Json& value_at(const Json& json, const char* key, const std::string& path) {
-  const Json* value = json.find(key);
-  if (!value) throw Error("missing", {.where = path + ": " + key});
-  return *value;
-}
-
-int64_t count_at(const Json& json, const char* key, const std::string& path) {
-  const int64_t value = value_at(json, key, path).as_int(path + ": " + key);
-  if (value < 0) {
-    throw Error("negative", {.where = path + ": " + key, .got = std::to_string(value)});
-  }
-  return value;
-}
 
 struct NamedMemory {
   std::string name;
@@ -116,68 +96,26 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   json.set("windows", state.windows);
   json.set("seconds", state.seconds);
   json.set("data", state.data);
-  write_file(file(kTrainer), json.dump(2) + "\n");
+  write_file(file(kTrainerFile), json.dump(2) + "\n");
   directory.commit();
 }
 
 TrainingState load_checkpoint(const std::string& path, Llama& model,
                               std::span<SegmentMemory> segments) {
   require_same_architecture(path, model.config());
-  const std::string trainer = join_path(path, kTrainer);
-  const Json json = read_json(trainer);
+  const std::string trainer = join_path(path, kTrainerFile);
+  const Json json = Json::parse(read_file(trainer), trainer);
   TrainingState state;
-  state.step = count_at(json, "step", trainer);
-  state.tokens = count_at(json, "tokens", trainer);
-  state.windows = static_cast<uint64_t>(count_at(json, "windows", trainer));
-  state.seconds = value_at(json, "seconds", trainer).as_double(trainer + ": seconds");
-  state.data = value_at(json, "data", trainer);
+  state.step = json.count_at("step", trainer);
+  state.tokens = json.count_at("tokens", trainer);
+  state.windows = static_cast<uint64_t>(json.count_at("windows", trainer));
+  state.seconds = json.at("seconds", trainer).as_double(trainer + ": seconds");
+  state.data = json.at("data", trainer);
   if (!segments.empty()) read_segments(join_path(path, kSegments), segments, model.config());
   // The optimizer's first: its Error leaves the weights alone too.
   read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
   read_weights(path, model);
   return state;
-}
-
-std::string checkpoint_path(const std::string& run, int64_t step) {
-  std::array<char, 32> name;
-  std::snprintf(name.data(), name.size(), "step-%08lld", static_cast<long long>(step));
-  return join_path(join_path(run, "checkpoints"), name.data());
-}
-
-std::vector<std::string> list_checkpoints(const std::string& run) {
-  std::vector<std::string> found;
-  std::error_code missing;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(join_path(run, "checkpoints"), missing)) {
-    const std::string name = entry.path().filename().string();
-    const bool complete =
-        name.size() > 5 && name.find_first_not_of("0123456789", 5) == std::string::npos;
-    if (name.starts_with("step-") && complete) found.push_back(entry.path().string());
-  }
-  // By number: the names grow when steps pass eight digits.
-  std::ranges::sort(found, [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
-  });
-  return found;
-}
-
-std::string find_model_directory(const std::string& path) {
-  if (is_model_directory(path)) return path;
-  const std::vector<std::string> checkpoints = list_checkpoints(path);
-  if (!checkpoints.empty()) return checkpoints.back();
-  throw Error("no model here",
-              {.where = path,
-               .expected = "a model directory (config.json, model.safetensors), or a run "
-                           "directory with checkpoints",
-               .got = exists(path) ? "neither" : "no such directory",
-               .hint = "'cria train' makes a run"});
-}
-
-LoadedModel load_model(const std::string& path, Precision precision) {
-  LoadedModel loaded = read_model_directory(find_model_directory(path), precision);
-  const std::string trainer = join_path(loaded.directory, kTrainer);
-  if (exists(trainer)) loaded.step = count_at(read_json(trainer), "step", trainer);
-  return loaded;
 }
 
 }  // namespace cria

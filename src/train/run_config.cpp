@@ -6,7 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
-#include "cria/train/starting_model.h"
+#include "cria/train/init_from.h"
 #include "run_config_keys.h"
 
 namespace cria {

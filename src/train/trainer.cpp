@@ -6,14 +6,15 @@
 
 #include "cria/base/error.h"
 #include "cria/exchange/arrays.h"
-#include "cria/io/matrix_file.h"
+#include "cria/exchange/load_model.h"
+#include "cria/exchange/matrix_file.h"
+#include "cria/inference/document_marks.h"
+#include "cria/inference/generate.h"
+#include "cria/kernels/peak.h"
 #include "cria/optim/schedule.h"
-#include "cria/text/tokenizer_files.h"
-#include "cria/train/document_marks.h"
-#include "cria/train/generate.h"
-#include "cria/train/machine.h"
-#include "cria/train/prepare.h"
-#include "cria/train/starting_model.h"
+#include "cria/prepare/prepare.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "cria/train/init_from.h"
 
 namespace cria {
 namespace {

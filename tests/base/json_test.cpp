@@ -190,6 +190,23 @@ TEST(Json, CheckedAccessNamesThePlaceAndBothKinds) {
   EXPECT_THROW(Json(Json::Array{}).as_object(""), Error);
 }
 
+TEST(Json, MembersThatMustBeThere) {
+  const Json json = Json::parse(R"({"step": 3, "less": -1, "text": "a"})", "f.json");
+  EXPECT_EQ(json.at("text", "f.json"), Json("a"));
+  EXPECT_EQ(json.count_at("step", "f.json"), 3);
+  const auto expect_error = [&](const char* key, const char* want) {
+    try {
+      json.count_at(key, "f.json");
+      FAIL() << key;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(want), std::string::npos) << error.what();
+    }
+  };
+  expect_error("none", "f.json: none: missing");
+  expect_error("less", "f.json: less: negative\n  got: -1");
+  expect_error("text", "f.json: text: wrong kind");
+}
+
 TEST(Json, BuildsAndDumps) {
   Json json;
   json.set("step", 3);

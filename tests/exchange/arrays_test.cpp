@@ -8,7 +8,7 @@
 #include "cria/base/file.h"
 #include "cria/io/npy.h"
 #include "cria/io/npz.h"
-#include "cria/text/tokenizer_files.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -4,7 +4,7 @@
 
 #include "cria/base/file.h"
 #include "cria/text/bpe_tokenizer.h"
-#include "cria/text/byte_characters.h"
+#include "cria/tokenizer_files/byte_characters.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -11,7 +11,7 @@
 #include "cria/base/file.h"
 #include "cria/io/safetensors.h"
 #include "cria/model/config_json.h"
-#include "cria/text/tokenizer_files.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -12,7 +12,7 @@
 #include "cria/data/shard.h"
 #include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
-#include "cria/text/tokenizer_files.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
 #include "support/cli.h"
 #include "support/isas.h"
 

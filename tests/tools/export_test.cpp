@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cria/base/json.h"
-#include "cria/train/checkpoint.h"
+#include "cria/exchange/load_model.h"
 #include "support/cli.h"
 #include "support/compare.h"
 

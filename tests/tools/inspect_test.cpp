@@ -4,7 +4,7 @@
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
 #include "cria/text/bpe_tokenizer.h"
-#include "cria/text/tokenizer_json.h"
+#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/cli.h"
 #include "text/tiny_vocabulary.h"
 

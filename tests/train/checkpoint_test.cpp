@@ -9,7 +9,8 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/text/tokenizer_files.h"
+#include "cria/exchange/load_model.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"
@@ -180,10 +181,22 @@ TEST_F(CheckpointTest, LoadModel) {
     EXPECT_EQ(loaded.tokenizer->decode({2, 0, 1}), "€aé");
   }
   EXPECT_FALSE(load_model(checkpoint_path(run, 7)).tokenizer);
+  EXPECT_EQ(load_model(checkpoint_path(run, 7)).step, 0);
+  save_checkpoint(checkpoint_path(run, 8), model, nullptr, {.step = 8});
+  EXPECT_EQ(load_model(checkpoint_path(run, 8)).step, 8);
   // As somebody else's model comes.
   fs::remove(join_path(checkpoint_path(run, 12), "optimizer.safetensors"));
   fs::remove(join_path(checkpoint_path(run, 12), "trainer.json"));
   EXPECT_TRUE(same_bits(weights(*load_model(run).model), weights(model)));
+}
+
+TEST_F(CheckpointTest, TheStepOfALoadedModelIsANumberFromZero) {
+  const std::string path = save(Llama(config())), file = join_path(path, "trainer.json");
+  EXPECT_EQ(load_model(path).step, 12);
+  for (const char* const text : {"{}", R"({"step": -1})", R"({"step": "1"})"}) {
+    write_file(file, text);
+    EXPECT_NE(error_of([&] { load_model(path); }).find("trainer.json: step"), std::string::npos);
+  }
 }
 
 TEST_F(CheckpointTest, NoModel) {
@@ -285,26 +298,6 @@ TEST_F(CheckpointTest, IsNotOverwritten) {
   save(model);
   EXPECT_THROW(save(model), Error);
   EXPECT_EQ(directory_.names(), std::vector<std::string>{"checkpoint"});
-}
-
-TEST_F(CheckpointTest, Paths) {
-  EXPECT_EQ(checkpoint_path("runs/x", 0), "runs/x/checkpoints/step-00000000");
-  EXPECT_EQ(checkpoint_path("runs/x", 2000), "runs/x/checkpoints/step-00002000");
-  EXPECT_EQ(checkpoint_path("runs/x", 1234567890), "runs/x/checkpoints/step-1234567890");
-}
-
-TEST_F(CheckpointTest, ListsOnlyWholeCheckpointsByNumber) {
-  const std::string run = directory_.path();
-  EXPECT_TRUE(list_checkpoints(run).empty());
-  for (const char* name : {"step-00000010", "step-00000009", "step-123456789", "step-99999999",
-                           "step-00000011.1234.tmp", "step-", "step-x", "last", "xstep-00000001"}) {
-    fs::create_directories(join_path(join_path(run, "checkpoints"), name));
-  }
-  std::vector<std::string> want;
-  for (const int64_t step : {9, 10, 99999999, 123456789}) {
-    want.push_back(checkpoint_path(run, step));
-  }
-  EXPECT_EQ(list_checkpoints(run), want);
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 #include <map>
 #include <set>
 
-#include "cria/text/tokenizer_json.h"
+#include "cria/exchange/load_model.h"
+#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/threads.h"
 #include "support/tiny_run.h"
 

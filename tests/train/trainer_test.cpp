@@ -8,10 +8,11 @@
 #include <set>
 
 #include "cria/base/parallel.h"
+#include "cria/exchange/load_model.h"
+#include "cria/kernels/peak.h"
 #include "cria/optim/schedule.h"
-#include "cria/text/tokenizer_files.h"
-#include "cria/text/tokenizer_json.h"
-#include "cria/train/machine.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/allocations.h"
 #include "support/compare.h"
 #include "support/random.h"

@@ -56,6 +56,11 @@ class Json {
   // walk as_object() to read a vocabulary.
   const Json* find(std::string_view key) const;
 
+  // The value at key of the file `path`; Error naming both when it is missing. count_at: a number
+  // from 0.
+  const Json& at(const std::string& key, const std::string& path) const;
+  int64_t count_at(const std::string& key, const std::string& path) const;
+
   // The value of that kind, or an Error that names `what` (file and key) and both kinds. as_double
   // takes integers too; as_int takes no 1.0.
   bool as_bool(const std::string& what) const;

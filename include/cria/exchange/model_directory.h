@@ -1,6 +1,6 @@
 // Model directories as Hugging Face has them: config.json, generation_config.json,
 // model.safetensors (or several files and their index) and the tokenizer's files, see
-// text/tokenizer_files.
+// tokenizer_files/tokenizer_file.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "cria/base/json.h"
-#include "cria/exchange/model_directory.h"
 #include "cria/model/llama.h"
 #include "cria/text/tokenizer.h"
 
@@ -33,17 +32,5 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
 // difference; the weights are then unchanged.
 TrainingState load_checkpoint(const std::string& path, Llama& model,
                               std::span<SegmentMemory> segments = {});
-
-// run/checkpoints/step-XXXXXXXX
-std::string checkpoint_path(const std::string& run, int64_t step);
-// The checkpoints of a run directory, oldest first.
-std::vector<std::string> list_checkpoints(const std::string& run);
-
-// path itself when it is a model directory, or the latest checkpoint of the run that it is. Error
-// when it is neither.
-std::string find_model_directory(const std::string& path);
-
-// MODEL of the command line; precision: of its products.
-LoadedModel load_model(const std::string& path, Precision precision = Precision::fp32);
 
 }  // namespace cria

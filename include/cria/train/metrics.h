@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/train/evaluate.h"
+#include "cria/inference/evaluate.h"
 
 namespace cria {
 

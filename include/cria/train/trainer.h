@@ -9,10 +9,10 @@
 
 #include "cria/base/file.h"
 #include "cria/data/prefetch.h"
+#include "cria/inference/evaluate.h"
 #include "cria/model/llama.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/checkpoint.h"
-#include "cria/train/evaluate.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
 #include "cria/train/tensorboard.h"

@@ -1,0 +1,28 @@
+// MODEL of the command line: a model directory, or a run, which stands for its latest checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cria/exchange/model_directory.h"
+
+namespace cria {
+
+// What a checkpoint has besides a model directory's files: the step, and what training goes on
+// from.
+inline constexpr const char* kTrainerFile = "trainer.json";
+
+// run/checkpoints/step-XXXXXXXX
+std::string checkpoint_path(const std::string& run, int64_t step);
+// The checkpoints of a run directory, oldest first.
+std::vector<std::string> list_checkpoints(const std::string& run);
+
+// path itself when it is a model directory, or the latest checkpoint of the run that it is. Error
+// when it is neither.
+std::string find_model_directory(const std::string& path);
+
+// MODEL of the command line; precision: of its products.
+LoadedModel load_model(const std::string& path, Precision precision = Precision::fp32);
+
+}  // namespace cria

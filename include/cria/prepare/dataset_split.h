@@ -1,0 +1,51 @@
+// Documents to shards: encoded over all cores, written in order.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cria/base/json.h"
+#include "cria/data/shard.h"
+#include "cria/prepare/text_input.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+// Train or val: its shards, and what dataset.json says of it.
+struct DatasetSplit {
+  ShardSeries shards;
+  int64_t bytes = 0;  // of text
+  int64_t documents = 0;
+
+  Json describe() const;
+};
+
+class DocumentEncoder {
+ public:
+  // ends: what is put around each document.
+  DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends);
+
+  // The ids are those of documents encoded whole, whatever the number of threads. Error for what
+  // has no token, the first of the text.
+  void write(std::span<const TextChunk> chunks, DatasetSplit& split);
+
+ private:
+  // Neighbouring chunks.
+  struct Task {
+    std::span<const TextChunk> chunks;
+    std::vector<int32_t> ids;
+    std::exception_ptr problem;
+  };
+
+  void encode(Task& task) const;
+  size_t make_tasks(std::span<const TextChunk> chunks);
+
+  const Tokenizer& tokenizer_;
+  TextEnds ends_;
+  std::vector<Task> tasks_;  // kept for their memory
+};
+
+}  // namespace cria

@@ -1,0 +1,65 @@
+// Texts to a directory to train from: tokenizer files, token shards, dataset.json.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cria/base/error.h"
+#include "cria/base/json.h"
+#include "cria/data/shard.h"
+#include "cria/prepare/text_input.h"
+#include "cria/prepare/word_counts.h"
+#include "cria/text/tokenizer.h"
+
+namespace cria {
+
+struct PrepareProgress {
+  const char* phase;    // "encoding"; the phases follow each other
+  int64_t done, total;  // total 0: not known
+  bool in_bytes;        // of the files; else tokens
+};
+
+struct PrepareRequest {
+  std::vector<std::string> texts;      // to train on, see TextInput
+  std::vector<std::string> val_texts;  // to validate on; none: val_fraction of the texts
+  DocumentRule documents = {};
+  std::string tokenizer = "chars";  // "bytes", "chars", "bpe" or a path, see read_tokenizer
+  int64_t vocab_size = 0;           // bpe: tokens to learn, bytes and special tokens included
+  std::string pattern = "";         // bpe ("": "gpt4") and tiktoken files, see text/pretokenizer
+  std::vector<std::string> special_tokens =
+      {};  // what the tokenizer is to have; it gets what is new
+  // Tokens before and after each document: "" those of the tokenizer's file, "none" none, or a
+  // special token, which the tokenizer gets as well.
+  std::string bos = "", eos = "";
+  // Taken from the end: of n documents the first int((1 - f) n), at least one, train; of one
+  // document, so many of its tokens.
+  double val_fraction = 0.1;
+  int64_t shard_tokens = ShardSeries::kShardTokens;
+  WordBudget words = {};  // bpe
+  std::string directory;  // must not hold a dataset yet
+  std::function<void(const PrepareProgress&)> progress = {};
+  std::function<void(const std::string&)> note = {};  // what the user should know
+  const std::atomic<bool>* stop = nullptr;            // ends it by Interrupted when it turns true
+};
+
+// The work was stopped as asked, and nothing of it is left.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
+// Writes all of it or nothing, in bounded memory; returns what dataset.json holds: {"tokenizer":
+// {kind, vocab_size, file, hash; bpe learned here: words, dropped_words}, "train": {tokens, bytes,
+// documents, shards}, "val": {...}, "bos_token_id", "eos_token_id" (null: none was written)}; bytes
+// are those of the text. Error for an empty text, text the tokenizer cannot encode (file and byte),
+// and a directory that holds a dataset or that another process prepares.
+Json prepare_dataset(const PrepareRequest& request);
+
+// Error when the dataset.json beside the shards that pattern names, if there is one, was made with
+// another tokenizer.
+void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer);
+
+}  // namespace cria

@@ -1,0 +1,178 @@
+#include "cria/inspect/trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cria/base/error.h"
+#include "cria/kernels/kernels.h"
+
+namespace cria {
+namespace {
+
+TracedTensor zeros(std::initializer_list<int64_t> shape) {
+  return {shape, std::vector<float>(ConstTensor(nullptr, shape).size())};
+}
+
+TracedTensor copy(const ConstTensor& x) {
+  TracedTensor traced{{x.shape.begin(), x.shape.begin() + x.rank}, {}};
+  for (int64_t i = 0; i < x.size(); ++i) {
+    int64_t offset = 0, rest = i;
+    for (int axis = x.rank; axis-- > 0; rest /= x.shape[axis]) {
+      offset += rest % x.shape[axis] * x.strides[axis];
+    }
+    traced.values.push_back(x.data[offset]);
+  }
+  return traced;
+}
+
+TracedTensor difference(const ConstTensor& after, const ConstTensor& before) {
+  TracedTensor traced = copy(after);
+  const TracedTensor minus = copy(before);
+  std::ranges::transform(traced.values, minus.values, traced.values.begin(), std::minus<>());
+  return traced;
+}
+
+void trace_input(const Llama& model, const Activations& memory, Trace& result) {
+  const Embedding& table = model.embed_tokens();
+  const Tensor& input = memory.residual().front();
+  const Tensor& sum = model.input().norm ? memory.input().embedded : input;
+  const int64_t time = input.shape[1], columns = input.shape[2];
+  result.table_shape = {table.weight->value.shape[0], columns};
+  result.rows = zeros({1, time, columns});
+  for (int64_t t = 0; t < time; ++t) {
+    std::copy_n(&table.weight->value(result.ids[t], 0), columns,
+                result.rows.values.data() + t * columns);
+  }
+  result.embedding_scale = static_cast<double>(table.scale);
+  // The pass added positions where it had written this.
+  result.embedded = zeros({1, time, columns});
+  const Tensor embedded(result.embedded.values.data(), {1, time, columns});
+  Embedding::Saved saved = memory.input().embed_tokens;
+  table.forward(TokenIds(result.ids.data(), {1, time}), embedded, saved);
+  result.added = difference(sum, embedded);
+  result.sum = copy(sum);
+  result.input = copy(input);
+}
+
+// What was planned may have room for a memory of segments before; here there is none.
+Tensor qkv_of(const Block::Saved& saved, const Trace& result) {
+  const Tensor& qkv = saved.self_attn.qkv;
+  return within(qkv, {1, static_cast<int64_t>(result.ids.size()), qkv.shape[2]});
+}
+
+void trace_queries_and_keys(const SelfAttention& attention, const Block::Saved& saved,
+                            Trace& result) {
+  const Tensor qkv = qkv_of(saved, result);
+  const int64_t time = qkv.shape[1];
+  // The pass turned q and k where it had written this.
+  std::vector<float> memory(qkv.size());
+  const Tensor projected(memory.data(), {1, time, qkv.shape[2]});
+  Linear::Saved projection = saved.self_attn.qkv_proj;
+  attention.qkv_proj.forward(within(saved.attention_in, {1, time, saved.attention_in.shape[2]}),
+                             projected, projection);
+  const SelfAttention::Heads before = attention.split_heads(projected);
+  const SelfAttention::Heads after = attention.split_heads(qkv);
+  result.q_before = copy(before.q);
+  result.k_before = copy(before.k);
+  result.q = copy(after.q);
+  result.k = copy(after.k);
+}
+
+double dot(const float* x, const float* y, int64_t count) {
+  return std::inner_product(x, x + count, y, 0.0, std::plus<>(), [](float a, float b) {
+    return static_cast<double>(a) * static_cast<double>(b);
+  });
+}
+
+// See RelativeScores, with the terms apart:
+//   S_hj = scale (q.k_j + q.keys[d] + k_j.queries[d]) + bias[d],  weights = exp(S - log_sum_exp)
+void trace_scores(const SelfAttention& attention, const Block::Saved& saved, Trace& result) {
+  const RelativeTables& tables = saved.self_attn.relative;
+  const auto [q, k, v] = attention.split_heads(qkv_of(saved, result));
+  const int64_t time = q.shape[1], heads = q.shape[2], dim = q.shape[3];
+  const int64_t group = heads / k.shape[2], last = time - 1;
+  TracedScores& scores = result.scores;
+  scores.scale = static_cast<double>(attention.position->score_scale());
+  scores.content = scores.weights = zeros({heads, time});
+  if (tables.keys) scores.keys = zeros({heads, time});
+  if (tables.queries) scores.queries = zeros({heads, time});
+  if (tables.bias) scores.bias = zeros({heads, time});
+  for (int64_t h = 0; h < heads; ++h) {
+    const float* query = &q(0, last, h);
+    for (int64_t j = 0; j < time; ++j) {
+      const float* key = &k(0, j, h / group);
+      const int64_t row = tables.rows - 1 - (last - j), at = h * time + j;
+      double score = 0;
+      const auto add = [&](TracedTensor& term, double value) {
+        term.values[at] = static_cast<float>(value);
+        score += value;
+      };
+      add(scores.content, scores.scale * dot(query, key, dim));
+      if (tables.keys) {
+        add(scores.keys, scores.scale * dot(query, &tables.keys(row, h / group), dim));
+      }
+      if (tables.queries) {
+        add(scores.queries, scores.scale * dot(key, &tables.queries(row, h), dim));
+      }
+      if (tables.bias) add(scores.bias, static_cast<double>(tables.bias(h, row)));
+      const double denominator = static_cast<double>(saved.self_attn.log_sum_exp(0, h, last));
+      scores.weights.values[at] = static_cast<float>(std::exp(score - denominator));
+    }
+  }
+}
+
+void trace_blocks(const Activations& memory, Trace& result) {
+  for (size_t l = 0; l < memory.blocks().size(); ++l) {
+    const Tensor &x = memory.residual()[l], &middle = memory.blocks()[l].middle;
+    result.blocks.push_back({.x = copy(x),
+                             .attention = difference(middle, x),
+                             .mlp = difference(memory.residual()[l + 1], middle)});
+  }
+  result.output = copy(memory.residual().back());
+}
+
+void trace_head(const Llama& model, const Tokenizer& tokenizer, const ConstTensor& normed,
+                Trace& result) {
+  result.normed = copy(normed);
+  const int64_t vocabulary = model.config().vocab_size;
+  std::vector<float> logits(vocabulary);
+  model.lm_head().logits(normed.narrow(1, normed.shape[1] - 1, 1).reshape({1, normed.shape[2]}),
+                         Tensor(logits.data(), {1, vocabulary}));
+  std::vector<float> probabilities = logits;
+  kernels().softmax(1, vocabulary, probabilities.data());
+  for (int64_t i = 0; i < vocabulary; ++i) {
+    const int32_t id = static_cast<int32_t>(i);
+    result.next.push_back({.id = id, .logit = logits[i], .probability = probabilities[i]});
+    if (i < tokenizer.vocab_size()) result.next.back().text = tokenizer.token(id);
+  }
+  std::ranges::stable_sort(result.next, std::greater<>(), &NextToken::logit);
+}
+
+}  // namespace
+
+std::span<const float> TracedTensor::row(int64_t r) const {
+  const size_t columns = static_cast<size_t>(shape.back());
+  return std::span(values).subspan(static_cast<size_t>(r) * columns, columns);
+}
+
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text) {
+  Trace result;
+  result.ids = tokenizer.encode_prompt(text, "the text");
+  if (result.ids.empty()) {
+    throw Error("the text is empty", {.where = "trace", .hint = "give at least one character"});
+  }
+  for (const int32_t id : result.ids) result.tokens.emplace_back(tokenizer.token(id));
+  const int64_t time = static_cast<int64_t>(result.ids.size());
+  model.reserve_positions(time);
+  Activations memory(model, Purpose::training, 1, time);
+  const Tensor normed = model.forward(memory, TokenIds(result.ids.data(), {1, time}));
+  trace_input(model, memory, result);
+  trace_queries_and_keys(model.layers().front().self_attn, memory.blocks().front(), result);
+  trace_scores(model.layers().front().self_attn, memory.blocks().front(), result);
+  trace_blocks(memory, result);
+  trace_head(model, tokenizer, normed, result);
+  return result;
+}
+
+}  // namespace cria

@@ -1,0 +1,74 @@
+#include "cria/prepare/dataset_split.h"
+
+#include <utility>
+
+#include "cria/base/parallel.h"
+
+namespace cria {
+namespace {
+
+constexpr size_t kTaskBytes = size_t{64} << 10;
+
+}  // namespace
+
+Json DatasetSplit::describe() const {
+  Json json;
+  json.set("tokens", shards.tokens());
+  json.set("bytes", bytes);
+  json.set("documents", documents);
+  json.set("shards", Json::Array(shards.file_names().begin(), shards.file_names().end()));
+  return json;
+}
+
+DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends)
+    : tokenizer_(tokenizer), ends_(std::move(ends)) {}
+
+void DocumentEncoder::encode(Task& task) const {
+  std::vector<int32_t>& ids = task.ids;
+  for (const TextChunk& chunk : task.chunks) {
+    if (chunk.begins) {
+      ids.insert(ids.end(), ends_.before.begin(), ends_.before.end());
+      tokenizer_.encode(chunk.text, ids, chunk.where(), chunk.offset);
+    } else {
+      tokenizer_.encode_after_cut(chunk.text, ids, chunk.where(), chunk.offset);
+    }
+    if (chunk.ends) ids.insert(ids.end(), ends_.after.begin(), ends_.after.end());
+  }
+}
+
+size_t DocumentEncoder::make_tasks(std::span<const TextChunk> chunks) {
+  size_t count = 0;
+  for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
+    for (size_t bytes = 0; end < chunks.size() && bytes < kTaskBytes; ++end) {
+      bytes += chunks[end].text.size();
+    }
+    if (count == tasks_.size()) tasks_.emplace_back();
+    Task& task = tasks_[count++];
+    task.chunks = chunks.subspan(begin, end - begin);
+    task.ids.clear();
+    task.problem = nullptr;
+  }
+  return count;
+}
+
+void DocumentEncoder::write(std::span<const TextChunk> chunks, DatasetSplit& split) {
+  const size_t count = make_tasks(chunks);
+  parallel_tasks(static_cast<int64_t>(count), [&](int64_t index, int) {
+    Task& task = tasks_[static_cast<size_t>(index)];
+    try {
+      encode(task);
+    } catch (...) {  // no exception leaves a thread
+      task.problem = std::current_exception();
+    }
+  });
+  for (const Task& task : std::span(tasks_).first(count)) {
+    if (task.problem) std::rethrow_exception(task.problem);
+    split.shards.write(task.ids);
+  }
+  for (const TextChunk& chunk : chunks) {
+    split.bytes += static_cast<int64_t>(chunk.text.size());
+    split.documents += chunk.ends ? 1 : 0;
+  }
+}
+
+}  // namespace cria

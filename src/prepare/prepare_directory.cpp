@@ -1,0 +1,78 @@
+#include "cria/prepare/prepare_directory.h"
+
+#include <filesystem>
+
+#include "cria/base/error.h"
+#include "cria/base/json.h"
+#include "cria/data/dataset_json.h"
+
+namespace cria {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kScratch = "prepare.tmp";
+constexpr const char* kLock = "lock";
+
+void require_no_dataset(const std::string& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_shard =
+        name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"));
+    if (name != kDatasetSummary && !is_shard) continue;
+    throw Error("exists already",
+                {.where = entry.path().string(),
+                 .expected = "no dataset here yet",
+                 .got = name == kDatasetSummary ? "the summary of one" : "a shard of one",
+                 .hint = "remove the dataset or choose another --out"});
+  }
+}
+
+// What a killed process left. Its dataset.json is there when it had begun to move the shards that
+// this names, and is itself moved last.
+void clear(const std::string& scratch, const std::string& directory) {
+  const std::string summary = join_path(scratch, kDatasetSummary);
+  if (exists(summary)) {
+    const Json json = Json::parse(read_file(summary), summary);
+    for (const char* split : {"train", "val"}) {
+      const Json* const about = json.find(split);
+      const Json* const shards = about ? about->find("shards") : nullptr;
+      if (!shards) continue;
+      for (const Json& name : shards->as_array(summary)) {
+        fs::remove(join_path(directory, name.as_string(summary)));
+      }
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(scratch)) {
+    if (entry.path().filename() != kLock) fs::remove_all(entry.path());
+  }
+}
+
+}  // namespace
+
+PrepareDirectory::Scratch::~Scratch() {
+  std::error_code ignored;
+  if (!path.empty()) fs::remove_all(path, ignored);
+}
+
+PrepareDirectory::PrepareDirectory(const std::string& directory) : directory_(directory) {
+  const std::string scratch = join_path(directory, kScratch);
+  made_.make_directories(scratch);
+  lock_ = std::make_unique<FileLock>(join_path(scratch, kLock),
+                                     "another 'cria prepare' is at work here: wait for it, or "
+                                     "choose another --out");
+  scratch_.path = scratch;
+  clear(scratch, directory);
+  require_no_dataset(directory);
+}
+
+void PrepareDirectory::publish(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const std::string to = join_path(directory_, name);
+    made_.will_write(to);
+    move_file(join_path(path(), name), to);
+  }
+  made_.dismiss();
+}
+
+}  // namespace cria

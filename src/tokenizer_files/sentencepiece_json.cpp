@@ -1,0 +1,163 @@
+#include "cria/tokenizer_files/sentencepiece_json.h"
+
+#include <optional>
+#include <utility>
+
+#include "cria/base/error.h"
+#include "cria/base/unicode.h"
+#include "json_parts.h"
+#include "tokenizer_layout.h"
+#include "tokens_by_id.h"
+
+namespace cria {
+namespace {
+
+constexpr const char* kSpace = "\xE2\x96\x81";
+
+Json replace(const char* from, const char* to) {
+  return Json::Object{
+      {"type", "Replace"}, {"pattern", Json::Object{{"String", from}}}, {"content", to}};
+}
+
+Json normalizer() {
+  const Json prepend = Json::Object{{"type", "Prepend"}, {"prepend", kSpace}};
+  return Json::Object{{"type", "Sequence"},
+                      {"normalizers", Json::Array{prepend, replace(" ", kSpace)}}};
+}
+
+Json metaspace(const char* scheme) {
+  return Json::Object{
+      {"type", "Metaspace"}, {"replacement", kSpace}, {"prepend_scheme", scheme}, {"split", false}};
+}
+
+Json decoder() {
+  const Json strip = Json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
+  return Json::Object{
+      {"type", "Sequence"},
+      {"decoders", Json::Array{replace(kSpace, " "), Json::Object{{"type", "ByteFallback"}},
+                               Json::Object{{"type", "Fuse"}}, strip}}};
+}
+
+class Reader : JsonParts {
+ public:
+  Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
+
+  std::unique_ptr<SentencePieceTokenizer> read() {
+    require_file();
+    read_front();
+    require_same("decoder", member(file_, "decoder"), decoder());
+    read_model(member(file_, "model"));
+    add_tokens();
+    TextEnds ends = read_ends(vocabulary_.names.size());
+    try {
+      return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary_), std::move(ends));
+    } catch (const Error& error) {
+      throw Error(error.what(), {.where = where_});
+    }
+  }
+
+ private:
+  // The order of an object's keys does not count.
+  bool same(const Json& a, const Json& b) const {
+    if (a.is_array() && b.is_array()) {
+      const Json::Array &left = a.as_array(where_), &right = b.as_array(where_);
+      bool equal = left.size() == right.size();
+      for (size_t i = 0; equal && i < left.size(); ++i) equal = same(left[i], right[i]);
+      return equal;
+    }
+    if (!a.is_object() || !b.is_object()) return a == b;
+    bool equal = a.as_object(where_).size() == b.as_object(where_).size();
+    for (const auto& [key, value] : a.as_object(where_)) {
+      const Json* const other = b.find(key);
+      equal = equal && other && same(value, *other);
+    }
+    return equal;
+  }
+
+  void require_same(const std::string& key, const Json& found, const Json& expected) const {
+    if (same(found, expected)) return;
+    fail(quote(key) + " is not supported", expected.dump(), found.dump(),
+         "of BPE with byte_fallback, what is converted from Llama 2's SentencePiece is read");
+  }
+
+  void read_front() {
+    const Json& pre_tokenizer = member(file_, "pre_tokenizer");
+    if (pre_tokenizer.is_null()) {
+      require_same("normalizer", member(file_, "normalizer"), normalizer());
+      require_not_normalized();
+      return;
+    }
+    require("normalizer", member(file_, "normalizer"), nullptr);
+    const bool always = member(pre_tokenizer, "prepend_scheme") == Json("always");
+    vocabulary_.front = always ? FrontSpace::spaceless : FrontSpace::at_beginning;
+    require_same("pre_tokenizer", pre_tokenizer, metaspace(always ? "always" : "first"));
+  }
+
+  // The normalizer would change what is looked for.
+  void require_not_normalized() const {
+    const Json::Array& all = member(file_, "added_tokens").as_array(at("added_tokens"));
+    for (size_t i = 0; i < all.size(); ++i) {
+      const std::string name = "added_tokens[" + std::to_string(i) + "]";
+      require(name + ".normalized", member(all[i], "normalized"), false);
+    }
+  }
+
+  void read_model(const Json& model) {
+    require_model(model);
+    require("model.byte_fallback", member(model, "byte_fallback"), true);
+    require("model.ignore_merges", Json(flag(model, "model", "ignore_merges", false)), false);
+    vocabulary_.names = tokens_by_id(member(model, "vocab").as_object(at("model.vocab")), where_);
+    vocabulary_.own = vocabulary_.names.size();
+    for (size_t id = 0; id < vocabulary_.own; ++id) {
+      ids_.emplace(vocabulary_.names[id], static_cast<int32_t>(id));
+    }
+    vocabulary_.merges = read_merges(model, ids_);
+  }
+
+  void add_tokens() {
+    const auto known = [&](const std::string& text) -> std::optional<int32_t> {
+      const auto found = ids_.find(text);
+      if (found == ids_.end()) return std::nullopt;
+      return found->second;
+    };
+    vocabulary_.added = read_added_tokens(known, vocabulary_.own);
+    ids_.clear();  // its views do not outlive what follows
+    for (const AddedToken& token : vocabulary_.added) {
+      if (static_cast<size_t>(token.id) < vocabulary_.own) continue;
+      vocabulary_.names.push_back(token.text);
+    }
+  }
+
+  SentencePieceVocabulary vocabulary_;
+  TokenIdsByName ids_;  // views of the names
+};
+
+}  // namespace
+
+Json sentencepiece_json(const SentencePieceTokenizer& tokenizer) {
+  const SentencePieceVocabulary& vocabulary = tokenizer.vocabulary();
+  const auto name = [&](int32_t id) { return vocabulary.names[static_cast<size_t>(id)]; };
+  TokenizerLayout whole = {.added_tokens = added_tokens_json(vocabulary.added),
+                           .post_processor = post_processor_json(tokenizer.ends(), name),
+                           .decoder = decoder(),
+                           .byte_fallback = true};
+  if (vocabulary.front == FrontSpace::each_part) {
+    whole.normalizer = normalizer();
+  } else {
+    whole.pre_tokenizer = metaspace(vocabulary.front == FrontSpace::spaceless ? "always" : "first");
+  }
+  Json::Object tokens;
+  for (size_t id = 0; id < vocabulary.own; ++id) tokens.emplace_back(vocabulary.names[id], id);
+  for (const BpeMerge& merge : vocabulary.merges) {
+    whole.merges.push_back(Json::Array{name(merge.left), name(merge.right)});
+  }
+  whole.vocabulary = std::move(tokens);
+  return to_json(std::move(whole));
+}
+
+std::unique_ptr<SentencePieceTokenizer> sentencepiece_from_json(const Json& file,
+                                                                const std::string& where) {
+  return Reader(file, where).read();
+}
+
+}  // namespace cria

@@ -1,0 +1,200 @@
+#include "cria/tokenizer_files/tokenizer_json.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "cria/base/error.h"
+#include "cria/base/json.h"
+#include "cria/base/rng.h"
+#include "cria/base/unicode.h"
+#include "cria/tokenizer_files/bpe_json.h"
+#include "cria/tokenizer_files/byte_characters.h"
+#include "cria/tokenizer_files/sentencepiece_json.h"
+#include "json_parts.h"
+#include "tokenizer_layout.h"
+#include "tokens_by_id.h"
+
+namespace cria {
+namespace {
+
+// The whole file. Both forms are a BPE without merges and differ in what surrounds it: bytes are
+// mapped to their stand-ins before it and back after it; characters are only joined.
+TokenizerLayout layout(bool bytes) {
+  TokenizerLayout layout = {.decoder = Json::Object{{"type", "Fuse"}}};
+  if (bytes) {
+    layout.decoder = layout.pre_tokenizer = Json::Object{{"type", "ByteLevel"},
+                                                         {"add_prefix_space", false},
+                                                         {"trim_offsets", false},
+                                                         {"use_regex", false}};
+  }
+  return layout;
+}
+
+const SentencePieceTokenizer* as_sentencepiece(const Tokenizer& tokenizer) {
+  return dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
+}
+
+// Compares one file with the layout.
+class Reader : JsonParts {
+ public:
+  Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
+
+  std::unique_ptr<Tokenizer> read() const {
+    file_.as_object(where_);
+    const bool bytes = has("decoder", "type", "ByteLevel");
+    if (!bytes && has("model", "byte_fallback", true)) {
+      return sentencepiece_from_json(file_, where_);
+    }
+    if (bytes && !has("pre_tokenizer", "use_regex", false)) return bpe_from_json(file_, where_);
+    require_same(to_json(layout(bytes)), file_, "");
+    const Json::Object& vocabulary = file_.find("model")->find("vocab")->as_object(where_);
+    if (vocabulary.empty()) refuse("the vocabulary is empty", "at least one token", "none");
+    const std::vector<std::string> tokens = tokens_by_id(vocabulary, where_);
+    std::unordered_map<std::string_view, int32_t> ids;
+    for (size_t id = 0; id < tokens.size(); ++id) ids.emplace(tokens[id], static_cast<int32_t>(id));
+    const auto known = [&](const std::string& text) -> std::optional<int32_t> {
+      if (!ids.contains(text)) return std::nullopt;
+      refuse("added token " + quote(text) + " is in the vocabulary", "another one", quote(text));
+    };
+    std::vector<AddedToken> added = read_added_tokens(known, tokens.size());
+    const TextEnds ends = read_ends(tokens.size() + added.size());
+    if (bytes) require_byte_order(tokens);
+    const std::vector<uint32_t> code_points = bytes ? std::vector<uint32_t>() : characters(tokens);
+    try {
+      std::unique_ptr<Tokenizer> tokenizer =
+          bytes ? make_byte_tokenizer(std::move(added))
+                : make_char_tokenizer(code_points, std::move(added));
+      tokenizer->set_ends(ends);
+      return tokenizer;
+    } catch (const Error& error) {
+      throw Error(error.what(), {.where = where_});
+    }
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& summary, const std::string& expected,
+                           const std::string& got) const {
+    fail(summary, expected, got,
+         "of tokenizers that are no byte-level BPE, only what `cria prepare` writes for bytes and "
+         "chars is read");
+  }
+
+  bool has(const char* part, const char* key, const Json& value) const {
+    return member(member(file_, part), key) == value;
+  }
+
+  void require_same(const Json& expected, const Json& found, const std::string& key) const {
+    if (key == "added_tokens" || key == "post_processor") return;  // read by themselves
+    if (key == "model.vocab" && found.is_object()) return;
+    if (!expected.is_object() || !found.is_object()) {
+      if (expected == found) return;
+      refuse(quote(key) + " is not supported", shown(expected), shown(found));
+    }
+    const std::string prefix = key.empty() ? "" : key + ".";
+    for (const auto& [name, value] : expected.as_object(where_)) {
+      const Json* const other = found.find(name);
+      if (!other) refuse("missing key " + quote(prefix + name), shown(value), "nothing");
+      require_same(value, *other, prefix + name);
+    }
+    for (const auto& [name, value] : found.as_object(where_)) {
+      if (!expected.find(name)) {
+        refuse("key " + quote(prefix + name) + " is not supported", "no such key", shown(value));
+      }
+    }
+  }
+
+  void require_byte_order(const std::vector<std::string>& tokens) const {
+    const auto& expected = byte_characters();
+    if (tokens.size() != expected.size()) {
+      refuse("not a vocabulary of bytes", "256 tokens", std::to_string(tokens.size()));
+    }
+    for (size_t byte = 0; byte < expected.size(); ++byte) {
+      if (tokens[byte] == expected[byte]) continue;
+      refuse("id " + std::to_string(byte) + " is not the byte of that value",
+             "token " + quote(expected[byte]), "token " + quote(tokens[byte]));
+    }
+  }
+
+  std::vector<uint32_t> characters(const std::vector<std::string>& tokens) const {
+    std::vector<uint32_t> characters;
+    for (const std::string& token : tokens) {
+      const Decoded character = decode_utf8(token, 0);
+      if (static_cast<size_t>(character.length) != token.size()) {
+        refuse("a token of several characters", "one character", quote(token));
+      }
+      if (!characters.empty() && character.code_point < characters.back()) {
+        refuse("ids are not in the order of code points",
+               quote(token) + " before " + quote(tokens[characters.size() - 1]),
+               "id " + std::to_string(characters.size()) + " for " + quote(token));
+      }
+      characters.push_back(character.code_point);
+    }
+    return characters;
+  }
+};
+
+}  // namespace
+
+std::string tokenizer_json(const Tokenizer& tokenizer) {
+  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
+    return bpe_json(*bpe).dump(2) + "\n";
+  }
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    return sentencepiece_json(*pieces).dump(2) + "\n";
+  }
+  const std::vector<AddedToken>& added = tokenizer.added_tokens();
+  const auto name = [&](int32_t id) { return token_name(tokenizer, id); };
+  Json::Object vocabulary;
+  for (int32_t id = 0; id < tokenizer.vocab_size() - std::ssize(added); ++id) {
+    vocabulary.emplace_back(name(id), id);
+  }
+  TokenizerLayout whole = layout(tokenizer.kind() == "bytes");
+  whole.added_tokens = added_tokens_json(added);
+  whole.post_processor = post_processor_json(tokenizer.ends(), name);
+  whole.vocabulary = std::move(vocabulary);
+  return to_json(std::move(whole)).dump(2) + "\n";
+}
+
+std::string token_name(const Tokenizer& tokenizer, int32_t id) {
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    return pieces->vocabulary().names[static_cast<size_t>(id)];
+  }
+  const std::string_view token = tokenizer.token(id);
+  const auto is_added = [&](const AddedToken& added) { return added.id == id; };
+  const bool plain =
+      tokenizer.kind() == "chars" || std::ranges::any_of(tokenizer.added_tokens(), is_added);
+  return plain ? std::string(token) : to_byte_characters(token);
+}
+
+std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string& name) {
+  for (const AddedToken& added : tokenizer.added_tokens()) {
+    if (added.text == name) return added.id;
+  }
+  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
+    const std::vector<std::string>& names = pieces->vocabulary().names;
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<int32_t>(found - names.begin());
+  }
+  const std::optional<std::string> bytes =
+      tokenizer.kind() == "chars" ? name : from_byte_characters(name);
+  for (int32_t id = 0; bytes && id < tokenizer.vocab_size(); ++id) {
+    if (tokenizer.token(id) == *bytes && token_name(tokenizer, id) == name) return id;
+  }
+  return std::nullopt;
+}
+
+std::string tokenizer_hash(const Tokenizer& tokenizer) {
+  uint64_t hash = fnv1a(tokenizer_json(tokenizer));
+  std::string digits(16, '0');
+  for (size_t i = digits.size(); i-- > 0; hash >>= 4) digits[i] = "0123456789abcdef"[hash & 15];
+  return "fnv1a:" + digits;
+}
+
+std::unique_ptr<Tokenizer> tokenizer_from_json(const Json& file, const std::string& where) {
+  return Reader(file, where).read();
+}
+
+}  // namespace cria

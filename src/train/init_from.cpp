@@ -1,0 +1,127 @@
+#include "cria/train/init_from.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "cria/base/error.h"
+#include "cria/base/unicode.h"
+#include "cria/exchange/load_model.h"
+#include "cria/exchange/model_directory.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "run_config_keys.h"
+
+namespace cria {
+namespace {
+
+// What tensors there are, and of which shapes, and what their numbers mean.
+std::vector<std::string> decided_by_weights(const ModelConfig& start) {
+  std::vector<std::string> names = {
+      "vocab_size",        "hidden_size",         "intermediate_size",
+      "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+      "head_dim",          "tie_word_embeddings", "attention_bias",
+      "mlp_bias",          "embedding_norm",      "position"};
+  if (start.position == "learned") names.push_back("max_position_embeddings");
+  if (start.position == "t5") {
+    for (const char* const name :
+         {"relative_attention_num_buckets", "relative_attention_max_distance",
+          "relative_attention_per_layer"}) {
+      names.push_back(name);
+    }
+  }
+  if (start.position == "deberta") {
+    names.insert(names.end(), {"max_relative_positions", "position_buckets"});
+  }
+  return names;
+}
+
+const Key& find_key(const std::vector<Key>& keys, const std::string& name) {
+  return *std::ranges::find(keys, "model." + name, &Key::name);
+}
+
+// Keys that say 0 for "derive it", which is then the model's.
+bool is_open(const Key& key) {
+  int64_t* const* const number = std::get_if<int64_t*>(&key.field);
+  return number && **number == 0 && key.name != "model.position_buckets";
+}
+
+}  // namespace
+
+std::string starting_directory(const TrainConfig& train, bool resume) {
+  if (resume) {
+    const std::vector<std::string> checkpoints = list_checkpoints(train.output_dir);
+    if (!checkpoints.empty()) return checkpoints.back();
+  }
+  return find_model_directory(train.init_from);
+}
+
+ModelConfig starting_config(const std::string& directory) {
+  ModelConfig config = read_model_config(directory);
+  config.embedding.padding_idx.reset();  // pad_token_id says it, until a key says otherwise
+  return config;
+}
+
+void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
+                           const std::function<std::string(const std::string&)>& place) {
+  RunConfig start;
+  start.model = start_model;
+  const std::vector<Key> given = keys_of(config), wanted = keys_of(start);
+  for (const std::string& name : decided_by_weights(start_model)) {
+    const Key& key = find_key(given, name);
+    const TomlValue value = value_of(find_key(wanted, name));
+    if (is_open(key)) assign(key, value, config.source);
+    if (value_of(key) == value) continue;
+    throw Error(key.name + ": the weights of train.init_from are of another model",
+                {.where = place(key.name),
+                 .expected = dump_toml(value) + ", as in " + config.start,
+                 .got = dump_toml(value_of(key)),
+                 .hint = "leave it out to take the model's"});
+  }
+  ModelConfig& model = config.model;
+  if (model.embedding.padding_idx && model.pad_token_id == start_model.pad_token_id) {
+    model.pad_token_id = -1;
+  }
+  if (model.max_position_embeddings == 0) {
+    model.max_position_embeddings = start_model.max_position_embeddings;
+  }
+  // A scaling that is new scales from the positions that the model was trained on.
+  if (model.rope_scaling.original_max_position_embeddings == 0) {
+    model.rope_scaling.original_max_position_embeddings = start_model.max_position_embeddings;
+  }
+  if (config.data.sequence_length > model.max_position_embeddings) {
+    throw Error("data.sequence_length: longer than the positions of the model of train.init_from",
+                {.where = place("data.sequence_length"),
+                 .expected = "at most " + std::to_string(model.max_position_embeddings) +
+                             ", as in " + config.start,
+                 .got = std::to_string(config.data.sequence_length),
+                 .hint = "give a larger model.max_position_embeddings; with RoPE, "
+                         "model.rope_scaling helps"});
+  }
+}
+
+std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config) {
+  std::unique_ptr<Tokenizer> of_model, of_data;
+  if (!config.start.empty() && has_tokenizer(config.start)) {
+    of_model = read_tokenizer(config.start);
+  }
+  if (config.data.tokenizer.empty()) return of_model;
+  of_data = read_tokenizer(config.data.tokenizer);
+  if (!of_model) return of_data;
+  const int64_t size = std::max(of_model->vocab_size(), of_data->vocab_size());
+  const auto text = [](const Tokenizer& tokenizer, int64_t id) {
+    if (id >= tokenizer.vocab_size()) return std::string("no token");
+    return quote(tokenizer.token(static_cast<int32_t>(id)));
+  };
+  for (int64_t id = 0; id < size; ++id) {
+    const std::string expected = text(*of_model, id), got = text(*of_data, id);
+    if (expected == got) continue;
+    throw Error("not the tokenizer of the model that train.init_from names",
+                {.where = config.data.tokenizer + ": token " + std::to_string(id),
+                 .expected = expected + ", as in " + config.start,
+                 .got = got,
+                 .hint = "prepare the text with --tokenizer " + config.start});
+  }
+  return of_data;
+}
+
+}  // namespace cria

@@ -1,0 +1,38 @@
+// Where the checkpoints of a run are. What loading them gives: tests/train/checkpoint_test.cpp.
+#include "cria/exchange/load_model.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cria/base/file.h"
+#include "support/files.h"
+
+namespace cria {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(LoadModel, Paths) {
+  EXPECT_EQ(checkpoint_path("runs/x", 0), "runs/x/checkpoints/step-00000000");
+  EXPECT_EQ(checkpoint_path("runs/x", 2000), "runs/x/checkpoints/step-00002000");
+  EXPECT_EQ(checkpoint_path("runs/x", 1234567890), "runs/x/checkpoints/step-1234567890");
+}
+
+TEST(LoadModel, ListsOnlyWholeCheckpointsByNumber) {
+  const TemporaryDirectory directory;
+  const std::string run = directory.path();
+  EXPECT_TRUE(list_checkpoints(run).empty());
+  for (const char* name : {"step-00000010", "step-00000009", "step-123456789", "step-99999999",
+                           "step-00000011.1234.tmp", "step-", "step-x", "last", "xstep-00000001"}) {
+    fs::create_directories(join_path(join_path(run, "checkpoints"), name));
+  }
+  std::vector<std::string> want;
+  for (const int64_t step : {9, 10, 99999999, 123456789}) {
+    want.push_back(checkpoint_path(run, step));
+  }
+  EXPECT_EQ(list_checkpoints(run), want);
+}
+
+}  // namespace
+}  // namespace cria

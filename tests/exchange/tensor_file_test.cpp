@@ -1,0 +1,171 @@
+#include "cria/exchange/tensor_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cria/io/gguf.h"
+#include "cria/io/llama2c.h"
+#include "cria/io/safetensors.h"
+#include "support/errors.h"
+#include "support/files.h"
+
+namespace cria {
+namespace {
+
+using Values = std::vector<float>;
+
+class TensorFileTest : public testing::Test {
+ public:
+  std::string path(const std::string& name) const { return directory_ / name; }
+
+  static Values read(const FileTensor& tensor, int64_t first, int64_t count) {
+    Values values(static_cast<size_t>(count));
+    tensor.read(first, count, values.data());
+    return values;
+  }
+
+  // [3, 2] of rows 0 1, 2 3, 4 5
+  Values small = {0, 1, 2, 3, 4, 5};
+
+ private:
+  const TemporaryDirectory directory_;
+};
+
+TEST_F(TensorFileTest, Safetensors) {
+  write_safetensors(path("model.safetensors"),
+                    {{"w", ConstTensor(small.data(), {3, 2}), NumberFormat::bf16}});
+  for (const std::string& name : {path("model.safetensors"), path("")}) {
+    EXPECT_EQ(tensor_file_format(name), TensorFileFormat::safetensors);
+    const TensorFile file(name);
+    EXPECT_EQ(file.summary(), "safetensors");
+    EXPECT_FALSE(file.tied().has_value());
+    const FileTensor& w = file.require("w");
+    EXPECT_EQ(w.dtype, "BF16");
+    EXPECT_EQ(w.shape, (std::vector<int64_t>{3, 2}));
+    EXPECT_EQ(w.size(), 6);
+    EXPECT_EQ(w.bytes.size(), 12u);
+    EXPECT_EQ(w.hugging_face_name, "w");
+    EXPECT_EQ(read(w, 1, 4), (Values{1, 2, 3, 4}));
+  }
+  // What a file is, its content tells.
+  std::filesystem::copy(path("model.safetensors"), path("renamed.gguf"));
+  EXPECT_EQ(TensorFile(path("renamed.gguf")).format(), TensorFileFormat::safetensors);
+}
+
+// Any elements of Q8_0's blocks of 32.
+TEST_F(TensorFileTest, Gguf) {
+  Values values(64);
+  for (size_t i = 0; i < 64; ++i) values[i] = static_cast<float>(i) - 31;
+  values[31] = 127;  // so that the scale of both blocks is 1
+  values[63] = -127;
+  write_gguf(path("m"),
+             {{"general.architecture", GgufValue(std::string("llama"))},
+              {"llama.attention.head_count", GgufValue(uint32_t{4})},
+              {"llama.attention.head_count_kv", GgufValue(uint32_t{2})}},
+             {{"token_embd.weight", ConstTensor(values.data(), {2, 32}), NumberFormat::q8_0},
+              {"blk.11.attn_k.bias", ConstTensor(values.data(), {32})},
+              {"blk.11.ffn_norm.weight", ConstTensor(values.data(), {32})},
+              {"blk.0.other.weight", ConstTensor(values.data(), {32})}});
+  const TensorFile file(path("m"));
+  EXPECT_EQ(file.summary(), "GGUF");
+  EXPECT_EQ(file.tied(), true);
+  const FileTensor& table = file.require("token_embd.weight");
+  EXPECT_EQ(table.dtype, "Q8_0");
+  EXPECT_EQ(table.bytes.size(), 68u);
+  for (const auto& [first, count] : {std::pair{0, 64}, {30, 4}, {5, 1}, {32, 32}, {63, 1}}) {
+    EXPECT_EQ(read(table, first, count),
+              Values(values.begin() + first, values.begin() + first + count));
+  }
+  const FileTensor* const key = file.find_hugging_face("model.layers.11.self_attn.k_proj.bias");
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->interleaved_heads, 2);
+  EXPECT_EQ(read(as_hugging_face(*key), 6, 4),
+            (Values{values[12], values[14], values[1], values[3]}));
+  EXPECT_TRUE(file.find_hugging_face("model.layers.11.post_attention_layernorm.weight"));
+  EXPECT_EQ(file.require("blk.0.other.weight").hugging_face_name, "");
+}
+
+TEST_F(TensorFileTest, Llama2c) {
+  const Values zeros(64);
+  for (const int version : {0, 1, 2}) {
+    const Llama2cHeader header = {.version = version,
+                                  .dim = 4,
+                                  .hidden_dim = 8,
+                                  .layers = 2,
+                                  .heads = 2,
+                                  .kv_heads = 1,
+                                  .vocab_size = 5,
+                                  .sequence_length = 3,
+                                  .tied = false,
+                                  .group_size = version == 2 ? 4 : 0};
+    write_llama2c(path("m.bin"), header, [&](const Llama2cTensor& tensor) {
+      return std::span(zeros).first(static_cast<size_t>(tensor.size()));
+    });
+    EXPECT_EQ(tensor_file_format(path("m.bin")), TensorFileFormat::llama2c);
+    const TensorFile file(path("m.bin"));
+    EXPECT_EQ(file.tied(), false);
+    EXPECT_EQ(file.tensors().size(), 21u);
+    const FileTensor& key = file.require("wk of layer 1");
+    EXPECT_EQ(key.shape, (std::vector<int64_t>{2, 4}));
+    EXPECT_EQ(key.hugging_face_name, "model.layers.1.self_attn.k_proj.weight");
+    EXPECT_EQ(key.interleaved_heads, 1);
+    EXPECT_EQ(key.dtype, version == 2 ? "Q8_0" : "F32");
+    EXPECT_EQ(key.bytes.size(), version == 2 ? 8u + 2 * 4 : 32u);
+    EXPECT_EQ(file.require("the final norm").shape, std::vector<int64_t>{4});
+    EXPECT_EQ(file.require("w2 of layer 0").hugging_face_name,
+              "model.layers.0.mlp.down_proj.weight");
+    EXPECT_EQ(file.summary(), "llama2.c, version " + std::to_string(version) +
+                                  (version == 2 ? ", groups of 4" : ""));
+  }
+}
+
+// Offsets beyond 32 bits: 5 GB, of which the disk has only the beginning and the end.
+TEST_F(TensorFileTest, LargeFiles) {
+  constexpr int64_t kLarge = int64_t{5} << 30;
+  std::string header =
+      R"({"large":{"dtype":"F32","shape":[1310720,1024],"data_offsets":[0,5368709120]},)"
+      R"("small":{"dtype":"F32","shape":[2],"data_offsets":[5368709120,5368709128]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string begin;
+  for (int i = 0; i < 8; ++i) begin += static_cast<char>(header.size() >> 8 * i);
+  write_quickly(path("large.safetensors"), begin + header);
+  const int64_t data = static_cast<int64_t>(8 + header.size());
+  std::filesystem::resize_file(path("large.safetensors"), static_cast<size_t>(data + kLarge + 8));
+  {
+    std::fstream file(path("large.safetensors"), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(data + kLarge);
+    const float values[] = {7, 8};
+    file.write(reinterpret_cast<const char*>(values), sizeof values);
+  }
+  const TensorFile file(path("large.safetensors"));
+  EXPECT_EQ(file.require("large").bytes.size(), static_cast<size_t>(kLarge));
+  EXPECT_EQ(read(file.require("small"), 0, 2), (Values{7, 8}));
+  EXPECT_EQ(read(file.require("large"), (kLarge >> 2) - 2, 2), (Values{0, 0}));
+}
+
+TEST_F(TensorFileTest, Errors) {
+  write_quickly(path("text"), "Once upon a time, there was a girl.");
+  EXPECT_FALSE(tensor_file_format(path("text")).has_value());
+  EXPECT_FALSE(tensor_file_format(path("nothing")).has_value());
+  EXPECT_EQ(error_of([&] { TensorFile(path("text")); }),
+            path("text") +
+                ": not a file of tensors\n"
+                "  expected: safetensors, GGUF or a model of llama2.c\n"
+                "  got: a file that begins with 'Once upo'");
+  EXPECT_EQ(error_of([&] { TensorFile(path("")); }),
+            path("") +
+                ": no weights here\n"
+                "  expected: model.safetensors or model.safetensors.index.json\n"
+                "  got: neither");
+  EXPECT_NE(error_of([&] { TensorFile(path("nothing")); }).find("No such file"), std::string::npos);
+  write_safetensors(path("model.safetensors"), {{"weight", ConstTensor(small.data(), {3, 2})}});
+  EXPECT_EQ(error_of([&] { TensorFile(path("model.safetensors")).require("wieght"); }),
+            path("model.safetensors") +
+                ": no such tensor\n"
+                "  got: 'wieght'\n"
+                "  hint: did you mean 'weight'?");
+}
+
+}  // namespace
+}  // namespace cria

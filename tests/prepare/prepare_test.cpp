@@ -1,0 +1,301 @@
+#include "cria/prepare/prepare.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include "cria/base/file.h"
+#include "cria/prepare/prepare_directory.h"
+#include "cria/text/bpe_tokenizer.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "support/errors.h"
+#include "support/files.h"
+#include "support/threads.h"
+#include "text/small_sentencepiece.h"
+
+namespace cria {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class PrepareTest : public testing::Test {
+ public:
+  std::string write(const std::string& name, const std::string& bytes) const {
+    write_file(directory_ / name, bytes);
+    return directory_ / name;
+  }
+
+  PrepareRequest request(const Names& texts, const std::string& tokenizer) const {
+    PrepareRequest request;
+    request.texts = texts;
+    request.tokenizer = tokenizer;
+    request.directory = directory_ / "d";
+    return request;
+  }
+
+  Json prepare(const PrepareRequest& request) const {
+    std::filesystem::remove_all(request.directory);
+    return prepare_dataset(request);
+  }
+
+  // All ids of a split.
+  std::vector<int32_t> ids(const std::string& split) const {
+    std::vector<int32_t> all;
+    const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+    const Json json = Json::parse(read_file(directory_ / "d/dataset.json"), "dataset.json");
+    for (const Json& name : json.find(split)->find("shards")->as_array(split)) {
+      const Shard shard(directory_ / "d/" + name.as_string(split), ShardFormat::llmc);
+      const size_t before = all.size();
+      all.resize(before + static_cast<size_t>(shard.tokens()));
+      shard.read(0, shard.tokens(), tokenizer->vocab_size(), all.data() + before);
+    }
+    return all;
+  }
+
+  std::string text(const std::string& split) const {
+    return read_tokenizer(directory_ / "d")->decode(ids(split));
+  }
+
+  TemporaryDirectory directory_;
+};
+
+// Words of letters, signs and white space, in which GPT-4's pattern finds long pieces and short.
+std::string random_text(size_t bytes) {
+  std::mt19937 random(1);
+  std::string text;
+  while (text.size() < bytes) {
+    const size_t length = random() % 50 == 0 ? random() % 3000 : random() % 12;
+    const char* const ends[] = {" ", "", "\n", "  ", ".\n", "\r\n\r\n", "\u3002"};
+    for (size_t i = 0; i < length; ++i) text += static_cast<char>('a' + random() % 3);
+    text += ends[random() % 7];
+  }
+  return text;
+}
+
+TEST_F(PrepareTest, IdsAreThoseOfWholeDocuments) {
+  // The second has no place to cut but between the parts of a giant piece, the third is small.
+  const Names documents = {random_text(5 << 20), std::string((3 << 20) + 5, 'a'), "abc"};
+  Names texts;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    texts.push_back(write(std::to_string(i) + ".txt", documents[i]));
+  }
+  PrepareRequest all = request(texts, "bpe");
+  all.vocab_size = 300;
+  all.val_fraction = 0;
+  all.eos = "<e>";
+  Json first;
+  for (const int threads : {1, 3}) {
+    const ThreadCount scope(threads);
+    const Json json = prepare(all);
+    if (threads == 1) first = json;
+    EXPECT_EQ(json, first);
+    const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+    std::vector<int32_t> expected;
+    for (const std::string& document : documents) {
+      tokenizer->encode(document, expected, "text");
+      expected.push_back(tokenizer->special_tokens().eos);
+    }
+    EXPECT_TRUE(ids("train") == expected) << threads << " threads";
+  }
+}
+
+// The space in front of a document is put there once, not in front of each of its chunks.
+TEST_F(PrepareTest, ASpaceStandsInFrontOfDocumentsOnly) {
+  write_tokenizer_files(directory_.path(), SentencePieceTokenizer(small_sentencepiece(
+                                               {"a", "b"}, {{"\u2581", "a"}, {"a", "b"}})));
+  const std::string text = random_text(1 << 20);
+  PrepareRequest all =
+      request({write("a.txt", text), write("b.txt", "b")}, directory_ / "tokenizer.json");
+  all.val_fraction = 0;
+  prepare(all);
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+  EXPECT_EQ(tokenizer->kind(), "sentencepiece");
+  std::vector<int32_t> expected;
+  for (const std::string& document : {text, std::string("b")}) {
+    tokenizer->encode(document, expected, "text");
+  }
+  EXPECT_TRUE(ids("train") == expected);
+}
+
+TEST_F(PrepareTest, AddedTokensAreNotCut) {
+  // Everywhere an added token goes over the place where the text could be cut.
+  BpeVocabulary vocabulary;
+  for (int byte = 0; byte < 256; ++byte) vocabulary.tokens.emplace_back(1, static_cast<char>(byte));
+  vocabulary.tokens.push_back("a b");
+  vocabulary.added.push_back({"a b", 256, false});
+  write_tokenizer_files(directory_.path(), BpeTokenizer(vocabulary));
+  std::string text;
+  while (text.size() < (1 << 20)) text += text.size() % 3 == 0 ? "a ba b" : "a b";
+  PrepareRequest all = request({write("a.txt", text)}, directory_ / "tokenizer.json");
+  all.val_fraction = 0;
+  prepare(all);
+  EXPECT_EQ(std::ssize(ids("train")), std::ssize(text) / 3);
+}
+
+TEST_F(PrepareTest, DocumentsAreSplitWhole) {
+  write("a.txt", "0\n1\n2\n3\n4\n5\n6\n");
+  PrepareRequest lines = request({directory_ / "a.txt"}, "chars");
+  lines.documents.lines = true;
+  lines.val_fraction = 0.3;
+  lines.eos = "|";
+  const Json json = prepare(lines);
+  EXPECT_EQ(text("train"), "0|1|2|3|");  // int(0.7 * 7)
+  EXPECT_EQ(text("val"), "4|5|6|");
+  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "4");
+  EXPECT_EQ(json.find("val")->find("documents")->dump(), "3");
+  lines.val_fraction = 0.99;
+  prepare(lines);
+  EXPECT_EQ(text("train"), "0|");  // at least one
+  lines.val_fraction = 0;
+  prepare(lines);
+  EXPECT_EQ(text("train"), "0|1|2|3|4|5|6|");
+  lines.val_texts = {write("v.txt", "a\n\nb")};
+  lines.val_fraction = 0.3;  // no longer matters
+  const Json with_val = prepare(lines);
+  EXPECT_EQ(text("train"), "0|1|2|3|4|5|6|");
+  EXPECT_EQ(text("val"), "a|b|");
+  EXPECT_EQ(with_val.find("val")->find("bytes")->dump(), "2");
+}
+
+TEST_F(PrepareTest, ASingleDocumentIsSplitByTokens) {
+  PrepareRequest whole = request({write("a.txt", "0123456789")}, "bytes");
+  whole.val_fraction = 0.25;
+  whole.bos = "<b>";
+  whole.eos = "<e>";
+  whole.shard_tokens = 5;
+  const Json json = prepare(whole);
+  EXPECT_EQ(text("train"), "<b>01234567");  // 12 tokens
+  EXPECT_EQ(text("val"), "89<e>");
+  EXPECT_EQ(json.find("train")->dump(),
+            "{\"tokens\":9,\"bytes\":8,\"documents\":1,"
+            "\"shards\":[\"train_000000.bin\",\"train_000001.bin\"]}");
+  EXPECT_EQ(json.find("val")->find("bytes")->dump(), "2");
+}
+
+TEST_F(PrepareTest, TheTokenizersOwnEndsUnlessTold) {
+  const std::string a = write("a.txt", "abc"), b = write("b.txt", "d");
+  PrepareRequest first = request({a, b}, "bytes");
+  first.bos = first.eos = "<s>";
+  first.val_fraction = 0;
+  Json json = prepare(first);
+  EXPECT_EQ(text("train"), "<s>abc<s><s>d<s>");
+  EXPECT_EQ(json.find("bos_token_id")->dump() + json.find("eos_token_id")->dump(), "256256");
+  write_file(directory_ / "tokenizer.json", read_file(directory_ / "d/tokenizer.json"));
+  PrepareRequest second = request({a, b}, directory_ / "tokenizer.json");
+  second.val_fraction = 0;
+  json = prepare(second);
+  EXPECT_EQ(text("train"), "<s>abc<s>d");  // what its file puts around a text
+  EXPECT_EQ(json.find("bos_token_id")->dump() + json.find("eos_token_id")->dump(), "256null");
+  second.bos = "none";
+  json = prepare(second);
+  EXPECT_EQ(text("train"), "abcd");
+  EXPECT_TRUE(json.find("bos_token_id")->is_null());
+}
+
+TEST_F(PrepareTest, SpecialTokensAreInTheVocabulary) {
+  PrepareRequest learned = request({write("a.txt", "aaaa bbbb aaaa <x>")}, "bpe");
+  learned.vocab_size = 262;
+  learned.special_tokens = {"<x>", "<y>"};
+  learned.eos = "<e>";
+  learned.val_fraction = 0;
+  const Json json = prepare(learned);
+  const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+  EXPECT_EQ(tokenizer->vocab_size(), 262);
+  EXPECT_EQ(tokenizer->token(0), "<x>");
+  EXPECT_EQ(tokenizer->token(2), "<e>");
+  EXPECT_EQ(json.find("eos_token_id")->dump(), "2");
+  EXPECT_EQ(text("train"), "aaaa bbbb aaaa <x><e>");
+  EXPECT_EQ(std::ranges::count(ids("train"), 0), 0);  // in the text it is text
+  learned.special_tokens = {"<x>", "<x>"};
+  EXPECT_NE(error_of([&] { prepare(learned); }).find("'<x>' is there twice"), std::string::npos);
+}
+
+TEST_F(PrepareTest, RareWordsAreDroppedAndThatIsSaid) {
+  std::string words;
+  for (int i = 0; i < 1000; ++i)
+    words += "w" + std::string(1, static_cast<char>('a' + i % 26)) + std::to_string(i) + " and ";
+  PrepareRequest small = request({write("a.txt", words)}, "bpe");
+  small.vocab_size = 270;
+  small.words = {.words = 100, .bytes = 10000};
+  std::string said;
+  small.note = [&](const std::string& line) { said += line; };
+  const Json json = prepare(small);
+  EXPECT_NE(said.find("rare words were dropped"), std::string::npos) << said;
+  EXPECT_EQ(json.find("tokenizer")->find("words")->dump(), "50");
+  EXPECT_GT(json.find("tokenizer")->find("dropped_words")->as_int(""), 500);
+}
+
+TEST_F(PrepareTest, EmptyDocumentsAreCountedAndSaid) {
+  PrepareRequest lines = request({write("a.txt", "a\n\n\nb\n")}, "bytes");
+  lines.documents.lines = true;
+  std::string said;
+  lines.note = [&](const std::string& line) { said += line; };
+  EXPECT_EQ(prepare(lines).find("train")->find("documents")->dump(), "1");
+  EXPECT_EQ(said, "empty documents passed over: 2");
+}
+
+TEST_F(PrepareTest, StoppedAtAnyTimeItLeavesNothing) {
+  const std::string a = write("a.txt", random_text(1000000));
+  PrepareRequest learned = request({a}, "bpe");
+  learned.vocab_size = 280;
+  std::vector<std::string> phases;
+  learned.progress = [&](const PrepareProgress& progress) {
+    if (phases.empty() || phases.back() != progress.phase) phases.emplace_back(progress.phase);
+  };
+  prepare(learned);
+  EXPECT_EQ(phases, (Names{"counting words", "learning merges", "encoding", "splitting"}));
+  std::filesystem::remove_all(learned.directory);
+  for (const std::string& last : phases) {
+    std::atomic<bool> stop = false;
+    learned.stop = &stop;
+    learned.progress = [&](const PrepareProgress& progress) { stop = progress.phase == last; };
+    EXPECT_THROW(prepare_dataset(learned), Interrupted) << last;
+    EXPECT_EQ(directory_.names(), Names{"a.txt"}) << last;
+  }
+}
+
+// --- the directory
+
+TEST_F(PrepareTest, TwoDoNotMeet) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  {
+    const PrepareDirectory other(bytes.directory);
+    const std::string message = error_of([&] { prepare_dataset(bytes); });
+    EXPECT_NE(message.find("locked by another process"), std::string::npos) << message;
+    EXPECT_TRUE(exists(other.path()));
+  }
+  EXPECT_FALSE(exists(bytes.directory));
+  prepare_dataset(bytes);
+  EXPECT_EQ(text("train"), "ab");
+}
+
+TEST_F(PrepareTest, WhatAKilledOneLeftIsClearedAway) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  prepare_dataset(bytes);
+  // As if it had been killed between two renames.
+  const std::string d = bytes.directory;
+  make_directories(d + "/prepare.tmp/texts");
+  write_file(d + "/prepare.tmp/lock", "");
+  write_file(d + "/prepare.tmp/texts/input_0", "x");
+  for (const char* name : {"val_000000.bin", "tokenizer.json", "dataset.json"}) {
+    std::filesystem::rename(d + "/" + name, d + "/prepare.tmp/" + name);
+  }
+  prepare_dataset(bytes);
+  EXPECT_EQ(text("train"), "ab");
+  EXPECT_EQ(text("val"), "c");
+  EXPECT_FALSE(exists(d + "/prepare.tmp"));
+}
+
+TEST_F(PrepareTest, ADatasetIsNotWrittenOver) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  prepare_dataset(bytes);
+  const std::string message = error_of([&] { prepare_dataset(bytes); });
+  EXPECT_NE(message.find("exists already"), std::string::npos) << message;
+  EXPECT_EQ(text("train"), "ab");
+  EXPECT_FALSE(exists(bytes.directory + "/prepare.tmp"));
+}
+
+}  // namespace
+}  // namespace cria

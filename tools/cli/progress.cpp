@@ -1,0 +1,154 @@
+#include "cli/progress.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "cria/base/terminal.h"
+
+namespace cria {
+namespace {
+
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr double kWaitingShown = 0.05;  // of a step: less is no reason to look at the disk
+constexpr auto kPlainLine = std::chrono::seconds(10);
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  std::array<char, 160> text;
+  std::snprintf(text.data(), text.size(), pattern, values...);
+  return text.data();
+}
+
+double seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+std::string short_count(double value) {
+  if (value < 999.5) return format("%.0f", value);
+  if (value < 999.5e3) return format("%.1fk", value * 1e-3);
+  if (value < 999.5e6) return format("%.1fM", value * 1e-6);
+  return format("%.1fG", value * 1e-9);
+}
+
+std::string short_duration(double seconds) {
+  const long whole = std::lround(std::max(0.0, seconds));
+  if (whole < 60) return format("%lds", whole);
+  if (whole < 3600) return format("%ldm%02lds", whole / 60, whole % 60);
+  return format("%ldh%02ldm", whole / 3600, whole / 60 % 60);
+}
+
+ProgressBar::ProgressBar(std::FILE* out, std::string label, Unit unit)
+    : out_(out), label_(std::move(label)), unit_(unit) {
+  terminal_ = is_terminal(out);
+  color_ = takes_colors(out);
+  shown_ = Clock::now() - kPlainLine;
+}
+
+void ProgressBar::finish() {
+  if (first_ < 0) return;
+  if (terminal_ || stale_) draw();
+  if (terminal_) std::fputc('\n', out_);
+  first_ = -1;
+}
+
+void ProgressBar::erase() {
+  if (terminal_ && drawn_) std::fputs("\r\033[K", out_);
+}
+
+// "3/10", "0.3/1.0 MB", of an unknown whole "3", "0.3 MB".
+std::string ProgressBar::counts() const {
+  if (unit_ == Unit::bytes) {
+    const std::string done = format("%.1f", static_cast<double>(done_) * 1e-6);
+    return total_ > 0 ? done + format("/%.1f MB", static_cast<double>(total_) * 1e-6)
+                      : done + " MB";
+  }
+  const std::string done = std::to_string(done_);
+  return total_ > 0 ? done + "/" + std::to_string(total_) : done;
+}
+
+void ProgressBar::draw() {
+  const double fraction =
+      total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0.0;
+  const double rate =
+      static_cast<double>(done_ - first_) / std::max(1e-9, seconds(Clock::now() - start_));
+  std::string left = "?";
+  if (rate > 0) left = short_duration(static_cast<double>(total_ - done_) / rate);
+  const std::string counts = this->counts();
+  std::string tail;
+  if (unit_ == Unit::bytes && rate > 0) tail += format("  %.1f MB/s", rate * 1e-6);
+  if (!details_.empty()) tail += "  " + details_;
+  if (done_ < total_) tail += "  " + left + " left";
+  if (terminal_) {
+    constexpr int kCells = 24;
+    const int filled = static_cast<int>(fraction * kCells);
+    std::string bar;
+    for (int i = 0; i < kCells; ++i) bar += i < filled ? "━" : "─";
+    std::string text = " " + counts + tail;
+    const size_t room = terminal_width(out_);
+    const size_t fixed = label_.size() + 1 + kCells;
+    if (fixed + text.size() >= room) text.resize(room > fixed + 1 ? room - fixed - 1 : 0);
+    std::fprintf(out_, "\r\033[K%s %s%s%s%s", label_.c_str(), color_ ? "\033[36m" : "", bar.c_str(),
+                 color_ ? "\033[0m" : "", text.c_str());
+  } else {
+    std::fprintf(out_, "%s %s%s\n", label_.c_str(), counts.c_str(), tail.c_str());
+  }
+  std::fflush(out_);
+  stale_ = false;
+  drawn_ = true;
+  shown_ = Clock::now();
+}
+
+void ProgressBar::update(int64_t done, int64_t total, const std::string& details) {
+  const Clock::time_point now = Clock::now();
+  if (first_ < 0) {
+    first_ = done;
+    start_ = now;
+  }
+  done_ = done;
+  total_ = total;
+  details_ = details;
+  stale_ = true;
+  if (now - shown_ >= (terminal_ ? Clock::duration(kRedraw) : Clock::duration(kPlainLine))) draw();
+}
+
+void ProgressBar::note(const std::string& line) {
+  erase();
+  std::fprintf(out_, "%s\n", line.c_str());
+  std::fflush(out_);
+  if (terminal_ && first_ >= 0) draw();
+}
+
+void TrainingProgress::stepped(const StepMetrics& m) {
+  last_ = m;
+  training_ = format("loss %.4f  lr %.2g  %s tokens/s", m.loss, m.learning_rate,
+                     short_count(m.tokens_per_second).c_str());
+  const double waiting = m.step_seconds > 0 ? m.data_wait / m.step_seconds : 0;
+  if (waiting > kWaitingShown) training_ += format("  waiting for data %.0f%%", 100 * waiting);
+  show(training_);
+}
+
+void TrainingProgress::evaluating(int64_t done, int64_t windows) {
+  show(format("validating %lld/%lld", static_cast<long long>(done),
+              static_cast<long long>(windows)));
+}
+
+void TrainingProgress::evaluated(int64_t step, const Evaluation& e) {
+  std::string line = format("step %lld: validation loss %.4f, perplexity %.2f",
+                            static_cast<long long>(step), e.loss, e.perplexity);
+  if (!std::isnan(e.bits_per_byte)) line += format(", %.4f bits per byte", e.bits_per_byte);
+  bar_.note(line + " (training loss " + format("%.4f", last_.loss) + ")");
+  show(training_);
+}
+
+void TrainingProgress::sampled(int64_t step, const std::string& text) {
+  bar_.note(format("step %lld, sample:\n", static_cast<long long>(step)) + text);
+}
+
+void TrainingProgress::saved(const std::string& checkpoint) {
+  bar_.note("saved " + checkpoint);
+}
+
+}  // namespace cria

@@ -1,0 +1,283 @@
+#include "report/inspect_model.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/progress.h"
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/number.h"
+#include "cria/base/unicode.h"
+#include "cria/exchange/load_model.h"
+#include "cria/model/config_json.h"
+#include "cria/tokenizer_files/tokenizer_file.h"
+#include "report/model_report.h"
+#include "report/tensor_report.h"
+
+namespace cria {
+namespace {
+
+constexpr size_t kBins = 24;
+constexpr int64_t kRowsShown = 8;
+
+const char* const kEmbedding = "model.embed_tokens.weight";
+const char* const kHead = "lm_head.weight";
+
+// A run's latest checkpoint; any other path as it is.
+std::string weights_path(const std::string& path) {
+  const std::vector<std::string> checkpoints = list_checkpoints(path);
+  return checkpoints.empty() ? path : checkpoints.back();
+}
+
+// What work says is wrong, in one line; "" when nothing is.
+template <class Work>
+std::string problem_of(Work&& work) {
+  try {
+    work();
+    return "";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    return text.substr(0, text.find('\n'));
+  }
+}
+
+ModelFile open_model(const std::string& path, const std::string& tokenizer) {
+  ModelFile model = {.path = weights_path(path),
+                     .file = TensorFile(weights_path(path)),
+                     .config = {},
+                     .tokenizer = {},
+                     .config_problem = {},
+                     .tokenizer_problem = {}};
+  namespace fs = std::filesystem;
+  const bool is_directory = fs::is_directory(model.path);
+  const std::string config = join_path(model.path, "config.json");
+  if (is_directory && exists(config)) {
+    model.config_problem = problem_of([&] {
+      model.config = model_config_from_json(Json::parse(read_file(config), config), config);
+    });
+  }
+  if (!tokenizer.empty()) {
+    model.tokenizer = read_tokenizer(tokenizer);
+  } else if (is_directory && has_tokenizer(model.path)) {
+    model.tokenizer_problem = problem_of([&] { model.tokenizer = read_tokenizer(model.path); });
+  }
+  return model;
+}
+
+std::optional<bool> tied(const ModelFile& model) {
+  return model.config ? std::optional(model.config->tie_word_embeddings) : std::nullopt;
+}
+
+void print_json(const Json& json) {
+  std::printf("%s\n", json.dump().c_str());
+}
+
+// --- the whole
+
+int show_overview(const Options& options, const ModelFile& model) {
+  ModelReport report = {.model = model,
+                        .counts = parameter_counts(model.file, tied(model)),
+                        .statistics = {},
+                        .histograms = {}};
+  constexpr uint64_t kQuickBytes = 1 << 28;  // read before anybody wonders
+  ProgressBar bar(stderr, "inspect");
+  const int64_t tensors = static_cast<int64_t>(model.file.tensors().size());
+  for (const FileTensor& tensor : model.file.tensors()) {
+    std::optional<TensorStatistics>& statistics = report.statistics.emplace_back();
+    if (tensor.read) statistics = tensor_statistics(tensor);
+    if (options.has("histogram")) {
+      report.histograms.push_back(statistics ? tensor_histogram(tensor, *statistics, kBins)
+                                             : Histogram());
+    }
+    if (report.counts.bytes <= kQuickBytes) continue;
+    bar.update(static_cast<int64_t>(report.statistics.size()), tensors, "tensors");
+  }
+  bar.finish();
+  if (options.has("json")) {
+    print_json(to_json(report));
+  } else {
+    print(report);
+  }
+  return 0;
+}
+
+int show_difference(const Options& options, const ModelFile& model) {
+  const std::string other = weights_path(options.text("diff", ""));
+  const FileComparison comparison = compare_files(model.file, TensorFile(other));
+  if (options.has("json")) {
+    print_json(to_json(comparison, model.path, other));
+  } else {
+    print(comparison, model.path, other);
+  }
+  return 0;
+}
+
+// --- one tensor
+
+// "a:b", where either may be missing, or "a" for a single one.
+Range parse_range(const Options& options, const char* name, int64_t size, int64_t shown) {
+  Range range = {0, std::min(size, shown)};
+  if (!options.has(name)) return range;
+  const std::string text = options.text(name, "");
+  const size_t colon = text.find(':');
+  const auto number = [&](std::string_view part, int64_t fallback) {
+    int64_t value = fallback;
+    if (!part.empty() && (!parse_number(part, value) || value < 0)) value = -1;
+    return value;
+  };
+  if (colon == text.npos) {
+    range.begin = number(text, -1);
+    range.end = range.begin < INT64_MAX ? range.begin + 1 : -1;
+  } else {
+    range = {number(std::string_view(text).substr(0, colon), 0),
+             number(std::string_view(text).substr(colon + 1), size)};
+  }
+  if (range.begin < 0 || range.end < 0) {
+    throw UsageError(
+        std::string("invalid value of --") + name,
+        {.where = "cria inspect", .expected = "a range such as 0:8, 8: or 5", .got = quote(text)});
+  }
+  if (range.begin < range.end && range.end <= size) return range;
+  throw Error(std::string("no such ") + name,
+              {.where = "--" + std::string(name),
+               .expected = "0:" + std::to_string(size) + " or a part of it",
+               .got = quote(text)});
+}
+
+int show_tensor(const Options& options, const ModelFile& model) {
+  const FileTensor& tensor = model.file.require(options.text("tensor", ""));
+  tensor.require_numbers();
+  if (options.has("histogram")) {
+    const TensorStatistics statistics = tensor_statistics(tensor);
+    const Histogram histogram = tensor_histogram(tensor, statistics, kBins);
+    if (options.has("json")) {
+      print_json(histogram_report_json(tensor, statistics, histogram));
+    } else {
+      print_histogram(tensor, statistics, histogram);
+    }
+    return 0;
+  }
+  const std::string& name = tensor.hugging_face_name;
+  const bool of_tokens = name == kEmbedding || name == kHead;
+  const Tokenizer* const tokenizer = of_tokens ? model.tokenizer.get() : nullptr;
+  const TensorWindow window = {
+      .tensor = tensor,
+      .rows = parse_range(options, "rows", matrix_rows(tensor), kRowsShown),
+      .columns =
+          parse_range(options, "columns", matrix_columns(tensor), columns_that_fit(tokenizer)),
+      .tokenizer = tokenizer};
+  if (options.has("json")) {
+    print_json(to_json(window));
+  } else {
+    print(window);
+  }
+  return 0;
+}
+
+// --- neighbours
+
+// " Rose" for "Rose", and what else differs in a blank or in the case of the first letter; failing
+// that, the token nearest by spelling.
+std::string suggestion(const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<std::string> tokens;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) tokens.emplace_back(tokenizer.token(id));
+  std::vector<std::string> variants = {" " + text};
+  if (text.starts_with(' ')) variants.push_back(text.substr(1));
+  for (const std::string& variant : variants) {
+    if (std::ranges::find(tokens, variant) != tokens.end()) {
+      return "did you mean " + quote(variant) + "?";
+    }
+  }
+  const std::string guess = did_you_mean(text, tokens);
+  return guess.empty() ? "one of these, or id:N" : guess;
+}
+
+int32_t token_id(const ModelFile& model, const std::string& text) {
+  int64_t id = 0;
+  if (text.starts_with("id:") && parse_number(std::string_view(text).substr(3), id) && id >= 0 &&
+      id <= INT32_MAX) {
+    return static_cast<int32_t>(id);
+  }
+  if (!model.tokenizer) {
+    throw Error("no tokenizer here, so no text",
+                {.where = model.path,
+                 .got = model.tokenizer_problem,
+                 .hint = "give the token as id:N, or a tokenizer by --tokenizer"});
+  }
+  const Tokenizer& tokenizer = *model.tokenizer;
+  for (int32_t token = 0; token < tokenizer.vocab_size(); ++token) {
+    if (tokenizer.token(token) == text) return token;
+  }
+  std::vector<int32_t> ids;
+  const std::string where = "cria inspect --neighbors";
+  const std::string problem =
+      problem_of([&] { tokenizer.encode(text, ids, where, 0, /*allow_special=*/true); });
+  std::string got;
+  for (const int32_t token : ids) {
+    got += (got.empty() ? "" : ", ") + quote(tokenizer.token(token));
+    got += " (id:" + std::to_string(token) + ")";
+  }
+  throw Error("not one token", {.where = where,
+                                .expected = "the text of a token, or id:N",
+                                .got = quote(text) + ": " + (problem.empty() ? got : problem),
+                                .hint = suggestion(tokenizer, text)});
+}
+
+int show_neighbors(const Options& options, const ModelFile& model) {
+  const int32_t id = token_id(model, options.text("neighbors", ""));
+  const size_t top = static_cast<size_t>(options.integer("top", 10, 1, INT32_MAX));
+  std::vector<NeighborList> lists;
+  for (const char* const name : {kEmbedding, kHead}) {
+    const FileTensor* const table = model.file.find_hugging_face(name);
+    if (!table || (name == kHead && tied(model).value_or(false))) continue;
+    lists.push_back({table->name, nearest_rows(*table, id, top)});
+  }
+  if (lists.empty()) {
+    throw Error("no table of tokens in this file", {.where = model.path, .expected = kEmbedding});
+  }
+  if (options.has("json")) {
+    print_json(neighbors_json(model.tokenizer.get(), id, lists));
+  } else {
+    print_neighbors(model.tokenizer.get(), id, lists);
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool names_model(const std::string& path) {
+  return !list_checkpoints(path).empty() || tensor_file_format(path);
+}
+
+const std::vector<Option>& model_options() {
+  static const std::vector<Option> all = {
+      {"tensor", "NAME", "model: the numbers of a tensor"},
+      {"rows", "A:B", "model: which rows of it (default: the first 8)"},
+      {"columns", "A:B", "model: which columns of it (default: as many as fit a line)"},
+      {"histogram", "", "model: how the numbers of --tensor, or of all tensors, are spread"},
+      {"neighbors", "TOKEN", "model: the --top tokens with the nearest vectors; a text or id:N"},
+      {"diff", "OTHER", "model: what differs from another model or file, tensor by tensor"}};
+  return all;
+}
+
+int inspect_model(const Options& options, const std::string& path) {
+  const std::vector<std::string> views = {"tensor", "neighbors", "diff"};
+  if (std::ranges::count_if(views, [&](const std::string& view) { return options.has(view); }) >
+      1) {
+    throw UsageError("more than one thing to show",
+                     {.where = "cria inspect", .expected = "one of " + one_of(views)});
+  }
+  for (const char* const name : {"rows", "columns"}) {
+    if (!options.has(name) || (options.has("tensor") && !options.has("histogram"))) continue;
+    throw UsageError("--" + std::string(name) + " of what?",
+                     {.where = "cria inspect", .hint = "name a tensor: --tensor NAME"});
+  }
+  const ModelFile model = open_model(path, options.text("tokenizer", ""));
+  if (options.has("diff")) return show_difference(options, model);
+  if (options.has("tensor")) return show_tensor(options, model);
+  if (options.has("neighbors")) return show_neighbors(options, model);
+  return show_overview(options, model);
+}
+
+}  // namespace cria
