@@ -163,7 +163,7 @@ void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
     return all.reshape({rows, all.columns()}).narrow(0, 0, chunk);
   };
   const Tensor z(saved.logits.data, {chunk, columns});
-  const Tensor weight = head.weight->value.narrow(0, 0, columns);
+  const ConstTensor weight = head.weight->value.narrow(0, 0, columns);
   const Gemm logits = weight_product(first(b.x), weight, z, head.precision);
   timer.add_layer("lm_head", calls, logits,
                   input_gradient_product(z, weight, first(b.dx), head.precision),
@@ -200,7 +200,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
     *q = q->narrow(1, c.memory_length, b.x.shape[1]);
   }
   const Attention forward = layer.arguments(heads.q, heads.k, heads.v, saved.context,
-                                            saved.log_sum_exp, saved.relative, saved);
+                                            saved.log_sum_exp, saved.relative, {});
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());

@@ -95,7 +95,7 @@ inline void set_parameters(Parameters& parameters, const Golden& golden,
     const std::string name = slot.name.substr(prefix.size());
     const std::vector<float> values = golden.floats(name);
     ASSERT_EQ(static_cast<int64_t>(values.size()), slot.value.size()) << slot.name;
-    std::copy(values.begin(), values.end(), slot.value.data);
+    std::copy(values.begin(), values.end(), slot.mutable_value().data);
   }
 }
 

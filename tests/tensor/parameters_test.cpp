@@ -31,15 +31,15 @@ struct Model {
   std::vector<Parameter*> qkv, biases;
 };
 
-std::vector<float> elements(const Tensor& tensor) {
+std::vector<float> elements(const ConstTensor& tensor) {
   return {tensor.data, tensor.data + tensor.size()};
 }
 
 TEST(Parameters, PlanesAreAligned) {
   Model model;
-  float* planes[] = {model.parameters.value(), model.parameters.grad(), model.parameters.m(),
-                     model.parameters.v()};
-  for (float* plane : planes) {
+  const float* planes[] = {model.parameters.value(), model.parameters.grad(), model.parameters.m(),
+                           model.parameters.v()};
+  for (const float* plane : planes) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(plane) % static_cast<uintptr_t>(kAlignment), 0u);
     EXPECT_TRUE(std::all_of(plane, plane + model.parameters.plane_size(),
                             [](float element) { return element == 0.0f; }));
