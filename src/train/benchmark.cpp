@@ -12,7 +12,7 @@ namespace {
 // Calls of one kernel, as many as its median needs to be steady: those of a large one take long
 // enough to average out what disturbs them, a short one gets many.
 constexpr double kEnough = 0.3;  // seconds
-constexpr size_t kFewest = 6, kMost = 200;
+constexpr size_t kFewestCalls = 6, kMostCalls = 200;
 constexpr double kFloat = sizeof(float);
 
 std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary) {
@@ -85,7 +85,7 @@ class KernelTimer {
     work();  // pages and threads are there
     std::vector<double> seconds;
     double total = 0;
-    while (seconds.size() < kFewest || (total < kEnough && seconds.size() < kMost)) {
+    while (seconds.size() < kFewestCalls || (total < kEnough && seconds.size() < kMostCalls)) {
       prepare();
       seconds.push_back(seconds_of(work));
       total += seconds.back();

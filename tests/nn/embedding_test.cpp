@@ -28,7 +28,7 @@ using Ids = std::vector<int32_t>;
 // fp32 against float64: a few roundings of 6e-8.
 constexpr double kGolden = 1e-6;
 
-Floats elements(const Tensor& tensor) {
+Floats elements(const ConstTensor& tensor) {
   return {tensor.data, tensor.data + tensor.size()};
 }
 
@@ -397,6 +397,18 @@ TEST(Embedding, MaxNormShrinksTheRowsUsedOfEveryNorm) {
     EXPECT_EQ(table.forward({2}), Floats(after.begin() + 24, after.begin() + 36));
     EXPECT_EQ(table.values(), after);
   }
+}
+
+TEST(Embedding, AChangedTableHasANewVersion) {
+  Table plain(5, 4, {}), limited(5, 4, {.max_norm = 0.1});
+  const int64_t before[] = {plain.embedding.weight->version, limited.embedding.weight->version};
+  plain.forward({2, 3});
+  limited.forward({2, 3});
+  EXPECT_EQ(plain.embedding.weight->version, before[0]);
+  EXPECT_GT(limited.embedding.weight->version, before[1]);
+  const Floats rows = normal_values(20, "rows");
+  plain.embedding.load_pretrained(ConstTensor(rows.data(), {5, 4}));
+  EXPECT_GT(plain.embedding.weight->version, before[0]);
 }
 
 TEST(Embedding, MaxNormOfUnusualRows) {
