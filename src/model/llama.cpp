@@ -196,13 +196,13 @@ void Activations::carve(const Llama& model) {
   const ModelConfig& config = model.config_;
   const bool training = purpose_ == Purpose::training;
   const auto take = [&] { return plan_.saved.take({batch_, time_, config.hidden_size}); };
-  plan_.scratch.rewind(0);
+  plan_.scratch.rewind();
   input_ = model.input_.plan(plan_, batch_, time_);
   residual_.assign(1, take());
   blocks_.clear();
   for (const Block& block : model.layers_) {
     // Scratch is only used inside one block at a time; without backward, so is everything.
-    plan_.scratch.rewind(0);
+    plan_.scratch.rewind();
     if (!training && !blocks_.empty()) {
       blocks_.push_back(blocks_.front());
     } else {
@@ -213,13 +213,13 @@ void Activations::carve(const Llama& model) {
   norm_ = model.norm_.plan(plan_, batch_, time_);
   normed_ = take();
   if (training) dx_ = take();
-  plan_.scratch.rewind(0);
+  plan_.scratch.rewind();
   if (purpose_ == Purpose::generation) {
     const std::initializer_list<int64_t> shape = {batch_, time_, config.num_key_value_heads,
                                                   config.head_dim};
     caches_.clear();
     for (size_t l = 0; l < model.layers_.size(); ++l) {
-      plan_.scratch.rewind(0);
+      plan_.scratch.rewind();
       caches_.push_back(
           {.k = plan_.saved.take(shape),
            .v = plan_.saved.take(shape),

@@ -18,7 +18,7 @@ void append(const Tensor& x, const Tensor& cache, int64_t first) {
 void sum_over_sequences(const Tensor& gradient, int64_t batch) {
   if (!gradient || batch < 2) return;
   const int64_t size = gradient.strides[0];
-  kernels().bias_gradient(batch - 1, size, gradient.data + size, gradient.data);
+  kernels().add_rows_sum(batch - 1, size, gradient.data + size, gradient.data);
 }
 
 }  // namespace

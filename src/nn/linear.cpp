@@ -55,8 +55,8 @@ int64_t Linear::version() const {
 void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const {
   kernels().gemm(weight_gradient_product(dout, x, fused(weight, &Parameter::grad), precision));
   if (!bias.empty()) {
-    kernels().bias_gradient(dout.rows(), out_features, dout.data,
-                            fused(bias, &Parameter::grad).data);
+    kernels().add_rows_sum(dout.rows(), out_features, dout.data,
+                           fused(bias, &Parameter::grad).data);
   }
 }
 

@@ -155,7 +155,6 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
     }
     EXPECT_EQ(pieces.back().text, "[PAD" + std::to_string(count + 1) + "]");
     write_llama2c_tokenizer(path_, pieces);
-    EXPECT_EQ(read_llama2c_tokenizer(path_, count + 2).size(), pieces.size());
   }
 }
 
