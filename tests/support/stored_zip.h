@@ -30,7 +30,7 @@ inline std::map<std::string, StoredMember> stored_members(std::string_view archi
   const uint64_t end = archive.size() - 22;
   require(number(end, 4) == 0x06054b50, "no end");
   uint64_t count = number(end + 10, 2), at = number(end + 16, 4), directory_end = end;
-  if (number(end - 20, 4) == 0x07064b50) {
+  if (end >= 20 && number(end - 20, 4) == 0x07064b50) {
     directory_end = number(end - 12, 8);
     require(number(directory_end, 4) == 0x06064b50, "no zip64 end");
     count = number(directory_end + 32, 8);
