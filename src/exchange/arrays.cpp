@@ -13,15 +13,15 @@
 namespace cria {
 namespace {
 
-std::vector<int64_t> shape_of(const Tensor& tensor) {
+std::vector<int64_t> shape_of(const ConstTensor& tensor) {
   return {tensor.shape.begin(), tensor.shape.begin() + tensor.rank};
 }
 
-std::span<const float> values_of(const Tensor& tensor) {
+std::span<const float> values_of(const ConstTensor& tensor) {
   return {tensor.data, static_cast<size_t>(tensor.size())};
 }
 
-const Tensor& find_matrix(const Llama& model, const std::string& name) {
+const ConstTensor& find_matrix(const Llama& model, const std::string& name) {
   std::vector<std::string> matrices;
   for (const Parameter& slot : model.parameters().slots()) {
     if (slot.value.rank == 2) matrices.push_back(slot.name);
@@ -79,7 +79,7 @@ void write_projector(const std::string& directory, const std::string& folder,
 
 void write_projector_directory(const std::string& path, const Llama& model,
                                const Tokenizer* tokenizer, const std::string& tensor) {
-  const Tensor& matrix = find_matrix(model, tensor);
+  const ConstTensor& matrix = find_matrix(model, tensor);
   const bool of_tokens = tensor == "model.embed_tokens.weight" || tensor == "lm_head.weight";
   AtomicDirectory directory(path);
   write_projector(directory.path(), "", tensor, matrix, of_tokens ? tokenizer : nullptr);

@@ -214,8 +214,9 @@ LoadedModel read_gguf_model(const std::string& path, bool with_tokenizer) {
   loaded.model->parameters().allocate(Planes::value);
   for (Parameter& slot : loaded.model->parameters().slots()) {
     const StoredTensor& tensor = *file.find(gguf_name(slot.name));
-    tensor.read_rows(0, row_count(tensor.shape), slot.value.data);
-    if (is_rotated(slot.name)) make_half_split(slot.value, config.head_dim);
+    const Tensor value = slot.mutable_value();
+    tensor.read_rows(0, row_count(tensor.shape), value.data);
+    if (is_rotated(slot.name)) make_half_split(value, config.head_dim);
   }
   return loaded;
 }

@@ -33,9 +33,9 @@ std::string at(const GgufFile& file, const std::string& key) {
   return file.path() + ": tokenizer.ggml." + key;
 }
 
-class Reader {
+class GgufTokenizerReader {
  public:
-  explicit Reader(const GgufFile& file) : file_(file), cut_(read_cut()) {}
+  explicit GgufTokenizerReader(const GgufFile& file) : file_(file), cut_(read_cut()) {}
 
   std::unique_ptr<Tokenizer> read() {
     read_tokens();
@@ -191,7 +191,7 @@ std::unique_ptr<Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
                  .got = "\"" + model + "\"" + (model == "llama" ? " (SentencePiece)" : ""),
                  .hint = kHint});
   }
-  return Reader(file).read();
+  return GgufTokenizerReader(file).read();
 }
 
 }  // namespace cria

@@ -105,7 +105,7 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
                                  : 0};
   std::vector<float> interleaved;
   write_llama2c(path, header, [&](const Llama2cTensor& tensor) -> std::span<const float> {
-    const Tensor& value = model.parameters().find(hugging_face_name(tensor))->value;
+    const ConstTensor& value = model.parameters().find(hugging_face_name(tensor))->value;
     const auto size = static_cast<size_t>(value.size());
     if (!is_rotated(tensor)) return {value.data, size};
     interleaved.resize(size);
@@ -133,7 +133,8 @@ LoadedModel read_llama2c_model(const std::string& path) {
   loaded.model =
       std::make_unique<Llama>(model_config_from_json(json, path), Precision::fp32, Planes::value);
   for (const Llama2cTensor& tensor : file.tensors()) {
-    const Tensor& value = loaded.model->parameters().find(hugging_face_name(tensor))->value;
+    const Tensor value =
+        loaded.model->parameters().find(hugging_face_name(tensor))->mutable_value();
     file.read(tensor, 0, {value.data, static_cast<size_t>(value.size())});
     if (is_rotated(tensor)) make_half_split(value, loaded.model->config().head_dim);
   }

@@ -20,7 +20,7 @@ constexpr const char* kConfig = "config.json";
 constexpr const char* kGeneration = "generation_config.json";
 constexpr const char* kWeights = "model.safetensors";
 
-const std::array<PlaneName, 1> kWeightPlanes = {{{"", &Parameter::value}}};
+const std::array<PlaneName, 1> kWeightPlanes = {{{"", StoredPlane::value}}};
 
 Json read_json(const std::string& path) {
   return Json::parse(read_file(path), path);

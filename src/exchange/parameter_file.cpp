@@ -14,14 +14,24 @@ namespace {
 
 struct Target {
   std::string name;  // in the file
-  Tensor tensor;
+  ConstTensor tensor;
 };
+
+ConstTensor plane_of(const Parameter& slot, StoredPlane plane) {
+  if (plane == StoredPlane::value) return slot.value;
+  return plane == StoredPlane::m ? slot.m : slot.v;
+}
+
+Tensor mutable_plane_of(Parameter& slot, StoredPlane plane) {
+  if (plane == StoredPlane::value) return slot.mutable_value();
+  return plane == StoredPlane::m ? slot.m : slot.v;
+}
 
 std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneName> planes) {
   std::vector<Target> all;
   for (const PlaneName& plane : planes) {
     for (const Parameter& slot : parameters.slots()) {
-      all.push_back({plane.prefix + slot.name, slot.*plane.plane});
+      all.push_back({plane.prefix + slot.name, plane_of(slot, plane.plane)});
     }
   }
   return all;
@@ -33,7 +43,7 @@ std::optional<Target> resolve(const Parameters& parameters, std::span<const Plan
   for (const PlaneName& plane : planes) {
     if (!name.starts_with(plane.prefix)) continue;
     const Parameter* const slot = parameters.find(name.substr(plane.prefix.size()));
-    if (slot) return Target{plane.prefix + slot->name, slot->*plane.plane};
+    if (slot) return Target{plane.prefix + slot->name, plane_of(*slot, plane.plane)};
   }
   return std::nullopt;
 }
@@ -116,7 +126,11 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const std::string& path) {
   const SafetensorsFile file(path);
   check(file, parameters, planes);
-  for (const Target& target : targets(parameters, planes)) file.read(target.name, target.tensor);
+  for (const PlaneName& plane : planes) {
+    for (Parameter& slot : parameters.slots()) {
+      file.read(plane.prefix + slot.name, mutable_plane_of(slot, plane.plane));
+    }
+  }
 }
 
 }  // namespace cria

@@ -11,7 +11,7 @@ namespace {
 // Calls of one kernel, as many as its median needs to be steady: those of a large one take long
 // enough to average out what disturbs them, a short one gets many.
 constexpr double kEnough = 0.3;  // seconds
-constexpr size_t kFewest = 6, kMost = 200;
+constexpr size_t kFewestCalls = 6, kMostCalls = 200;
 constexpr double kFloat = sizeof(float);
 
 std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary) {
@@ -84,7 +84,7 @@ class KernelTimer {
     work();  // pages and threads are there
     std::vector<double> seconds;
     double total = 0;
-    while (seconds.size() < kFewest || (total < kEnough && seconds.size() < kMost)) {
+    while (seconds.size() < kFewestCalls || (total < kEnough && seconds.size() < kMostCalls)) {
       prepare();
       seconds.push_back(seconds_of(work));
       total += seconds.back();
@@ -162,7 +162,7 @@ void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
     return all.reshape({rows, all.columns()}).narrow(0, 0, chunk);
   };
   const Tensor z(saved.logits.data, {chunk, columns});
-  const Tensor weight = head.weight->value.narrow(0, 0, columns);
+  const ConstTensor weight = head.weight->value.narrow(0, 0, columns);
   const Gemm logits = weight_product(first(b.x), weight, z, head.precision);
   timer.add_layer("lm_head", calls, logits,
                   input_gradient_product(z, weight, first(b.dx), head.precision),
@@ -199,7 +199,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
     *q = q->narrow(1, c.memory_length, b.x.shape[1]);
   }
   const Attention forward = layer.arguments(heads.q, heads.k, heads.v, saved.context,
-                                            saved.log_sum_exp, saved.relative, saved);
+                                            saved.log_sum_exp, saved.relative, {});
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());

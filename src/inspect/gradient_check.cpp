@@ -20,11 +20,10 @@ void normalize(std::vector<float>& v) {
   for (float& x : v) x = static_cast<float>(x / norm);
 }
 
-}  // namespace
-
-GradientCheck check_gradient(const std::string& name, const Tensor& value,
-                             const ConstTensor& gradient, const std::function<double()>& loss,
-                             uint64_t seed) {
+// to_change: called before each change.
+GradientCheck check(const std::string& name, const ConstTensor& value,
+                    const std::function<Tensor()>& to_change, const ConstTensor& gradient,
+                    const std::function<double()>& loss, uint64_t seed) {
   const size_t size = static_cast<size_t>(value.size());
   const std::vector<float> start(value.data, value.data + size);
   const std::vector<float> g(gradient.data, gradient.data + size);
@@ -44,8 +43,9 @@ GradientCheck check_gradient(const std::string& name, const Tensor& value,
     double side[2];
     for (const int i : {0, 1}) {
       const double step = i == 0 ? h : -h;
+      const Tensor changed = to_change();
       for (size_t j = 0; j < size; ++j) {
-        value.data[j] = static_cast<float>(start[j] + step * direction[j]);
+        changed.data[j] = static_cast<float>(start[j] + step * direction[j]);
       }
       side[i] = loss();
     }
@@ -56,9 +56,25 @@ GradientCheck check_gradient(const std::string& name, const Tensor& value,
   const double wanted = 0.02 * std::max(std::abs(loss()), 1.0);
   const double h = std::min(0.1 * weight_scale, wanted / std::max(norm, 1e-12));
   const double numeric = (4 * difference(h / 2) - difference(h)) / 3;
-  std::ranges::copy(start, value.data);
+  std::ranges::copy(start, to_change().data);
   return {name,     value.to_string(), norm,
           analytic, numeric,           std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0)};
+}
+
+}  // namespace
+
+GradientCheck check_gradient(const std::string& name, const Tensor& value,
+                             const ConstTensor& gradient, const std::function<double()>& loss,
+                             uint64_t seed) {
+  return check(
+      name, value, [&] { return value; }, gradient, loss, seed);
+}
+
+GradientCheck check_gradient(Parameter& parameter, const std::function<double()>& loss,
+                             uint64_t seed) {
+  return check(
+      parameter.name, parameter.value, [&] { return parameter.mutable_value(); }, parameter.grad,
+      loss, seed);
 }
 
 std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
@@ -89,13 +105,12 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
            static_cast<double>(count);
   };
   std::vector<GradientCheck> results;
-  for (const Parameter& parameter : parameters.slots()) {
+  for (Parameter& parameter : parameters.slots()) {
     if (parameter.frozen) continue;
     // By definition not the derivative: the mean of the uses, or as if rows had not been shortened.
     const bool defined = options.scale_grad_by_freq || options.max_norm;
     if (defined && &parameter == model.embed_tokens().weight) continue;
-    results.push_back(
-        check_gradient(parameter.name, parameter.value, parameter.grad, mean_loss, seed));
+    results.push_back(check_gradient(parameter, mean_loss, seed));
   }
   parameters.zero_gradients();
   return results;

@@ -204,11 +204,6 @@ uint64_t float_width(const std::string& dtype, const std::string& where) {
                                  : "save it with .astype(numpy.float32)"});
 }
 
-uint64_t integer_width(const std::string& dtype, const std::string& where) {
-  if (dtype == "<i8" || dtype == ">i8") return 8;
-  throw Error("unsupported dtype", {.where = where, .expected = "'<i8'", .got = quote(dtype)});
-}
-
 // Nothing to round to: fp32 would make an infinity of it.
 bool overflows(double value) {
   return std::isfinite(value) && std::abs(value) >= 0x1.ffffffp127;
@@ -224,17 +219,15 @@ float float_element(const char* bytes, uint64_t width, bool big_endian, const st
   return static_cast<float>(value);
 }
 
-int64_t integer_element(const char* bytes, uint64_t, bool big_endian, const std::string&) {
-  return static_cast<int64_t>(load<uint64_t>(bytes, big_endian));
-}
+}  // namespace
 
-template <class Element, class Width, class Convert>
-BasicNpyArray<Element> parse(std::string_view bytes, const std::string& path, Width width_of,
-                             Convert element) {
+NpyArray read_npy(const std::string& path) {
+  const MappedFile file(path);
+  const std::string_view bytes = file.bytes();
   const std::string_view text = header_text(bytes, path);
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
-  const uint64_t width = width_of(header.dtype, where);
+  const uint64_t width = float_width(header.dtype, where);
   const uint64_t size = static_cast<uint64_t>(element_count(header.shape, where)) * width;
   const char* const data = text.data() + text.size();
   const uint64_t there = static_cast<uint64_t>(bytes.data() + bytes.size() - data);
@@ -254,22 +247,21 @@ BasicNpyArray<Element> parse(std::string_view bytes, const std::string& path, Wi
                  .got = std::to_string(header.shape.size()),
                  .hint = "save numpy.ascontiguousarray of it"});
   }
-  BasicNpyArray<Element> array{.shape = header.shape, .values = std::vector<Element>(size / width)};
+  NpyArray array{.shape = header.shape, .values = std::vector<float>(size / width)};
   const bool big_endian = header.dtype.starts_with('>');
   const bool transposed = header.fortran_order && header.shape.size() == 2;
   const size_t rows = transposed ? static_cast<size_t>(header.shape[0]) : 1;
   const size_t columns = transposed ? static_cast<size_t>(header.shape[1]) : array.values.size();
   for (size_t i = 0; i < array.values.size(); ++i) {
     const size_t source = transposed ? i % columns * rows + i / columns : i;
-    array.values[i] = element(data + source * width, width, big_endian, path);
+    array.values[i] = float_element(data + source * width, width, big_endian, path);
   }
   return array;
 }
 
-// The whole header, version 1.0. NumPy puts at least one space behind the dict.
-template <class Element>
-std::string header(const std::vector<int64_t>& shape, std::span<const Element> values,
-                   const char* dtype, const std::string& where) {
+// NumPy puts at least one space behind the dict.
+std::string npy_header(const std::vector<int64_t>& shape, std::span<const float> values,
+                       const std::string& where) {
   const std::string sizes = shape_string(shape.data(), static_cast<int>(shape.size()));
   const bool possible =
       std::all_of(shape.begin(), shape.end(), [](int64_t size) { return size >= 0; }) &&
@@ -280,8 +272,7 @@ std::string header(const std::vector<int64_t>& shape, std::span<const Element> v
   }
   std::string tuple = sizes.substr(1, sizes.size() - 2);
   if (shape.size() == 1) tuple += ',';
-  std::string dict =
-      std::string("{'descr': '") + dtype + "', 'fortran_order': False, 'shape': (" + tuple + "), }";
+  std::string dict = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + tuple + "), }";
   const size_t before = kMagic.size() + 4;
   dict.resize((before + dict.size() + 1) / 64 * 64 + 63 - before, ' ');
   dict += '\n';
@@ -294,50 +285,13 @@ std::string header(const std::vector<int64_t>& shape, std::span<const Element> v
   return header + dict;
 }
 
-template <class Element>
-void write(const std::string& path, const std::string& header, std::span<const Element> values) {
+void write_npy(const std::string& path, const std::vector<int64_t>& shape,
+               std::span<const float> values) {
+  const std::string header = npy_header(shape, values, path);
   AtomicFile file(path);
   file.write(header);
   file.write(bytes_of(values));
   file.commit();
-}
-
-}  // namespace
-
-NpyArray parse_npy(std::string_view bytes, const std::string& where) {
-  return parse<float>(bytes, where, float_width, float_element);
-}
-
-NpyIntegers parse_npy_integers(std::string_view bytes, const std::string& where) {
-  return parse<int64_t>(bytes, where, integer_width, integer_element);
-}
-
-NpyArray read_npy(const std::string& path) {
-  return parse_npy(MappedFile(path).bytes(), path);
-}
-
-NpyIntegers read_npy_integers(const std::string& path) {
-  return parse_npy_integers(MappedFile(path).bytes(), path);
-}
-
-std::string npy_header(const std::vector<int64_t>& shape, std::span<const float> values,
-                       const std::string& where) {
-  return header(shape, values, "<f4", where);
-}
-
-std::string npy_header(const std::vector<int64_t>& shape, std::span<const int64_t> values,
-                       const std::string& where) {
-  return header(shape, values, "<i8", where);
-}
-
-void write_npy(const std::string& path, const std::vector<int64_t>& shape,
-               std::span<const float> values) {
-  write(path, npy_header(shape, values, path), values);
-}
-
-void write_npy(const std::string& path, const std::vector<int64_t>& shape,
-               std::span<const int64_t> values) {
-  write(path, npy_header(shape, values, path), values);
 }
 
 }  // namespace cria

@@ -286,16 +286,15 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
   return found == places_.end() ? nullptr : &entries_[found->second];
 }
 
-const StoredTensor& SafetensorsFile::require(std::string_view name) const {
-  if (const StoredTensor* const entry = find(name)) return *entry;
-  std::vector<std::string> names;
-  for (const StoredTensor& entry : entries_) names.push_back(entry.name);
-  throw Error("no such tensor",
-              {.where = tensor_place(path_, name), .hint = did_you_mean(name, names)});
-}
-
 const StoredTensor& SafetensorsFile::require(std::string_view name, const ConstTensor& like) const {
-  const StoredTensor& entry = require(name);
+  const StoredTensor* const found = find(name);
+  if (!found) {
+    std::vector<std::string> names;
+    for (const StoredTensor& entry : entries_) names.push_back(entry.name);
+    throw Error("no such tensor",
+                {.where = tensor_place(path_, name), .hint = did_you_mean(name, names)});
+  }
+  const StoredTensor& entry = *found;
   if (!std::equal(entry.shape.begin(), entry.shape.end(), like.shape.begin(),
                   like.shape.begin() + like.rank)) {
     throw Error("wrong shape",
@@ -311,16 +310,6 @@ void SafetensorsFile::read(std::string_view name, const Tensor& out) const {
   const StoredTensor& entry = require(name, out);
   if (!out.is_contiguous()) throw Error("cannot read into a strided view", {.where = entry.where});
   entry.read_rows(0, row_count(entry.shape), out.data);
-}
-
-std::vector<int32_t> SafetensorsFile::read_i32(std::string_view name) const {
-  const StoredTensor& entry = require(name);
-  if (entry.dtype != "I32") {
-    throw Error("wrong dtype", {.where = entry.where, .expected = "I32", .got = entry.dtype});
-  }
-  std::vector<int32_t> values(entry.bytes.size() / sizeof(int32_t));
-  if (!values.empty()) std::memcpy(values.data(), entry.bytes.data(), entry.bytes.size());
-  return values;
 }
 
 void write_safetensors(const std::string& path, std::vector<TensorSource> tensors) {

@@ -11,9 +11,9 @@ namespace cria {
 namespace {
 
 // Reads keys that may be missing, null meaning missing, and checks ranges.
-class Reader {
+class ConfigReader {
  public:
-  Reader(const Json& json, const std::string& where) : json_(json), where_(where) {}
+  ConfigReader(const Json& json, const std::string& where) : json_(json), where_(where) {}
 
   const Json* find(const char* key) const {
     const Json* value = json_.find(key);
@@ -92,9 +92,9 @@ class Reader {
   const std::string& where_;
 };
 
-constexpr int64_t kMost = int64_t{1} << 24;
+constexpr int64_t kMostSize = int64_t{1} << 24;
 
-void require_whole_rotation(const Reader& reader) {
+void require_whole_rotation(const ConfigReader& reader) {
   if (reader.positive("partial_rotary_factor", 1.0) != 1.0) {
     throw Error("not supported",
                 {.where = reader.place("partial_rotary_factor"), .expected = "1.0"});
@@ -102,7 +102,7 @@ void require_whole_rotation(const Reader& reader) {
 }
 
 // rope_scaling (transformers 4) unless it is empty, else rope_parameters (5), as transformers does.
-void read_rope(const Reader& reader, const std::string& where, ModelConfig& c) {
+void read_rope(const ConfigReader& reader, const std::string& where, ModelConfig& c) {
   c.rope_theta = reader.positive("rope_theta", 10000.0);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Json* object = reader.find(key);
@@ -114,7 +114,7 @@ void read_rope(const Reader& reader, const std::string& where, ModelConfig& c) {
                     {.where = place + ": " + name, .expected = "one rotation for all layers"});
       }
     }
-    const Reader rope(*object, place);
+    const ConfigReader rope(*object, place);
     require_whole_rotation(rope);
     c.rope_theta = rope.positive("rope_theta", c.rope_theta);
     RopeScaling& scaling = c.rope_scaling;
@@ -149,14 +149,14 @@ void read_rope(const Reader& reader, const std::string& where, ModelConfig& c) {
     }
     if (type == "llama3" || type == "yarn") {
       scaling.original_max_position_embeddings =
-          rope.integer("original_max_position_embeddings", 0, 0, kMost);
+          rope.integer("original_max_position_embeddings", 0, 0, kMostSize);
     }
     return;
   }
 }
 
 // The keys of model_type "cria".
-void read_cria(const Reader& reader, const std::string& where, ModelConfig& c) {
+void read_cria(const ConfigReader& reader, const std::string& where, ModelConfig& c) {
   c.embedding_scale = reader.positive("embedding_scale", 1.0);
   c.embedding_norm = reader.boolean("embedding_norm", false);
   if (reader.find("embedding_max_norm")) {
@@ -171,15 +171,15 @@ void read_cria(const Reader& reader, const std::string& where, ModelConfig& c) {
   RelativePositionOptions& relative = c.relative;
   if (c.position == "t5") {
     relative.num_buckets = reader.integer("relative_attention_num_buckets", 32, 2, 1 << 16);
-    relative.max_distance = reader.integer("relative_attention_max_distance", 128, 2, kMost);
+    relative.max_distance = reader.integer("relative_attention_max_distance", 128, 2, kMostSize);
     relative.per_layer = reader.boolean("relative_attention_per_layer", false);
   }
   if (c.position == "deberta") {
-    relative.max_relative_positions = reader.integer("max_relative_positions", 0, 0, kMost);
-    relative.position_buckets = reader.integer("position_buckets", 0, 0, kMost);
+    relative.max_relative_positions = reader.integer("max_relative_positions", 0, 0, kMostSize);
+    relative.position_buckets = reader.integer("position_buckets", 0, 0, kMostSize);
   }
   if (c.position == "transformer_xl") {
-    c.memory_length = reader.integer("memory_length", 0, 0, kMost);
+    c.memory_length = reader.integer("memory_length", 0, 0, kMostSize);
   }
 }
 
@@ -289,28 +289,28 @@ Json to_json(const ModelConfig& c) {
 
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   json.as_object(where);
-  const Reader reader(json, where);
+  const ConfigReader reader(json, where);
   const bool is_cria = reader.text("model_type", "llama") == "cria";
   if (!is_cria) reader.require("model_type", "llama");
   reader.require("hidden_act", "silu");
   require_whole_rotation(reader);
   ModelConfig c;
   // LlamaConfig's defaults where a key is missing.
-  c.vocab_size = reader.integer("vocab_size", 32000, 1, kMost);
+  c.vocab_size = reader.integer("vocab_size", 32000, 1, kMostSize);
   c.hidden_size = reader.integer("hidden_size", 4096, 1, 1 << 20);
-  c.intermediate_size = reader.integer("intermediate_size", 11008, 1, kMost);
+  c.intermediate_size = reader.integer("intermediate_size", 11008, 1, kMostSize);
   c.num_hidden_layers = reader.integer("num_hidden_layers", 32, 1, 1024);
   c.num_attention_heads = reader.integer("num_attention_heads", 32, 1, 1 << 16);
   c.num_key_value_heads = reader.integer("num_key_value_heads", c.num_attention_heads, 1, 1 << 16);
   c.head_dim = reader.integer("head_dim", 0, 0, 1 << 16);
-  c.max_position_embeddings = reader.integer("max_position_embeddings", 2048, 1, kMost);
+  c.max_position_embeddings = reader.integer("max_position_embeddings", 2048, 1, kMostSize);
   c.initializer_range = reader.positive("initializer_range", 0.02);
   c.rms_norm_eps = reader.positive("rms_norm_eps", 1e-6);
   c.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
   c.attention_bias = reader.boolean("attention_bias", false);
   c.mlp_bias = reader.boolean("mlp_bias", false);
   // -1 occurs in old files and means none.
-  c.pad_token_id = reader.integer("pad_token_id", -1, -1, kMost);
+  c.pad_token_id = reader.integer("pad_token_id", -1, -1, kMostSize);
   c.attention_dropout = reader.probability("attention_dropout");
   c.embedding_dropout = reader.probability("embedding_dropout");
   c.residual_dropout = reader.probability("residual_dropout");

@@ -33,6 +33,10 @@ void require_documents(const TokenIds& starts, const TokenIds& tokens) {
   }
 }
 
+PassContext context_of(const Pass& pass) {
+  return {.randomness = pass.randomness, .document_starts = pass.document_starts};
+}
+
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
@@ -103,18 +107,18 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& p
     }
     require_documents(pass.document_starts, tokens);
   }
-  *memory.pass_ = pass;
+  const PassContext context = context_of(pass);
   SegmentMemory* const segments = pass.segments;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto residual = [&](size_t layer) {
     const size_t index = std::min(layer, memory.residual_.size() - 1);
     return within(memory.residual_[index], {batch, time, config_.hidden_size});
   };
-  input_.forward(tokens, memory.cached(), residual(0), memory.input_);
+  input_.forward(tokens, memory.cached(), residual(0), memory.input_, context);
   for (size_t l = 0; l < layers_.size(); ++l) {
     const int64_t layer = static_cast<int64_t>(l);
     if (segments) segments->push(layer, residual(l));
-    layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l],
+    layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l], context,
                        memory.caches_.empty() ? nullptr : &memory.caches_[l],
                        segments ? segments->layer(layer) : Tensor{});
   }
@@ -125,7 +129,7 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& p
 }
 
 // From dx_ (the gradient of the final norm's output) down to the token table.
-void Llama::backward(Activations& memory, const TokenIds& tokens) const {
+void Llama::backward(Activations& memory, const TokenIds& tokens, const PassContext& pass) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto view = [&](const Tensor& whole) {
     return within(whole, {batch, time, config_.hidden_size});
@@ -133,16 +137,15 @@ void Llama::backward(Activations& memory, const TokenIds& tokens) const {
   const Tensor dx = view(memory.dx_);
   norm_.backward(dx, view(memory.residual_.back()), memory.norm_, dx);
   for (size_t l = layers_.size(); l-- > 0;) {
-    layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], dx);
+    layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], pass, dx);
   }
-  input_.backward(dx, tokens, memory.input_);
+  input_.backward(dx, tokens, memory.input_, pass);
 }
 
 double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
                        const Pass& pass) const {
   require_same_shape(tokens, targets);
   memory.clear_cache();
-  ++*memory.weights_version_;
   return lm_head_.forward(forward(memory, tokens, pass), targets, memory.head_);
 }
 
@@ -157,14 +160,11 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
     throw Error("this model has no gradients",
                 {.where = "loss_and_gradient", .hint = "make it with Planes::all"});
   }
-  // A table that forward renormalises may be the head's too.
-  const bool renormalized = embed_tokens().options.max_norm && config_.tie_word_embeddings;
-  if (!pass.same_weights || renormalized) ++*memory.weights_version_;
   const Tensor normed = forward(memory, tokens, pass);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss =
       lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);
-  backward(memory, tokens);
+  backward(memory, tokens, context_of(pass));
   return loss;
 }
 
@@ -183,15 +183,9 @@ ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) cons
 
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
                          int64_t micro_batches)
-    : purpose_(purpose),
-      batch_(batch),
-      time_(time),
-      weights_version_(std::make_unique<int64_t>(0)),
-      pass_(std::make_unique<Pass>()) {
-  plan_.randomness = &pass_->randomness;
-  plan_.document_starts = &pass_->document_starts;
+    : purpose_(purpose), batch_(batch), time_(time) {
   plan_.backward = purpose == Purpose::training;
-  if (micro_batches > 1) plan_.weights_version = weights_version_.get();
+  plan_.repeats_weights = micro_batches > 1;
   carve(model);
   plan_.saved.allocate("activations");
   plan_.scratch.allocate("activations");
@@ -202,13 +196,13 @@ void Activations::carve(const Llama& model) {
   const ModelConfig& config = model.config_;
   const bool training = purpose_ == Purpose::training;
   const auto take = [&] { return plan_.saved.take({batch_, time_, config.hidden_size}); };
-  plan_.scratch.rewind(0);
+  plan_.scratch.rewind();
   input_ = model.input_.plan(plan_, batch_, time_);
   residual_.assign(1, take());
   blocks_.clear();
   for (const Block& block : model.layers_) {
     // Scratch is only used inside one block at a time; without backward, so is everything.
-    plan_.scratch.rewind(0);
+    plan_.scratch.rewind();
     if (!training && !blocks_.empty()) {
       blocks_.push_back(blocks_.front());
     } else {
@@ -219,13 +213,13 @@ void Activations::carve(const Llama& model) {
   norm_ = model.norm_.plan(plan_, batch_, time_);
   normed_ = take();
   if (training) dx_ = take();
-  plan_.scratch.rewind(0);
+  plan_.scratch.rewind();
   if (purpose_ == Purpose::generation) {
     const std::initializer_list<int64_t> shape = {batch_, time_, config.num_key_value_heads,
                                                   config.head_dim};
     caches_.clear();
     for (size_t l = 0; l < model.layers_.size(); ++l) {
-      plan_.scratch.rewind(0);
+      plan_.scratch.rewind();
       caches_.push_back(
           {.k = plan_.saved.take(shape),
            .v = plan_.saved.take(shape),

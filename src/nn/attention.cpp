@@ -18,7 +18,7 @@ void append(const Tensor& x, const Tensor& cache, int64_t first) {
 void sum_over_sequences(const Tensor& gradient, int64_t batch) {
   if (!gradient || batch < 2) return;
   const int64_t size = gradient.strides[0];
-  kernels().bias_gradient(batch - 1, size, gradient.data + size, gradient.data);
+  kernels().add_rows_sum(batch - 1, size, gradient.data + size, gradient.data);
 }
 
 }  // namespace
@@ -46,8 +46,6 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .dcontext = plan.scratch.take({batch, time, context}),
           .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
           .relative = position->plan_tables(plan.saved, plan.scratch, batch, keys),
-          .dropout = dropout.plan(plan, batch, time),
-          .document_starts = plan.document_starts,
           .qkv_proj = qkv_proj.plan(plan, batch, keys),
           .o_proj = o_proj.plan(plan, batch, time)};
 }
@@ -68,7 +66,7 @@ SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
 
 Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                                    const Tensor& context, const Tensor& log_sum_exp,
-                                   const RelativeTables& relative, const Saved& saved) const {
+                                   const RelativeTables& relative, const PassContext& pass) const {
   return {.batch = q.shape[0],
           .heads = config.heads,
           .kv_heads = config.kv_heads,
@@ -93,13 +91,14 @@ Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const 
                        .bias = relative.bias.data,
                        .packed = relative.packed.data,
                        .uniform_from = relative.uniform_from},
-          .dropout = dropout.mask(saved.dropout),
-          .first_key = saved.document_starts ? saved.document_starts->data : nullptr,
+          .dropout = dropout.mask(pass),
+          .first_key = pass.document_starts.data,
           .precision = config.precision};
 }
 
 void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
-                            const ConstTensor& addend, KvCache* cache) const {
+                            const PassContext& pass, const ConstTensor& addend,
+                            KvCache* cache) const {
   if (x.rank != 3 || out.rank != 3 || x.shape[1] < out.shape[1]) {
     throw_shape_error("attention " + config.name, "[B, T, C], of no more positions than x",
                       x.to_string() + " -> " + out.to_string());
@@ -126,7 +125,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   if (!cache) relative.filled = 0;
   position->on_scores(config.layer, relative, before + time);
   relative.filled = before + time;
-  kernels().attention_forward(arguments(q, k, v, context, log_sum_exp, relative, saved));
+  kernels().attention_forward(arguments(q, k, v, context, log_sum_exp, relative, pass));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
@@ -134,7 +133,7 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
 // and the fused q/k/v projection. There are no queries at the positions of the memory: their
 // gradient is 0.
 void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
-                             const Tensor& dx) const {
+                             const PassContext& pass, const Tensor& dx) const {
   const int64_t batch = x.shape[0], time = dout.shape[1], remembered = x.shape[1] - time;
   const Tensor qkv = within(saved.qkv, {batch, x.shape[1], qkv_proj.out_features});
   const Tensor dqkv = within(saved.dqkv, {batch, x.shape[1], qkv_proj.out_features});
@@ -146,7 +145,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
       {.forward = arguments(heads.q.narrow(1, remembered, time), heads.k, heads.v, context,
-                            saved.log_sum_exp, relative, saved),
+                            saved.log_sum_exp, relative, pass),
        .dout = dcontext.data,
        .dq = dq.data,
        .dk = gradients.k.data,

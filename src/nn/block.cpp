@@ -33,7 +33,7 @@ Block::Block(Parameters& parameters, const BlockConfig& c, Position& position)
                  .residual_std = c.residual_std,
                  .precision = c.precision},
                 position),
-      attention_dropout(c.name + ".self_attn.residual", c.residual_dropout),
+      attention_residual_dropout(c.name + ".self_attn.residual", c.residual_dropout),
       post_attention_layernorm(parameters, c.name + ".post_attention_layernorm.weight",
                                c.hidden_size, c.rms_norm_eps),
       mlp(parameters, {.name = c.name + ".mlp",
@@ -43,7 +43,7 @@ Block::Block(Parameters& parameters, const BlockConfig& c, Position& position)
                        .std = c.std,
                        .residual_std = c.residual_std,
                        .precision = c.precision}),
-      mlp_dropout(c.name + ".mlp.residual", c.residual_dropout) {}
+      mlp_residual_dropout(c.name + ".mlp.residual", c.residual_dropout) {}
 
 Block::Saved Block::plan(Plan& plan, int64_t batch, int64_t time) const {
   const int64_t columns = input_layernorm.weight->value.size();
@@ -54,18 +54,16 @@ Block::Saved Block::plan(Plan& plan, int64_t batch, int64_t time) const {
           .remembered = 0,
           .attention_in = plan.saved.take({batch, keys, columns}),
           .self_attn = self_attn.plan(plan, batch, time),
-          .attention_dropout = attention_dropout.plan(plan, batch, time),
           .middle = take(plan.saved),
           .post_attention_layernorm = post_attention_layernorm.plan(plan, batch, time),
           .mlp_in = take(plan.saved),
           .mlp = mlp.plan(plan, batch, time),
-          .mlp_dropout = mlp_dropout.plan(plan, batch, time),
           .dnorm = plan.scratch.take({batch, keys, columns}),
-          .dbranch = mlp_dropout.rate > 0 ? take(plan.scratch) : Tensor{}};
+          .dbranch = mlp_residual_dropout.rate > 0 ? take(plan.scratch) : Tensor{}};
 }
 
-void Block::forward(const ConstTensor& x, const Tensor& out, Saved& saved, KvCache* cache,
-                    const ConstTensor& memory) const {
+void Block::forward(const ConstTensor& x, const Tensor& out, Saved& saved, const PassContext& pass,
+                    KvCache* cache, const ConstTensor& memory) const {
   const std::initializer_list<int64_t> shape = {x.shape[0], x.shape[1], x.shape[2]};
   const Tensor middle = within(saved.middle, shape);
   const Tensor mlp_in = within(saved.mlp_in, shape);
@@ -81,34 +79,33 @@ void Block::forward(const ConstTensor& x, const Tensor& out, Saved& saved, KvCac
   }
   input_layernorm.forward(seen, attention_in, saved.input_layernorm);
   // Without dropout the projection's product adds the residual on its way to memory.
-  const bool drops = mlp_dropout.is_active(saved.mlp_dropout);
-  self_attn.forward(attention_in, middle, saved.self_attn, drops ? ConstTensor{} : x, cache);
-  if (drops) attention_dropout.forward(middle, middle, saved.attention_dropout, x);
+  const bool drops = mlp_residual_dropout.is_active(pass);
+  self_attn.forward(attention_in, middle, saved.self_attn, pass, drops ? ConstTensor{} : x, cache);
+  if (drops) attention_residual_dropout.forward(middle, middle, pass, x);
   post_attention_layernorm.forward(middle, mlp_in, saved.post_attention_layernorm);
   mlp.forward(mlp_in, out, saved.mlp, drops ? ConstTensor{} : middle);
-  if (drops) mlp_dropout.forward(out, out, saved.mlp_dropout, middle);
+  if (drops) mlp_residual_dropout.forward(out, out, pass, middle);
 }
 
 //   dmiddle = dout + norm'(mlp'(mask dout)),  dx = dmiddle + norm'(attention'(mask dmiddle))
 // The gradient of a memory ends here.
 void Block::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
-                     const Tensor& dx) const {
+                     const PassContext& pass, const Tensor& dx) const {
   const std::initializer_list<int64_t> shape = {x.shape[0], x.shape[1], x.shape[2]};
   const Tensor middle = within(saved.middle, shape), dnorm = within(saved.dnorm, shape);
-  const auto masked = [&](const Dropout& dropout, Dropout::Saved& mask, const ConstTensor& dsum) {
-    if (!dropout.is_active(mask)) return dsum;
+  const auto masked = [&](const Dropout& dropout, const ConstTensor& dsum) {
+    if (!dropout.is_active(pass)) return dsum;
     const Tensor dbranch = within(saved.dbranch, shape);
-    dropout.backward(dsum, dsum, mask, dbranch);
+    dropout.backward(dsum, pass, dbranch);
     return ConstTensor(dbranch);
   };
-  mlp.backward(masked(mlp_dropout, saved.mlp_dropout, dout), within(saved.mlp_in, shape), saved.mlp,
-               dnorm);
+  mlp.backward(masked(mlp_residual_dropout, dout), within(saved.mlp_in, shape), saved.mlp, dnorm);
   post_attention_layernorm.backward(dnorm, middle, saved.post_attention_layernorm, dx, dout);
   const int64_t time = x.shape[1], remembered = saved.remembered;
   const std::initializer_list<int64_t> key_shape = {x.shape[0], remembered + time, x.shape[2]};
   const Tensor dseen = within(saved.dnorm, key_shape);
-  self_attn.backward(masked(attention_dropout, saved.attention_dropout, dx),
-                     within(saved.attention_in, key_shape), saved.self_attn, dseen);
+  self_attn.backward(masked(attention_residual_dropout, dx), within(saved.attention_in, key_shape),
+                     saved.self_attn, pass, dseen);
   if (remembered == 0) {
     input_layernorm.backward(dseen, x, saved.input_layernorm, dx, dx);
   } else {

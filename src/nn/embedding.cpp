@@ -115,12 +115,12 @@ Embedding::Embedding(Parameters& parameters, const std::string& name, int64_t nu
 }
 
 void Embedding::load_pretrained(const ConstTensor& rows) const {
-  const Tensor& table = weight->value;
+  const ConstTensor& table = weight->value;
   if (rows.rank != 2 || rows.shape != table.shape || !rows.is_contiguous()) {
     throw_shape_error(weight->name + ", pretrained rows", "contiguous " + table.to_string(),
                       rows.to_string());
   }
-  std::copy_n(rows.data, rows.size(), table.data);
+  std::copy_n(rows.data, rows.size(), weight->mutable_value().data);
 }
 
 Embedding::Saved Embedding::plan(Plan& plan, int64_t batch, int64_t time) const {
@@ -156,13 +156,14 @@ void Embedding::find_distinct(const TokenIds& ids, Saved& saved) const {
 // n = ||row||_p; where n > max_norm: row *= max_norm / (n + 1e-7). Formula: PyTorch's
 // embedding_renorm_.
 void Embedding::renormalize(const Saved& saved) const {
-  const int64_t columns = weight->value.shape[1];
+  const Tensor table = weight->mutable_value();
+  const int64_t columns = table.shape[1];
   const double most = *options.max_norm;
   constexpr int64_t kFloats = 4096;  // worth waking a thread for
   const int64_t grain = std::max<int64_t>(1, kFloats / std::max<int64_t>(1, columns));
   compute_for(saved.distinct_count, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
-      float* const row = weight->value.data + saved.distinct[i] * columns;
+      float* const row = table.data + saved.distinct[i] * columns;
       const double norm = p_norm(row, columns, options.norm_type);
       if (!(norm > most)) continue;
       const double shrink = most / (norm + 1e-7);

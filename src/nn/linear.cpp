@@ -1,5 +1,7 @@
 #include "cria/nn/linear.h"
 
+#include <algorithm>
+
 #include "cria/kernels/kernels.h"
 
 namespace cria {
@@ -43,23 +45,30 @@ Gemm Linear::input_gradient(const ConstTensor& dout, const Tensor& dx) const {
   return input_gradient_product(dout, fused(weight, &Parameter::value), dx, precision);
 }
 
+// A later change has a larger number.
+int64_t Linear::version() const {
+  int64_t latest = 0;
+  for (const Parameter* part : weight) latest = std::max(latest, part->version);
+  return latest;
+}
+
 void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const {
   kernels().gemm(weight_gradient_product(dout, x, fused(weight, &Parameter::grad), precision));
   if (!bias.empty()) {
-    kernels().bias_gradient(dout.rows(), out_features, dout.data,
-                            fused(bias, &Parameter::grad).data);
+    kernels().add_rows_sum(dout.rows(), out_features, dout.data,
+                           fused(bias, &Parameter::grad).data);
   }
 }
 
 void Linear::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
                      const ConstTensor& addend) const {
-  saved.forward.multiply(product(x, out, addend));
+  saved.forward.multiply(product(x, out, addend), version());
 }
 
 void Linear::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                       const Tensor& dx) const {
   accumulate_gradients(dout, x);
-  saved.backward.multiply(input_gradient(dout, dx));
+  saved.backward.multiply(input_gradient(dout, dx), version());
 }
 
 }  // namespace cria

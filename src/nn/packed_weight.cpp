@@ -2,17 +2,16 @@
 
 namespace cria {
 
-PackedWeight::PackedWeight(Plan& plan, const Gemm& product)
-    : weights_version_(plan.weights_version) {
-  if (weights_version_) {
-    memory_ = plan.saved.take({kernels().gemm_packed_b_floats(product)}).data;
+PackedWeight::PackedWeight(Plan& plan, const Gemm& product) {
+  if (plan.repeats_weights) {
+    memory_ = plan.saved.take_floats(kernels().gemm_packed_b_floats(product));
   }
 }
 
-void PackedWeight::multiply(Gemm product) {
+void PackedWeight::multiply(Gemm product, int64_t version) {
   if (memory_) {
-    if (packed_version_ != *weights_version_) kernels().gemm_pack_b(product, memory_);
-    packed_version_ = *weights_version_;
+    if (packed_version_ != version) kernels().gemm_pack_b(product, memory_);
+    packed_version_ = version;
     product.b_packed = memory_;
   }
   kernels().gemm(product);

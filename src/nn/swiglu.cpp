@@ -28,7 +28,7 @@ void SwiGlu::forward(const ConstTensor& x, const Tensor& out, Saved& saved,
   Gemm product = gate_up_proj.product(x, gate_up);
   product.epilogue = Gemm::Epilogue::silu_mul;
   product.other = activated.data;
-  saved.gate_up_proj.forward.multiply(product);
+  saved.gate_up_proj.forward.multiply(product, gate_up_proj.version());
   down_proj.forward(activated, out, saved.down_proj, addend);
 }
 
@@ -43,7 +43,7 @@ void SwiGlu::backward(const ConstTensor& dout, const ConstTensor& x, Saved& save
   Gemm dactivated = down_proj.input_gradient(dout, activated);
   dactivated.epilogue = Gemm::Epilogue::silu_mul_backward;
   dactivated.other = gate_up.data;
-  saved.down_proj.backward.multiply(dactivated);
+  saved.down_proj.backward.multiply(dactivated, down_proj.version());
   gate_up_proj.backward(gate_up, x, saved.gate_up_proj, dx);
 }
 

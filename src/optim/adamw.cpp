@@ -94,10 +94,11 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale,
   settings.eps = static_cast<float>(config_.eps);
   settings.step_size = static_cast<float>(learning_rate / (1 - std::pow(config_.beta1, t)));
   settings.v_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
+  float* const value = parameters_->mutable_value();
   const float decay = static_cast<float>(1 - learning_rate * config_.weight_decay);
   for_pieces([&](int64_t i, const Piece& piece) {
     AdamW update = settings;
-    update.p = parameters_->value() + piece.offset;
+    update.p = value + piece.offset;
     update.g = parameters_->grad() + piece.offset;
     update.m = parameters_->m() + piece.offset;
     update.v = parameters_->v() + piece.offset;

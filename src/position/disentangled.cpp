@@ -91,7 +91,8 @@ void Disentangled::on_scores_backward(int64_t layer, const RelativeTables& table
                                       int64_t keys) const {
   const int32_t* ids = rows_from(keys);
   const int64_t rows = ids[0] + 1;
-  const Tensor p = embeddings_->value.narrow(0, 0, rows), dp = embeddings_->grad.narrow(0, 0, rows);
+  const ConstTensor p = embeddings_->value.narrow(0, 0, rows);
+  const Tensor dp = embeddings_->grad.narrow(0, 0, rows);
   const auto backward = [&](const Parameter& weight, const Tensor& gradient) {
     const int64_t width = weight.value.shape[0];
     const Tensor dprojected(tables.projected.data, {rows, width});

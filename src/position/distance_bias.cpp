@@ -59,7 +59,7 @@ int64_t T5Bias::bucket(int64_t distance) const {
 }
 
 void T5Bias::on_scores(int64_t layer, const RelativeTables& tables, int64_t keys) const {
-  const Tensor& weight = table(layer).value;
+  const ConstTensor& weight = table(layer).value;
   for (int64_t d = tables.filled; d < keys; ++d) {
     const int64_t row = bucket(d);
     for (int64_t h = 0; h < config_.heads; ++h) {

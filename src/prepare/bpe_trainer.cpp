@@ -96,9 +96,9 @@ class Tokens {
 
 // ---- The words, as tokens that shrink ----
 
-class Trainer {
+class BpeTrainer {
  public:
-  Trainer(WordCounts counts, const Tokens& tokens, int64_t min_frequency)
+  BpeTrainer(WordCounts counts, const Tokens& tokens, int64_t min_frequency)
       : min_frequency_(std::max<int64_t>(min_frequency, 1)) {
     size_t words = 0, symbols = 0;
     for (int64_t i = 0; i < counts.size(); ++i) {
@@ -252,7 +252,7 @@ BpeVocabulary train_bpe(WordCounts words, int64_t vocab_size,
                         int64_t min_frequency) {
   Tokens tokens(vocab_size, special_tokens);
   const Pattern pattern = words.pattern();
-  Trainer trainer(std::move(words), tokens, min_frequency);
+  BpeTrainer trainer(std::move(words), tokens, min_frequency);
   std::vector<BpeMerge> merges;
   for (Candidate best; tokens.size() < vocab_size && trainer.next(best);) {
     const Pair pair = trainer.pair(best);

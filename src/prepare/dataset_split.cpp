@@ -11,7 +11,7 @@ constexpr size_t kTaskBytes = size_t{64} << 10;
 
 }  // namespace
 
-Json DatasetSplit::describe() const {
+Json SplitWriter::describe() const {
   Json json;
   json.set("tokens", shards.tokens());
   json.set("bytes", bytes);
@@ -51,7 +51,7 @@ size_t DocumentEncoder::make_tasks(std::span<const TextChunk> chunks) {
   return count;
 }
 
-void DocumentEncoder::write(std::span<const TextChunk> chunks, DatasetSplit& split) {
+void DocumentEncoder::write(std::span<const TextChunk> chunks, SplitWriter& split) {
   const size_t count = make_tasks(chunks);
   parallel_tasks(static_cast<int64_t>(count), [&](int64_t index, int) {
     Task& task = tasks_[static_cast<size_t>(index)];

@@ -51,8 +51,8 @@ class Preparation {
         ends_of(request_.bos, tokenizer_->ends().before, tokenizer_->special_tokens().bos),
         ends_of(request_.eos, tokenizer_->ends().after, tokenizer_->special_tokens().eos)};
     const int64_t vocabulary = tokenizer_->vocab_size(), shard_tokens = request_.shard_tokens;
-    DatasetSplit train{{directory_.path(), "train", vocabulary, shard_tokens}};
-    DatasetSplit val{{directory_.path(), "val", vocabulary, shard_tokens}};
+    SplitWriter train{{directory_.path(), "train", vocabulary, shard_tokens}};
+    SplitWriter val{{directory_.path(), "val", vocabulary, shard_tokens}};
     encode(ends, train, val);
 
     Json summary;
@@ -202,7 +202,7 @@ class Preparation {
   }
 
   // The texts to shards, then the val texts.
-  void encode(const TextEnds& ends, DatasetSplit& train, DatasetSplit& val) {
+  void encode(const TextEnds& ends, SplitWriter& train, SplitWriter& val) {
     DocumentEncoder encoder(*tokenizer_, ends);
     const TextCut cut = cut_of(*tokenizer_);
     const int64_t first = texts_.bytes(), total = first + val_texts_.bytes();
@@ -216,7 +216,7 @@ class Preparation {
     show("encoding", 0, total);
     TextTotals totals;
     if (splits() && totals_->documents == 1) {
-      DatasetSplit whole{{directory_.path(), "all", tokenizer_->vocab_size(), kSpoolTokens}};
+      SplitWriter whole{{directory_.path(), "all", tokenizer_->vocab_size(), kSpoolTokens}};
       totals = read(texts_, 0, [&](auto chunks) { encoder.write(chunks, whole); });
       whole.shards.finish();
       split_tokens(whole, ends, train, val);
@@ -266,8 +266,8 @@ class Preparation {
   }
 
   // The first tokens of the only document to train, the others to val.
-  void split_tokens(const DatasetSplit& whole, const TextEnds& ends, DatasetSplit& train,
-                    DatasetSplit& val) const {
+  void split_tokens(const SplitWriter& whole, const TextEnds& ends, SplitWriter& train,
+                    SplitWriter& val) const {
     const int64_t total = whole.shards.tokens(), vocabulary = tokenizer_->vocab_size();
     const auto boundary =
         static_cast<int64_t>(static_cast<double>(total) * (1.0 - request_.val_fraction));
@@ -323,7 +323,7 @@ class Preparation {
     return about;
   }
 
-  void publish(const DatasetSplit& train, const DatasetSplit& val, const Json& summary) {
+  void publish(const SplitWriter& train, const SplitWriter& val, const Json& summary) {
     write_tokenizer_files(directory_.path(), *tokenizer_);
     write_file(join_path(directory_.path(), kDatasetSummary), summary.dump(2) + "\n");
     std::vector<std::string> names;

@@ -1,6 +1,7 @@
 #include "cria/tensor/parameters.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "cria/base/rng.h"
@@ -18,7 +19,21 @@ Tensor shaped(const std::vector<int64_t>& shape) {
   return shape.size() == 1 ? Tensor(nullptr, {shape[0]}) : Tensor(nullptr, {shape[0], shape[1]});
 }
 
+// No two changes have the same number, of whichever model: memory that was planned for one may
+// serve another of the same shape.
+int64_t next_version() {
+  static std::atomic<int64_t> last = 0;
+  return ++last;
+}
+
 }  // namespace
+
+Tensor Parameter::mutable_value() {
+  version = next_version();
+  Tensor view = grad;                          // of the same shape
+  view.data = const_cast<float*>(value.data);  // allocate() has made it of memory to write to
+  return view;
+}
 
 void Parameters::place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init) {
   if (find(spec.name)) throw Error("registered twice", {.where = spec.name});
@@ -62,26 +77,31 @@ void Parameters::allocate(Planes planes) {
   for (size_t i = 0; i < count; ++i) {
     planes_[i] = reinterpret_cast<float*>(memory_.get()) + static_cast<int64_t>(i) * plane_size_;
   }
-  constexpr Tensor Parameter::*kViews[] = {&Parameter::value, &Parameter::grad, &Parameter::m,
-                                           &Parameter::v};
+  constexpr Tensor Parameter::*kViews[] = {&Parameter::grad, &Parameter::m, &Parameter::v};
   for (Parameter& slot : slots_) {
-    for (size_t i = 0; i < count; ++i) (slot.*kViews[i]).data = planes_[i] + slot.offset;
+    slot.value.data = planes_[0] + slot.offset;
+    for (size_t i = 1; i < count; ++i) (slot.*kViews[i - 1]).data = planes_[i] + slot.offset;
   }
 }
 
 void Parameters::initialize(uint64_t seed) {
   for (Parameter& slot : slots_) {
     const Initialization& init = slot.initialization;
+    const Tensor value = slot.mutable_value();
     if (init.std > 0) {
       // The stream is the tensor's own: adding or tying another tensor changes nothing here.
-      fill_normal(slot.value.data, 0, slot.value.size(), init.std, seed, "init/" + slot.name);
+      fill_normal(value.data, 0, value.size(), init.std, seed, "init/" + slot.name);
     } else {
-      std::fill_n(slot.value.data, slot.value.size(), init.constant);
+      std::fill_n(value.data, value.size(), init.constant);
     }
-    if (init.zero_row >= 0) {
-      std::fill_n(&slot.value(init.zero_row, 0), slot.value.columns(), 0.0f);
-    }
+    if (init.zero_row >= 0) std::fill_n(&value(init.zero_row, 0), value.columns(), 0.0f);
   }
+}
+
+float* Parameters::mutable_value() {
+  const int64_t version = next_version();
+  for (Parameter& slot : slots_) slot.version = version;
+  return planes_[0];
 }
 
 void Parameters::zero_gradients() {
@@ -109,14 +129,6 @@ int64_t Parameters::count() const {
   int64_t total = 0;
   for (const Parameter& slot : slots_) total += slot.value.size();
   return total;
-}
-
-Tensor fused(std::span<Parameter* const> group, Tensor Parameter::*plane) {
-  const Tensor& first = group.front()->*plane;
-  int64_t length = 0;
-  for (const Parameter* member : group) length += (member->*plane).shape[0];
-  return first.rank == 1 ? Tensor(first.data, {length})
-                         : Tensor(first.data, {length, first.shape[1]});
 }
 
 }  // namespace cria

@@ -13,9 +13,9 @@
 namespace cria {
 namespace {
 
-class Reader : JsonParts {
+class BpeReader : JsonParts {
  public:
-  Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
+  BpeReader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<BpeTokenizer> read() {
     require_file();
@@ -123,7 +123,7 @@ class Reader : JsonParts {
 }  // namespace
 
 std::unique_ptr<BpeTokenizer> bpe_from_json(const Json& file, const std::string& where) {
-  return Reader(file, where).read();
+  return BpeReader(file, where).read();
 }
 
 }  // namespace cria

@@ -38,9 +38,9 @@ Json decoder() {
                                Json::Object{{"type", "Fuse"}}, strip}}};
 }
 
-class Reader : JsonParts {
+class SentencePieceReader : JsonParts {
  public:
-  Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
+  SentencePieceReader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<SentencePieceTokenizer> read() {
     require_file();
@@ -157,7 +157,7 @@ Json sentencepiece_json(const SentencePieceTokenizer& tokenizer) {
 
 std::unique_ptr<SentencePieceTokenizer> sentencepiece_from_json(const Json& file,
                                                                 const std::string& where) {
-  return Reader(file, where).read();
+  return SentencePieceReader(file, where).read();
 }
 
 }  // namespace cria

@@ -37,9 +37,9 @@ const SentencePieceTokenizer* as_sentencepiece(const Tokenizer& tokenizer) {
 }
 
 // Compares one file with the layout.
-class Reader : JsonParts {
+class LayoutReader : JsonParts {
  public:
-  Reader(const Json& file, const std::string& where) : JsonParts(file, where) {}
+  LayoutReader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<Tokenizer> read() const {
     file_.as_object(where_);
@@ -194,7 +194,7 @@ std::string tokenizer_hash(const Tokenizer& tokenizer) {
 }
 
 std::unique_ptr<Tokenizer> tokenizer_from_json(const Json& file, const std::string& where) {
-  return Reader(file, where).read();
+  return LayoutReader(file, where).read();
 }
 
 }  // namespace cria

@@ -19,7 +19,7 @@ constexpr const char* kSegments = "segments.safetensors";
 
 // PyTorch's names for AdamW's state.
 const std::array<PlaneName, 2> kOptimizerPlanes = {
-    {{"exp_avg.", &Parameter::m}, {"exp_avg_sq.", &Parameter::v}}};
+    {{"exp_avg.", StoredPlane::m}, {"exp_avg_sq.", StoredPlane::v}}};
 
 struct NamedMemory {
   std::string name;

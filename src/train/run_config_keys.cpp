@@ -11,7 +11,7 @@
 namespace cria {
 namespace {
 
-constexpr double kMost = 2147483647;  // of int32
+constexpr double kMostInt32 = 2147483647;
 constexpr double kMostTokens = 1 << 24;
 constexpr double kMostSteps = 1e12;
 constexpr double kHuge = 1e300;
@@ -145,7 +145,7 @@ std::vector<Key> keys_of(RunConfig& c) {
        "tokenizer.json; \"\": the one beside the training shards");
   text("data.shard_format", &c.data.shard_format, shard_format_names(),
        "raw_uint16: nanoGPT's files without a header");
-  number("data.sequence_length", &c.data.sequence_length, 1, kMost, "tokens per sequence");
+  number("data.sequence_length", &c.data.sequence_length, 1, kMostInt32, "tokens per sequence");
   flag("data.mask_documents", &c.data.mask_documents,
        "attention, positions and targets stay inside a document");
   number("data.bos_token_id", &c.data.bos_token_id, -1, kMostTokens,
@@ -154,8 +154,8 @@ std::vector<Key> keys_of(RunConfig& c) {
          "ends a document; -1: as dataset.json beside the shards says");
 
   number("train.steps", &c.train.steps, 1, kMostSteps, "optimizer steps");
-  number("train.batch_size", &c.train.batch_size, 1, kMost, "sequences per micro-batch");
-  number("train.gradient_accumulation_steps", &c.train.gradient_accumulation_steps, 1, kMost,
+  number("train.batch_size", &c.train.batch_size, 1, kMostInt32, "sequences per micro-batch");
+  number("train.gradient_accumulation_steps", &c.train.gradient_accumulation_steps, 1, kMostInt32,
          "micro-batches per step");
   text("train.init_from", &c.train.init_from, any,
        "model to go on from, its config.json being what [model] leaves open; \"\": new weights");
@@ -165,14 +165,14 @@ std::vector<Key> keys_of(RunConfig& c) {
   number("train.max_grad_norm", &c.train.max_grad_norm, 0.0, kHuge,
          "gradients are scaled down to this norm; 0: never");
   number("train.eval_every", &c.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
-  number("train.eval_batches", &c.train.eval_batches, 0, kMost, "0: the whole validation set");
+  number("train.eval_batches", &c.train.eval_batches, 0, kMostInt32, "0: the whole validation set");
   number("train.checkpoint_every", &c.train.checkpoint_every, 0, kMostSteps,
          "steps; 0: only at the end");
-  number("train.keep_checkpoints", &c.train.keep_checkpoints, 0, kMost,
+  number("train.keep_checkpoints", &c.train.keep_checkpoints, 0, kMostInt32,
          "older ones are removed; 0: keep all");
   number("train.sample_every", &c.train.sample_every, 0, kMostSteps, "steps; 0: never");
   text("train.sample_prompt", &c.train.sample_prompt, any, "what samples begin with");
-  number("train.sample_tokens", &c.train.sample_tokens, 1, kMost, "length of a sample");
+  number("train.sample_tokens", &c.train.sample_tokens, 1, kMostInt32, "length of a sample");
   text("train.output_dir", &c.train.output_dir, any,
        "run directory; \"\": runs/NAME for a config NAME.toml");
 

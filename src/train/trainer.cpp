@@ -250,8 +250,7 @@ StepMetrics Trainer::step() {
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
          .segments = segments_.empty() ? nullptr : &segments_[micro],
-         .gradient_scale = static_cast<float>(1.0 / counted),
-         .same_weights = micro > 0});
+         .gradient_scale = static_cast<float>(1.0 / counted)});
   }
   loss /= counted;
   require_finite("the loss", loss);

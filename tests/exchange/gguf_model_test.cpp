@@ -211,7 +211,7 @@ TEST_F(GgufModel, GoldenBytes) {
       {"output_norm.weight", "model.norm.weight"}};
   std::string data;
   for (const auto& [name, ours] : names) {
-    const Tensor& value = model->parameters().find(ours)->value;
+    const ConstTensor& value = model->parameters().find(ours)->value;
     bytes += text(name) + little_endian(static_cast<uint64_t>(value.rank), 4);
     for (int axis = value.rank; axis-- > 0;) {
       bytes += little_endian(static_cast<uint64_t>(value.shape[axis]));
@@ -253,7 +253,8 @@ TEST_F(GgufModel, RefusesWhatTheFormatCannotSay) {
 
 TEST_F(GgufModel, NumbersThatDoNotFitLeaveNoFile) {
   const auto model = random_model(exchange_shapes().at("tied"));
-  float& number = model->parameters().find("model.layers.1.mlp.up_proj.weight")->value.data[5];
+  float& number =
+      model->parameters().find("model.layers.1.mlp.up_proj.weight")->mutable_value().data[5];
   number = 1e6f;
   expect_refusal(*model, f16, "mlp.up_proj.weight");
   number = 1e30f;

@@ -75,7 +75,7 @@ TEST_F(Llama2cModel, GoldenBytes) {
     bytes += little_endian(static_cast<uint64_t>(number), 4);
   }
   const auto add = [&](const std::string& name, bool is_rotated = false) {
-    const Tensor& value = model->parameters().find(name)->value;
+    const ConstTensor& value = model->parameters().find(name)->value;
     for (int64_t row = 0; row < value.rows(); ++row) {
       constexpr int64_t kOrder[] = {0, 4, 1, 5, 2, 6, 3, 7};
       bytes.append(reinterpret_cast<const char*>(value.data + (is_rotated ? kOrder[row] : row) *
@@ -155,7 +155,6 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
     }
     EXPECT_EQ(pieces.back().text, "[PAD" + std::to_string(count + 1) + "]");
     write_llama2c_tokenizer(path_, pieces);
-    EXPECT_EQ(read_llama2c_tokenizer(path_, count + 2).size(), pieces.size());
   }
 }
 

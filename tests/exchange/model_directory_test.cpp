@@ -44,7 +44,7 @@ class ModelDirectory : public testing::Test {
   static Llama make(const ModelConfig& config) {
     Llama model(resolved(config, 0, "test"));
     for (Parameter& slot : model.parameters().slots()) {
-      fill_normal(slot.value.data, 0, slot.value.size(), 0.3, 1, slot.name);
+      fill_normal(slot.mutable_value().data, 0, slot.value.size(), 0.3, 1, slot.name);
     }
     return model;
   }
@@ -160,7 +160,7 @@ TEST_F(ModelDirectory, HalvesAreRoundedOnce) {
 
 TEST_F(ModelDirectory, WhatF16CannotHoldIsSaid) {
   Llama model = make(tied());
-  float* const weight = model.parameters().find("model.norm.weight")->value.data;
+  float* const weight = model.parameters().find("model.norm.weight")->mutable_value().data;
   weight[3] = std::numeric_limits<float>::infinity();  // as it is
   weight[4] = 65519.0f;                                // rounds to the largest, 65504
   save(model, f16);

@@ -57,7 +57,7 @@ inline std::map<std::string, ModelConfig> exchange_shapes() {
 inline std::unique_ptr<Llama> random_model(const ModelConfig& config, double std = 0.3) {
   auto model = std::make_unique<Llama>(config, Precision::fp32, Planes::value);
   for (Parameter& slot : model->parameters().slots()) {
-    fill_normal(slot.value.data, 0, slot.value.size(), std, 1, slot.name);
+    fill_normal(slot.mutable_value().data, 0, slot.value.size(), std, 1, slot.name);
   }
   return model;
 }

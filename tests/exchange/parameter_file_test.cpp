@@ -28,12 +28,14 @@ struct Model {
     parameters.initialize(seed);
   }
 
-  std::vector<float> plane(float* begin) const { return {begin, begin + parameters.plane_size()}; }
+  std::vector<float> plane(const float* begin) const {
+    return {begin, begin + parameters.plane_size()};
+  }
   std::vector<float> values() { return plane(parameters.value()); }
 };
 
-const PlaneName kValues[] = {{"", &Parameter::value}};
-const PlaneName kMoments[] = {{"m.", &Parameter::m}, {"v.", &Parameter::v}};
+const PlaneName kValues[] = {{"", StoredPlane::value}};
+const PlaneName kMoments[] = {{"m.", StoredPlane::m}, {"v.", StoredPlane::v}};
 
 class ParameterFile : public testing::Test {
  protected:
@@ -47,7 +49,7 @@ class ParameterFile : public testing::Test {
   std::vector<Stored> stored() {
     std::vector<Stored> all;
     for (const Parameter& slot : source_.parameters.slots()) {
-      const Tensor& value = slot.value;
+      const ConstTensor& value = slot.value;
       all.push_back({slot.name,
                      {value.data, value.data + value.size()},
                      {value.shape.begin(), value.shape.begin() + value.rank}});
@@ -111,7 +113,7 @@ TEST_F(ParameterFile, KeepsSeveralPlanes) {
   EXPECT_EQ(target.plane(to.v()), source_.plane(from.v()));
   EXPECT_EQ(target.values(), values);
 
-  const PlaneName clashing[] = {{"", &Parameter::m}, {"", &Parameter::v}};
+  const PlaneName clashing[] = {{"", StoredPlane::m}, {"", StoredPlane::v}};
   EXPECT_THROW(write_parameters(from, clashing, path_), Error);
 }
 

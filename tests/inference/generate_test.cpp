@@ -48,10 +48,10 @@ Llama counting_model(int64_t vocabulary, int64_t positions) {
   config.max_position_embeddings = positions;
   Llama model(resolved(config, 0, "test"));
   Parameters& parameters = model.parameters();
-  std::fill_n(parameters.find("model.norm.weight")->value.data, vocabulary, 1.0f);
+  std::fill_n(parameters.find("model.norm.weight")->mutable_value().data, vocabulary, 1.0f);
   for (int64_t i = 0; i < vocabulary; ++i) {
-    parameters.find("model.embed_tokens.weight")->value(i, i) = 1.0f;
-    parameters.find("lm_head.weight")->value((i + 1) % vocabulary, i) = 1.0f;
+    parameters.find("model.embed_tokens.weight")->mutable_value()(i, i) = 1.0f;
+    parameters.find("lm_head.weight")->mutable_value()((i + 1) % vocabulary, i) = 1.0f;
   }
   return model;
 }
@@ -325,7 +325,7 @@ TEST_F(Generate, TheSeedDecides) {
 // A vocabulary padded for speed: the model's favourite is a token that nothing stands for.
 TEST_F(Generate, OnlyTokensOfTheTokenizer) {
   Llama model = random_model(16, 1, 300);
-  Tensor& head = model.parameters().find("lm_head.weight")->value;
+  const Tensor head = model.parameters().find("lm_head.weight")->mutable_value();
   for (int64_t id = 256; id < 300; ++id) {
     for (int64_t c = 0; c < head.columns(); ++c) head(id, c) *= 100.0f;
   }

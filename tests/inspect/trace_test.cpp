@@ -165,7 +165,7 @@ TEST(TraceTest, LearnedPositionsAreTheRowsAdded) {
   Llama model(any_position("learned"));
   model.initialize(1);
   const Trace t = trace(model, *letters(), kText);
-  const Tensor& table = model.parameters().find("model.embed_positions.weight")->value;
+  const ConstTensor& table = model.parameters().find("model.embed_positions.weight")->value;
   for (int64_t i = 0; i < kTime; ++i) {
     for (int64_t c = 0; c < 24; ++c) EXPECT_NEAR(t.added.row(i)[c], table(i, c), 1e-7);
   }

@@ -216,13 +216,11 @@ TEST_F(Npy, RefusesDamagedHeaders) {
       "spaces and a line break to the end");
 }
 
-// numpy.save's bytes for arange(6, dtype=float32).reshape(2, 3), and for int64 of one dimension.
+// numpy.save's bytes for arange(6, dtype=float32).reshape(2, 3).
 TEST_F(Npy, WritesWhatNumPyWrites) {
   const std::string path = directory_ / "w.npy";
   write_npy(path, {2, 3}, Floats{1, 2, 3, 4, 5, 6});
   EXPECT_EQ(read_file(path), npy(header("<f4", "(2, 3)"), kData));
-  write_npy(path, {2}, std::vector<int64_t>{-1, INT64_MAX});
-  EXPECT_EQ(read_file(path), npy(header("<i8", "(2,)"), raw({int64_t{-1}, INT64_MAX})));
 }
 
 TEST_F(Npy, ReadsWhatItWrites) {
@@ -231,22 +229,12 @@ TEST_F(Npy, ReadsWhatItWrites) {
     int64_t count = 1;
     for (const int64_t size : shape) count *= size;
     Floats values;
-    std::vector<int64_t> integers;
-    for (int64_t i = 0; i < count; ++i) {
-      values.push_back(0.1f * static_cast<float>(i));
-      integers.push_back(-i);
-    }
+    for (int64_t i = 0; i < count; ++i) values.push_back(0.1f * static_cast<float>(i));
     write_npy(path, shape, values);
     EXPECT_EQ(read_npy(path).shape, shape);
     EXPECT_EQ(read_npy(path).values, values);
-    EXPECT_NE(cria::error_of([&] { read_npy_integers(path); }).find("expected: '<i8'"),
-              std::string::npos);
-    write_npy(path, shape, integers);
-    EXPECT_EQ(read_npy_integers(path).shape, shape);
-    EXPECT_EQ(read_npy_integers(path).values, integers);
-    EXPECT_NE(cria::error_of([&] { read_npy(path); }).find("unsupported dtype"), std::string::npos);
     // Where the data begins: on a multiple of 64, as mapped arrays want it.
-    EXPECT_EQ((std::filesystem::file_size(path) - 8 * integers.size()) % 64, 0u);
+    EXPECT_EQ((std::filesystem::file_size(path) - 4 * values.size()) % 64, 0u);
   }
 }
 

@@ -14,12 +14,12 @@ namespace cria {
 namespace {
 
 class RmsNormTest : public IsaTest {};
-class BiasGradientTest : public IsaTest {};
+class RowsSumTest : public IsaTest {};
 class SoftmaxTest : public IsaTest {};
 class CrossEntropyTest : public IsaTest {};
 class RotaryTest : public IsaTest {};
 CRIA_ON_EVERY_ISA(RmsNormTest);
-CRIA_ON_EVERY_ISA(BiasGradientTest);
+CRIA_ON_EVERY_ISA(RowsSumTest);
 CRIA_ON_EVERY_ISA(SoftmaxTest);
 CRIA_ON_EVERY_ISA(CrossEntropyTest);
 CRIA_ON_EVERY_ISA(RotaryTest);
@@ -102,20 +102,20 @@ TEST_P(RmsNormTest, Backward) {
   each_size(check_rms_norm_backward);
 }
 
-void check_bias_gradient(int64_t rows, int64_t columns) {
-  const std::vector<float> initial = normal_values(columns, "dbias");
-  Guarded dy(normal_values(rows * columns, "dy"));
+void check_add_rows_sum(int64_t rows, int64_t columns) {
+  const std::vector<float> initial = normal_values(columns, "sum");
+  Guarded x(normal_values(rows * columns, "x"));
   const Arrays got = run_with_any_threads([&] {
-    Guarded dbias(initial);
-    kernels().bias_gradient(rows, columns, dy.data(), dbias.data());
-    EXPECT_TRUE(dbias.gaps_untouched());
-    return Arrays{dbias.elements()};
+    Guarded sum(initial);
+    kernels().add_rows_sum(rows, columns, x.data(), sum.data());
+    EXPECT_TRUE(sum.gaps_untouched());
+    return Arrays{sum.elements()};
   });
-  EXPECT_TRUE(within(got[0], reference::bias_gradient(rows, columns, dy.data(), initial.data())));
+  EXPECT_TRUE(within(got[0], reference::add_rows_sum(rows, columns, x.data(), initial.data())));
 }
 
-TEST_P(BiasGradientTest, SumsRows) {
-  each_size(check_bias_gradient);
+TEST_P(RowsSumTest, IsAdded) {
+  each_size(check_add_rows_sum);
 }
 
 void check_softmax_of(int64_t rows, int64_t columns, const std::vector<float>& logits) {

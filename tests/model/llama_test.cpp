@@ -229,7 +229,7 @@ TEST(Llama, EmbeddingScaleIsThatOfTheTable) {
   Llama plain(config);
   model.initialize(1);
   plain.initialize(1);
-  Tensor& table = plain.parameters().find("model.embed_tokens.weight")->value;
+  const Tensor table = plain.parameters().find("model.embed_tokens.weight")->mutable_value();
   for (int64_t i = 0; i < table.size(); ++i) table.data[i] *= std::sqrt(24.0f);
   const TokenBatch data(2, 9, 37);
   Activations memory(model, Purpose::evaluation, 2, 9), other(plain, Purpose::evaluation, 2, 9);
@@ -253,9 +253,9 @@ TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
         loss += model.loss_and_gradient(memory, first.inputs(), first.targets(),
                                         {.gradient_scale = 0.1f});
         loss += model.loss_and_gradient(memory, second.inputs(), second.targets(),
-                                        {.gradient_scale = 0.1f, .same_weights = true});
+                                        {.gradient_scale = 0.1f});
         // What an optimizer does: the weights change.
-        float* value = model.parameters().value();
+        float* value = model.parameters().mutable_value();
         const float* grad = model.parameters().grad();
         for (int64_t i = 0; i < model.parameters().plane_size(); ++i) value[i] -= 0.1f * grad[i];
         loss += model.loss_sum(memory, first.inputs(), first.targets());
@@ -282,7 +282,7 @@ TEST(Llama, RenormalizedTablesAreNotPackedForGood) {
     model.initialize(5);
     Activations memory(model, Purpose::training, 2, 9, micro_batches);
     model.loss_and_gradient(memory, first.inputs(), first.targets(), {});
-    model.loss_and_gradient(memory, second.inputs(), second.targets(), {.same_weights = true});
+    model.loss_and_gradient(memory, second.inputs(), second.targets(), {});
     gradients.emplace_back(model.parameters().grad(),
                            model.parameters().grad() + model.parameters().plane_size());
   }
@@ -327,7 +327,7 @@ TEST(Llama, PaddingRowStaysZeroInTraining) {
   Llama model(resolved(config, 0, "test"));
   model.initialize(1);
   train(model, TokenBatch(2, 16, 37), 5, 1e-2);
-  const Tensor& table = model.parameters().find("model.embed_tokens.weight")->value;
+  const ConstTensor& table = model.parameters().find("model.embed_tokens.weight")->value;
   for (int64_t c = 0; c < 24; ++c) EXPECT_EQ(table(3, c), 0.0f);
 }
 

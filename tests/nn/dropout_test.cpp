@@ -13,16 +13,14 @@
 namespace cria {
 namespace {
 
-static_assert(Layer<Dropout>);
-
-constexpr PassRandomness kPass = {.seed = 1, .pass = 2, .active = true};
+const PassContext kPass = {.randomness = {.seed = 1, .pass = 2, .active = true}};
+const PassContext kEvaluation = {.randomness = {.seed = 1, .pass = 2, .active = false}};
 
 // What becomes of ones.
-std::vector<float> factors(const Dropout& dropout, const PassRandomness& randomness) {
-  LayerRun<Dropout> run(dropout, 1, 1000, randomness);
+std::vector<float> factors(const Dropout& dropout, const PassContext& pass) {
   const std::vector<float> ones(1000, 1.0f);
   std::vector<float> out(ones.size());
-  dropout.forward(ConstTensor(ones.data(), {1000}), Tensor(out.data(), {1000}), run.saved());
+  dropout.forward(ConstTensor(ones.data(), {1000}), Tensor(out.data(), {1000}), pass);
   return out;
 }
 
@@ -41,23 +39,25 @@ TEST(Dropout, TheMaskIsThatOfNameSeedAndPass) {
   const std::vector<float> mask = factors(dropout, kPass);
   EXPECT_EQ(factors(Dropout("layer", 0.5), kPass), mask);
   EXPECT_NE(factors(Dropout("other", 0.5), kPass), mask);
-  EXPECT_NE(factors(dropout, {.seed = 2, .pass = 2, .active = true}), mask);
-  EXPECT_NE(factors(dropout, {.seed = 1, .pass = 3, .active = true}), mask);
+  EXPECT_NE(factors(dropout, {.randomness = {.seed = 2, .pass = 2, .active = true}}), mask);
+  EXPECT_NE(factors(dropout, {.randomness = {.seed = 1, .pass = 3, .active = true}}), mask);
 }
 
 TEST(Dropout, NothingHappensAtRateZeroAndOutsideOfTraining) {
   const std::vector<float> ones(1000, 1.0f);
   EXPECT_EQ(factors(Dropout("layer", 0), kPass), ones);
-  EXPECT_EQ(factors(Dropout("layer", 0.5), {.seed = 1, .pass = 2, .active = false}), ones);
-  const Dropout dropout("layer", 0.5);
-  Dropout::Saved none;  // of a plan without randomness
-  EXPECT_FALSE(dropout.is_active(none));
-  EXPECT_FALSE(Dropout().is_active(none));
+  EXPECT_EQ(factors(Dropout("layer", 0.5), kEvaluation), ones);
+  EXPECT_EQ(factors(Dropout("layer", 0.5), {}), ones);
+  EXPECT_FALSE(Dropout("layer", 0.5).is_active(kEvaluation));
+  EXPECT_FALSE(Dropout().is_active(kPass));
 }
 
-TEST(Dropout, Gradients) {
-  Parameters none;
-  expect_layer_gradients(Dropout("layer", 0.3), none, 2, 5, 7, 7, kPass);
+TEST(Dropout, TheGradientHasTheMaskOfForward) {
+  const Dropout dropout("layer", 0.3);
+  const std::vector<float> ones(1000, 1.0f);
+  std::vector<float> dx(ones.size());
+  dropout.backward(ConstTensor(ones.data(), {1000}), kPass, Tensor(dx.data(), {1000}));
+  EXPECT_EQ(dx, factors(dropout, kPass));
 }
 
 TEST(Dropout, NotARate) {
@@ -68,9 +68,8 @@ TEST(Dropout, NotARate) {
 
 TEST(Dropout, WrongShape) {
   std::vector<float> memory(12);
-  Dropout::Saved none;
   EXPECT_THROW(Dropout("layer", 0.5)
-                   .forward(ConstTensor(memory.data(), {3}), Tensor(memory.data(), {4}), none),
+                   .forward(ConstTensor(memory.data(), {3}), Tensor(memory.data(), {4}), kPass),
                Error);
 }
 
@@ -84,7 +83,7 @@ struct BlockRun {
   std::unique_ptr<LayerRun<Block>> run;
   std::vector<float> x = normal_values(kSize, "x"), out = std::vector<float>(kSize);
 
-  BlockRun(double rate, const PassRandomness& randomness)
+  BlockRun(double rate, const PassContext& pass)
       : position(make_position(parameters, {.name = "none", .head_dim = 6, .max_positions = 64})),
         block(parameters,
               {.name = "b",
@@ -100,9 +99,9 @@ struct BlockRun {
                .residual_std = 1.0},
               *position) {
     randomize(parameters, 0.3);
-    run = std::make_unique<LayerRun<Block>>(block, kBatch, kTime, randomness);
-    block.forward(ConstTensor(x.data(), {kBatch, kTime, kHidden}),
-                  Tensor(out.data(), {kBatch, kTime, kHidden}), run->saved());
+    run = std::make_unique<LayerRun<Block>>(block, kBatch, kTime, pass);
+    run->forward(ConstTensor(x.data(), {kBatch, kTime, kHidden}),
+                 Tensor(out.data(), {kBatch, kTime, kHidden}));
   }
 
   std::vector<float> middle() const {
@@ -117,7 +116,7 @@ TEST(BlockDropout, Gradients) {
 }
 
 TEST(BlockDropout, SameBitsAsWithoutWhenNothingIsDropped) {
-  const BlockRun without(0, kPass), evaluation(0.4, {.seed = 1, .pass = 2, .active = false});
+  const BlockRun without(0, kPass), evaluation(0.4, kEvaluation);
   EXPECT_TRUE(same_bits(evaluation.out, without.out));
   EXPECT_TRUE(same_bits(evaluation.middle(), without.middle()));
   EXPECT_FALSE(without.run->saved().dbranch);

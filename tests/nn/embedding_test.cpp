@@ -28,7 +28,7 @@ using Ids = std::vector<int32_t>;
 // fp32 against float64: a few roundings of 6e-8.
 constexpr double kGolden = 1e-6;
 
-Floats elements(const Tensor& tensor) {
+Floats elements(const ConstTensor& tensor) {
   return {tensor.data, tensor.data + tensor.size()};
 }
 
@@ -57,7 +57,7 @@ struct Table {
   }
 
   void set(const Floats& values) {
-    std::copy(values.begin(), values.end(), embedding.weight->value.data);
+    std::copy(values.begin(), values.end(), embedding.weight->mutable_value().data);
   }
 
   int64_t columns() const { return embedding.weight->value.shape[1]; }
@@ -157,7 +157,7 @@ TEST(Embedding, TheUsualWorkedShapes) {
   Parameters parameters;
   const Embedding embedding(parameters, "gpt2", 50257, 256, {});
   parameters.allocate();
-  embedding.weight->value(50256, 255) = 3.0f;
+  embedding.weight->mutable_value()(50256, 255) = 3.0f;
   Plan plan;
   Embedding::Saved saved = embedding.plan(plan, 8, 4);
   Ids ids(32);
@@ -342,8 +342,7 @@ TEST(Embedding, GradientByDifferences) {
       return total;
     };
     table.backward(ids, dout);
-    const Parameter& weight = *table.embedding.weight;
-    expect_gradient(check_gradient("weight", weight.value, weight.grad, loss, 3));
+    expect_gradient(check_gradient(*table.embedding.weight, loss, 3));
   }
 }
 
@@ -398,6 +397,18 @@ TEST(Embedding, MaxNormShrinksTheRowsUsedOfEveryNorm) {
     EXPECT_EQ(table.forward({2}), Floats(after.begin() + 24, after.begin() + 36));
     EXPECT_EQ(table.values(), after);
   }
+}
+
+TEST(Embedding, AChangedTableHasANewVersion) {
+  Table plain(5, 4, {}), limited(5, 4, {.max_norm = 0.1});
+  const int64_t before[] = {plain.embedding.weight->version, limited.embedding.weight->version};
+  plain.forward({2, 3});
+  limited.forward({2, 3});
+  EXPECT_EQ(plain.embedding.weight->version, before[0]);
+  EXPECT_GT(limited.embedding.weight->version, before[1]);
+  const Floats rows = normal_values(20, "rows");
+  plain.embedding.load_pretrained(ConstTensor(rows.data(), {5, 4}));
+  EXPECT_GT(plain.embedding.weight->version, before[0]);
 }
 
 TEST(Embedding, MaxNormOfUnusualRows) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kVocabulary = 11, kColumns = 6, kBatch = 2, kTime = 5;
 constexpr double kScale = 1.5, kEps = 1e-5;
-constexpr PassRandomness kPass = {.seed = 1, .pass = 2, .active = true};
+const PassContext kPass = {.randomness = {.seed = 1, .pass = 2, .active = true}};
 
 // Adds a learned row to each position.
 class Added : public Position {
@@ -46,7 +46,7 @@ struct InputRun {
   Parameters parameters;
   std::unique_ptr<Added> position;
   Input input;
-  PassRandomness randomness = kPass;
+  PassContext pass = kPass;
   Plan plan;
   Input::Saved saved;
   std::vector<int32_t> ids = random_ids(kBatch * kTime, kVocabulary, "ids");
@@ -57,7 +57,6 @@ struct InputRun {
     position = std::make_unique<Added>(parameters);
     input = Input(parameters, config, table, *position);
     randomize(parameters, 0.5);
-    plan.randomness = &randomness;
     input.plan(plan, kBatch, kTime);
     plan.saved.allocate("test");
     plan.scratch.allocate("test");
@@ -67,13 +66,13 @@ struct InputRun {
   TokenIds tokens() const { return TokenIds(ids.data(), {kBatch, kTime}); }
 
   const std::vector<float>& forward(int64_t first = 0) {
-    input.forward(tokens(), first, Tensor(out.data(), {kBatch, kTime, kColumns}), saved);
+    input.forward(tokens(), first, Tensor(out.data(), {kBatch, kTime, kColumns}), saved, pass);
     return out;
   }
 
   // dropout(norm(rows + scale table)) as written.
   std::vector<double> formula(const InputConfig& config, int64_t first) {
-    const DropoutMask mask = input.dropout.mask(saved.dropout);
+    const DropoutMask mask = input.dropout.mask(pass);
     std::vector<float> factors(out.size(), 1.0f);
     kernels().dropout({std::ssize(factors), 0, factors.data(), nullptr, factors.data(), mask});
     std::vector<double> want;
@@ -127,17 +126,18 @@ TEST(Input, GradientsByDifferences) {
     };
     loss();
     std::vector<float> used_up = dout;
-    run.input.backward(Tensor(used_up.data(), {kBatch, kTime, kColumns}), run.tokens(), run.saved);
+    run.input.backward(Tensor(used_up.data(), {kBatch, kTime, kColumns}), run.tokens(), run.saved,
+                       kPass);
     EXPECT_EQ(run.parameters.slots().size(), config.norm ? 3u : 2u);
-    for (const Parameter& slot : run.parameters.slots()) {
-      expect_gradient(check_gradient(slot.name, slot.value, slot.grad, loss, 3));
+    for (Parameter& slot : run.parameters.slots()) {
+      expect_gradient(check_gradient(slot, loss, 3));
     }
   }
 }
 
 TEST(Input, NoDropoutOutsideOfTraining) {
   InputRun run({.dropout = 0.5}), plain({});
-  run.randomness.active = false;
+  run.pass.randomness.active = false;
   EXPECT_TRUE(same_bits(run.forward(), plain.forward()));
 }
 

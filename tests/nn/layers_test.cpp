@@ -31,26 +31,22 @@ std::unique_ptr<Position> rope(int64_t head_dim, int64_t positions, double theta
 
 // Forward with the golden input (and residual), backward with the golden dout; compares y, dx and
 // every parameter's gradient "d<name>".
-template <Layer L>
+template <bool has_residual = false, Layer L>
 void expect_golden(const L& layer, Parameters& parameters, const Golden& golden,
-                   const std::string& prefix, bool has_residual) {
+                   const std::string& prefix) {
   std::vector<float> x = golden.floats("x"), dout = golden.floats("dout"), residual;
   std::vector<float> y(dout.size()), dx(x.size());
   const Tensor x_view = golden.shaped("x", x.data()), y_view = golden.shaped("y", y.data());
   LayerRun<L> run(layer, x_view.shape[0], x_view.shape[1]);
-  if constexpr (requires { layer.forward(x_view, y_view, run.saved(), ConstTensor{}); }) {
-    ConstTensor addend;
-    if (has_residual) {
-      residual = golden.floats("residual");
-      addend = golden.shaped("residual", residual.data());
-    }
-    layer.forward(x_view, y_view, run.saved(), addend);
+  if constexpr (has_residual) {
+    residual = golden.floats("residual");
+    run.forward(x_view, y_view, ConstTensor(golden.shaped("residual", residual.data())));
   } else {
-    layer.forward(x_view, y_view, run.saved());
+    run.forward(x_view, y_view);
   }
   expect_near_norm(y_view, golden.floats("y"), kForward, "y");
   const Tensor dx_view = golden.shaped("x", dx.data());
-  layer.backward(golden.shaped("dout", dout.data()), x_view, run.saved(), dx_view);
+  run.backward(golden.shaped("dout", dout.data()), x_view, dx_view);
   expect_near_norm(dx_view, golden.floats("dx"), kGradient, "dx");
   for (const Parameter& slot : parameters.slots()) {
     const std::string name = slot.name.substr(prefix.size());
@@ -64,7 +60,7 @@ TEST(Linear, Golden) {
   const LinearOutput outputs[] = {{"x", 40}};
   const Linear linear(parameters, outputs, 24, true, 1.0, Precision::fp32);
   load_parameters(parameters, golden, "x.");
-  expect_golden(linear, parameters, golden, "x.", true);
+  expect_golden<true>(linear, parameters, golden, "x.");
 }
 
 TEST(Linear, GradientsOfFusedOutputs) {
@@ -96,7 +92,7 @@ TEST(RmsNorm, Golden) {
   Parameters parameters;
   const RmsNorm norm(parameters, "weight", 24, golden.number("eps"));
   load_parameters(parameters, golden);
-  expect_golden(norm, parameters, golden, "", false);
+  expect_golden(norm, parameters, golden, "");
 }
 
 TEST(RmsNorm, Gradients) {
@@ -116,7 +112,7 @@ TEST(SwiGlu, Golden) {
                                 .std = 1.0,
                                 .residual_std = 1.0});
   load_parameters(parameters, golden, "mlp.");
-  expect_golden(mlp, parameters, golden, "mlp.", true);
+  expect_golden<true>(mlp, parameters, golden, "mlp.");
 }
 
 TEST(SwiGlu, Gradients) {
@@ -156,7 +152,7 @@ TEST_P(AttentionGolden, Golden) {
                        golden.integer("num_key_value_heads"), head_dim, golden.has("q_proj.bias")),
       *position);
   load_parameters(parameters, golden, "attn.");
-  expect_golden(attention, parameters, golden, "attn.", true);
+  expect_golden<true>(attention, parameters, golden, "attn.");
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, AttentionGolden, ::testing::Values("attention", "attention_bias"));
@@ -185,7 +181,8 @@ TEST(SelfAttention, GradientsWithDocuments) {
   const SelfAttention attention(parameters, attention_config(10, 4, 2, 6, true), *position);
   randomize(parameters, 0.4);
   const std::vector<int32_t> starts = {0, 0, 0, 3, 3, 0, 1, 1, 1, 1};
-  expect_layer_gradients(attention, parameters, 2, 5, 10, 10, {}, TokenIds(starts.data(), {2, 5}));
+  expect_layer_gradients(attention, parameters, 2, 5, 10, 10,
+                         {.document_starts = TokenIds(starts.data(), {2, 5})});
 }
 
 TEST(Block, Golden) {
@@ -205,7 +202,7 @@ TEST(Block, Golden) {
                      .residual_std = 1.0},
                     *position);
   load_parameters(parameters, golden, "b.");
-  expect_golden(block, parameters, golden, "b.", false);
+  expect_golden(block, parameters, golden, "b.");
 }
 
 TEST(Block, Gradients) {
@@ -260,7 +257,7 @@ TEST(HeadLoss, GoldenHoweverTheLogitsAreCut) {
     ASSERT_LE(cut.kept * cut.rows * cut.columns, run.saved.logits.size());
     run.saved.logits = Tensor(run.saved.logits.data, {cut.kept, cut.rows, cut.columns});
     const std::vector<float> weight = golden.floats("weight"), x = golden.floats("x");
-    std::copy(weight.begin(), weight.end(), run.head.weight->value.data);
+    std::copy(weight.begin(), weight.end(), run.head.weight->mutable_value().data);
     const std::vector<int32_t> targets = golden.ints("targets");
     std::vector<float> dx(x.size());
     const ConstTensor x_view(x.data(), {10, 24});
@@ -283,7 +280,7 @@ TEST(HeadLoss, GradientsByDifferences) {
   const auto loss = [&] { return run.head.forward(x_view, target_view, run.saved); };
   run.head.forward_backward(x_view, target_view, run.saved, 1.0f, dx_view);
   expect_gradient(check_gradient("x", x_view, dx_view, loss, 3));
-  expect_gradient(check_gradient("weight", run.head.weight->value, run.head.weight->grad, loss, 3));
+  expect_gradient(check_gradient(*run.head.weight, loss, 3));
 }
 
 TEST(HeadLoss, TargetOutOfRangeNamesTheRow) {

@@ -21,7 +21,7 @@ TEST(AdamW, Golden) {
   Parameter& p = parameters.add({"p", {5, 10}}, ParameterKind::matrix, {});
   parameters.allocate();
   const std::vector<float> start = golden.floats("p0"), gradients = golden.floats("g");
-  std::copy(start.begin(), start.end(), p.value.data);
+  std::copy(start.begin(), start.end(), p.mutable_value().data);
   const double lr = golden.number("lr");
   AdamWOptimizer optimizer(parameters, {.learning_rate = lr,
                                         .beta1 = golden.number("beta1"),
@@ -164,7 +164,7 @@ TEST(SparseAdamW, Golden) {
   SparseTable t;
   const std::vector<float> start = golden.floats("p0"), gradients = golden.floats("g");
   const std::vector<int32_t> touched = golden.ints("touched");
-  std::copy(start.begin(), start.end(), t.table->value.data);
+  std::copy(start.begin(), start.end(), t.table->mutable_value().data);
   const double lr = golden.number("lr");
   AdamWOptimizer optimizer(t.parameters, {.learning_rate = lr,
                                           .beta1 = golden.number("beta1"),

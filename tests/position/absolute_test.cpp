@@ -20,9 +20,10 @@ struct Learned {
 
   Learned() {
     parameters.allocate();
+    const Tensor rows = weight.mutable_value();
     for (int64_t p = 0; p < 3; ++p) {
-      weight.value(p, 0) = static_cast<float>(10 * p);
-      weight.value(p, 1) = static_cast<float>(10 * p + 1);
+      rows(p, 0) = static_cast<float>(10 * p);
+      rows(p, 1) = static_cast<float>(10 * p + 1);
     }
   }
 };

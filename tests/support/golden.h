@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,12 @@ class Golden {
     file_.read(name, shaped(name, values.data()));
     return values;
   }
-  std::vector<int32_t> ints(const std::string& name) const { return file_.read_i32(name); }
+  std::vector<int32_t> ints(const std::string& name) const {
+    EXPECT_EQ(file_.find(name)->dtype, "I32") << file_.path() << ": " << name;
+    std::vector<int32_t> values(size(name));
+    std::memcpy(values.data(), file_.find(name)->bytes.data(), values.size() * sizeof(int32_t));
+    return values;
+  }
 
   // The tensor's elements in `values`, in its own shape.
   Tensor shaped(const std::string& name, float* values) const {
@@ -95,7 +101,7 @@ inline void set_parameters(Parameters& parameters, const Golden& golden,
     const std::string name = slot.name.substr(prefix.size());
     const std::vector<float> values = golden.floats(name);
     ASSERT_EQ(static_cast<int64_t>(values.size()), slot.value.size()) << slot.name;
-    std::copy(values.begin(), values.end(), slot.value.data);
+    std::copy(values.begin(), values.end(), slot.mutable_value().data);
   }
 }
 

@@ -18,28 +18,37 @@ namespace cria {
 template <Layer L>
 class LayerRun {
  public:
-  LayerRun(const L& layer, int64_t batch, int64_t time, const PassRandomness& randomness = {},
-           const TokenIds& document_starts = {})
-      : layer_(layer), randomness_(randomness), document_starts_(document_starts) {
+  LayerRun(const L& layer, int64_t batch, int64_t time, const PassContext& pass = {})
+      : layer_(layer), pass_(pass) {
     reserve_kernel_memory();
-    plan_.randomness = &randomness_;
-    plan_.document_starts = &document_starts_;
     saved_ = layer.plan(plan_, batch, time);
     plan_.saved.allocate("test");
     plan_.scratch.allocate("test");
     saved_ = layer.plan(plan_, batch, time);
   }
 
-  LayerRun(const LayerRun&) = delete;  // the plan points into it
-  LayerRun& operator=(const LayerRun&) = delete;
-
   typename L::Saved& saved() { return saved_; }
-  const L& layer() const { return layer_; }
+
+  template <class... Addend>
+  void forward(const ConstTensor& x, const Tensor& y, const Addend&... addend) {
+    if constexpr (requires { layer_.forward(x, y, saved_, pass_, addend...); }) {
+      layer_.forward(x, y, saved_, pass_, addend...);
+    } else {
+      layer_.forward(x, y, saved_, addend...);
+    }
+  }
+
+  void backward(const ConstTensor& dout, const ConstTensor& x, const Tensor& dx) {
+    if constexpr (requires { layer_.backward(dout, x, saved_, pass_, dx); }) {
+      layer_.backward(dout, x, saved_, pass_, dx);
+    } else {
+      layer_.backward(dout, x, saved_, dx);
+    }
+  }
 
  private:
   const L& layer_;
-  PassRandomness randomness_;
-  TokenIds document_starts_;
+  PassContext pass_;
   Plan plan_;
   typename L::Saved saved_;
 };
@@ -60,9 +69,8 @@ inline void expect_gradient(const GradientCheck& check) {
 // for the input [B, T, in] and every parameter.
 template <Layer L>
 void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batch, int64_t time,
-                            int64_t in, int64_t out, const PassRandomness& randomness = {},
-                            const TokenIds& document_starts = {}) {
-  LayerRun<L> run(layer, batch, time, randomness, document_starts);
+                            int64_t in, int64_t out, const PassContext& pass = {}) {
+  LayerRun<L> run(layer, batch, time, pass);
   std::vector<float> x = normal_values(batch * time * in, "x");
   const std::vector<float> dout = normal_values(batch * time * out, "dout");
   std::vector<float> y(dout.size()), dx(x.size());
@@ -70,17 +78,17 @@ void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batc
   const Tensor dx_view(dx.data(), {batch, time, in});
   const ConstTensor dout_view(dout.data(), {batch, time, out});
   const auto loss = [&] {
-    layer.forward(x_view, y_view, run.saved());
+    run.forward(x_view, y_view);
     double total = 0;
     for (size_t i = 0; i < y.size(); ++i) total += static_cast<double>(y[i]) * dout[i];
     return total;
   };
   parameters.zero_gradients();
   loss();
-  layer.backward(dout_view, x_view, run.saved(), dx_view);
+  run.backward(dout_view, x_view, dx_view);
   expect_gradient(check_gradient("input", x_view, dx_view, loss, 3));
-  for (const Parameter& parameter : parameters.slots()) {
-    expect_gradient(check_gradient(parameter.name, parameter.value, parameter.grad, loss, 3));
+  for (Parameter& parameter : parameters.slots()) {
+    expect_gradient(check_gradient(parameter, loss, 3));
   }
 }
 
@@ -88,9 +96,10 @@ void expect_layer_gradients(const L& layer, Parameters& parameters, int64_t batc
 inline void randomize(Parameters& parameters, double std) {
   parameters.allocate();
   for (Parameter& slot : parameters.slots()) {
-    fill_normal(slot.value.data, 0, slot.value.size(), std, 7, slot.name);
+    const Tensor value = slot.mutable_value();
+    fill_normal(value.data, 0, value.size(), std, 7, slot.name);
     if (slot.kind != ParameterKind::norm) continue;
-    for (int64_t i = 0; i < slot.value.size(); ++i) slot.value.data[i] += 1.0f;
+    for (int64_t i = 0; i < value.size(); ++i) value.data[i] += 1.0f;
   }
 }
 

@@ -357,15 +357,14 @@ inline RmsNormGradients rms_norm_backward(const RmsNormBackward& n) {
   return result;
 }
 
-// dbias[C] + the sum of dy[N,C] over its rows
-inline BoundedValues bias_gradient(int64_t rows, int64_t columns, const float* dy,
-                                   const float* dbias) {
+// sum[C] + the sum of x[N,C] over its rows
+inline BoundedValues add_rows_sum(int64_t rows, int64_t columns, const float* x, const float* sum) {
   BoundedValues sums;
   for (int64_t c = 0; c < columns; ++c) {
-    Sum sum;
-    sum.add(dbias[c]);
-    for (int64_t row = 0; row < rows; ++row) sum.add(dy[row * columns + c]);
-    sums.push_back(sum.total());
+    Sum total;
+    total.add(sum[c]);
+    for (int64_t row = 0; row < rows; ++row) total.add(x[row * columns + c]);
+    sums.push_back(total.total());
   }
   return sums;
 }

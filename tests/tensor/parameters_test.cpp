@@ -31,15 +31,15 @@ struct Model {
   std::vector<Parameter*> qkv, biases;
 };
 
-std::vector<float> elements(const Tensor& tensor) {
+std::vector<float> elements(const ConstTensor& tensor) {
   return {tensor.data, tensor.data + tensor.size()};
 }
 
 TEST(Parameters, PlanesAreAligned) {
   Model model;
-  float* planes[] = {model.parameters.value(), model.parameters.grad(), model.parameters.m(),
-                     model.parameters.v()};
-  for (float* plane : planes) {
+  const float* planes[] = {model.parameters.value(), model.parameters.grad(), model.parameters.m(),
+                           model.parameters.v()};
+  for (const float* plane : planes) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(plane) % static_cast<uintptr_t>(kAlignment), 0u);
     EXPECT_TRUE(std::all_of(plane, plane + model.parameters.plane_size(),
                             [](float element) { return element == 0.0f; }));
@@ -70,10 +70,10 @@ TEST(Parameters, GroupsAreNeighboursWithoutGaps) {
   EXPECT_EQ(model.qkv[1]->offset, model.qkv[0]->offset + 15);
   EXPECT_EQ(model.qkv[2]->offset, model.qkv[1]->offset + 6);
 
-  const Tensor weights = fused(model.qkv, &Parameter::value);
+  const ConstTensor weights = fused(model.qkv, &Parameter::value);
   EXPECT_EQ(weights.to_string(), "[9, 3]");
-  weights(5, 1) = 4.0f;
-  EXPECT_EQ(model.qkv[1]->value(0, 1), 4.0f);
+  model.qkv[1]->mutable_value()(0, 1) = 4.0f;
+  EXPECT_EQ(weights(5, 1), 4.0f);
 
   const Tensor gradients = fused(model.biases, &Parameter::grad);
   EXPECT_EQ(gradients.to_string(), "[7]");
@@ -134,6 +134,31 @@ TEST(Parameters, InitializationFollowsTheSpecification) {
   for (const float value : elements(weight.value)) square += double{value} * value;
   // The mean square of 10^4 normal numbers has the standard deviation std^2 sqrt(2 / 10^4).
   EXPECT_NEAR(square / 1e4, 0.25, 5 * 0.25 * 0.0142);
+}
+
+TEST(Parameters, EveryChangeHasANewVersion) {
+  Model model;
+  const Tensor changed = model.embed->mutable_value();
+  EXPECT_EQ(changed.data, model.embed->value.data);
+  EXPECT_EQ(changed.to_string(), model.embed->value.to_string());
+  EXPECT_GT(model.embed->version, model.norm->version);
+  std::vector<int64_t> before;
+  const auto expect_all_new = [&] {
+    for (size_t i = 0; i < before.size(); ++i) {
+      EXPECT_GT(model.parameters.slots()[i].version, before[i]) << i;
+    }
+    before.clear();
+    for (const Parameter& slot : model.parameters.slots()) before.push_back(slot.version);
+  };
+  expect_all_new();
+  EXPECT_EQ(model.parameters.mutable_value(), model.parameters.value());
+  expect_all_new();
+  model.parameters.initialize(3);
+  expect_all_new();
+  // What is packed from one model is not taken for another's.
+  Model other;
+  other.parameters.mutable_value();
+  EXPECT_GT(other.embed->version, before.back());
 }
 
 TEST(Parameters, PaddingStaysZero) {

@@ -107,16 +107,5 @@ TEST(Tensor, ReshapeNeedsTheSameContiguousElements) {
             std::string::npos);
 }
 
-TEST(Tensor, RequireShapeNamesBothShapes) {
-  const Tensor tensor(nullptr, {2, 3});
-  EXPECT_EQ(error_of([&] { require_shape(tensor, {2, 3}, "linear"); }), "");
-  const std::string message = error_of([&] { require_shape(tensor, {3, 2}, "linear"); });
-  EXPECT_NE(message.find("linear"), std::string::npos);
-  EXPECT_NE(message.find("expected: [3, 2]"), std::string::npos);
-  EXPECT_NE(message.find("got: [2, 3]"), std::string::npos);
-  EXPECT_NE(error_of([&] { require_shape(tensor, {2, 3, 1}, "linear"); }), "");
-  EXPECT_NE(error_of([&] { require_shape(tensor, {6}, "linear"); }), "");
-}
-
 }  // namespace
 }  // namespace cria

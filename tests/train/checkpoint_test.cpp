@@ -40,8 +40,8 @@ class CheckpointTest : public ::testing::Test {
       fill_normal(slot.v.data, 0, slot.v.size(), 1.0, 3, slot.name);
     }
     Parameter& first = parameters.slots().front();
-    first.value.data[0] = -0.0f;
-    first.value.data[1] = std::numeric_limits<float>::denorm_min();
+    first.mutable_value().data[0] = -0.0f;
+    first.mutable_value().data[1] = std::numeric_limits<float>::denorm_min();
     first.m.data[0] = std::numeric_limits<float>::max();
   }
 

@@ -192,7 +192,7 @@ TEST(TrainerDropout, NoneInEvaluation) {
   EXPECT_EQ(dropping.evaluate().loss, initial);
   for (int step = 0; step < 3; ++step) dropping.step();
   const std::vector<float> values = values_of(dropping);
-  std::ranges::copy(values, parameters_of(plain).value());
+  std::ranges::copy(values, parameters_of(plain).mutable_value());
   EXPECT_EQ(dropping.evaluate().loss, plain.evaluate().loss);
   EXPECT_NE(dropping.evaluate().loss, initial);
 }
@@ -416,7 +416,8 @@ TEST(Trainer, NotANumberStopsBeforeTheUpdate) {
     if (gradient) {
       parameters_of(trainer).slots().back().grad.data[3] = std::numeric_limits<float>::infinity();
     } else {
-      parameters_of(trainer).slots().back().value.data[3] = std::numeric_limits<float>::quiet_NaN();
+      parameters_of(trainer).slots().back().mutable_value().data[3] =
+          std::numeric_limits<float>::quiet_NaN();
     }
     const std::vector<float> before = values_of(trainer);
     const std::string message = error_of([&] { trainer.run(recorder.stop); });
@@ -436,7 +437,7 @@ TEST(Trainer, NoCheckpointIsNamedWhenThereIsNone) {
   const TinyRun run;
   Recorder recorder;
   Trainer trainer(run.config("run"), false, recorder);
-  parameters_of(trainer).value()[0] = std::numeric_limits<float>::infinity();
+  parameters_of(trainer).mutable_value()[0] = std::numeric_limits<float>::infinity();
   const std::vector<float> before = values_of(trainer);
   const std::string message = error_of([&] {
     for (int i = 0; i < 9; ++i) trainer.step();  // the row of that token comes up

@@ -9,10 +9,12 @@
 
 namespace cria {
 
-// Which plane, under what prefix: {"", &Parameter::value} is a Hugging Face weight file.
+enum class StoredPlane { value, m, v };
+
+// Which plane, under what prefix: {"", StoredPlane::value} is a Hugging Face weight file.
 struct PlaneName {
   std::string prefix;
-  Tensor Parameter::*plane;
+  StoredPlane plane;
 };
 
 // Every slot once: an alias (tied weights) is not written. Of safetensors' formats.

@@ -26,6 +26,10 @@ GradientCheck check_gradient(const std::string& name, const Tensor& value,
                              const ConstTensor& gradient, const std::function<double()>& loss,
                              uint64_t seed);
 
+// The same of a parameter and the gradient that it holds.
+GradientCheck check_gradient(Parameter& parameter, const std::function<double()>& loss,
+                             uint64_t seed);
+
 // Every parameter of a model, on random tokens and targets [B,T], but those that are frozen, and
 // the token table if its gradient is by definition not the derivative (scale_grad_by_freq,
 // max_norm). The gradients are zero afterwards.

@@ -4,42 +4,27 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace cria {
 
-template <class Element>
-struct BasicNpyArray {
-  std::vector<int64_t> shape;   // [] for a scalar
-  std::vector<Element> values;  // row-major, whatever the order in the file
+struct NpyArray {
+  std::vector<int64_t> shape;  // [] for a scalar
+  std::vector<float> values;   // row-major, whatever the order in the file
 };
-
-using NpyArray = BasicNpyArray<float>;
-using NpyIntegers = BasicNpyArray<int64_t>;
 
 // Reads float16, float32 and float64 of either byte order, float64 rounded to fp32; Fortran order
 // up to two dimensions. Error naming the file and what is wrong for anything else (a pickle is
 // never opened), for a file that is not exactly as long as its header says, and for a float64 that
 // fp32 cannot hold.
 NpyArray read_npy(const std::string& path);
-// The same for int64 of either byte order.
-NpyIntegers read_npy_integers(const std::string& path);
-
-// The same of bytes that lie in a file that `where` names.
-NpyArray parse_npy(std::string_view bytes, const std::string& where);
-NpyIntegers parse_npy_integers(std::string_view bytes, const std::string& where);
 
 // Writes version 1.0, row-major. Error when the values are not as many as the shape says. Atomic.
 void write_npy(const std::string& path, const std::vector<int64_t>& shape,
                std::span<const float> values);
-void write_npy(const std::string& path, const std::vector<int64_t>& shape,
-               std::span<const int64_t> values);
 
 // What stands before the values, which follow as they lie in memory.
 std::string npy_header(const std::vector<int64_t>& shape, std::span<const float> values,
-                       const std::string& where);
-std::string npy_header(const std::vector<int64_t>& shape, std::span<const int64_t> values,
                        const std::string& where);
 
 }  // namespace cria

@@ -35,13 +35,10 @@ class SafetensorsFile {
   const StoredTensor& require(std::string_view name, const ConstTensor& like) const;
   // Converts the tensor that out, which is contiguous, requires to fp32, exactly.
   void read(std::string_view name, const Tensor& out) const;
-  // An I32 tensor of any shape.
-  std::vector<int32_t> read_i32(std::string_view name) const;
 
  private:
   void add_file(const std::string& path);
   void add_indexed_files();
-  const StoredTensor& require(std::string_view name) const;
 
   std::string path_;
   std::vector<MappedFile> files_;

@@ -235,8 +235,8 @@ struct Kernels {
   int64_t (*gemm_packed_b_floats)(const Gemm&) noexcept;
   void (*gemm_pack_b)(const Gemm&, float* packed) noexcept;
 
-  // dbias[C] += sum of the rows of dy[N,C].
-  void (*bias_gradient)(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept;
+  // sum[C] += sum of the rows of x[N,C].
+  void (*add_rows_sum)(int64_t rows, int64_t columns, const float* x, float* sum) noexcept;
 
   void (*embedding_gather)(const EmbeddingGather&) noexcept;
   void (*embedding_scatter_add)(const EmbeddingScatter&) noexcept;

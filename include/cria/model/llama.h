@@ -34,15 +34,14 @@ struct Pass {
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
   SegmentMemory* segments = nullptr;
-  // Of passes with gradients:
-  float gradient_scale = 1.0f;  // of the loss sum whose gradient is wanted
-  bool same_weights = false;    // no parameter has changed since the last call with this memory
+  float gradient_scale = 1.0f;  // of the loss sum whose gradient is wanted, if it is
 };
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
 class Activations {
  public:
-  // With several micro-batches in a step, weights are packed once for all of them.
+  // With several micro-batches in a step, weights are packed once for all of them (until a
+  // Parameter's mutable_value()).
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 
@@ -63,8 +62,6 @@ class Activations {
 
   Purpose purpose_;
   int64_t batch_, time_;
-  std::unique_ptr<int64_t> weights_version_;  // one place, wherever this object is moved
-  std::unique_ptr<Pass> pass_;                // the one that runs; one place as well
   Plan plan_;
   Input::Saved input_;
   std::vector<Tensor> residual_;  // x before each block and after the last: L + 1, or 1 shared
@@ -120,7 +117,7 @@ class Llama {
  private:
   friend class Activations;
 
-  void backward(Activations& memory, const TokenIds& tokens) const;
+  void backward(Activations& memory, const TokenIds& tokens, const PassContext& pass) const;
 
   ModelConfig config_;
   Parameters parameters_;

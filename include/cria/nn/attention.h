@@ -46,8 +46,6 @@ struct SelfAttention {
     Tensor dcontext;      // scratch, as context
     Tensor dout_dot_out;  // scratch, as log_sum_exp
     RelativeTables relative;
-    Dropout::Saved dropout;
-    const TokenIds* document_starts = nullptr;  // see Plan
     Linear::Saved qkv_proj, o_proj;
   };
 
@@ -59,11 +57,11 @@ struct SelfAttention {
   // x [B,M+T,C] -> out [B,T,C]: the first M positions are a memory, of which only keys and values
   // are needed. With a cache, x holds the tokens after cache->length; their keys and values are
   // appended, and there is no backward.
-  void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+  void forward(const ConstTensor& x, const Tensor& out, Saved& saved, const PassContext& pass,
                const ConstTensor& addend = {}, KvCache* cache = nullptr) const;
   // dout [B,T,C] -> dx [B,M+T,C]
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
-                const Tensor& dx) const;
+                const PassContext& pass, const Tensor& dx) const;
 
   // The parts of the two, to be timed alone. Heads: views of qkv [B, T, (H + 2K) D].
   struct Heads {
@@ -72,7 +70,7 @@ struct SelfAttention {
   Heads split_heads(const Tensor& qkv) const;
   Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
                       const Tensor& context, const Tensor& log_sum_exp,
-                      const RelativeTables& relative, const Saved& saved) const;
+                      const RelativeTables& relative, const PassContext& pass) const;
 };
 
 }  // namespace cria

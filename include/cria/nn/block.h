@@ -27,10 +27,10 @@ struct BlockConfig {
 struct Block {
   RmsNorm input_layernorm;
   SelfAttention self_attn;
-  Dropout attention_dropout;  // of what attention adds
+  Dropout attention_residual_dropout;  // of what attention adds
   RmsNorm post_attention_layernorm;
   SwiGlu mlp;
-  Dropout mlp_dropout;  // of what the MLP adds
+  Dropout mlp_residual_dropout;  // of what the MLP adds
 
   struct Saved {
     RmsNorm::Saved input_layernorm;
@@ -38,12 +38,10 @@ struct Block {
     int64_t remembered = 0;  // M of this pass
     Tensor attention_in;     // [B,M+T,C]: norm of joined, or of x
     SelfAttention::Saved self_attn;
-    Dropout::Saved attention_dropout;
     Tensor middle;  // [B,T,C]
     RmsNorm::Saved post_attention_layernorm;
     Tensor mlp_in;  // [B,T,C]: norm(middle)
     SwiGlu::Saved mlp;
-    Dropout::Saved mlp_dropout;
     Tensor dnorm;    // scratch, [B,M+T,C]: gradient of a norm's output
     Tensor dbranch;  // scratch, [B,T,C]: gradient of what a dropout reads; null without dropout
   };
@@ -55,11 +53,11 @@ struct Block {
 
   // x [B,T,C] -> out [B,T,C]; out may be x when there is no backward. memory [B,M,C]: what x was at
   // the positions before, for attention to see; none by default.
-  void forward(const ConstTensor& x, const Tensor& out, Saved& saved, KvCache* cache = nullptr,
-               const ConstTensor& memory = {}) const;
+  void forward(const ConstTensor& x, const Tensor& out, Saved& saved, const PassContext& pass,
+               KvCache* cache = nullptr, const ConstTensor& memory = {}) const;
   // dx may be dout: the blocks go down with one gradient buffer.
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
-                const Tensor& dx) const;
+                const PassContext& pass, const Tensor& dx) const;
 };
 
 }  // namespace cria

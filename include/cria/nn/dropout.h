@@ -16,30 +16,21 @@ struct Dropout {
   double rate = 0;      // in [0, 1)
   uint64_t stream = 0;  // of random numbers: the hash of the name
 
-  struct Saved {
-    const PassRandomness* randomness = nullptr;
-  };
-
   Dropout() = default;
   // Error naming the layer when rate is not in [0, 1).
   Dropout(const std::string& name, double rate);
 
-  Saved plan(Plan& plan, int64_t, int64_t) const { return {plan.randomness}; }
-
   // Whether this pass drops anything. Where it does not, callers may leave the layer out.
-  bool is_active(const Saved& saved) const {
-    return rate > 0 && saved.randomness && saved.randomness->active;
-  }
+  bool is_active(const PassContext& pass) const { return rate > 0 && pass.randomness.active; }
 
   // The mask of this pass; of one that drops nothing, the mask that keeps everything.
-  DropoutMask mask(const Saved& saved) const;
+  DropoutMask mask(const PassContext& pass) const;
 
   // out = mask x + addend, all of one shape and contiguous; out may be x or addend.
-  void forward(const ConstTensor& x, const Tensor& out, Saved& saved,
+  void forward(const ConstTensor& x, const Tensor& out, const PassContext& pass,
                const ConstTensor& addend = {}) const;
-  // dx = mask dout; dx may be dout. x is not needed. (The addend's gradient is dout.)
-  void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
-                const Tensor& dx) const;
+  // dx = mask dout; dx may be dout. (The addend's gradient is dout.)
+  void backward(const ConstTensor& dout, const PassContext& pass, const Tensor& dx) const;
 };
 
 }  // namespace cria

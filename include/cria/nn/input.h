@@ -28,8 +28,6 @@ struct Input {
     Embedding::Saved embed_tokens;
     Tensor embedded;  // [B,T,C]: what norm reads; only with a norm
     RmsNorm::Saved norm;
-    Dropout::Saved dropout;
-    const TokenIds* document_starts = nullptr;  // see Plan
   };
 
   Input() = default;
@@ -42,9 +40,11 @@ struct Input {
 
   // tokens [B,T] at positions first .. first + T - 1 -> out [B,T,C]; with documents, at the
   // positions in them.
-  void forward(const TokenIds& tokens, int64_t first, const Tensor& out, Saved& saved) const;
+  void forward(const TokenIds& tokens, int64_t first, const Tensor& out, Saved& saved,
+               const PassContext& pass) const;
   // Of a forward from position 0. dout [B,T,C] is used up.
-  void backward(const Tensor& dout, const TokenIds& tokens, Saved& saved) const;
+  void backward(const Tensor& dout, const TokenIds& tokens, Saved& saved,
+                const PassContext& pass) const;
 };
 
 }  // namespace cria

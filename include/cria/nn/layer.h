@@ -5,6 +5,7 @@
 //   forward(in, out, saved)
 //   backward(dout, in, saved, din)   weight gradients accumulate (+=), din is overwritten (=);
 //                                    what saved holds is used up
+// Where dropout or documents matter, both take the PassContext as well, after saved.
 // The formula of the gradient stands above each backward.
 #pragma once
 
@@ -25,27 +26,33 @@ struct PassRandomness {
   bool active = false;
 };
 
+// What one pass is told, and not another: its forward and its backward are told the same.
+struct PassContext {
+  PassRandomness randomness = {};
+  // [B,T]: where the document of each position begins. Empty: a sequence is one document.
+  TokenIds document_starts = {};
+};
+
 // Memory of a pass: `saved` holds what lives from forward to backward, `scratch` what a layer needs
 // only while it runs. Layers that run one after another share scratch (the planner rewinds it).
 struct Plan {
   Arena saved;
   Arena scratch;
-  // Counts the changes of the weights, where several passes see the same; null where none do.
-  const int64_t* weights_version = nullptr;
-  bool backward = true;  // whether a backward pass will follow
-  // Of the pass that runs; null: no pass has any.
-  const PassRandomness* randomness = nullptr;
-  // Of the pass that runs, [B,T] or empty: where the document of each position begins. Null: no
-  // pass has any.
-  const TokenIds* document_starts = nullptr;
+  bool backward = true;          // whether a backward pass will follow
+  bool repeats_weights = false;  // whether several passes see the same weights
 };
 
 template <class L>
-concept Layer = requires(const L& layer, Plan& plan, typename L::Saved& saved, ConstTensor in,
-                         Tensor out) {
+concept Layer = requires(const L& layer, Plan& plan, typename L::Saved& saved,
+                         const PassContext& pass, ConstTensor in, Tensor out) {
   { layer.plan(plan, int64_t{}, int64_t{}) } -> std::same_as<typename L::Saved>;  // at most [B,T]
-  layer.forward(in, out, saved);
-  layer.backward(in, in, saved, out);
+  requires requires {
+    layer.forward(in, out, saved);
+    layer.backward(in, in, saved, out);
+  } || requires {
+    layer.forward(in, out, saved, pass);
+    layer.backward(in, in, saved, pass, out);
+  };
 };
 
 // The beginning of planned memory as a tensor of a pass that may be smaller than planned.

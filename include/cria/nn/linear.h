@@ -46,10 +46,11 @@ struct Linear {
   void backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                 const Tensor& dx) const;
 
-  // The parts of the two, for a layer that gives a product an epilogue and then hands it to
-  // saved.forward or saved.backward.
+  // The parts of the two, for a layer that gives a product an epilogue and then hands it, with the
+  // version of the weight, to saved.forward or saved.backward.
   Gemm product(const ConstTensor& x, const Tensor& out, const ConstTensor& addend = {}) const;
   Gemm input_gradient(const ConstTensor& dout, const Tensor& dx) const;
+  int64_t version() const;
   void accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const;
 };
 

@@ -15,12 +15,11 @@ class PackedWeight {
   // passes with the same weights; otherwise each product packs for itself, and needs no memory.
   PackedWeight(Plan& plan, const Gemm& product);
 
-  // Runs the product, of which b is the weight.
-  void multiply(Gemm product);
+  // Runs the product, of which b is the weight, of this version (see Parameter).
+  void multiply(Gemm product, int64_t version);
 
  private:
   float* memory_ = nullptr;
-  const int64_t* weights_version_ = nullptr;
   int64_t packed_version_ = -1;
 };
 

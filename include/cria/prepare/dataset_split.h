@@ -14,8 +14,8 @@
 
 namespace cria {
 
-// Train or val: its shards, and what dataset.json says of it.
-struct DatasetSplit {
+// Train or val while it is written: its shards, and what dataset.json will say of it.
+struct SplitWriter {
   ShardSeries shards;
   int64_t bytes = 0;  // of text
   int64_t documents = 0;
@@ -30,7 +30,7 @@ class DocumentEncoder {
 
   // The ids are those of documents encoded whole, whatever the number of threads. Error for what
   // has no token, the first of the text.
-  void write(std::span<const TextChunk> chunks, DatasetSplit& split);
+  void write(std::span<const TextChunk> chunks, SplitWriter& split);
 
  private:
   // Neighbouring chunks.

@@ -29,9 +29,8 @@ class Arena {
   int32_t* take_ints(int64_t count);
   double* take_doubles(int64_t count);
 
-  // Everything taken since mark() may be overwritten by what is taken after rewind().
-  int64_t mark() const { return used_; }
-  void rewind(int64_t mark) { used_ = mark; }
+  // Everything taken so far may be overwritten by what is taken from now on.
+  void rewind() { used_ = 0; }
 
   // Ends measuring: allocates the high-water mark and starts again from the beginning.
   void allocate(const char* what);

@@ -31,14 +31,21 @@ struct Parameter {
   std::string name;  // Hugging Face's
   ParameterKind kind;
   Initialization initialization;
-  Tensor value, grad, m, v;  // the same shape; null data until Parameters::allocate
-  int64_t offset = 0;        // of the first element in each plane
+  // The same shape; null data until Parameters::allocate.
+  ConstTensor value;  // mutable_value() is the way to change it
+  Tensor grad, m, v;
+  int64_t offset = 0;   // of the first element in each plane
+  int64_t version = 0;  // of the values: another number after each mutable_value(), never a smaller
 
   // Both are set, if at all, by the layer that registers the parameter, before there is an
   // optimizer.
   bool frozen = false;  // no gradient; the optimizer leaves it alone
   // The rows that a sparse gradient has; null: the gradient is dense.
   std::unique_ptr<TouchedRows> touched = nullptr;
+
+  // The values, to be changed before the next pass: the pass will not use what an earlier one
+  // packed. To be called again for every later change. Not by several threads at once.
+  Tensor mutable_value();
 };
 
 struct ParameterSpec {
@@ -79,7 +86,8 @@ class Parameters {
 
   // The planes, padding between slots included (always zero); null where there is no memory.
   int64_t plane_size() const { return plane_size_; }
-  float* value() { return planes_[0]; }
+  const float* value() const { return planes_[0]; }
+  float* mutable_value();  // of all parameters, see Parameter
   float* grad() { return planes_[1]; }
   const float* grad() const { return planes_[1]; }
   float* m() { return planes_[2]; }
@@ -97,6 +105,12 @@ class Parameters {
 
 // The view over neighbours registered by add_group: [sum of rows, columns] for matrices, [sum] for
 // vectors; of their values or their gradients.
-Tensor fused(std::span<Parameter* const> group, Tensor Parameter::*plane);
+template <class View>
+View fused(std::span<Parameter* const> group, View Parameter::*plane) {
+  const View& first = group.front()->*plane;
+  int64_t length = 0;
+  for (const Parameter* member : group) length += (member->*plane).shape[0];
+  return first.rank == 1 ? View(first.data, {length}) : View(first.data, {length, first.shape[1]});
+}
 
 }  // namespace cria

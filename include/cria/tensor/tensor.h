@@ -110,14 +110,4 @@ using Tensor = BasicTensor<float>;
 using ConstTensor = BasicTensor<const float>;
 using TokenIds = BasicTensor<const int32_t>;  // contiguous
 
-// Throws naming the operation and both shapes unless tensor has exactly this shape.
-template <class Element>
-void require_shape(const BasicTensor<Element>& tensor, std::initializer_list<int64_t> expected,
-                   const char* operation) {
-  const BasicTensor<Element> wanted(nullptr, expected);
-  if (tensor.rank != wanted.rank || tensor.shape != wanted.shape) {
-    throw_shape_error(operation, wanted.to_string(), tensor.to_string());
-  }
-}
-
 }  // namespace cria

@@ -25,10 +25,10 @@ inline void for_column_slices(int64_t rows, int64_t columns, Body&& body) {
   });
 }
 
-inline void bias_gradient(int64_t rows, int64_t columns, const float* dy, float* dbias) noexcept {
+inline void add_rows_sum(int64_t rows, int64_t columns, const float* x, float* sum) noexcept {
   for_column_slices(rows, columns, [=](int64_t first, int64_t count) {
     for (int64_t n = 0; n < rows; ++n) {
-      for (int64_t c = first; c < first + count; ++c) dbias[c] += dy[n * columns + c];
+      for (int64_t c = first; c < first + count; ++c) sum[c] += x[n * columns + c];
     }
   });
 }

@@ -189,10 +189,10 @@ inline BlockA ready_a(const Gemm& g, int64_t m0, int64_t rows, int64_t k0, int64
 
 // Brings a block of lanes x depth numbers towards L2, bit by bit in `steps` steps, while other work
 // goes on. Nothing to do when the block is empty.
-class Prefetch {
+class CachePrefetch {
  public:
-  Prefetch(const float* first, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t depth,
-           int64_t steps)
+  CachePrefetch(const float* first, int64_t lane_stride, int64_t k_stride, int64_t lanes,
+                int64_t depth, int64_t steps)
       : row_(first),
         stride_(k_stride == 1 ? lane_stride : k_stride),
         rows_(k_stride == 1 ? lanes : depth),
@@ -284,8 +284,8 @@ inline void run_task(const Gemm& g, const LayoutB<Cells>& layout, const PackedB&
     const int64_t depth = min(layout.block_k, b.k + b.depth - k0);
     const bool last = k0 + depth == b.k + b.depth;
     const int64_t next_m = last ? task.row + task.rows : task.row, next_k = last ? b.k : k0 + depth;
-    Prefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
-                    min(task.rows, g.m - next_m), min(layout.block_k, g.k - next_k), steps);
+    CachePrefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
+                         min(task.rows, g.m - next_m), min(layout.block_k, g.k - next_k), steps);
     const int64_t cells = cells_of<Cells>(depth);
     const BlockA a = ready_a<Cells>(g, task.row, task.rows, k0, depth, packed_a);
     for (int64_t i = 0; i < task.rows; i += kMR) {
