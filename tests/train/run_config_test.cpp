@@ -500,12 +500,6 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
   EXPECT_EQ(lines, defaults.size() + 2);
 }
 
-TEST_F(RunConfigTest, TheReadmeListsTheSame) {
-  EXPECT_NE(read_file(CRIA_SOURCE_DIR "/README.md").find("```toml\n" + describe_keys() + "```"),
-            std::string::npos)
-      << "README.md needs the list of 'cria train --help'";
-}
-
 TEST_F(RunConfigTest, TheConfigsOfTheRepository) {
   int found = 0;
   for (const std::string& path : glob_files(CRIA_SOURCE_DIR "/configs/*.toml")) {
