@@ -72,7 +72,7 @@ TEST_P(EveryTrace, PartsAddUpToTheResidualStream) {
   EXPECT_EQ(t.tokens[4], "Z");
   EXPECT_EQ(t.table_shape, (std::vector<int64_t>{37, 24}));
   EXPECT_EQ(t.rows.shape, (std::vector<int64_t>{1, kTime, 24}));
-  const Tensor& table = model.embed_tokens().weight->value;
+  const ConstTensor& table = model.embed_tokens().weight->value;
   for (int64_t i = 0; i < kTime; ++i) {
     for (int64_t c = 0; c < 24; ++c) {
       ASSERT_EQ(t.rows.row(i)[c], table(t.ids[i], c));

@@ -12,13 +12,13 @@ namespace {
 
 constexpr int64_t kRows = 64, kOut = 20, kIn = 30;
 
-struct Run {
+struct Product {
   std::vector<float> x = normal_values(kRows * kIn, "x"), w = normal_values(kOut * kIn, "w");
   std::vector<float> out = std::vector<float>(kRows * kOut);
   Plan plan;
   PackedWeight packed;
 
-  explicit Run(bool repeats_weights) {
+  explicit Product(bool repeats_weights) {
     reserve_kernel_memory();
     plan.repeats_weights = repeats_weights;
     packed = PackedWeight(plan, product());
@@ -38,7 +38,7 @@ struct Run {
 };
 
 TEST(PackedWeight, IsPackedAgainForAnotherVersionOnly) {
-  Run run(true), plain(false);
+  Product run(true), plain(false);
   EXPECT_GT(run.plan.saved.bytes(), 0);
   const std::vector<float> before = run.multiply(1);
   EXPECT_TRUE(same_bits(before, plain.multiply(1)));
@@ -49,7 +49,7 @@ TEST(PackedWeight, IsPackedAgainForAnotherVersionOnly) {
 }
 
 TEST(PackedWeight, NeedsNoMemoryForASinglePass) {
-  Run run(false);
+  Product run(false);
   EXPECT_EQ(run.plan.saved.bytes(), 0);
   const std::vector<float> before = run.multiply(1);
   run.w[7] = 100.0f;

@@ -213,7 +213,7 @@ TEST(SparseAdamW, VisitsTheTouchedRowsOnly) {
   t.add(2, g);
   t.add(5, g);
   optimizer.step(0.1, 1.0);  // moments in rows 2 and 5
-  const auto plane = [](const Tensor& tensor) {
+  const auto plane = [](const ConstTensor& tensor) {
     return std::vector<float>(tensor.data, tensor.data + tensor.size());
   };
   const std::vector<float> value = plane(t.table->value), m = plane(t.table->m);

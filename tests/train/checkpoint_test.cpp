@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 
@@ -48,7 +49,7 @@ class CheckpointTest : public ::testing::Test {
   static std::vector<float> planes(Llama& model) {
     Parameters& p = model.parameters();
     std::vector<float> all;
-    for (const float* plane : {p.value(), p.m(), p.v()}) {
+    for (const float* plane : std::array<const float*, 3>{p.value(), p.m(), p.v()}) {
       all.insert(all.end(), plane, plane + p.plane_size());
     }
     return all;

@@ -247,7 +247,7 @@ TEST(TensorBoard, TheEmbeddingForTheProjector) {
   EXPECT_TRUE(labels.ends_with("\nR\t36\n'no token'\t37\n")) << labels;
   const std::string vectors = join_path(directory, "projector/vectors.tsv"),
                     text = read_file(vectors);
-  const Tensor table = trainer.model().embed_tokens().weight->value;
+  const ConstTensor table = trainer.model().embed_tokens().weight->value;
   EXPECT_EQ(std::ranges::count(text, '\n'), 38);
   const std::string first = text.substr(0, text.find('\t'));
   EXPECT_EQ(std::stof(first), table(0, 0));

@@ -286,7 +286,7 @@ TEST(TrainerPretrained, StartsFromTheFileAndResumesFromTheCheckpoint) {
     const std::vector<float> values =
         write_table(config.model.embedding_pretrained, kTinyVocabulary, 16);
     const auto table = [](const Trainer& trainer) {
-      const Tensor& weight = trainer.model().embed_tokens().weight->value;
+      const ConstTensor& weight = trainer.model().embed_tokens().weight->value;
       return std::vector<float>(weight.data, weight.data + weight.size());
     };
     Recorder unheard;
