@@ -198,8 +198,8 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
   for (Tensor* q : {&heads.q, &gradients.q}) {
     *q = q->narrow(1, c.memory_length, b.x.shape[1]);
   }
-  const Attention forward = layer.arguments(heads.q, heads.k, heads.v, saved.context,
-                                            saved.log_sum_exp, saved.relative, {});
+  const Attention forward =
+      layer.arguments(heads, saved.context, saved.log_sum_exp, saved.relative, {});
   const double qkv = static_cast<double>(saved.qkv.size());
   const double out = static_cast<double>(saved.context.size());
   const double sums = static_cast<double>(saved.log_sum_exp.size());

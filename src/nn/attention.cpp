@@ -64,9 +64,10 @@ SelfAttention::Heads SelfAttention::split_heads(const Tensor& qkv) const {
           part(config.heads + config.kv_heads, config.kv_heads)};
 }
 
-Attention SelfAttention::arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
-                                   const Tensor& context, const Tensor& log_sum_exp,
-                                   const RelativeTables& relative, const PassContext& pass) const {
+Attention SelfAttention::arguments(const Heads& heads, const Tensor& context,
+                                   const Tensor& log_sum_exp, const RelativeTables& relative,
+                                   const PassContext& pass) const {
+  const auto& [q, k, v] = heads;
   return {.batch = q.shape[0],
           .heads = config.heads,
           .kv_heads = config.kv_heads,
@@ -109,23 +110,24 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   const Tensor context = within(saved.context, {batch, time, o_proj.in_features});
   const Tensor log_sum_exp = within(saved.log_sum_exp, {batch, config.heads, time});
   qkv_proj.forward(x, qkv, saved.qkv_proj);
-  const Heads heads = split_heads(qkv);
-  const Tensor q = heads.q.narrow(1, remembered, time);
-  position->on_qk(config.layer, q, heads.k, before - remembered);
-  ConstTensor k = heads.k, v = heads.v;
+  Heads heads = split_heads(qkv);
+  heads.q = heads.q.narrow(1, remembered, time);
+  position->on_qk(config.layer, heads.q, heads.k, before - remembered);
   if (cache) {
     // narrow also refuses to go beyond the capacity.
-    k = cache->k.narrow(1, 0, before + time).narrow(0, 0, batch);
-    v = cache->v.narrow(1, 0, before + time).narrow(0, 0, batch);
+    const Tensor k = cache->k.narrow(1, 0, before + time).narrow(0, 0, batch);
+    const Tensor v = cache->v.narrow(1, 0, before + time).narrow(0, 0, batch);
     append(heads.k, cache->k, before);
     append(heads.v, cache->v, before);
+    heads.k = k;
+    heads.v = v;
     cache->length += time;
   }
   RelativeTables& relative = cache ? cache->relative : saved.relative;
   if (!cache) relative.filled = 0;
   position->on_scores(config.layer, relative, before + time);
   relative.filled = before + time;
-  kernels().attention_forward(arguments(q, k, v, context, log_sum_exp, relative, pass));
+  kernels().attention_forward(arguments(heads, context, log_sum_exp, relative, pass));
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
@@ -144,7 +146,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
   const Tensor dq = gradients.q.narrow(1, remembered, time);
   const RelativeTables& relative = saved.relative;
   kernels().attention_backward(
-      {.forward = arguments(heads.q.narrow(1, remembered, time), heads.k, heads.v, context,
+      {.forward = arguments({heads.q.narrow(1, remembered, time), heads.k, heads.v}, context,
                             saved.log_sum_exp, relative, pass),
        .dout = dcontext.data,
        .dq = dq.data,

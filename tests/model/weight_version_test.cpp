@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cria/io/parameter_file.h"
+#include "cria/exchange/parameter_file.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/gradient_check.h"
 #include "support/compare.h"

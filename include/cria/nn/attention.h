@@ -68,8 +68,7 @@ struct SelfAttention {
     Tensor q, k, v;  // [B,T,H,D], [B,T,K,D], [B,T,K,D]
   };
   Heads split_heads(const Tensor& qkv) const;
-  Attention arguments(const Tensor& q, const ConstTensor& k, const ConstTensor& v,
-                      const Tensor& context, const Tensor& log_sum_exp,
+  Attention arguments(const Heads& heads, const Tensor& context, const Tensor& log_sum_exp,
                       const RelativeTables& relative, const PassContext& pass) const;
 };
 

@@ -9,20 +9,6 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// Products in bf16, where their precision is that. With tables of relative keys or queries all is
-// computed in fp32: their products read the tiles of scores askew.
-//
-// The scale is in the packed keys and queries where cells are what is stored, and otherwise a
-// factor of the scores and of their gradient.
-template <class Cells>
-inline float packed_scale(const Attention& a) {
-  return Cells::kAsStored ? a.scale : 1;
-}
-template <class Cells>
-inline float score_scale(const Attention& a) {
-  return Cells::kAsStored ? 1 : a.scale;
-}
-
 // tile = x[rows, D] y^T, y packed transposed: scores, or their gradient's counterpart dO V^T.
 template <class Cells>
 inline void multiply_rows(const ScoreTile& tile, const BlockA& x, const Packed& y,
@@ -57,16 +43,15 @@ inline void add_transposed_tile_times(const ScoreTile& tile, const Packed& y, in
 // tile = scale Q K^T + relative; q: the tile's queries, keys packed transposed. transposed: see
 // relative.h.
 template <class Cells>
-inline void score_tile(const Attention& a, const Head& head, const RelativeHead& relative,
-                       int64_t i0, int64_t j0, const BlockA& q, const Packed& keys,
-                       const ScoreTile& tile, float* transposed) {
+inline void score_tile(const Attention& a, const RelativeHead& head, const BlockA& q,
+                       const Packed& keys, const ScoreTile& tile, float* transposed) {
   multiply_rows<Cells>(tile, q, keys, a.head_dim);
   if (score_scale<Cells>(a) != 1) {
     for (int64_t i = 0; i < tile.rows; ++i) {
       scale_row(tile.scores + i * tile.row_stride, visible_columns(tile, i), a.scale);
     }
   }
-  add_relative(a, head, relative, tile, i0, j0, transposed + kWideStart);
+  add_relative(a, head, tile, transposed + kWideStart);
 }
 
 // How far a row of probabilities or of gradients is to be 0 where it does not see. A left factor
@@ -94,9 +79,8 @@ inline int64_t first_keys(const Attention& a, int64_t batch, int64_t i0) {
 // running maximum m and denominator l, a new tile's scores s give
 //   m' = max(m, max s),  l' = l exp(m - m') + sum exp(s - m'),  out' = out exp(m - m') + P V
 template <class Cells>
-inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_t rows,
+inline void attend_rows(const Attention& a, const RelativeHead& head, int64_t i0, int64_t rows,
                         const Workspace& memory) {
-  const RelativeHead relative = relative_head(a, head.head);
   float* out = a.out + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
   float maximum[kForwardRows], denominator[kForwardRows];
   for (int64_t i = 0; i < rows; ++i) {
@@ -111,12 +95,11 @@ inline void attend_rows(const Attention& a, const Head& head, int64_t i0, int64_
   const int64_t last_key = head.offset + i0 + rows - 1;
   for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
     const ScoreTile tile = tile_at(a, head, i0, rows, j0, memory.tiles[0]);
-    const Packed keys =
-        pack_slice<Cells>(Form::transposed, head.k + j0 * a.kv_row, a.kv_row, tile.columns,
-                          a.head_dim, memory.head_tiles[0], packed_scale<Cells>(a));
-    const Packed values = pack_slice<Cells>(Form::plain, head.v + j0 * a.kv_row, a.kv_row,
-                                            tile.columns, a.head_dim, memory.head_tiles[1]);
-    score_tile<Cells>(a, head, relative, i0, j0, q, keys, tile, memory.tiles[1]);
+    const Packed keys = pack_slice<Cells>(Form::transposed, keys_of(a, head, j0),
+                                          memory.head_tiles[0], packed_scale<Cells>(a));
+    const Packed values =
+        pack_slice<Cells>(Form::plain, values_of(a, head, j0), memory.head_tiles[1]);
+    score_tile<Cells>(a, head, q, keys, tile, memory.tiles[1]);
     for (int64_t i = 0; i < tile.rows; ++i) {
       float* row = tile.scores + i * tile.row_stride;
       const int64_t visible = visible_columns(tile, i), hidden = hidden_columns(tile, i);
@@ -152,11 +135,13 @@ inline void attention_forward_in(const Attention& a) {
     const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * task_rows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
     [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
-    attend_rows<Cells>(a, select_head(a, batch, head), i0, min(task_rows, a.queries - i0),
-                       thread_workspace(thread));
+    attend_rows<Cells>(a, relative_head(a, select_head(a, batch, head)), i0,
+                       min(task_rows, a.queries - i0), thread_workspace(thread));
   });
 }
 
+// Products in bf16, where their precision is that. With tables of relative keys or queries all is
+// computed in fp32: their products read the tiles of scores askew.
 inline bool computes_in_bf16(const Attention& a) {
   return a.precision == Precision::bf16 && !is_wide(a);
 }
@@ -172,21 +157,18 @@ inline void attention_forward(const Attention& a) noexcept {
 
 // A tile of keys packed for the backward pass.
 struct PackedKeys {
+  int64_t key;                                      // the first
   Packed keys_transposed, values_transposed, keys;  // keys: with packed_scale, both times
 };
 
 template <class Cells>
 inline PackedKeys pack_keys(const Attention& a, const Head& head, int64_t j0,
                             const Workspace& memory) {
-  const int64_t count = min(kTile, a.keys - j0);
-  const float* k = head.k + j0 * a.kv_row;
-  const float* v = head.v + j0 * a.kv_row;
+  const Slice keys = keys_of(a, head, j0), values = values_of(a, head, j0);
   const float scale = packed_scale<Cells>(a);
-  return {
-      pack_slice<Cells>(Form::transposed, k, a.kv_row, count, a.head_dim, memory.head_tiles[0],
-                        scale),
-      pack_slice<Cells>(Form::transposed, v, a.kv_row, count, a.head_dim, memory.head_tiles[1]),
-      pack_slice<Cells>(Form::plain, k, a.kv_row, count, a.head_dim, memory.head_tiles[2], scale)};
+  return {j0, pack_slice<Cells>(Form::transposed, keys, memory.head_tiles[0], scale),
+          pack_slice<Cells>(Form::transposed, values, memory.head_tiles[1]),
+          pack_slice<Cells>(Form::plain, keys, memory.head_tiles[2], scale)};
 }
 
 // Which gradients a visit to a tile adds to.
@@ -197,24 +179,23 @@ inline int64_t first_queries(const Attention& a, int64_t j0) {
   return max(0, j0 - (a.keys - a.queries)) / kTile * kTile;
 }
 
-// Adds the part of query tile i0 and key tile j0 to dQ, or to dK and dV, or to all, of one head.
+// Adds the part of query tile i0 and a tile of keys to dQ, or to dK and dV, or to all, of one head.
 // The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
 // of the first query head and of the first queries that see them. The gradients of tables only add,
 // and with first_key all do.
 template <class Cells>
-inline void attention_tile_backward(const AttentionGradient& g, const Head& head, int64_t i0,
-                                    int64_t j0, const PackedKeys& packed, Wanted wanted,
+inline void attention_tile_backward(const AttentionGradient& g, const RelativeHead& head,
+                                    int64_t i0, const PackedKeys& packed, Wanted wanted,
                                     const Workspace& memory) {
   const Attention& a = g.forward;
-  const RelativeHead relative = relative_head(g, head.batch, head.head);
+  const int64_t j0 = packed.key;
   const ScoreTile p = tile_at(a, head, i0, min(kTile, a.queries - i0), j0, memory.tiles[0]);
   ScoreTile ds = p;
   ds.scores = memory.tiles[1] + (p.scores - memory.tiles[0]);
   const float* dout = g.dout + head.batch * a.out_batch + i0 * a.out_row + head.head * a.head_dim;
-  const float* q = head.q + i0 * a.q_row;
+  const Slice q = queries_of(a, head, p);
   float* const packed_a = memory.packed_a;
-  score_tile<Cells>(a, head, relative, i0, j0,
-                    ready_rows<Cells>(q, a.q_row, 1, p.rows, a.head_dim, packed_a),
+  score_tile<Cells>(a, head, ready_rows<Cells>(q.first, q.stride, 1, p.rows, a.head_dim, packed_a),
                     packed.keys_transposed, p, memory.tiles[1]);
   // dP = dO V^T
   multiply_rows<Cells>(ds, ready_rows<Cells>(dout, a.out_row, 1, p.rows, a.head_dim, packed_a),
@@ -242,13 +223,13 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     for (int64_t j = visible; j < end; ++j) row[j] = 0;
     if (drops(a)) drop_probabilities(a, head, i0 + i, j0, probability, visible);
   }
-  if (is_wide(a) && !is_far(relative, ds)) clear_gap(ds);
+  if (is_wide(a) && !is_far(head, ds)) clear_gap(ds);
   if (wanted != Wanted::keys) {
     // dQ += dS (scale K)
     float* dq = g.dq + (head.q - a.q) + i0 * a.q_row;
     add_tile_times<Cells>(ds, packed.keys, a.head_dim, {dq, a.q_row, a.first_key || j0 > 0},
                           packed_a);
-    add_relative_to_dq(a, relative, ds, dq);
+    add_relative_to_dq(a, head, ds, dq);
   }
   if (wanted != Wanted::queries) {
     const int64_t kv = (head.k - a.k) + j0 * a.kv_row;
@@ -257,16 +238,14 @@ inline void attention_tile_backward(const AttentionGradient& g, const Head& head
     float* panels = memory.head_tiles[3];
     // dV += P^T dO
     const Packed dout_plain =
-        pack_slice<Cells>(Form::plain, dout, a.out_row, p.rows, a.head_dim, panels);
+        pack_slice<Cells>(Form::plain, {dout, a.out_row, p.rows, a.head_dim}, panels);
     add_transposed_tile_times<Cells>(p, dout_plain, a.head_dim, {g.dv + kv, a.kv_row, accumulate},
                                      packed_a);
     // dK += dS^T (scale Q)
-    const Packed queries = pack_slice<Cells>(Form::plain, q, a.q_row, p.rows, a.head_dim, panels,
-                                             packed_scale<Cells>(a));
+    const Packed queries = pack_slice<Cells>(Form::plain, q, panels, packed_scale<Cells>(a));
     add_transposed_tile_times<Cells>(ds, queries, a.head_dim, {g.dk + kv, a.kv_row, accumulate},
                                      packed_a);
-    add_relative_to_dk(a, relative, ds, 1 / score_scale<Cells>(a), q, queries,
-                       head.k + j0 * a.kv_row, packed.keys, g.dk + kv);
+    add_relative_to_dk<Cells>(a, head, ds, queries, packed.keys, g.dk + kv);
   }
 }
 
@@ -280,7 +259,8 @@ inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, i
   for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
     for (int64_t i0 = first_queries(a, j0); i0 < a.queries && first_key(a, batch, i0) < j0 + kTile;
          i0 += kTile) {
-      attention_tile_backward<Cells>(g, select_head(a, batch, h), i0, j0, packed, wanted, memory);
+      attention_tile_backward<Cells>(g, relative_head(g, select_head(a, batch, h)), i0, packed,
+                                     wanted, memory);
     }
   }
 }
@@ -343,11 +323,12 @@ inline void attention_backward_in(const AttentionGradient& g) {
   compute_tasks(a.batch * a.heads * query_tiles, [&](int64_t task, int thread) {
     [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
     const int64_t i0 = (query_tiles - 1 - task / (a.batch * a.heads)) * kTile;
-    const Head head = select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads);
+    const RelativeHead head =
+        relative_head(g, select_head(a, task % (a.batch * a.heads) / a.heads, task % a.heads));
     const Workspace& memory = thread_workspace(thread);
     const int64_t last_key = head.offset + min(i0 + kTile, a.queries) - 1;
     for (int64_t j0 = first_keys(a, head.batch, i0); j0 <= last_key; j0 += kTile) {
-      attention_tile_backward<Cells>(g, head, i0, j0, pack_keys<Cells>(a, head, j0, memory),
+      attention_tile_backward<Cells>(g, head, i0, pack_keys<Cells>(a, head, j0, memory),
                                      Wanted::queries, memory);
     }
   });

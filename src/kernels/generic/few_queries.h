@@ -55,24 +55,25 @@ inline void score_row(const Attention& a, const Head& head, int64_t i, int64_t j
   }
 }
 
-// out[D] = factor out + the sum of row[j] v_j; v: [count, D]. Four sums, so that an addition need
-// not wait for the one before.
+// out[D] = factor out + the sum of row[j] v_j; v: [count, D], row: [count]. Four sums, so that an
+// addition need not wait for the one before.
 template <class Cells>
-inline void add_values(int64_t count, const float* row, const float* v, int64_t v_row,
-                       int64_t head_dim, float factor, float* out) {
+inline void add_values(const float* row, const Slice& v, float factor, float* out) {
   const auto step = [&](int64_t d, int64_t numbers) {
-    const auto product = [&](int64_t j) { return row[j] * Cells::row(v + j * v_row + d, numbers); };
+    const auto product = [&](int64_t j) {
+      return row[j] * Cells::row(v.first + j * v.stride + d, numbers);
+    };
     Vector sums[4] = {load_lanes(out + d, numbers) * factor};
     int64_t j = 0;
-    for (; j + 4 <= count; j += 4) {
+    for (; j + 4 <= v.rows; j += 4) {
       CRIA_UNROLL
       for (int64_t s = 0; s < 4; ++s) sums[s] += product(j + s);
     }
-    for (; j < count; ++j) sums[0] += product(j);
+    for (; j < v.rows; ++j) sums[0] += product(j);
     store_lanes(out + d, (sums[0] + sums[1]) + (sums[2] + sums[3]), numbers);
   };
   for_vectors(
-      head_dim, [&](int64_t d) { step(d, kWidth); }, step);
+      v.columns, [&](int64_t d) { step(d, kWidth); }, step);
 }
 
 // out[i] and log_sum_exp[i] of one head, by the online softmax as in attend_rows; row: [kRowKeys].
@@ -96,7 +97,7 @@ inline void attend_query(const Attention& a, const Head& head, int64_t i, float*
         store_lanes(row + j, Cells::row(row + j, lanes), lanes);
       }
     }
-    add_values<Cells>(count, row, head.v + j0 * a.kv_row, a.kv_row, a.head_dim, factor, out);
+    add_values<Cells>(row, {head.v + j0 * a.kv_row, a.kv_row, count, a.head_dim}, factor, out);
   }
   scale_row(out, a.head_dim, 1.0f / denominator);
   a.log_sum_exp[(head.batch * a.heads + head.head) * a.queries + i] =

@@ -143,18 +143,6 @@ inline void multiply_panels(const Gemm& g, const Panels& p, const BlockC& block)
   }
 }
 
-// Packs `count` columns of B from n0 on, k0 onwards.
-template <class Cells>
-inline void pack_b(const Gemm& g, int64_t n0, int64_t count, int64_t k0, int64_t depth,
-                   int64_t width, float* packed) {
-  const float* source = g.b + k0 * g.b_row + n0 * g.b_column;
-  if (g.b_column == 1) {
-    pack_b_lanes<Cells>(source, g.b_row, count, depth, width, packed);
-  } else {
-    pack_b_transposed<Cells>(source, g.b_column, count, depth, width, packed);
-  }
-}
-
 // A block of A as it is read: where it is stored, or packed.
 struct BlockA {
   const float* data;
@@ -263,8 +251,13 @@ inline void pack_whole_b(const Gemm& g, const LayoutB<Cells>& layout, const Pack
       const int64_t h = i / panels % halves(g), column = b.column + i % panels * layout.width;
       const int64_t depth = min(layout.block_k, b.k + b.depth - k0);
       float* panel = panel_b<Cells>(g, b, h, column, k0, cells_of<Cells>(depth));
-      pack_b<Cells>(g, h * half_columns(g) + column, min(layout.width, half_columns(g) - column),
-                    k0, depth, layout.width, panel);
+      const int64_t columns = min(layout.width, half_columns(g) - column);
+      const float* source = g.b + k0 * g.b_row + (h * half_columns(g) + column) * g.b_column;
+      if (g.b_column == 1) {
+        pack_b_lanes<Cells>(source, g.b_row, columns, depth, layout.width, panel);
+      } else {
+        pack_b_transposed<Cells>(source, g.b_column, columns, depth, layout.width, panel);
+      }
     }
   });
 }

@@ -18,9 +18,9 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// One head's tables, packed. The queries' are in the order of distances, so that a key meets the
-// rows of the tile in their order.
-struct RelativeHead {
+// A head and its tables, packed. The queries' are in the order of distances, so that a key meets
+// the rows of the tile in their order.
+struct RelativeHead : Head {
   int64_t rows = 0;  // of the tables that are in use: a multiple of kRelativeRows
   const float* bias = nullptr;
   Packed keys_transposed{}, keys{};
@@ -69,18 +69,18 @@ inline void pack_tables(const Attention& a) {
     const int64_t stride = (is_keys ? a.kv_heads : a.heads) * a.head_dim;
     const int64_t head = is_keys ? index : index - a.kv_heads;
     // Backwards through the queries' table.
-    const float* slice = table + (is_keys ? first : t.rows - 1) * stride + head * a.head_dim;
-    const int64_t step = is_keys ? stride : -stride;
+    const Slice slice = {table + (is_keys ? first : t.rows - 1) * stride + head * a.head_dim,
+                         is_keys ? stride : -stride, rows, a.head_dim};
     float* memory = table_memory(a, index);
-    pack_slice<Fp32Cells>(Form::transposed, slice, step, rows, a.head_dim, memory, a.scale);
-    pack_slice<Fp32Cells>(Form::plain, slice, step, rows, a.head_dim, memory + rows * a.head_dim,
-                          a.scale);
+    pack_slice<Fp32Cells>(Form::transposed, slice, memory, a.scale);
+    pack_slice<Fp32Cells>(Form::plain, slice, memory + rows * a.head_dim, a.scale);
   });
 }
 
-inline RelativeHead relative_head(const Attention& a, int64_t head) {
+inline RelativeHead relative_head(const Attention& a, const Head& plain) {
   const RelativeScores& t = a.relative;
-  RelativeHead r;
+  const int64_t head = plain.head;
+  RelativeHead r{plain};
   r.rows = rows_in_use(a);
   r.uniform_from = t.uniform_from;
   const int64_t far = t.rows - 1 - min(t.uniform_from, r.rows - 1);
@@ -102,9 +102,10 @@ inline RelativeHead relative_head(const Attention& a, int64_t head) {
 }
 
 // The same with one sequence's gradients.
-inline RelativeHead relative_head(const AttentionGradient& g, int64_t batch, int64_t head) {
+inline RelativeHead relative_head(const AttentionGradient& g, const Head& plain) {
   const Attention& a = g.forward;
-  RelativeHead r = relative_head(a, head);
+  const int64_t batch = plain.batch, head = plain.head;
+  RelativeHead r = relative_head(a, plain);
   const int64_t rows = a.relative.rows, first = batch * rows + rows - r.rows;
   r.dkeys_row = a.kv_heads * a.head_dim;
   r.dqueries_row = a.heads * a.head_dim;
@@ -142,26 +143,26 @@ inline Diagonals diagonals_of(const RelativeHead& r, const ScoreTile& tile, int6
 }
 
 // S(r, t) += scale q_r . keys_t
-inline void add_key_table(const RelativeHead& relative, const ScoreTile& tile, const float* q,
-                          int64_t q_row, int64_t head_dim) {
+inline void add_key_table(const RelativeHead& relative, const ScoreTile& tile, const Slice& q) {
   multiply_tile<Fp32Cells>(
-      tile.rows, stored(q, q_row, 1), relative.keys_transposed,
+      tile.rows, stored(q.first, q.stride, 1), relative.keys_transposed,
       {tile.scores - diagonal_base(relative, tile), tile.row_stride + 1, true}, [&](int64_t i) {
         const Diagonals t = diagonals_of(relative, tile, i, needed_columns(tile, i));
-        return Band{0, head_dim, round_down(t.begin), round_up(t.end)};
+        return Band{0, q.columns, round_down(t.begin), round_up(t.end)};
       });
 }
 
 // S(c, u) += scale k_c . queries_u, u the distance: row r = c + u + shift of the tile. Computed
 // for kTile rows at a time as rows of the transposed tile, in `transposed`.
-inline void add_query_table(const RelativeHead& relative, const ScoreTile& tile, const float* k,
-                            int64_t k_row, int64_t head_dim, float* transposed) {
+inline void add_query_table(const RelativeHead& relative, const ScoreTile& tile, const Slice& k,
+                            float* transposed) {
   for (int64_t first = 0; first < tile.rows; first += kTile) {
     const int64_t rows = min(kTile, tile.rows - first), shift = tile.key - tile.query - first;
-    multiply_tile<Fp32Cells>(tile.columns, stored(k, k_row, 1), relative.queries_transposed,
-                             {transposed + shift, kWideRow + 1, false}, [&](int64_t c) {
+    multiply_tile<Fp32Cells>(tile.columns, stored(k.first, k.stride, 1),
+                             relative.queries_transposed, {transposed + shift, kWideRow + 1, false},
+                             [&](int64_t c) {
                                const int64_t last = min(c + kMR, tile.columns) - 1;
-                               return Band{0, head_dim, round_down(max(0, -shift - last)),
+                               return Band{0, k.columns, round_down(max(0, -shift - last)),
                                            min(relative.rows, round_up(max(0, rows - shift - c)))};
                              });
     for (int64_t r = 0; r < rows; r += kWidth) {
@@ -192,8 +193,9 @@ inline bool is_far(const RelativeHead& relative, const ScoreTile& tile) {
 }
 
 // S(r, c) += scale (q_r . far_key + k_c . far_query)
-inline void add_far_rows(const Attention& a, const RelativeHead& relative, const ScoreTile& tile,
-                         const float* q, const float* k) {
+inline void add_far_rows(const Attention& a, const RelativeHead& relative, const ScoreTile& tile) {
+  const float* q = queries_of(a, relative, tile).first;
+  const float* k = keys_of(a, relative, tile).first;
   float of_keys[kTile];
   for (int64_t c = 0; c < tile.columns; ++c) {
     of_keys[c] =
@@ -208,17 +210,13 @@ inline void add_far_rows(const Attention& a, const RelativeHead& relative, const
 }
 
 // All that the tables add to a tile.
-inline void add_relative(const Attention& a, const Head& head, const RelativeHead& relative,
-                         const ScoreTile& tile, int64_t i0, int64_t j0, float* transposed) {
-  const float* q = head.q + i0 * a.q_row;
-  const float* k = head.k + j0 * a.kv_row;
+inline void add_relative(const Attention& a, const RelativeHead& relative, const ScoreTile& tile,
+                         float* transposed) {
   if (is_wide(a) && is_far(relative, tile)) {
-    add_far_rows(a, relative, tile, q, k);
+    add_far_rows(a, relative, tile);
   } else {
-    if (a.relative.keys) add_key_table(relative, tile, q, a.q_row, a.head_dim);
-    if (a.relative.queries) {
-      add_query_table(relative, tile, k, a.kv_row, a.head_dim, transposed);
-    }
+    if (a.relative.keys) add_key_table(relative, tile, queries_of(a, relative, tile));
+    if (a.relative.queries) add_query_table(relative, tile, keys_of(a, relative, tile), transposed);
   }
   if (relative.bias) {
     const int64_t base = diagonal_base(relative, tile);
@@ -341,12 +339,13 @@ inline void add_relative_to_dq(const Attention& a, const RelativeHead& relative,
 // What they add to dK, and their own gradients. Of a far tile:
 //   dfar_key += scale sum_r q_r sum_c dS(r, c)
 //   dK(c) += scale far_query sum_r dS(r, c),  dfar_query += scale sum_c k_c sum_r dS(r, c)
-// packed_q, packed_k: scaled, plain. unscale: what makes ds the gradient of the scores.
+// packed_q, packed_k: scaled, plain.
+template <class Cells>
 inline void add_relative_to_dk(const Attention& a, const RelativeHead& relative,
-                               const ScoreTile& ds, float unscale, const float* q,
-                               const Packed& packed_q, const float* k, const Packed& packed_k,
+                               const ScoreTile& ds, const Packed& packed_q, const Packed& packed_k,
                                float* dk) {
-  if (relative.dbias) add_to_dbias(relative, ds, unscale);
+  // Without the scale ds is the gradient of the scores.
+  if (relative.dbias) add_to_dbias(relative, ds, 1 / score_scale<Cells>(a));
   if (!is_wide(a)) return;
   if (!is_far(relative, ds)) {
     if (a.relative.queries) add_query_table_to_dk(relative, ds, a.head_dim, dk, a.kv_row);
@@ -354,6 +353,8 @@ inline void add_relative_to_dk(const Attention& a, const RelativeHead& relative,
     if (relative.dqueries) add_to_dqueries(relative, ds, packed_k, a.head_dim);
     return;
   }
+  const float* q = queries_of(a, relative, ds).first;
+  const float* k = keys_of(a, relative, ds).first;
   const int64_t far = relative.rows - 1 - relative.uniform_from;
   float totals[kTile] = {};
   for (int64_t r = 0; r < ds.rows; ++r) {

@@ -53,9 +53,14 @@ inline Head select_head(const Attention& a, int64_t batch, int64_t head) {
           a.keys - a.queries};
 }
 
-// A [count, D] slice of q, k, v, dout or a table, as the right factor of a product: transposed to
-// [D, count], summed over D, or as it is, summed over its rows. Where cells are what is stored the
-// slice is multiplied by a factor.
+// Rows of q, k, v, dout or a table, of one head.
+struct Slice {
+  const float* first;
+  int64_t stride, rows, columns;
+};
+
+// A slice as the right factor of a product: transposed to [columns, rows], summed over columns, or
+// as it is, summed over rows. Where cells are what is stored the slice is multiplied by a factor.
 struct Packed {
   const float* panels;
   int64_t width, cells;
@@ -63,15 +68,15 @@ struct Packed {
 enum class Form { transposed, plain };
 
 template <class Cells>
-inline Packed pack_slice(Form form, const float* slice, int64_t stride, int64_t count,
-                         int64_t head_dim, float* panels, float factor = 1) {
+inline Packed pack_slice(Form form, const Slice& slice, float* panels, float factor = 1) {
   const bool transposed = form == Form::transposed;
-  const int64_t columns = transposed ? count : head_dim, depth = transposed ? head_dim : count;
+  const int64_t columns = transposed ? slice.rows : slice.columns;
+  const int64_t depth = transposed ? slice.columns : slice.rows;
   const int64_t width = panel_width<Cells>(columns), cells = cells_of<Cells>(depth);
   if (transposed) {
-    pack_b_transposed<Cells>(slice, stride, columns, depth, width, panels);
+    pack_b_transposed<Cells>(slice.first, slice.stride, columns, depth, width, panels);
   } else {
-    pack_b_lanes<Cells>(slice, stride, columns, depth, width, panels);
+    pack_b_lanes<Cells>(slice.first, slice.stride, columns, depth, width, panels);
   }
   if constexpr (Cells::kAsStored) {
     if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
@@ -175,6 +180,22 @@ inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64
           a.first_key ? a.first_key + head.batch * a.queries + i0 : nullptr};
 }
 
+// A tile's keys from j0 on, and their values, of one head.
+inline Slice keys_of(const Attention& a, const Head& head, int64_t j0) {
+  return {head.k + j0 * a.kv_row, a.kv_row, min(kTile, a.keys - j0), a.head_dim};
+}
+inline Slice values_of(const Attention& a, const Head& head, int64_t j0) {
+  return {head.v + j0 * a.kv_row, a.kv_row, min(kTile, a.keys - j0), a.head_dim};
+}
+
+// The queries and keys of a tile, of one head.
+inline Slice queries_of(const Attention& a, const Head& head, const ScoreTile& tile) {
+  return {head.q + (tile.query - head.offset) * a.q_row, a.q_row, tile.rows, a.head_dim};
+}
+inline Slice keys_of(const Attention& a, const Head& head, const ScoreTile& tile) {
+  return keys_of(a, head, tile.key);
+}
+
 // How many of a tile's columns its row i may see.
 inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
   return max(0, min(tile.columns, tile.query + i - tile.key + 1));
@@ -193,6 +214,17 @@ inline int64_t needed_columns(const ScoreTile& tile, int64_t i) {
 
 // Where a running maximum begins: below any score.
 constexpr float kLowestScore = -3.0e38f;
+
+// The scale is in the packed keys and queries where cells are what is stored, and otherwise a
+// factor of the scores and of their gradient.
+template <class Cells>
+inline float packed_scale(const Attention& a) {
+  return Cells::kAsStored ? a.scale : 1;
+}
+template <class Cells>
+inline float score_scale(const Attention& a) {
+  return Cells::kAsStored ? 1 : a.scale;
+}
 
 inline bool drops(const Attention& a) {
   return a.dropout.scale != 1;
