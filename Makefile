@@ -1,8 +1,8 @@
 # cria: `make help` lists the targets.
 #
-# One build directory per flavour: build/ (release) and build/asan/. A change of compiler or flags
-# rebuilds everything in that directory (the stamp file), and the archive is written anew each time,
-# so nothing older than its sources is ever linked.
+# One build directory per flavour: build/ (release), build/asan/ and build/odr/. A change of compiler
+# or flags rebuilds everything in that directory (the stamp file), and the archive is written anew
+# each time, so nothing older than its sources is ever linked.
 
 # All cores, unless told otherwise.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
@@ -24,8 +24,12 @@ else ifeq ($(FLAVOUR),asan)
   # g++ warns of uninitialized members of std::function where sanitizers have changed the code.
   flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -Wno-unknown-warning-option -Wno-maybe-uninitialized
+else ifeq ($(FLAVOUR),odr)
+  OUT := build/odr
+  # The linker sees the types of all sources. It needs no fast code for that.
+  flavour_flags := -O0 -flto=auto -Werror=odr
 else
-  $(error FLAVOUR must be release or asan, not '$(FLAVOUR)')
+  $(error FLAVOUR must be release, asan or odr, not '$(FLAVOUR)')
 endif
 
 # --- OpenMP: compiler's own; Homebrew's libomp on macOS; none otherwise, or with OPENMP=no (one core,
@@ -71,7 +75,7 @@ test_objects := $(call object,$(test_sources))
 # What commands are made of is tested on its own too.
 tested_tools := $(call object,$(wildcard tools/*/*.cpp))
 
-.PHONY: all demo test bench asan format lint install clean help
+.PHONY: all demo test bench asan odr format lint install clean help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -150,6 +154,13 @@ bench: all  ## speed of training steps, kernel by kernel, against this machine's
 # A failed allocation is to be an Error there too, not the end of the program.
 asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) FLAVOUR=asan test
+
+# Of two classes of one name in two sources, each compiler run sees one, and the program mixes both.
+odr:  ## that no two sources define one name differently (with g++)
+	$(MAKE) FLAVOUR=odr build/odr/one_definition
+
+$(OUT)/one_definition: $(lib_objects) $(tool_objects)
+	$(CXX) $^ $(link_flags) -o $@
 
 format:  ## rewrite the sources in the project's style
 	clang-format -i $$(git ls-files '*.h' '*.cpp')

@@ -34,14 +34,14 @@ struct Pass {
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
   SegmentMemory* segments = nullptr;
-  float gradient_scale = 1.0f;  // of the loss sum whose gradient is wanted, if it is
+  float gradient_scale = 1.0f;  // see Llama::loss_and_gradient
 };
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
 class Activations {
  public:
-  // With several micro-batches in a step, weights are packed once for all of them (until a
-  // Parameter's mutable_value()).
+  // With several micro-batches in a step, weights are packed once for all of them: again only when
+  // they have changed (see Parameter::mutable_value).
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 

@@ -1,7 +1,8 @@
 // The contract of a layer.
 //
 // A layer is a plain struct: its parameters and sizes, no memory. What backward needs from forward
-// goes into its Saved, whose views are carved before training starts.
+// goes into its Saved, beside the scratch it uses while it runs; all are views carved before
+// training starts.
 //   forward(in, out, saved)
 //   backward(dout, in, saved, din)   weight gradients accumulate (+=), din is overwritten (=);
 //                                    what saved holds is used up
@@ -26,7 +27,7 @@ struct PassRandomness {
   bool active = false;
 };
 
-// What one pass is told, and not another: its forward and its backward are told the same.
+// What the layers are told of one pass; its forward and its backward are told the same.
 struct PassContext {
   PassRandomness randomness = {};
   // [B,T]: where the document of each position begins. Empty: a sequence is one document.
