@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
-#include "cria/base/terminal.h"
-#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
+#include "kernels/isa.h"
 
 namespace cria {
 namespace {

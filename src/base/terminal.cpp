@@ -1,4 +1,4 @@
-#include "cria/base/terminal.h"
+#include "base/terminal.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

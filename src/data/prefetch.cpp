@@ -1,4 +1,4 @@
-#include "cria/data/prefetch.h"
+#include "data/prefetch.h"
 
 #include <chrono>
 

@@ -4,12 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/gguf_tokenizer.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "gguf_token_types.h"
+#include "exchange/gguf_token_types.h"
+#include "exchange/gguf_tokenizer.h"
+#include "text/bpe_tokenizer.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

@@ -1,11 +1,11 @@
-#include "cria/io/npz.h"
+#include "io/npz.h"
 
 #include <algorithm>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/crc.h"
+#include "io/bytes.h"
+#include "io/crc.h"
 
 namespace cria {
 namespace {

@@ -1,12 +1,12 @@
-#include "cria/io/zip.h"
+#include "io/zip.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/crc.h"
+#include "io/bytes.h"
+#include "io/crc.h"
 
 namespace cria {
 namespace {

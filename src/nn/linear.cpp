@@ -1,6 +1,7 @@
 #include "cria/nn/linear.h"
 
 #include "cria/kernels/kernels.h"
+#include "kernels/products.h"
 
 namespace cria {
 

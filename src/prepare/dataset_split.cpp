@@ -1,4 +1,4 @@
-#include "cria/prepare/dataset_split.h"
+#include "prepare/dataset_split.h"
 
 #include <utility>
 

@@ -1,16 +1,16 @@
-#include "cria/tokenizer_files/bpe_files.h"
+#include "tokenizer_files/bpe_files.h"
 
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {

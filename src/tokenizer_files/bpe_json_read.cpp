@@ -2,13 +2,13 @@
 #include <unordered_map>
 #include <utility>
 
-#include "bpe_json_regex.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/bpe_json.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "json_parts.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/bpe_json.h"
+#include "tokenizer_files/bpe_json_regex.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {

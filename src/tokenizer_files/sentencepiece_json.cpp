@@ -1,13 +1,13 @@
-#include "cria/tokenizer_files/sentencepiece_json.h"
+#include "tokenizer_files/sentencepiece_json.h"
 
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "json_parts.h"
-#include "tokenizer_layout.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokenizer_layout.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {

@@ -1,20 +1,20 @@
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/base/rng.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/bpe_json.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "cria/tokenizer_files/sentencepiece_json.h"
-#include "json_parts.h"
-#include "tokenizer_layout.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/bpe_json.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/sentencepiece_json.h"
+#include "tokenizer_files/tokenizer_layout.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {

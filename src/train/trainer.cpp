@@ -5,16 +5,19 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
-#include "cria/exchange/arrays.h"
+#include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
-#include "cria/exchange/matrix_file.h"
-#include "cria/inference/document_marks.h"
 #include "cria/inference/generate.h"
-#include "cria/kernels/peak.h"
 #include "cria/optim/schedule.h"
-#include "cria/prepare/prepare.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/train/init_from.h"
+#include "data/prefetch.h"
+#include "exchange/arrays.h"
+#include "exchange/matrix_file.h"
+#include "inference/document_marks.h"
+#include "kernels/peak.h"
+#include "prepare/prepare.h"
+#include "train/init_from.h"
+#include "train/tensorboard.h"
 
 namespace cria {
 namespace {
@@ -117,6 +120,8 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);
 }
+
+Trainer::~Trainer() = default;
 
 // Training and validation shards, and how the training windows follow each other.
 Batches Trainer::open_data() {

@@ -1,4 +1,4 @@
-#include "cria/base/first_error.h"
+#include "base/first_error.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/io/npz.h"
+#include "io/npz.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/mutations.h"
 #include "cria/base/error.h"
-#include "cria/io/crc.h"
+#include "io/crc.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

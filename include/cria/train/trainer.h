@@ -7,17 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/file.h"
-#include "cria/data/prefetch.h"
+#include "cria/data/batches.h"
 #include "cria/inference/evaluate.h"
 #include "cria/model/llama.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
-#include "cria/train/tensorboard.h"
 
 namespace cria {
+
+class FileLock;
+class Prefetch;
+class TensorBoardLog;
 
 // Hears what happens; the trainer itself prints nothing.
 class TrainingObserver {
@@ -36,6 +38,8 @@ class Trainer {
   // directory. resume: goes on from its latest checkpoint. Error when the directory holds a run
   // already (without resume) or none (with).
   Trainer(RunConfig config, bool resume, TrainingObserver& observer);
+
+  ~Trainer();
 
   // Up to train.steps, or until stop becomes true; the last thing done is a checkpoint. Returns
   // whether all steps are done.

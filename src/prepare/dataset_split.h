@@ -9,8 +9,8 @@
 
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
-#include "cria/prepare/text_input.h"
 #include "cria/text/tokenizer.h"
+#include "prepare/text_input.h"
 
 namespace cria {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cria/base/file.h"
-#include "cria/io/npy.h"
-#include "cria/io/zip.h"
+#include "io/npy.h"
+#include "io/zip.h"
 
 namespace cria {
 
