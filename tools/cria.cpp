@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/terminal.h"
 #include "cli/commands.h"
+#include "cli/terminal.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"

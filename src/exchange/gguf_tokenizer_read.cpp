@@ -39,12 +39,8 @@ class Reader {
 
   std::unique_ptr<Tokenizer> read() {
     read_tokens();
-    std::unique_ptr<Tokenizer> tokenizer;
-    try {
-      tokenizer = make();
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = at(file_, "tokens"), .hint = kHint});
-    }
+    std::unique_ptr<Tokenizer> tokenizer =
+        with_context({.where = at(file_, "tokens"), .hint = kHint}, [&] { return make(); });
     SpecialTokens special;
     special.bos = role("bos_token_id");
     special.eos = role("eos_token_id");

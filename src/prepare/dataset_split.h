@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,7 +36,6 @@ class DocumentEncoder {
   struct Task {
     std::span<const TextChunk> chunks;
     std::vector<int32_t> ids;
-    std::exception_ptr problem;
   };
 
   void encode(Task& task) const;

@@ -77,11 +77,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 // Bpe checks the rest; what it finds is to name the file.
 BpeVocabulary checked(BpeVocabulary vocabulary, const std::string& path) {
-  try {
-    const Bpe bpe(vocabulary);
-  } catch (const Error& error) {
-    throw Error(error.what(), {.where = path});
-  }
+  with_context({.where = path}, [&] { const Bpe bpe(vocabulary); });
   return vocabulary;
 }
 

@@ -49,11 +49,9 @@ class Reader : JsonParts {
     read_model(member(file_, "model"));
     add_tokens();
     TextEnds ends = read_ends(vocabulary_.names.size());
-    try {
+    return with_context({.where = where_}, [&] {
       return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary_), std::move(ends));
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = where_});
-    }
+    });
   }
 
  private:

@@ -62,15 +62,13 @@ class Reader : JsonParts {
     const TextEnds ends = read_ends(tokens.size() + added.size());
     if (bytes) require_byte_order(tokens);
     const std::vector<uint32_t> code_points = bytes ? std::vector<uint32_t>() : characters(tokens);
-    try {
+    return with_context({.where = where_}, [&] {
       std::unique_ptr<Tokenizer> tokenizer =
           bytes ? make_byte_tokenizer(std::move(added))
                 : make_char_tokenizer(code_points, std::move(added));
       tokenizer->set_ends(ends);
       return tokenizer;
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = where_});
-    }
+    });
   }
 
  private:

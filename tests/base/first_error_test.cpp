@@ -27,6 +27,12 @@ TEST(FirstError, IsTheLowestItems) {
   }
 }
 
+TEST(FirstError, ThrownBy) {
+  EXPECT_FALSE(thrown_by([] {}));
+  const std::exception_ptr thrown = thrown_by([] { throw Error("it"); });
+  EXPECT_EQ(error_of([&] { std::rethrow_exception(thrown); }), "it");
+}
+
 TEST(FirstError, NothingWithoutOne) {
   FirstError error;
   error.attempt(0, [] {});

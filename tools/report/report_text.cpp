@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdio>
 
-#include "base/terminal.h"
 #include "base/unicode.h"
+#include "cli/terminal.h"
 #include "cria/tensor/tensor.h"
 #include "report/token_display.h"
 
