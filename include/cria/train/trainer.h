@@ -17,9 +17,8 @@
 
 namespace cria {
 
-class FileLock;
 class Prefetch;
-class TensorBoardLog;
+class RunDirectory;
 
 // Hears what happens; the trainer itself prints nothing.
 class TrainingObserver {
@@ -65,8 +64,6 @@ class Trainer {
   void open_run_directory(bool resume);
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
-  void prune_checkpoints();
-  void log(const Json& line);
   void report_evaluation();
   void report_sample();
 
@@ -80,11 +77,9 @@ class Trainer {
   std::unique_ptr<AdamWOptimizer> optimizer_;
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
-  std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<MetricsLog> metrics_;
-  std::unique_ptr<TensorBoardLog> tensorboard_;  // with log.tensorboard
-  std::vector<double> change_squares_;           // of the step's update, for each parameter
-  std::optional<DocumentMarks> documents_;       // with data.mask_documents
+  std::unique_ptr<RunDirectory> directory_;
+  std::vector<double> change_squares_;      // of the step's update, for each parameter
+  std::optional<DocumentMarks> documents_;  // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
