@@ -62,7 +62,7 @@ ifneq ($(brew_prefix),)
 endif
 
 compile_flags := -std=c++20 -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror) $(CXXFLAGS) \
-  $(flavour_flags) $(omp_flags) -Iinclude
+  $(flavour_flags) $(omp_flags) -Iinclude -Isrc
 link_flags := $(CXXFLAGS) $(flavour_flags) $(omp_libs) $(LDFLAGS) -pthread
 
 lib_sources := $(sort $(wildcard src/*/*.cpp))
@@ -104,9 +104,8 @@ $(OUT)/obj/tests/%.o: compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOU
 $(OUT)/obj/tests/tools/library_test.o: compile_flags += \
   -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
   -DCRIA_LINK='"$(OUT)/libcria.a $(link_flags)"'
-# Kernel bodies live beside their sources; no other folder may include them. Nobody reads errno, and a
-# square root that need not set it is one instruction for a whole vector.
-kernel_flags := -O3 -fno-math-errno -Isrc
+# Nobody reads errno, and a square root that need not set it is one instruction for a whole vector.
+kernel_flags := -O3 -fno-math-errno
 $(OUT)/obj/src/kernels/%.o: compile_flags += $(kernel_flags)
 # The tests have one more instruction set: tiles without instructions for them.
 emulated_tiles := $(OUT)/obj/tests/support/emulated_tiles.o
@@ -193,6 +192,7 @@ install: all  ## copy program, library, headers and cria.pc below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(OUT)/cria $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(OUT)/libcria.a $(DESTDIR)$(PREFIX)/lib/
+	rm -rf $(DESTDIR)$(PREFIX)/include/cria
 	cp -R include/cria $(DESTDIR)$(PREFIX)/include/
 	printf '%s\n' "$$pkg_config_file" > $(DESTDIR)$(PREFIX)/lib/pkgconfig/cria.pc
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "base/toml.h"
 #include "cria/base/file.h"
-#include "cria/base/toml.h"
 #include "cria/train/run_config.h"
 #include "support/cli.h"
 

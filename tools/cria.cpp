@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/terminal.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
-#include "cria/base/terminal.h"
-#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
+#include "kernels/isa.h"
 
 namespace cria {
 namespace {

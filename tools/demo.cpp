@@ -7,8 +7,8 @@
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/exchange/load_model.h"
-#include "cria/prepare/demo_corpus.h"
 #include "cria/train/run_config.h"
+#include "prepare/demo_corpus.h"
 
 namespace cria {
 namespace {

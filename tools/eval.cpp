@@ -11,10 +11,10 @@
 #include "cli/progress.h"
 #include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
-#include "cria/inference/document_marks.h"
-#include "cria/prepare/prepare.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
+#include "inference/document_marks.h"
+#include "prepare/prepare.h"
 
 namespace cria {
 

@@ -7,8 +7,8 @@
 #include "cli/options.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/exchange/export_formats.h"
 #include "cria/exchange/load_model.h"
+#include "exchange/export_formats.h"
 
 namespace cria {
 namespace {

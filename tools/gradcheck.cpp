@@ -6,7 +6,7 @@
 #include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/json.h"
-#include "cria/inspect/gradient_check.h"
+#include "inspect/gradient_check.h"
 
 namespace cria {
 

@@ -4,14 +4,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/gguf_model.h"
-#include "cria/exchange/llama2c_model.h"
+#include "exchange/gguf_model.h"
+#include "exchange/llama2c_model.h"
 
 namespace cria {
 namespace {

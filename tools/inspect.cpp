@@ -3,12 +3,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "report/dataset_report.h"

@@ -1,5 +1,5 @@
 // cria prepare: texts to a tokenizer and token shards.
-#include "cria/prepare/prepare.h"
+#include "prepare/prepare.h"
 
 #include <cstdio>
 #include <optional>

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

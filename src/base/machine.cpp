@@ -1,4 +1,4 @@
-#include "cria/base/machine.h"
+#include "base/machine.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -13,7 +13,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "cria/base/number.h"
+#include "base/number.h"
 
 namespace cria {
 namespace {

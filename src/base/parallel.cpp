@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "cria/base/processors.h"
+#include "base/processors.h"
 
 #ifdef _OPENMP
 #include <omp.h>

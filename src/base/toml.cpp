@@ -1,4 +1,4 @@
-#include "cria/base/toml.h"
+#include "base/toml.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,10 +6,10 @@
 #include <concepts>
 #include <map>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,10 +1,10 @@
-#include "cria/base/unicode_classes.h"
+#include "base/unicode_classes.h"
 
 #include <algorithm>
 #include <array>
 #include <iterator>
 
-#include "unicode_classes_table.h"
+#include "base/unicode_classes_table.h"
 
 namespace cria {
 namespace {

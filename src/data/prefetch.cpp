@@ -1,6 +1,8 @@
-#include "cria/data/prefetch.h"
+#include "data/prefetch.h"
 
 #include <chrono>
+
+#include "base/first_error.h"
 
 namespace cria {
 
@@ -80,12 +82,7 @@ void Prefetch::read_steps() {
     if (stop_) return;
     StepData& step = steps_[static_cast<size_t>(filled_ % 2)];
     lock.unlock();
-    std::exception_ptr error;
-    try {
-      fill(step);
-    } catch (...) {
-      error = std::current_exception();  // for the thread that asks
-    }
+    const std::exception_ptr error = thrown_by([&] { fill(step); });
     lock.lock();
     error_ = error;
     if (!error_) ++filled_;

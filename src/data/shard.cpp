@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

@@ -1,14 +1,14 @@
-#include "cria/exchange/arrays.h"
+#include "exchange/arrays.h"
 
 #include <span>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
-#include "cria/io/npy.h"
-#include "cria/io/npz.h"
-#include "cria/io/projector.h"
+#include "io/npy.h"
+#include "io/npz.h"
+#include "io/projector.h"
 
 namespace cria {
 namespace {

@@ -1,12 +1,12 @@
-#include "cria/exchange/export_formats.h"
+#include "exchange/export_formats.h"
 
 #include <filesystem>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/exchange/arrays.h"
-#include "cria/exchange/gguf_model.h"
-#include "cria/exchange/llama2c_model.h"
+#include "exchange/arrays.h"
+#include "exchange/gguf_model.h"
+#include "exchange/llama2c_model.h"
 
 namespace cria {
 namespace {

@@ -1,19 +1,19 @@
-#include "cria/exchange/gguf_model.h"
+#include "exchange/gguf_model.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
+#include "base/number.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
-#include "cria/exchange/gguf_tokenizer.h"
-#include "cria/exchange/llama_names.h"
-#include "cria/exchange/rope_layout.h"
-#include "cria/io/gguf.h"
 #include "cria/position/rope_scaling.h"
-#include "gguf_keys.h"
-#include "refuse.h"
+#include "exchange/gguf_keys.h"
+#include "exchange/gguf_tokenizer.h"
+#include "exchange/llama_names.h"
+#include "exchange/refuse.h"
+#include "exchange/rope_layout.h"
+#include "io/gguf.h"
 
 namespace cria {
 namespace {

@@ -5,17 +5,17 @@
 #include <utility>
 #include <vector>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/gguf_model.h"
-#include "cria/exchange/gguf_tokenizer.h"
-#include "cria/exchange/llama_names.h"
-#include "cria/exchange/rope_layout.h"
-#include "cria/io/gguf.h"
-#include "cria/model/config_json.h"
 #include "cria/position/rope_scaling.h"
-#include "gguf_keys.h"
+#include "exchange/gguf_keys.h"
+#include "exchange/gguf_model.h"
+#include "exchange/gguf_tokenizer.h"
+#include "exchange/llama_names.h"
+#include "exchange/rope_layout.h"
+#include "io/gguf.h"
+#include "model/config_json.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/exchange/gguf_tokenizer.h"
+#include "exchange/gguf_tokenizer.h"
 
 #include <algorithm>
 #include <set>
@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "cria/base/unicode.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "gguf_token_types.h"
-#include "refuse.h"
+#include "base/unicode.h"
+#include "exchange/gguf_token_types.h"
+#include "exchange/refuse.h"
+#include "text/bpe_tokenizer.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

@@ -4,12 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/gguf_tokenizer.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "gguf_token_types.h"
+#include "exchange/gguf_token_types.h"
+#include "exchange/gguf_tokenizer.h"
+#include "text/bpe_tokenizer.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {
@@ -39,12 +39,8 @@ class GgufTokenizerReader {
 
   std::unique_ptr<Tokenizer> read() {
     read_tokens();
-    std::unique_ptr<Tokenizer> tokenizer;
-    try {
-      tokenizer = make();
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = at(file_, "tokens"), .hint = kHint});
-    }
+    std::unique_ptr<Tokenizer> tokenizer =
+        with_context({.where = at(file_, "tokens"), .hint = kHint}, [&] { return make(); });
     SpecialTokens special;
     special.bos = role("bos_token_id");
     special.eos = role("eos_token_id");

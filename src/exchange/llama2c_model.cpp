@@ -1,18 +1,18 @@
-#include "cria/exchange/llama2c_model.h"
+#include "exchange/llama2c_model.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/llama_names.h"
-#include "cria/exchange/rope_layout.h"
-#include "cria/io/llama2c.h"
-#include "cria/model/config_json.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/text/sentencepiece.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
-#include "refuse.h"
+#include "base/number.h"
+#include "base/unicode.h"
+#include "exchange/llama_names.h"
+#include "exchange/refuse.h"
+#include "exchange/rope_layout.h"
+#include "io/llama2c.h"
+#include "model/config_json.h"
+#include "text/bpe_tokenizer.h"
+#include "text/sentencepiece.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

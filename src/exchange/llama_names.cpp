@@ -1,4 +1,4 @@
-#include "cria/exchange/llama_names.h"
+#include "exchange/llama_names.h"
 
 #include <span>
 #include <utility>

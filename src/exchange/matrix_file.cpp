@@ -1,11 +1,11 @@
-#include "cria/exchange/matrix_file.h"
+#include "exchange/matrix_file.h"
 
 #include <string_view>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/npy.h"
-#include "cria/io/safetensors.h"
+#include "io/npy.h"
+#include "io/safetensors.h"
 
 namespace cria {
 namespace {

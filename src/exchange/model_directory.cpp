@@ -5,13 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/number.h"
-#include "cria/exchange/parameter_file.h"
-#include "cria/io/safetensors.h"
-#include "cria/model/config_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "exchange/parameter_file.h"
+#include "io/safetensors.h"
+#include "model/config_json.h"
 
 namespace cria {
 namespace {

@@ -1,13 +1,13 @@
-#include "cria/exchange/parameter_file.h"
+#include "exchange/parameter_file.h"
 
 #include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 
 namespace cria {
 namespace {

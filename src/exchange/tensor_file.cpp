@@ -1,17 +1,17 @@
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/exchange/llama_names.h"
-#include "cria/exchange/rope_layout.h"
-#include "cria/io/gguf.h"
-#include "cria/io/llama2c.h"
-#include "cria/io/safetensors.h"
+#include "exchange/llama_names.h"
+#include "exchange/rope_layout.h"
+#include "io/gguf.h"
+#include "io/llama2c.h"
+#include "io/safetensors.h"
 
 namespace cria {
 namespace {

@@ -1,10 +1,10 @@
-#include "cria/inference/document_marks.h"
+#include "inference/document_marks.h"
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/data/dataset.h"
-#include "cria/data/dataset_json.h"
+#include "data/dataset_json.h"
 
 namespace cria {
 namespace {

@@ -6,9 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
-#include "cria/base/unicode.h"
 #include "cria/kernels/kernels.h"
 
 namespace cria {

@@ -1,9 +1,10 @@
-#include "cria/inspect/benchmark.h"
+#include "inspect/benchmark.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "cria/base/rng.h"
+#include "kernels/products.h"
 
 namespace cria {
 namespace {

@@ -1,9 +1,9 @@
-#include "cria/inspect/dataset_statistics.h"
+#include "inspect/dataset_statistics.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "cria/base/first_error.h"
+#include "base/first_error.h"
 #include "cria/base/parallel.h"
 
 namespace cria {

@@ -1,12 +1,12 @@
-#include "cria/inspect/dataset_summary.h"
+#include "inspect/dataset_summary.h"
 
 #include <filesystem>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/data/dataset_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "data/dataset_json.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/inspect/gradient_check.h"
+#include "inspect/gradient_check.h"
 
 #include <algorithm>
 #include <cmath>

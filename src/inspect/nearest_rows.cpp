@@ -1,11 +1,11 @@
-#include "cria/inspect/nearest_rows.h"
+#include "inspect/nearest_rows.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "cria/base/error.h"
 #include "cria/tensor/tensor.h"
-#include "tensor_chunks.h"
+#include "inspect/tensor_chunks.h"
 
 namespace cria {
 namespace {

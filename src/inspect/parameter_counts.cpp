@@ -1,4 +1,4 @@
-#include "cria/inspect/parameter_counts.h"
+#include "inspect/parameter_counts.h"
 
 namespace cria {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cria/base/first_error.h"
+#include "base/first_error.h"
 #include "cria/base/parallel.h"
 
 namespace cria {

@@ -1,4 +1,4 @@
-#include "cria/inspect/tensor_comparison.h"
+#include "inspect/tensor_comparison.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <map>
 
-#include "tensor_chunks.h"
+#include "inspect/tensor_chunks.h"
 
 namespace cria {
 namespace {

@@ -1,9 +1,9 @@
-#include "cria/inspect/tensor_statistics.h"
+#include "inspect/tensor_statistics.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "tensor_chunks.h"
+#include "inspect/tensor_chunks.h"
 
 namespace cria {
 namespace {

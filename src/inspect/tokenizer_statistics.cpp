@@ -1,12 +1,12 @@
-#include "cria/inspect/tokenizer_statistics.h"
+#include "inspect/tokenizer_statistics.h"
 
 #include <algorithm>
 #include <set>
 
-#include "cria/base/first_error.h"
+#include "base/first_error.h"
+#include "base/unicode.h"
+#include "base/unicode_classes.h"
 #include "cria/base/parallel.h"
-#include "cria/base/unicode.h"
-#include "cria/base/unicode_classes.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/inspect/trace.h"
+#include "inspect/trace.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "cria/io/crc.h"
+#include "io/crc.h"
 
 #include <array>
 
-#include "bytes.h"
+#include "io/bytes.h"
 
 namespace cria {
 namespace {

@@ -1,15 +1,15 @@
-#include "cria/io/gguf.h"
+#include "io/gguf.h"
 
 #include <algorithm>
 #include <concepts>
 #include <type_traits>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "element_count.h"
-#include "gguf_cursor.h"
-#include "gguf_types.h"
+#include "io/element_count.h"
+#include "io/gguf_cursor.h"
+#include "io/gguf_types.h"
 
 namespace cria {
 namespace {

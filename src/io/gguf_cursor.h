@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cria/base/error.h"
-#include "cria/io/gguf.h"
+#include "io/gguf.h"
 
 namespace cria {
 

@@ -2,10 +2,10 @@
 #include <set>
 #include <type_traits>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/gguf.h"
-#include "gguf_types.h"
+#include "io/gguf.h"
+#include "io/gguf_types.h"
 
 namespace cria {
 namespace {

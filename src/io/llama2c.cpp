@@ -1,13 +1,13 @@
-#include "cria/io/llama2c.h"
+#include "io/llama2c.h"
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "llama2c_layout.h"
+#include "io/bytes.h"
+#include "io/llama2c_layout.h"
 
 namespace cria {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cria/io/llama2c.h"
+#include "io/llama2c.h"
 
 namespace cria {
 

@@ -1,12 +1,12 @@
-#include "cria/io/llama2c_tokenizer.h"
+#include "io/llama2c_tokenizer.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
+#include "io/bytes.h"
 
 namespace cria {
 namespace {

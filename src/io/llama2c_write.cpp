@@ -2,10 +2,10 @@
 #include <array>
 #include <cmath>
 
-#include "bytes.h"
 #include "cria/base/error.h"
-#include "cria/io/llama2c.h"
-#include "llama2c_layout.h"
+#include "io/bytes.h"
+#include "io/llama2c.h"
+#include "io/llama2c_layout.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/io/npy.h"
+#include "io/npy.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,13 +6,13 @@
 #include <optional>
 #include <string_view>
 
-#include "bytes.h"
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
 #include "cria/io/number_format.h"
-#include "element_count.h"
+#include "io/bytes.h"
+#include "io/element_count.h"
 
 namespace cria {
 namespace {

@@ -1,12 +1,12 @@
-#include "cria/io/npz.h"
+#include "io/npz.h"
 
 #include <algorithm>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/io/crc.h"
-#include "cria/io/npy.h"
+#include "io/bytes.h"
+#include "io/crc.h"
+#include "io/npy.h"
 
 namespace cria {
 

@@ -1,13 +1,13 @@
-#include "cria/io/projector.h"
+#include "io/projector.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
+#include "base/unicode.h"
+#include "base/unicode_classes.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
-#include "cria/base/unicode_classes.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,10 +7,10 @@
 #include <set>
 #include <tuple>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
-#include "element_count.h"
+#include "io/element_count.h"
 
 namespace cria {
 namespace {

@@ -1,11 +1,11 @@
-#include "cria/io/stored_tensor.h"
+#include "io/stored_tensor.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

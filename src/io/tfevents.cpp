@@ -1,4 +1,4 @@
-#include "cria/io/tfevents.h"
+#include "io/tfevents.h"
 
 #include <unistd.h>
 
@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
-#include "cria/io/crc.h"
+#include "io/bytes.h"
+#include "io/crc.h"
 
 namespace cria {
 namespace {

@@ -1,10 +1,10 @@
-#include "cria/io/zip.h"
+#include "io/zip.h"
 
 #include <algorithm>
 
-#include "bytes.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
+#include "io/bytes.h"
 
 namespace cria {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
-#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
 #include "cria/tensor/arena.h"
+#include "kernels/isa.h"
 #include "kernels/workspace.h"
 
 namespace cria {

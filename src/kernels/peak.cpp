@@ -1,13 +1,13 @@
-#include "cria/kernels/peak.h"
+#include "kernels/peak.h"
 
 #include <algorithm>
 #include <memory>
 #include <new>
 #include <numeric>
 
+#include "base/timing.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
-#include "cria/base/timing.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/kernels/products.h"
+#include "kernels/products.h"
 
 namespace cria {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/number.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 #include "cria/kernels/kernels.h"
 
 namespace cria {

@@ -1,11 +1,11 @@
-#include "cria/model/config_json.h"
+#include "model/config_json.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "base/number.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 
 namespace cria {
 namespace {

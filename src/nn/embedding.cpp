@@ -4,7 +4,7 @@
 #include <cmath>
 #include <memory>
 
-#include "cria/base/number.h"
+#include "base/number.h"
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
 

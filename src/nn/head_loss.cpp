@@ -5,6 +5,7 @@
 
 #include "cria/kernels/kernels.h"
 #include "cria/nn/linear.h"
+#include "kernels/products.h"
 
 namespace cria {
 namespace {

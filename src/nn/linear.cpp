@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cria/kernels/kernels.h"
+#include "kernels/products.h"
 
 namespace cria {
 

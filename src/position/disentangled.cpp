@@ -1,9 +1,9 @@
-#include "cria/position/disentangled.h"
+#include "position/disentangled.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "cria/kernels/products.h"
+#include "kernels/products.h"
 
 namespace cria {
 

@@ -1,4 +1,4 @@
-#include "cria/position/distance_bias.h"
+#include "position/distance_bias.h"
 
 #include <algorithm>
 #include <bit>

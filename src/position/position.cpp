@@ -4,11 +4,11 @@
 #include <type_traits>
 
 #include "cria/base/error.h"
-#include "cria/position/absolute.h"
-#include "cria/position/disentangled.h"
-#include "cria/position/distance_bias.h"
-#include "cria/position/rope.h"
-#include "cria/position/transformer_xl.h"
+#include "position/absolute.h"
+#include "position/disentangled.h"
+#include "position/distance_bias.h"
+#include "position/rope.h"
+#include "position/transformer_xl.h"
 
 namespace cria {
 namespace {

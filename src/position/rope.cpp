@@ -1,4 +1,4 @@
-#include "cria/position/rope.h"
+#include "position/rope.h"
 
 #include <cmath>
 

@@ -1,10 +1,10 @@
-#include "cria/position/transformer_xl.h"
+#include "position/transformer_xl.h"
 
 #include <array>
 #include <cmath>
 
 #include "cria/base/parallel.h"
-#include "cria/kernels/products.h"
+#include "kernels/products.h"
 
 namespace cria {
 namespace {

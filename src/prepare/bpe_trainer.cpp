@@ -1,4 +1,4 @@
-#include "cria/prepare/bpe_trainer.h"
+#include "prepare/bpe_trainer.h"
 
 #include <algorithm>
 #include <array>
@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "bpe_pairs.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/byte_characters.h"
+#include "prepare/bpe_pairs.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

@@ -1,7 +1,8 @@
-#include "cria/prepare/dataset_split.h"
+#include "prepare/dataset_split.h"
 
 #include <utility>
 
+#include "base/first_error.h"
 #include "cria/base/parallel.h"
 
 namespace cria {
@@ -46,25 +47,18 @@ size_t DocumentEncoder::make_tasks(std::span<const TextChunk> chunks) {
     Task& task = tasks_[count++];
     task.chunks = chunks.subspan(begin, end - begin);
     task.ids.clear();
-    task.problem = nullptr;
   }
   return count;
 }
 
 void DocumentEncoder::write(std::span<const TextChunk> chunks, SplitWriter& split) {
   const size_t count = make_tasks(chunks);
+  FirstError problem;
   parallel_tasks(static_cast<int64_t>(count), [&](int64_t index, int) {
-    Task& task = tasks_[static_cast<size_t>(index)];
-    try {
-      encode(task);
-    } catch (...) {  // no exception leaves a thread
-      task.problem = std::current_exception();
-    }
+    problem.attempt(index, [&] { encode(tasks_[static_cast<size_t>(index)]); });
   });
-  for (const Task& task : std::span(tasks_).first(count)) {
-    if (task.problem) std::rethrow_exception(task.problem);
-    split.shards.write(task.ids);
-  }
+  problem.rethrow();
+  for (const Task& task : std::span(tasks_).first(count)) split.shards.write(task.ids);
   for (const TextChunk& chunk : chunks) {
     split.bytes += static_cast<int64_t>(chunk.text.size());
     split.documents += chunk.ends ? 1 : 0;

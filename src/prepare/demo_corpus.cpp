@@ -1,4 +1,4 @@
-#include "cria/prepare/demo_corpus.h"
+#include "prepare/demo_corpus.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,8 +9,8 @@
 
 #include "cria/base/error.h"
 #include "cria/base/rng.h"
-#include "demo_corpus_plots.h"
-#include "demo_corpus_words.h"
+#include "prepare/demo_corpus_plots.h"
+#include "prepare/demo_corpus_words.h"
 
 // The notation of the rules. A rule with fields is a list of words, each with its fields after
 // slashes; a word that is remembered is not picked. Any other rule is a list of texts, with

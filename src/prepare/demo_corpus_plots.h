@@ -3,7 +3,7 @@
 // because a small model learns to copy a name from far back much later than it learns to spell.
 #pragma once
 
-#include "demo_corpus_rule.h"
+#include "prepare/demo_corpus_rule.h"
 
 namespace cria {
 

@@ -1,7 +1,7 @@
 // The words of the demo corpus: rules in the notation that demo_corpus.cpp explains.
 #pragma once
 
-#include "demo_corpus_rule.h"
+#include "prepare/demo_corpus_rule.h"
 
 namespace cria {
 

@@ -1,4 +1,4 @@
-#include "cria/prepare/prepare.h"
+#include "prepare/prepare.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,16 +6,16 @@
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
 #include "cria/data/dataset.h"
-#include "cria/data/dataset_json.h"
-#include "cria/prepare/bpe_trainer.h"
-#include "cria/prepare/dataset_split.h"
-#include "cria/prepare/prepare_directory.h"
-#include "cria/text/bpe_tokenizer.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "data/dataset_json.h"
+#include "prepare/bpe_trainer.h"
+#include "prepare/dataset_split.h"
+#include "prepare/prepare_directory.h"
+#include "text/bpe_tokenizer.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

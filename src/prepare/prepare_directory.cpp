@@ -1,10 +1,10 @@
-#include "cria/prepare/prepare_directory.h"
+#include "prepare/prepare_directory.h"
 
 #include <filesystem>
 
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/data/dataset_json.h"
+#include "data/dataset_json.h"
 
 namespace cria {
 namespace {

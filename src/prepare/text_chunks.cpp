@@ -1,4 +1,4 @@
-#include "text_chunks.h"
+#include "prepare/text_chunks.h"
 
 #include <algorithm>
 

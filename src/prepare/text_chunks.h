@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cria/prepare/text_input.h"
+#include "prepare/text_input.h"
 
 namespace cria {
 

@@ -1,10 +1,10 @@
-#include "text_documents.h"
+#include "prepare/text_documents.h"
 
 #include <algorithm>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "text_chunks.h"
+#include "prepare/text_chunks.h"
 
 namespace cria {
 

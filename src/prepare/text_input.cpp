@@ -1,10 +1,10 @@
-#include "cria/prepare/text_input.h"
+#include "prepare/text_input.h"
 
 #include <numeric>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "text_documents.h"
+#include "prepare/text_documents.h"
 
 namespace cria {
 namespace {

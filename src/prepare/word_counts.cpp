@@ -1,4 +1,4 @@
-#include "cria/prepare/word_counts.h"
+#include "prepare/word_counts.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,10 +1,10 @@
-#include "added_tokens.h"
+#include "text/added_tokens.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

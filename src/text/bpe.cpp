@@ -1,13 +1,13 @@
-#include "cria/text/bpe.h"
+#include "text/bpe.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-#include "added_tokens.h"
-#include "bpe_cache.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
+#include "text/added_tokens.h"
+#include "text/bpe_cache.h"
 
 namespace cria {
 namespace {

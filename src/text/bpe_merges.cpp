@@ -1,4 +1,4 @@
-#include "cria/text/bpe_merges.h"
+#include "text/bpe_merges.h"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,8 @@
 #include <queue>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

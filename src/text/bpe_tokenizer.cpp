@@ -1,4 +1,4 @@
-#include "cria/text/bpe_tokenizer.h"
+#include "text/bpe_tokenizer.h"
 
 #include <utility>
 

@@ -1,11 +1,11 @@
-#include "cria/text/pretokenizer.h"
+#include "text/pretokenizer.h"
 
 #include <algorithm>
 #include <array>
 
+#include "base/unicode.h"
+#include "base/unicode_classes.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/base/unicode_classes.h"
 
 namespace cria {
 namespace {

@@ -1,15 +1,15 @@
-#include "cria/text/sentencepiece.h"
+#include "text/sentencepiece.h"
 
 #include <algorithm>
 #include <limits>
 #include <unordered_map>
 #include <utility>
 
-#include "added_tokens.h"
-#include "bpe_cache.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/text/pretokenizer.h"
+#include "text/added_tokens.h"
+#include "text/bpe_cache.h"
+#include "text/pretokenizer.h"
 
 namespace cria {
 namespace {

@@ -6,9 +6,9 @@
 #include <span>
 #include <utility>
 
-#include "added_tokens.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
+#include "text/added_tokens.h"
 
 namespace cria {
 namespace {

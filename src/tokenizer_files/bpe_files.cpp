@@ -1,16 +1,16 @@
-#include "cria/tokenizer_files/bpe_files.h"
+#include "tokenizer_files/bpe_files.h"
 
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -77,11 +77,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 // Bpe checks the rest; what it finds is to name the file.
 BpeVocabulary checked(BpeVocabulary vocabulary, const std::string& path) {
-  try {
-    const Bpe bpe(vocabulary);
-  } catch (const Error& error) {
-    throw Error(error.what(), {.where = path});
-  }
+  with_context({.where = path}, [&] { const Bpe bpe(vocabulary); });
   return vocabulary;
 }
 

@@ -1,16 +1,16 @@
-#include "cria/tokenizer_files/bpe_json.h"
+#include "tokenizer_files/bpe_json.h"
 
 #include <algorithm>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
-#include "bpe_json_regex.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "json_parts.h"
-#include "tokenizer_layout.h"
+#include "tokenizer_files/bpe_json_regex.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokenizer_layout.h"
 
 namespace cria {
 namespace {

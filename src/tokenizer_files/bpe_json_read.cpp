@@ -2,13 +2,13 @@
 #include <unordered_map>
 #include <utility>
 
-#include "bpe_json_regex.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/bpe_json.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "json_parts.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/bpe_json.h"
+#include "tokenizer_files/bpe_json_regex.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -25,11 +25,9 @@ class BpeReader : JsonParts {
     read_model(member(file_, "model"));
     add_tokens();
     TextEnds ends = read_ends(vocabulary_.tokens.size());
-    try {
+    return with_context({.where = where_}, [&] {
       return std::make_unique<BpeTokenizer>(std::move(vocabulary_), std::move(ends));
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = where_});
-    }
+    });
   }
 
  private:

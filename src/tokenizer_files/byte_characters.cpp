@@ -1,6 +1,6 @@
-#include "cria/tokenizer_files/byte_characters.h"
+#include "tokenizer_files/byte_characters.h"
 
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
 
 namespace cria {
 namespace {

@@ -1,10 +1,10 @@
-#include "json_parts.h"
+#include "tokenizer_files/json_parts.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 

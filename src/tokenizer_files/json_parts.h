@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/text/bpe_merges.h"
 #include "cria/text/tokenizer.h"
+#include "text/bpe_merges.h"
 
 namespace cria {
 

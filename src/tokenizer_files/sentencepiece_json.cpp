@@ -1,13 +1,13 @@
-#include "cria/tokenizer_files/sentencepiece_json.h"
+#include "tokenizer_files/sentencepiece_json.h"
 
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "json_parts.h"
-#include "tokenizer_layout.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokenizer_layout.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -49,11 +49,9 @@ class SentencePieceReader : JsonParts {
     read_model(member(file_, "model"));
     add_tokens();
     TextEnds ends = read_ends(vocabulary_.names.size());
-    try {
+    return with_context({.where = where_}, [&] {
       return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary_), std::move(ends));
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = where_});
-    }
+    });
   }
 
  private:

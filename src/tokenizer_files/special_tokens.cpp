@@ -2,12 +2,12 @@
 #include <set>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/text/sentencepiece.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "text/bpe_tokenizer.h"
+#include "text/sentencepiece.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -1,11 +1,11 @@
-#include "cria/tokenizer_files/tokenizer_config.h"
+#include "tokenizer_files/tokenizer_config.h"
 
 #include <array>
 #include <utility>
 
 #include "cria/base/file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
-#include "json_parts.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

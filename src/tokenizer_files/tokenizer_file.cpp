@@ -5,14 +5,14 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/bpe_files.h"
-#include "cria/tokenizer_files/tokenizer_config.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "text/bpe_tokenizer.h"
+#include "tokenizer_files/bpe_files.h"
+#include "tokenizer_files/tokenizer_config.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -1,20 +1,20 @@
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/base/rng.h"
-#include "cria/base/unicode.h"
-#include "cria/tokenizer_files/bpe_json.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "cria/tokenizer_files/sentencepiece_json.h"
-#include "json_parts.h"
-#include "tokenizer_layout.h"
-#include "tokens_by_id.h"
+#include "tokenizer_files/bpe_json.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/sentencepiece_json.h"
+#include "tokenizer_files/tokenizer_layout.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -62,15 +62,13 @@ class LayoutReader : JsonParts {
     const TextEnds ends = read_ends(tokens.size() + added.size());
     if (bytes) require_byte_order(tokens);
     const std::vector<uint32_t> code_points = bytes ? std::vector<uint32_t>() : characters(tokens);
-    try {
+    return with_context({.where = where_}, [&] {
       std::unique_ptr<Tokenizer> tokenizer =
           bytes ? make_byte_tokenizer(std::move(added))
                 : make_char_tokenizer(code_points, std::move(added));
       tokenizer->set_ends(ends);
       return tokenizer;
-    } catch (const Error& error) {
-      throw Error(error.what(), {.where = where_});
-    }
+    });
   }
 
  private:

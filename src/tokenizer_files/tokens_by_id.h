@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 

@@ -7,9 +7,9 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
-#include "cria/exchange/parameter_file.h"
-#include "cria/io/safetensors.h"
-#include "cria/model/config_json.h"
+#include "exchange/parameter_file.h"
+#include "io/safetensors.h"
+#include "model/config_json.h"
 
 namespace cria {
 namespace {

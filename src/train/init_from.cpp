@@ -1,15 +1,15 @@
-#include "cria/train/init_from.h"
+#include "train/init_from.h"
 
 #include <algorithm>
 #include <array>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 #include "cria/exchange/load_model.h"
 #include "cria/exchange/model_directory.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "run_config_keys.h"
+#include "train/run_config_keys.h"
 
 namespace cria {
 namespace {

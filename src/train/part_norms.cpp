@@ -1,4 +1,4 @@
-#include "cria/train/part_norms.h"
+#include "train/part_norms.h"
 
 #include <algorithm>
 #include <cmath>

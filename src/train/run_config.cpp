@@ -6,8 +6,8 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
-#include "cria/train/init_from.h"
-#include "run_config_keys.h"
+#include "train/init_from.h"
+#include "train/run_config_keys.h"
 
 namespace cria {
 namespace {

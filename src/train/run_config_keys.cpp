@@ -1,10 +1,10 @@
-#include "run_config_keys.h"
+#include "train/run_config_keys.h"
 
 #include <algorithm>
 #include <limits>
 
+#include "base/number.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 #include "cria/data/shard.h"
 #include "cria/position/position.h"
 

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "cria/base/toml.h"
+#include "base/toml.h"
 #include "cria/train/run_config.h"
 
 namespace cria {

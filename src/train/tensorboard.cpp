@@ -1,4 +1,4 @@
-#include "cria/train/tensorboard.h"
+#include "train/tensorboard.h"
 
 #include <algorithm>
 #include <array>

@@ -2,19 +2,20 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 
 #include "cria/base/error.h"
-#include "cria/exchange/arrays.h"
+#include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
-#include "cria/exchange/matrix_file.h"
-#include "cria/inference/document_marks.h"
 #include "cria/inference/generate.h"
-#include "cria/kernels/peak.h"
 #include "cria/optim/schedule.h"
-#include "cria/prepare/prepare.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/train/init_from.h"
+#include "data/prefetch.h"
+#include "exchange/matrix_file.h"
+#include "inference/document_marks.h"
+#include "kernels/peak.h"
+#include "prepare/prepare.h"
+#include "train/init_from.h"
+#include "train/run_directory.h"
 
 namespace cria {
 namespace {
@@ -23,10 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-bool is_due(int64_t step, int64_t every) {
-  return every > 0 && step % every == 0;
 }
 
 // vocab_size from the tokenizer when the config leaves it open; the two must fit.
@@ -118,6 +115,8 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   prefetch_->start(state_.windows);
 }
 
+Trainer::~Trainer() = default;
+
 // Training and validation shards, and how the training windows follow each other.
 Batches Trainer::open_data() {
   const DataConfig& data = config_.data;
@@ -151,53 +150,23 @@ Batches Trainer::open_data() {
   return batches;
 }
 
+// Opens the run's directory, and a resumed run's checkpoint.
 void Trainer::open_run_directory(bool resume) {
-  const std::string& run = config_.train.output_dir;
-  const std::string metrics = join_path(run, "metrics.jsonl"), lock = join_path(run, "lock");
-  const auto take_lock = [&] {
-    lock_ = std::make_unique<FileLock>(
-        lock, "another cria is training here: wait for it, or give another train.output_dir=...");
-  };
-  // Before all advice to resume or to remove what may be in use.
-  if (exists(lock)) take_lock();
-  const std::vector<std::string> checkpoints = list_checkpoints(run);
-  const bool begun = exists(metrics);
+  directory_ = std::make_unique<RunDirectory>(config_.train.output_dir, resume);
   if (resume) {
-    if (checkpoints.empty()) {
-      throw Error(
-          "nothing to resume",
-          {.where = run,
-           .expected = "a checkpoint below checkpoints/",
-           .got = begun ? "a run that ended before its first checkpoint" : "no run",
-           .hint = begun ? "remove it and start without --resume" : "start without --resume"});
-    }
-    const std::string& latest = checkpoints.back();
     const Json data = state_.data;
-    state_ = load_checkpoint(latest, *model_, segments_);
+    state_ = load_checkpoint(directory_->resumed(), *model_, segments_);
     if (!(state_.data == data)) {
       throw Error("the checkpoint was trained on other data",
-                  {.where = latest,
+                  {.where = directory_->resumed(),
                    .expected = state_.data.dump(),
                    .got = data.dump(),
                    .hint = "resume with the data, sequence length and seed of the run"});
     }
     optimizer_->set_steps(state_.step);
-  } else if (!checkpoints.empty() || begun) {
-    const std::string other = "remove it, or give another train.output_dir=...";
-    throw Error("this directory holds a run already",
-                {.where = run,
-                 .expected = "a directory without checkpoints and metrics.jsonl",
-                 .got = checkpoints.empty() ? metrics : checkpoints.back(),
-                 .hint = checkpoints.empty() ? other : "go on with --resume, or " + other});
   }
-  make_directories(join_path(run, "checkpoints"));
-  if (!lock_) take_lock();
-  write_file(join_path(run, "config.toml"), to_toml(config_));
-  metrics_ = std::make_unique<MetricsLog>(run, state_.step);
-  if (config_.log.tensorboard) {
-    tensorboard_ = std::make_unique<TensorBoardLog>(run, state_.step);
-    change_squares_.resize(model_->parameters().slots().size());
-  }
+  directory_->open(config_, state_.step);
+  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
 }
 
 int64_t Trainer::tokens_per_step() const {
@@ -210,7 +179,7 @@ void Trainer::require_finite(const char* what, double value) const {
   std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
   std::string hint = "try a lower optimizer.learning_rate or a longer schedule.warmup_steps";
   // A checkpoint of this very moment holds the weights that have just failed.
-  const std::string now = checkpoint_path(config_.train.output_dir, state_.step);
+  const std::string now = directory_->checkpoint(state_.step);
   if (std::erase(checkpoints, now) > 0) hint += "; " + now + " is bad: remove it";
   hint = (checkpoints.empty() ? "no good checkpoint yet"
                               : "last good checkpoint: " + checkpoints.back()) +
@@ -258,7 +227,7 @@ StepMetrics Trainer::step() {
   require_finite("the gradient norm", norm);
   const double learning_rate =
       config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
-  const bool measured = tensorboard_ && is_due(state_.step + 1, config_.log.norms_every);
+  const bool measured = directory_->wants_norms(state_.step + 1);
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
                    measured ? change_squares_ : std::span<double>());
 
@@ -293,14 +262,9 @@ Evaluation Trainer::evaluate() {
        .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); }});
 }
 
-void Trainer::log(const Json& line) {
-  metrics_->write(line);
-  if (tensorboard_) tensorboard_->scalars(line);
-}
-
 void Trainer::report_evaluation() {
   last_evaluation_ = evaluate();
-  log(to_json(last_evaluation_, state_.step));
+  directory_->log(to_json(last_evaluation_, state_.step));
   observer_->evaluated(state_.step, last_evaluation_);
 }
 
@@ -316,35 +280,26 @@ std::string Trainer::sample() {
 
 void Trainer::report_sample() {
   const std::string text = sample();
-  append_to_file(join_path(config_.train.output_dir, "samples.txt"),
-                 "--- step " + std::to_string(state_.step) + "\n" + text + "\n");
-  if (tensorboard_) tensorboard_->sample(state_.step, text);
+  directory_->sample(state_.step, text);
   observer_->sampled(state_.step, text);
 }
 
 void Trainer::save() {
-  const std::string path = checkpoint_path(config_.train.output_dir, state_.step);
+  const std::string path = directory_->checkpoint(state_.step);
   if (!exists(path)) {
     save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_, generation_);
-    prune_checkpoints();
+    directory_->prune_checkpoints();
   }
   observer_->saved(path);
-}
-
-void Trainer::prune_checkpoints() {
-  if (config_.train.keep_checkpoints == 0) return;
-  const std::vector<std::string> all = list_checkpoints(config_.train.output_dir);
-  const size_t keep = static_cast<size_t>(config_.train.keep_checkpoints);
-  for (size_t i = 0; i + keep < all.size(); ++i) std::filesystem::remove_all(all[i]);
 }
 
 bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
   while (state_.step < train.steps && !stop) {
     const StepMetrics metrics = step();
-    log(to_json(metrics));
-    if (tensorboard_ && is_due(state_.step, config_.log.norms_every)) {
-      tensorboard_->norms(state_.step, part_norms(model_->parameters(), change_squares_));
+    directory_->log(to_json(metrics));
+    if (directory_->wants_norms(state_.step)) {
+      directory_->norms(state_.step, part_norms(model_->parameters(), change_squares_));
     }
     observer_->stepped(metrics);
     const bool last = state_.step == train.steps;
@@ -353,10 +308,7 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     if (last || is_due(state_.step, train.checkpoint_every)) save();
   }
   if (state_.step < train.steps) save();
-  if (tensorboard_) {
-    const Parameter& table = *model_->embed_tokens().weight;
-    write_projector(train.output_dir, "projector", table.name, table.value, tokenizer_.get());
-  }
+  directory_->project(*model_->embed_tokens().weight, tokenizer_.get());
   return state_.step >= train.steps;
 }
 

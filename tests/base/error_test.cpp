@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -66,6 +68,15 @@ TEST(DidYouMean, IsSilentWhenNothingIsNear) {
 TEST(OneOf, QuotesEveryChoice) {
   EXPECT_EQ(one_of(std::vector<std::string>{"a", "b", "c"}), "one of \"a\", \"b\", \"c\"");
   EXPECT_EQ(one_of(std::vector<std::string>{"a"}), "one of \"a\"");
+}
+
+TEST(Error, GetsAContext) {
+  EXPECT_EQ(with_context({.where = "f.json"}, [] { return 3; }), 3);
+  EXPECT_EQ(error_of([] {
+              with_context({.where = "f.json", .hint = "mend it"},
+                           [] { throw Error("wrong", {.where = "merge 2", .got = "x"}); });
+            }),
+            "f.json: merge 2: wrong\n  got: x\n  hint: mend it");
 }
 
 }  // namespace

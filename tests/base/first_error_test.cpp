@@ -1,4 +1,4 @@
-#include "cria/base/first_error.h"
+#include "base/first_error.h"
 
 #include <gtest/gtest.h>
 
@@ -25,6 +25,12 @@ TEST(FirstError, IsTheLowestItems) {
     });
     EXPECT_EQ(error_of([&] { error.rethrow(); }), "item 7");
   }
+}
+
+TEST(FirstError, ThrownBy) {
+  EXPECT_FALSE(thrown_by([] {}));
+  const std::exception_ptr thrown = thrown_by([] { throw Error("it"); });
+  EXPECT_EQ(error_of([&] { std::rethrow_exception(thrown); }), "it");
 }
 
 TEST(FirstError, NothingWithoutOne) {

@@ -6,9 +6,9 @@
 #include <limits>
 
 #include "base/mutations.h"
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

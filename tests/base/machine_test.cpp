@@ -1,5 +1,5 @@
 // The machine: figures that nobody knows beforehand, but that must fit each other.
-#include "cria/base/machine.h"
+#include "base/machine.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

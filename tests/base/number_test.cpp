@@ -1,4 +1,4 @@
-#include "cria/base/number.h"
+#include "base/number.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/base/processors.h"
+#include "base/processors.h"
 
 #include <gtest/gtest.h>
 

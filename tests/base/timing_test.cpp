@@ -1,4 +1,4 @@
-#include "cria/base/timing.h"
+#include "base/timing.h"
 
 #include <gtest/gtest.h>
 

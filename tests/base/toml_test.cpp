@@ -1,4 +1,4 @@
-#include "cria/base/toml.h"
+#include "base/toml.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "base/mutations.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/base/unicode_classes.h"
+#include "base/unicode_classes.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Data read ahead on a thread: the same data, errors that reach the caller, an end at any time.
-#include "cria/data/prefetch.h"
+#include "data/prefetch.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,14 @@
 // Weights as arrays: every tensor once, bit for bit.
-#include "cria/exchange/arrays.h"
+#include "exchange/arrays.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "cria/base/file.h"
-#include "cria/io/npy.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "io/npy.h"
+#include "io/npz.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -1,12 +1,12 @@
-#include "cria/exchange/gguf_model.h"
+#include "exchange/gguf_model.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "cria/io/gguf.h"
-#include "cria/model/config_json.h"
 #include "exchange/model_shapes.h"
+#include "io/gguf.h"
+#include "model/config_json.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -1,15 +1,15 @@
-#include "cria/exchange/gguf_tokenizer.h"
+#include "exchange/gguf_tokenizer.h"
 
 #include <gtest/gtest.h>
 
 #include "cria/base/file.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/byte_characters.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "text/bpe_tokenizer.h"
 #include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

@@ -1,16 +1,16 @@
-#include "cria/exchange/llama2c_model.h"
+#include "exchange/llama2c_model.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "cria/io/llama2c.h"
-#include "cria/model/config_json.h"
-#include "cria/text/bpe_tokenizer.h"
 #include "exchange/model_shapes.h"
+#include "io/llama2c.h"
+#include "model/config_json.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "text/bpe_tokenizer.h"
 #include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
 

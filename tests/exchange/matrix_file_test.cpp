@@ -1,10 +1,10 @@
-#include "cria/exchange/matrix_file.h"
+#include "exchange/matrix_file.h"
 
 #include <gtest/gtest.h>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 #include "support/files.h"
 
 namespace cria {

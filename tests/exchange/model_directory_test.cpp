@@ -9,9 +9,9 @@
 
 #include "base/mutations.h"
 #include "cria/base/file.h"
-#include "cria/io/safetensors.h"
-#include "cria/model/config_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "io/safetensors.h"
+#include "model/config_json.h"
 #include "support/compare.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -1,4 +1,4 @@
-#include "cria/exchange/parameter_file.h"
+#include "exchange/parameter_file.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 #include "support/files.h"
 
 namespace cria {

@@ -1,4 +1,4 @@
-#include "cria/exchange/rope_layout.h"
+#include "exchange/rope_layout.h"
 
 #include <gtest/gtest.h>
 

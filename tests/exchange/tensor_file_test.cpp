@@ -1,12 +1,12 @@
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "cria/io/gguf.h"
-#include "cria/io/llama2c.h"
-#include "cria/io/safetensors.h"
+#include "io/gguf.h"
+#include "io/llama2c.h"
+#include "io/safetensors.h"
 #include "support/errors.h"
 #include "support/files.h"
 

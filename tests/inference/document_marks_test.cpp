@@ -1,4 +1,4 @@
-#include "cria/inference/document_marks.h"
+#include "inference/document_marks.h"
 
 #include <gtest/gtest.h>
 

@@ -11,8 +11,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/unicode.h"
 #include "cria/kernels/kernels.h"
 #include "support/threads.h"
 #include "support/tiny_model.h"

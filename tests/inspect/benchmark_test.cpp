@@ -1,5 +1,5 @@
 // The kernels of a step: together they do the work of the step.
-#include "cria/inspect/benchmark.h"
+#include "inspect/benchmark.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/inspect/dataset_statistics.h"
+#include "inspect/dataset_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
-#include "cria/inspect/dataset_summary.h"
+#include "inspect/dataset_summary.h"
 
 #include <gtest/gtest.h>
 
 #include "cria/base/file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/errors.h"
 #include "support/files.h"
 #include "support/tiny_run.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

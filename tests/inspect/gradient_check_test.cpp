@@ -1,5 +1,5 @@
 // The gradient check itself: it accepts what is right and finds what is wrong.
-#include "cria/inspect/gradient_check.h"
+#include "inspect/gradient_check.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/inspect/length_counts.h"
+#include "inspect/length_counts.h"
 
 #include <gtest/gtest.h>
 

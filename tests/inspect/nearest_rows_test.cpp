@@ -1,4 +1,4 @@
-#include "cria/inspect/nearest_rows.h"
+#include "inspect/nearest_rows.h"
 
 #include <gtest/gtest.h>
 

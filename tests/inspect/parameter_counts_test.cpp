@@ -1,8 +1,8 @@
-#include "cria/inspect/parameter_counts.h"
+#include "inspect/parameter_counts.h"
 
 #include <gtest/gtest.h>
 
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 #include "support/files.h"
 
 namespace cria {

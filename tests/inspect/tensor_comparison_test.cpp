@@ -1,13 +1,13 @@
-#include "cria/inspect/tensor_comparison.h"
+#include "inspect/tensor_comparison.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "cria/io/gguf.h"
-#include "cria/io/llama2c.h"
-#include "cria/io/safetensors.h"
+#include "io/gguf.h"
+#include "io/llama2c.h"
+#include "io/safetensors.h"
 #include "support/file_tensor.h"
 #include "support/files.h"
 #include "support/random.h"

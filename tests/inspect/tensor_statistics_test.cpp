@@ -1,4 +1,4 @@
-#include "cria/inspect/tensor_statistics.h"
+#include "inspect/tensor_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "cria/inspect/tokenizer_statistics.h"
+#include "inspect/tokenizer_statistics.h"
 
 #include <gtest/gtest.h>
 
-#include "cria/text/bpe_tokenizer.h"
 #include "support/errors.h"
 #include "support/threads.h"
+#include "text/bpe_tokenizer.h"
 #include "text/tiny_vocabulary.h"
 
 namespace cria {

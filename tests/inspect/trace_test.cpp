@@ -1,5 +1,5 @@
 // What a trace shows is what the model computes: parts add up, and the ends are the model's.
-#include "cria/inspect/trace.h"
+#include "inspect/trace.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <map>
 
 #include "cria/kernels/kernels.h"
-#include "cria/position/distance_bias.h"
+#include "position/distance_bias.h"
 #include "support/tiny_model.h"
 #include "support/tiny_run.h"
 

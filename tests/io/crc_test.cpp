@@ -1,4 +1,4 @@
-#include "cria/io/crc.h"
+#include "io/crc.h"
 
 #include <gtest/gtest.h>
 

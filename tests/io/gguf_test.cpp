@@ -1,4 +1,4 @@
-#include "cria/io/gguf.h"
+#include "io/gguf.h"
 
 #include <gtest/gtest.h>
 

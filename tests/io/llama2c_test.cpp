@@ -1,4 +1,4 @@
-#include "cria/io/llama2c.h"
+#include "io/llama2c.h"
 
 #include <gtest/gtest.h>
 

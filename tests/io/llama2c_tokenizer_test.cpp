@@ -1,4 +1,4 @@
-#include "cria/io/llama2c_tokenizer.h"
+#include "io/llama2c_tokenizer.h"
 
 #include <gtest/gtest.h>
 

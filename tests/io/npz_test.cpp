@@ -1,4 +1,4 @@
-#include "cria/io/npz.h"
+#include "io/npz.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/io/crc.h"
-#include "cria/io/npy.h"
+#include "io/crc.h"
+#include "io/npy.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -1,4 +1,4 @@
-#include "cria/io/projector.h"
+#include "io/projector.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 #include "support/errors.h"
 #include "support/files.h"
 

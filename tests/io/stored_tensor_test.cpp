@@ -1,4 +1,4 @@
-#include "cria/io/stored_tensor.h"
+#include "io/stored_tensor.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/io/tfevents.h"
+#include "io/tfevents.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include "base/mutations.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/io/crc.h"
+#include "io/crc.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -1,5 +1,5 @@
 // Choosing an instruction set, and what the program does with CRIA_ISA.
-#include "cria/kernels/isa.h"
+#include "kernels/isa.h"
 
 #include <gtest/gtest.h>
 

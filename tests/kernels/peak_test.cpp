@@ -1,4 +1,4 @@
-#include "cria/kernels/peak.h"
+#include "kernels/peak.h"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "cria/inspect/gradient_check.h"
 #include "cria/optim/adamw.h"
+#include "inspect/gradient_check.h"
 #include "support/compare.h"
 #include "support/golden_model.h"
 #include "support/layer_check.h"

@@ -1,7 +1,7 @@
 // Two-layer decoders with each position encoding, against PyTorch's float64 results.
 #include <gtest/gtest.h>
 
-#include "cria/inspect/gradient_check.h"
+#include "inspect/gradient_check.h"
 
 #include "support/golden_model.h"
 #include "support/layer_check.h"

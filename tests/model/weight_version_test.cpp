@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "cria/exchange/parameter_file.h"
 #include "cria/optim/adamw.h"
-#include "cria/train/gradient_check.h"
+#include "exchange/parameter_file.h"
+#include "inspect/gradient_check.h"
 #include "support/compare.h"
 #include "support/files.h"
 #include "support/tiny_model.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cria/kernels/products.h"
+#include "kernels/products.h"
 #include "support/compare.h"
 #include "support/random.h"
 

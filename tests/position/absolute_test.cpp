@@ -1,4 +1,4 @@
-#include "cria/position/absolute.h"
+#include "position/absolute.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "cria/position/rope.h"
+#include "position/rope.h"
 #include "support/golden.h"
 #include "support/random.h"
 #include "support/tiny_model.h"

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "cria/position/disentangled.h"
-#include "cria/position/distance_bias.h"
+#include "position/disentangled.h"
+#include "position/distance_bias.h"
 
 namespace cria {
 namespace {

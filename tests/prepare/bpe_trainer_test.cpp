@@ -1,4 +1,4 @@
-#include "cria/prepare/bpe_trainer.h"
+#include "prepare/bpe_trainer.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/tokenizer_files/byte_characters.h"
 #include "support/errors.h"
 #include "support/threads.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 

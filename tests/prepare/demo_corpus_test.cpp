@@ -1,4 +1,4 @@
-#include "cria/prepare/demo_corpus.h"
+#include "prepare/demo_corpus.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cria/prepare/prepare.h"
+#include "prepare/prepare.h"
 
 #include <gtest/gtest.h>
 
@@ -7,12 +7,12 @@
 #include <random>
 
 #include "cria/base/file.h"
-#include "cria/prepare/prepare_directory.h"
-#include "cria/text/bpe_tokenizer.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "prepare/prepare_directory.h"
 #include "support/errors.h"
 #include "support/files.h"
 #include "support/threads.h"
+#include "text/bpe_tokenizer.h"
 #include "text/small_sentencepiece.h"
 
 namespace cria {

@@ -1,4 +1,4 @@
-#include "cria/prepare/text_input.h"
+#include "prepare/text_input.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -7,7 +7,7 @@
 #define CRIA_GEMM_VECTORS 2
 #include "kernels/generic/table.h"
 //
-#include "cria/kernels/isa.h"
+#include "kernels/isa.h"
 
 namespace cria {
 namespace {

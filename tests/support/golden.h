@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/io/safetensors.h"
 #include "cria/tensor/parameters.h"
+#include "io/safetensors.h"
 
 namespace cria {
 

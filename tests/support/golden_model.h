@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "cria/model/config_json.h"
 #include "cria/model/llama.h"
+#include "model/config_json.h"
 #include "support/golden.h"
 
 namespace cria {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
+#include "kernels/isa.h"
 
 namespace cria {
 

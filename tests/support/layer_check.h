@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "cria/inspect/gradient_check.h"
 #include "cria/kernels/kernels.h"
 #include "cria/nn/layer.h"
 #include "cria/tensor/parameters.h"
+#include "inspect/gradient_check.h"
 #include "support/random.h"
 
 namespace cria {

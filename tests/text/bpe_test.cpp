@@ -1,4 +1,4 @@
-#include "cria/text/bpe.h"
+#include "text/bpe.h"
 
 #include <gtest/gtest.h>
 

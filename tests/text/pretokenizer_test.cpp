@@ -1,4 +1,4 @@
-#include "cria/text/pretokenizer.h"
+#include "text/pretokenizer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "cria/text/sentencepiece.h"
+#include "text/sentencepiece.h"
 
 #include <gtest/gtest.h>
 
 #include "cria/base/rng.h"
-#include "cria/text/pretokenizer.h"
 #include "support/errors.h"
+#include "text/pretokenizer.h"
 #include "text/small_sentencepiece.h"
 
 namespace cria {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cria/text/sentencepiece.h"
+#include "text/sentencepiece.h"
 
 namespace cria {
 

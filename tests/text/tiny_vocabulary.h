@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "cria/text/bpe.h"
+#include "text/bpe.h"
 
 namespace cria {
 

@@ -1,4 +1,4 @@
-#include "cria/tokenizer_files/bpe_files.h"
+#include "tokenizer_files/bpe_files.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/tokenizer_files/byte_characters.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

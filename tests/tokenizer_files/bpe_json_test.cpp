@@ -1,12 +1,12 @@
-#include "cria/tokenizer_files/bpe_json.h"
+#include "tokenizer_files/bpe_json.h"
 
 #include <gtest/gtest.h>
 
 #include "base/mutations.h"
-#include "cria/tokenizer_files/byte_characters.h"
 #include "support/changed_json.h"
 #include "support/errors.h"
 #include "text/tiny_vocabulary.h"
+#include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/tokenizer_files/byte_characters.h"
+#include "tokenizer_files/byte_characters.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
-#include "cria/tokenizer_files/sentencepiece_json.h"
+#include "tokenizer_files/sentencepiece_json.h"
 
 #include <gtest/gtest.h>
 
 #include "base/mutations.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/changed_json.h"
 #include "support/errors.h"
 #include "text/small_sentencepiece.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -9,12 +9,12 @@
 #include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/byte_characters.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "text/bpe_tokenizer.h"
 #include "text/tiny_vocabulary.h"
+#include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -1,4 +1,4 @@
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "tokenizer_files/tokenizer_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
-#include "cria/text/bpe_tokenizer.h"
 #include "support/files.h"
+#include "text/bpe_tokenizer.h"
 #include "text/tiny_vocabulary.h"
 
 namespace cria {

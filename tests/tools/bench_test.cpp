@@ -5,8 +5,8 @@
 #include <list>
 #include <thread>
 
-#include "cria/base/machine.h"
-#include "cria/kernels/isa.h"
+#include "base/machine.h"
+#include "kernels/isa.h"
 #include "support/changed_json.h"
 #include "support/cli.h"
 #include "support/isas.h"

@@ -7,12 +7,12 @@
 #include <set>
 #include <thread>
 
+#include "base/unicode.h"
 #include "cria/base/json.h"
-#include "cria/base/unicode.h"
 #include "cria/data/shard.h"
-#include "cria/kernels/isa.h"
 #include "cria/kernels/kernels.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "kernels/isa.h"
 #include "support/cli.h"
 #include "support/isas.h"
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "cria/base/json.h"
-#include "cria/io/safetensors.h"
+#include "io/safetensors.h"
 #include "support/cli.h"
 
 namespace cria {

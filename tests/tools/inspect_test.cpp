@@ -3,10 +3,10 @@
 
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
-#include "cria/text/bpe_tokenizer.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/cli.h"
+#include "text/bpe_tokenizer.h"
 #include "text/tiny_vocabulary.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

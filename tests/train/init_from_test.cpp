@@ -1,5 +1,5 @@
 // train.init_from: a run that goes on from a model.
-#include "cria/train/init_from.h"
+#include "train/init_from.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 
 #include "cria/exchange/load_model.h"
 #include "cria/exchange/model_directory.h"
-#include "cria/model/config_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "model/config_json.h"
 #include "support/compare.h"
 #include "support/tiny_model.h"
 #include "support/tiny_run.h"

@@ -7,9 +7,9 @@
 #include <limits>
 #include <optional>
 
+#include "base/toml.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/toml.h"
 #include "support/files.h"
 
 namespace cria {

@@ -1,5 +1,5 @@
 // What a run leaves for TensorBoard, against what it says elsewhere.
-#include "cria/train/tensorboard.h"
+#include "train/tensorboard.h"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <set>
 
 #include "cria/exchange/load_model.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
 #include "support/threads.h"
 #include "support/tiny_run.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -9,15 +9,15 @@
 
 #include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
-#include "cria/kernels/peak.h"
 #include "cria/optim/schedule.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
-#include "cria/tokenizer_files/tokenizer_json.h"
+#include "kernels/peak.h"
 #include "support/allocations.h"
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/threads.h"
 #include "support/tiny_run.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {

@@ -5,10 +5,10 @@
 #include <limits>
 #include <sstream>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 #include "cria/base/parallel.h"
-#include "cria/base/unicode.h"
 
 namespace cria {
 namespace {

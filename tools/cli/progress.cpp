@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "cria/base/terminal.h"
+#include "cli/terminal.h"
 
 namespace cria {
 namespace {

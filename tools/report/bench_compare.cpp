@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/unicode.h"
 #include "report/report_text.h"
 
 namespace cria {

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/timing.h"
 #include "cria/base/json.h"
-#include "cria/base/timing.h"
 
 namespace cria {
 

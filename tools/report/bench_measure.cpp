@@ -4,9 +4,9 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/number.h"
 #include "cli/model_from_config.h"
 #include "cria/base/error.h"
-#include "cria/base/number.h"
 
 namespace cria {
 namespace {

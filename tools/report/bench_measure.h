@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/machine.h"
+#include "base/machine.h"
 #include "cria/base/parallel.h"
-#include "cria/inspect/benchmark.h"
-#include "cria/kernels/peak.h"
 #include "cria/train/run_config.h"
+#include "inspect/benchmark.h"
+#include "kernels/peak.h"
 
 namespace cria {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "cria/kernels/isa.h"
-#include "cria/model/config_json.h"
+#include "kernels/isa.h"
+#include "model/config_json.h"
 #include "report/report_text.h"
 
 namespace cria {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/inspect/dataset_statistics.h"
-#include "cria/inspect/dataset_summary.h"
+#include "inspect/dataset_statistics.h"
+#include "inspect/dataset_summary.h"
 
 namespace cria {
 

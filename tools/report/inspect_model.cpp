@@ -4,14 +4,14 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/number.h"
+#include "base/unicode.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
-#include "cria/base/number.h"
-#include "cria/base/unicode.h"
 #include "cria/exchange/load_model.h"
-#include "cria/model/config_json.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "model/config_json.h"
 #include "report/model_report.h"
 #include "report/tensor_report.h"
 

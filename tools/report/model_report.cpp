@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "cria/base/terminal.h"
+#include "cli/terminal.h"
 #include "report/report_text.h"
 #include "report/tensor_report.h"
 #include "report/tokenizer_report.h"

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/exchange/tensor_file.h"
-#include "cria/inspect/parameter_counts.h"
-#include "cria/inspect/tensor_comparison.h"
-#include "cria/inspect/tensor_statistics.h"
 #include "cria/model/config.h"
 #include "cria/text/tokenizer.h"
+#include "exchange/tensor_file.h"
+#include "inspect/parameter_counts.h"
+#include "inspect/tensor_comparison.h"
+#include "inspect/tensor_statistics.h"
 
 namespace cria {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdio>
 
-#include "cria/base/terminal.h"
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
+#include "cli/terminal.h"
 #include "cria/tensor/tensor.h"
 #include "report/token_display.h"
 

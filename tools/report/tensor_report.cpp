@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
 #include "report/report_text.h"
 
 namespace cria {

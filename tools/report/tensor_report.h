@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/exchange/tensor_file.h"
-#include "cria/inspect/nearest_rows.h"
-#include "cria/inspect/tensor_statistics.h"
 #include "cria/text/tokenizer.h"
+#include "exchange/tensor_file.h"
+#include "inspect/nearest_rows.h"
+#include "inspect/tensor_statistics.h"
 
 namespace cria {
 

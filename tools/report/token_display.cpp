@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
 
 namespace cria {
 namespace {

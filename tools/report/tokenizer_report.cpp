@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdio>
 
-#include "cria/text/bpe_tokenizer.h"
 #include "report/report_text.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cria/base/json.h"
-#include "cria/inspect/tokenizer_statistics.h"
+#include "inspect/tokenizer_statistics.h"
 
 namespace cria {
 

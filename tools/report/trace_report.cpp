@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <numbers>
 
-#include "cria/base/unicode.h"
+#include "base/unicode.h"
 #include "report/report_text.h"
 
 namespace cria {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cria/base/json.h"
-#include "cria/inspect/trace.h"
+#include "inspect/trace.h"
 
 namespace cria {
 

@@ -26,6 +26,17 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& summary, const ErrorContext& context = {});
 };
 
+// What work() returns. An Error of work that does not know its file gets the context's place in
+// front and the rest behind.
+template <class Work>
+auto with_context(const ErrorContext& context, Work&& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw Error(error.what(), context);
+  }
+}
+
 // Wrong usage of the command line: exit code 2.
 class UsageError : public Error {
  public:

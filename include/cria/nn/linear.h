@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cria/kernels/products.h"
+#include "cria/kernels/kernels.h"
 #include "cria/nn/layer.h"
 #include "cria/nn/packed_weight.h"
 #include "cria/tensor/parameters.h"

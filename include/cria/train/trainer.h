@@ -7,17 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/file.h"
-#include "cria/data/prefetch.h"
+#include "cria/data/batches.h"
 #include "cria/inference/evaluate.h"
 #include "cria/model/llama.h"
 #include "cria/optim/adamw.h"
 #include "cria/train/checkpoint.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
-#include "cria/train/tensorboard.h"
 
 namespace cria {
+
+class Prefetch;
+class RunDirectory;
 
 // Hears what happens; the trainer itself prints nothing.
 class TrainingObserver {
@@ -36,6 +37,8 @@ class Trainer {
   // directory. resume: goes on from its latest checkpoint. Error when the directory holds a run
   // already (without resume) or none (with).
   Trainer(RunConfig config, bool resume, TrainingObserver& observer);
+
+  ~Trainer();
 
   // Up to train.steps, or until stop becomes true; the last thing done is a checkpoint. Returns
   // whether all steps are done.
@@ -61,8 +64,6 @@ class Trainer {
   void open_run_directory(bool resume);
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
-  void prune_checkpoints();
-  void log(const Json& line);
   void report_evaluation();
   void report_sample();
 
@@ -76,11 +77,9 @@ class Trainer {
   std::unique_ptr<AdamWOptimizer> optimizer_;
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
-  std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<MetricsLog> metrics_;
-  std::unique_ptr<TensorBoardLog> tensorboard_;  // with log.tensorboard
-  std::vector<double> change_squares_;           // of the step's update, for each parameter
-  std::optional<DocumentMarks> documents_;       // with data.mask_documents
+  std::unique_ptr<RunDirectory> directory_;
+  std::vector<double> change_squares_;      // of the step's update, for each parameter
+  std::optional<DocumentMarks> documents_;  // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;

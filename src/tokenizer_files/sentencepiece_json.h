@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cria/base/json.h"
-#include "cria/text/sentencepiece.h"
+#include "text/sentencepiece.h"
 
 namespace cria {
 

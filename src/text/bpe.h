@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cria/text/bpe_merges.h"
-#include "cria/text/pretokenizer.h"
 #include "cria/text/tokenizer.h"
+#include "text/bpe_merges.h"
+#include "text/pretokenizer.h"
 
 namespace cria {
 

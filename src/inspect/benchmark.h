@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/timing.h"
+#include "base/timing.h"
 #include "cria/model/llama.h"
 #include "cria/optim/adamw.h"
 

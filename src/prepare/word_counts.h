@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cria/text/pretokenizer.h"
+#include "text/pretokenizer.h"
 
 namespace cria {
 

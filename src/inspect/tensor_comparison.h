@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 namespace cria {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "cria/io/llama2c.h"
+#include "io/llama2c.h"
 
 namespace cria {
 

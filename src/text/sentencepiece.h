@@ -12,8 +12,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "cria/text/bpe_merges.h"
 #include "cria/text/tokenizer.h"
+#include "text/bpe_merges.h"
 
 namespace cria {
 

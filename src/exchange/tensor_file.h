@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cria/io/stored_tensor.h"
+#include "io/stored_tensor.h"
 
 namespace cria {
 

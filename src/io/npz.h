@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cria/base/file.h"
-#include "cria/io/zip.h"
+#include "io/zip.h"
 
 namespace cria {
 

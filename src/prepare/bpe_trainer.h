@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "cria/prepare/word_counts.h"
-#include "cria/text/bpe.h"
+#include "prepare/word_counts.h"
+#include "text/bpe.h"
 
 namespace cria {
 

@@ -1,4 +1,4 @@
-#include "cria/base/terminal.h"
+#include "cli/terminal.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 namespace cria {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 namespace cria {
 

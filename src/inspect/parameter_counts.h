@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cria/exchange/tensor_file.h"
+#include "exchange/tensor_file.h"
 
 namespace cria {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "cria/io/gguf.h"
 #include "cria/text/tokenizer.h"
+#include "io/gguf.h"
 
 namespace cria {
 

@@ -2,15 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
-#include "cria/prepare/text_input.h"
 #include "cria/text/tokenizer.h"
+#include "prepare/text_input.h"
 
 namespace cria {
 
@@ -37,7 +36,6 @@ class DocumentEncoder {
   struct Task {
     std::span<const TextChunk> chunks;
     std::vector<int32_t> ids;
-    std::exception_ptr problem;
   };
 
   void encode(Task& task) const;

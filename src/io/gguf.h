@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cria/base/file.h"
-#include "cria/io/stored_tensor.h"
+#include "io/stored_tensor.h"
 
 namespace cria {
 

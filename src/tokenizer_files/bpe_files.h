@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cria/text/bpe.h"
+#include "text/bpe.h"
 
 namespace cria {
 

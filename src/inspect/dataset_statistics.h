@@ -8,7 +8,7 @@
 
 #include "cria/data/documents.h"
 #include "cria/data/shard.h"
-#include "cria/inspect/length_counts.h"
+#include "inspect/length_counts.h"
 
 namespace cria {
 

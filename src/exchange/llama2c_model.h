@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cria/exchange/model_directory.h"
-#include "cria/io/llama2c_tokenizer.h"
+#include "io/llama2c_tokenizer.h"
 
 namespace cria {
 

@@ -7,19 +7,28 @@
 
 namespace cria {
 
+// What work() threw, for another thread; null when it threw nothing.
+template <class Work>
+std::exception_ptr thrown_by(Work&& work) {
+  try {
+    work();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
 // Keeps the exception of the lowest item, whichever thread was first.
 class FirstError {
  public:
   template <class Work>
   void attempt(int64_t item, Work&& work) {
-    try {
-      work();
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (error_ && item_ < item) return;
-      item_ = item;
-      error_ = std::current_exception();
-    }
+    const std::exception_ptr error = thrown_by(work);
+    if (!error) return;
+    const std::lock_guard lock(mutex_);
+    if (error_ && item_ < item) return;
+    item_ = item;
+    error_ = error;
   }
 
   // Once the loop has ended.

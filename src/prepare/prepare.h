@@ -10,9 +10,9 @@
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
-#include "cria/prepare/text_input.h"
-#include "cria/prepare/word_counts.h"
 #include "cria/text/tokenizer.h"
+#include "prepare/text_input.h"
+#include "prepare/word_counts.h"
 
 namespace cria {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cria/text/bpe.h"
 #include "cria/text/tokenizer.h"
+#include "text/bpe.h"
 
 namespace cria {
 

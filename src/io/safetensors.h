@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cria/base/file.h"
-#include "cria/io/stored_tensor.h"
 #include "cria/tensor/tensor.h"
+#include "io/stored_tensor.h"
 
 namespace cria {
 

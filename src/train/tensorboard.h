@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cria/base/json.h"
-#include "cria/io/tfevents.h"
-#include "cria/train/part_norms.h"
+#include "io/tfevents.h"
+#include "train/part_norms.h"
 
 namespace cria {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cria/base/json.h"
-#include "cria/text/bpe_tokenizer.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 

@@ -1,0 +1,59 @@
+// The directory of a run: lock, config.toml, metrics, samples, TensorBoard's events, checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "cria/base/file.h"
+#include "cria/base/json.h"
+#include "cria/tensor/parameters.h"
+#include "cria/text/tokenizer.h"
+#include "cria/train/metrics.h"
+#include "cria/train/run_config.h"
+#include "train/tensorboard.h"
+
+namespace cria {
+
+// Whether something that happens every so many steps happens after this one; every 0: never.
+inline bool is_due(int64_t step, int64_t every) {
+  return every > 0 && step % every == 0;
+}
+
+class RunDirectory {
+ public:
+  // Makes nothing yet. Error when another process trains there; when it holds a run already or,
+  // with resume, no checkpoint to go on from.
+  RunDirectory(const std::string& path, bool resume);
+
+  // The checkpoint to go on from; "" for a new run.
+  const std::string& resumed() const { return resumed_; }
+
+  // Makes the directory and its files, before all that follows. Lines and events of steps after
+  // `step` are dropped: a resumed run writes them again.
+  void open(const RunConfig& config, int64_t step);
+
+  void log(const Json& line);  // of metrics.jsonl
+  void sample(int64_t step, const std::string& text);
+
+  // Norms and the embedding table are for TensorBoard alone.
+  bool wants_norms(int64_t step) const { return tensorboard_ && is_due(step, norms_every_); }
+  void norms(int64_t step, std::span<const PartNorms> parts);
+  void project(const Parameter& table, const Tokenizer* tokenizer) const;
+
+  std::string checkpoint(int64_t step) const;  // its path
+  // Removes all but the last train.keep_checkpoints.
+  void prune_checkpoints() const;
+
+ private:
+  void take_lock();
+
+  std::string path_, resumed_;
+  int64_t norms_every_ = 0, keep_checkpoints_ = 0;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<MetricsLog> metrics_;
+  std::unique_ptr<TensorBoardLog> tensorboard_;  // with log.tensorboard
+};
+
+}  // namespace cria

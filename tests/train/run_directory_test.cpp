@@ -1,0 +1,116 @@
+// The directory of a run, without the training.
+#include "train/run_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cria/exchange/load_model.h"
+#include "support/errors.h"
+#include "support/files.h"
+
+namespace cria {
+namespace {
+
+class RunDirectoryTest : public ::testing::Test {
+ protected:
+  RunDirectory open(const RunConfig& config, bool resume = false, int64_t step = 0) const {
+    RunDirectory directory(path_, resume);
+    directory.open(config, step);
+    return directory;
+  }
+
+  std::string read(const char* name) const { return read_file(join_path(path_, name)); }
+
+  std::string refusal(bool resume) const {
+    return error_of([&] { RunDirectory(path_, resume); });
+  }
+
+  void make_checkpoint(int64_t step) const {
+    std::filesystem::create_directories(checkpoint_path(path_, step));
+  }
+
+  const TemporaryDirectory parent_;
+  const std::string path_ = parent_ / "run";
+};
+
+TEST_F(RunDirectoryTest, NothingIsMadeBeforeItIsOpened) {
+  EXPECT_EQ(RunDirectory(path_, false).resumed(), "");
+  EXPECT_FALSE(exists(path_));
+}
+
+TEST_F(RunDirectoryTest, HoldsConfigMetricsAndSamples) {
+  RunConfig config;
+  config.train.steps = 7;
+  RunDirectory directory = open(config);
+  directory.log(Json::Object{{"step", 1}, {"loss", 2.5}});
+  directory.sample(1, "Once");
+  directory.sample(2, "upon");
+  EXPECT_EQ(read("config.toml"), to_toml(config));
+  EXPECT_EQ(read("metrics.jsonl"), "{\"step\":1,\"loss\":2.5}\n");
+  EXPECT_EQ(read("samples.txt"), "--- step 1\nOnce\n--- step 2\nupon\n");
+}
+
+TEST_F(RunDirectoryTest, IsOneTrainersOnly) {
+  const RunDirectory directory = open({});
+  for (const bool resume : {false, true}) {
+    EXPECT_NE(refusal(resume).find("another cria"), std::string::npos) << refusal(resume);
+  }
+}
+
+TEST_F(RunDirectoryTest, ARunIsResumedOrLeftAlone) {
+  EXPECT_NE(refusal(true).find("no run"), std::string::npos);
+  open({}).log(Json::Object{{"step", 1}});
+  EXPECT_NE(refusal(false).find("hint: remove it"), std::string::npos);
+  EXPECT_NE(refusal(true).find("before its first checkpoint"), std::string::npos);
+  make_checkpoint(4);
+  make_checkpoint(6);
+  EXPECT_NE(refusal(false).find("--resume"), std::string::npos);
+  EXPECT_EQ(RunDirectory(path_, true).resumed(), checkpoint_path(path_, 6));
+}
+
+TEST_F(RunDirectoryTest, LinesAfterTheStepAreDropped) {
+  {
+    RunDirectory directory = open({});
+    for (const int step : {1, 2, 3}) directory.log(Json::Object{{"step", step}});
+  }
+  make_checkpoint(2);
+  open({}, true, 2);
+  EXPECT_EQ(read("metrics.jsonl"), "{\"step\":1}\n{\"step\":2}\n");
+}
+
+TEST_F(RunDirectoryTest, KeepsTheLastCheckpoints) {
+  RunConfig config;
+  config.train.keep_checkpoints = 2;
+  const RunDirectory directory = open(config);
+  for (const int64_t step : {1, 20, 3}) make_checkpoint(step);
+  directory.prune_checkpoints();
+  EXPECT_EQ(list_checkpoints(path_),
+            (std::vector{directory.checkpoint(3), directory.checkpoint(20)}));
+}
+
+TEST_F(RunDirectoryTest, AllCheckpointsWithZero) {
+  RunConfig config;
+  config.train.keep_checkpoints = 0;
+  const RunDirectory directory = open(config);
+  for (const int64_t step : {1, 2, 3}) make_checkpoint(step);
+  directory.prune_checkpoints();
+  EXPECT_EQ(list_checkpoints(path_).size(), 3u);
+}
+
+TEST_F(RunDirectoryTest, NormsAreForTensorBoard) {
+  RunConfig config;
+  config.log.norms_every = 3;
+  {
+    const RunDirectory directory = open(config);
+    EXPECT_FALSE(directory.wants_norms(3));
+  }
+  make_checkpoint(1);
+  config.log.tensorboard = true;
+  const RunDirectory directory = open(config, true, 1);
+  EXPECT_FALSE(directory.wants_norms(2));
+  EXPECT_TRUE(directory.wants_norms(3));
+}
+
+}  // namespace
+}  // namespace cria
