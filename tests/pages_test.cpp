@@ -22,18 +22,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = CRIA_SOURCE_DIR;
+const fs::path kProject = CRIA_SOURCE_DIR;
 
 std::string page(const fs::path& path) {
-  return read_file((kRoot / path).string());
+  return read_file((kProject / path).string());
 }
 
 // Every page, but what is generated: of data/ only its own.
 std::vector<fs::path> pages() {
   std::vector<fs::path> found = {"README.md", "data/README.md"};
   for (const char* folder : {"configs", "src", "tests", "tools"}) {
-    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
-      if (entry.path().extension() == ".md") found.push_back(fs::relative(entry.path(), kRoot));
+    for (const auto& entry : fs::recursive_directory_iterator(kProject / folder)) {
+      if (entry.path().extension() == ".md") found.push_back(fs::relative(entry.path(), kProject));
     }
   }
   return found;
@@ -100,9 +100,9 @@ TEST(Pages, LinksLeadToFilesAndHeadingsThatExist) {
       if (target.starts_with("http")) continue;
       const size_t hash = std::min(target.find('#'), target.size());
       const fs::path to = hash == 0 ? from : from.parent_path() / target.substr(0, hash);
-      EXPECT_TRUE(fs::exists(kRoot / to)) << from << " links to " << target;
+      EXPECT_TRUE(fs::exists(kProject / to)) << from << " links to " << target;
       ++checked;
-      if (hash == target.size() || !fs::exists(kRoot / to)) continue;
+      if (hash == target.size() || !fs::exists(kProject / to)) continue;
       std::set<std::string> anchors;
       for (const std::string& each : matches("\n" + page(to), heading))
         anchors.insert(anchor(each));

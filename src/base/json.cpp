@@ -12,14 +12,10 @@
 namespace cria {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // Recursive descent over text that is known to be UTF-8.
-class Parser {
+class JsonParser {
  public:
-  Parser(std::string_view text, const std::string& where, int max_depth)
+  JsonParser(std::string_view text, const std::string& where, int max_depth)
       : text_(text), where_(where), depth_left_(max_depth) {}
 
   // Keeps this member of the whole object, and nothing else of it; the text's line is `line`.
@@ -332,12 +328,12 @@ void dump_value(std::string& out, const Json& json, int indent, int level) {
 }  // namespace
 
 Json Json::parse(std::string_view text, const std::string& where, int max_depth) {
-  return Parser(text, where, max_depth).document();
+  return JsonParser(text, where, max_depth).document();
 }
 
 Json Json::parse_member(std::string_view text, std::string_view key, const std::string& where,
                         int64_t line) {
-  Parser parser(text, where, 64);
+  JsonParser parser(text, where, 64);
   parser.keep_only(key, line);
   return parser.document();
 }

@@ -7,6 +7,10 @@
 
 namespace cria {
 
+inline bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 // Whether all of text is a number of that type: an optional '-', digits, and for double a fraction
 // and an exponent. False also for what is out of range; `value` is then as it was.
 bool parse_number(std::string_view text, int64_t& value);

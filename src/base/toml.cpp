@@ -16,10 +16,6 @@ namespace {
 
 constexpr int kMaxDepth = 64;  // of nested arrays: keeps hostile input off the end of the stack
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool is_bare(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
@@ -37,9 +33,9 @@ struct Definition {
 
 // Recursive descent. The whole text is checked for encoding and control characters first, so that
 // the rest need not look for them.
-class Parser {
+class TomlParser {
  public:
-  Parser(std::string_view text, const std::string& where) : text_(text), where_(where) {
+  TomlParser(std::string_view text, const std::string& where) : text_(text), where_(where) {
     check_characters();
   }
 
@@ -378,11 +374,11 @@ const char* TomlValue::kind_name() const {
 }
 
 std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where) {
-  return Parser(text, where).document();
+  return TomlParser(text, where).document();
 }
 
 TomlValue parse_toml_value(std::string_view text, const std::string& where) {
-  return Parser(text, where).single_value();
+  return TomlParser(text, where).single_value();
 }
 
 std::string dump_toml(const TomlValue& value) {

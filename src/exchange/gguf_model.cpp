@@ -18,7 +18,7 @@
 namespace cria {
 namespace {
 
-void require_expressible(const ModelConfig& config, const std::string& path) {
+void require_gguf_expressible(const ModelConfig& config, const std::string& path) {
   require_llama(config, path);
   const RopeScaling& scaling = config.rope_scaling;
   const std::string hint = "--to hf can say it";
@@ -180,7 +180,7 @@ std::vector<float> frequency_divisors(const ModelConfig& config) {
 void write_gguf_model(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                       NumberFormat format) {
   const ModelConfig& config = model.config();
-  require_expressible(config, path);
+  require_gguf_expressible(config, path);
   GgufMetadata metadata = metadata_of(config, format);
   append_gguf_tokenizer(metadata, tokenizer, config.vocab_size, path);
   std::vector<TensorSource> tensors;

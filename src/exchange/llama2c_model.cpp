@@ -25,7 +25,7 @@ bool is_rotated(const Llama2cTensor& tensor) {
   return tensor.role == Llama2cRole::query || tensor.role == Llama2cRole::key;
 }
 
-void require_expressible(const ModelConfig& config, const std::string& path) {
+void require_llama2c_expressible(const ModelConfig& config, const std::string& path) {
   require_llama(config, path);
   const std::string hint = "--to gguf and --to hf can say it";
   const auto require_real = [&](const char* key, double got, double expected) {
@@ -89,7 +89,7 @@ std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string
 
 void write_llama2c_model(const std::string& path, const Llama& model, int version) {
   const ModelConfig& config = model.config();
-  require_expressible(config, path);
+  require_llama2c_expressible(config, path);
   const Llama2cHeader header = {
       .version = version,
       .dim = config.hidden_size,

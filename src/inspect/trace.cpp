@@ -79,7 +79,7 @@ void trace_queries_and_keys(const SelfAttention& attention, const Block::Saved& 
   result.k = copy(after.k);
 }
 
-double dot(const float* x, const float* y, int64_t count) {
+double inner_product(const float* x, const float* y, int64_t count) {
   return std::inner_product(x, x + count, y, 0.0, std::plus<>(), [](float a, float b) {
     return static_cast<double>(a) * static_cast<double>(b);
   });
@@ -108,12 +108,12 @@ void trace_scores(const SelfAttention& attention, const Block::Saved& saved, Tra
         term.values[at] = static_cast<float>(value);
         score += value;
       };
-      add(scores.content, scores.scale * dot(query, key, dim));
+      add(scores.content, scores.scale * inner_product(query, key, dim));
       if (tables.keys) {
-        add(scores.keys, scores.scale * dot(query, &tables.keys(row, h / group), dim));
+        add(scores.keys, scores.scale * inner_product(query, &tables.keys(row, h / group), dim));
       }
       if (tables.queries) {
-        add(scores.queries, scores.scale * dot(key, &tables.queries(row, h), dim));
+        add(scores.queries, scores.scale * inner_product(key, &tables.queries(row, h), dim));
       }
       if (tables.bias) add(scores.bias, static_cast<double>(tables.bias(h, row)));
       const double denominator = static_cast<double>(saved.self_attn.log_sum_exp(0, h, last));

@@ -24,10 +24,10 @@ Bits load(const char* bytes, bool big_endian = false) {
   return bits;
 }
 
-// Little-endian.
-template <class Bits>
-void append(std::string& out, Bits bits) {
-  for (size_t i = 0; i < sizeof(Bits); ++i) out += static_cast<char>(bits >> 8 * i);
+// A number as it lies in memory, which is little-endian.
+template <class Number>
+void append(std::string& out, Number number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
 }
 
 // Elements as they lie in memory.

@@ -42,13 +42,13 @@ const GgmlType& parse_type(uint32_t number, const std::string& where) {
                .got = std::to_string(number)});
 }
 
-struct Entry {
+struct GgufEntry {
   StoredTensor tensor = {};
   std::string_view name;  // in the file
   uint64_t offset, bytes;
 };
 
-Entry read_entry(GgufCursor& cursor, const std::string& path) {
+GgufEntry read_entry(GgufCursor& cursor, const std::string& path) {
   const std::string_view name = cursor.string(1, kMaxNameBytes, "the name of a tensor");
   const std::string where = tensor_place(path, name);
   const uint32_t dimensions = cursor.number<uint32_t>("a number of dimensions");
@@ -73,9 +73,9 @@ Entry read_entry(GgufCursor& cursor, const std::string& path) {
                  .expected = "a multiple of " + std::to_string(type.block) + " for " + type.name,
                  .got = std::to_string(shape.back())});
   }
-  Entry entry{.name = name,
-              .offset = cursor.number<uint64_t>("an offset"),
-              .bytes = static_cast<uint64_t>(elements / type.block) * type.block_bytes};
+  GgufEntry entry{.name = name,
+                  .offset = cursor.number<uint64_t>("an offset"),
+                  .bytes = static_cast<uint64_t>(elements / type.block) * type.block_bytes};
   entry.tensor.name = name;
   entry.tensor.dtype = type.name;
   entry.tensor.format = type.format;
@@ -85,9 +85,9 @@ Entry read_entry(GgufCursor& cursor, const std::string& path) {
 }
 
 // Every tensor is inside the data, aligned, and overlaps no other.
-void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, uint64_t alignment) {
-  std::vector<const Entry*> sorted;
-  for (const Entry& entry : entries) {
+void check_ranges(const std::vector<GgufEntry>& entries, uint64_t data_bytes, uint64_t alignment) {
+  std::vector<const GgufEntry*> sorted;
+  for (const GgufEntry& entry : entries) {
     if (entry.offset % alignment != 0) {
       throw Error("the tensor is not aligned",
                   {.where = entry.tensor.where,
@@ -105,7 +105,7 @@ void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, uint64
     sorted.push_back(&entry);
   }
   std::sort(sorted.begin(), sorted.end(),
-            [](const Entry* a, const Entry* b) { return a->offset < b->offset; });
+            [](const GgufEntry* a, const GgufEntry* b) { return a->offset < b->offset; });
   for (size_t i = 1; i < sorted.size(); ++i) {
     const uint64_t end = sorted[i - 1]->offset + sorted[i - 1]->bytes;
     if (sorted[i]->offset < end) {
@@ -183,7 +183,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
     metadata_.emplace_back(key, GgufValue{});
     cursor.read_typed(metadata_.back().second);
   }
-  std::vector<Entry> entries;
+  std::vector<GgufEntry> entries;
   for (uint64_t i = 0; i < tensors; ++i) {
     entries.push_back(read_entry(cursor, path));
     if (!names_.emplace(entries.back().name, i).second) {
@@ -203,7 +203,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
       std::min<uint64_t>(padded(cursor.at(), static_cast<uint64_t>(alignment)), bytes.size());
   const std::string_view data = bytes.substr(begin);
   check_ranges(entries, data.size(), static_cast<uint64_t>(alignment));
-  for (Entry& entry : entries) {
+  for (GgufEntry& entry : entries) {
     entry.tensor.bytes = data.substr(entry.offset, entry.bytes);
     entries_.push_back(std::move(entry.tensor));
   }

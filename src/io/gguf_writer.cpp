@@ -4,18 +4,14 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "io/bytes.h"
 #include "io/gguf.h"
 #include "io/gguf_types.h"
 
 namespace cria {
 namespace {
 
-constexpr size_t kMaxNameBytes = 63;  // ggml keeps a name with its end in 64
-
-template <class Number>
-void append(std::string& out, Number number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
+constexpr size_t kMostNameBytes = 63;  // ggml keeps a name with its end in 64
 
 void append_value(std::string& out, bool value) {
   append(out, static_cast<uint8_t>(value));
@@ -67,7 +63,7 @@ void check_tensors(const std::vector<TensorSource>& tensors, const std::string& 
   std::set<std::string_view> names;
   for (const TensorSource& tensor : tensors) {
     const std::string where = tensor_place(path, tensor.name);
-    if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes ||
+    if (tensor.name.empty() || tensor.name.size() > kMostNameBytes ||
         !names.insert(tensor.name).second) {
       throw Error("names are unique and have 1 to 63 bytes", {.where = where});
     }

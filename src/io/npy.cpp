@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 // NumPy refuses longer ones too: its header is a Python expression.
-constexpr uint64_t kMaxHeaderBytes = 10000;
+constexpr uint64_t kMaxNpyHeaderBytes = 10000;
 
 struct Header {
   std::string dtype;  // "<f4"
@@ -153,7 +153,7 @@ class HeaderParser {
 };
 
 // What follows the magic number and the version: the length of the header, then the header.
-std::string_view header_text(std::string_view file, const std::string& path) {
+std::string_view npy_header_text(std::string_view file, const std::string& path) {
   const auto too_short = [&](size_t needed) {
     return Error("the file ends inside its header",
                  {.where = path,
@@ -179,10 +179,10 @@ std::string_view header_text(std::string_view file, const std::string& path) {
   if (file.size() < begin) throw too_short(begin);
   const char* const place = file.data() + version + 2;
   const uint64_t length = major == 1 ? load<uint16_t>(place, false) : load<uint32_t>(place, false);
-  if (length > kMaxHeaderBytes) {
+  if (length > kMaxNpyHeaderBytes) {
     throw Error("the header is too long",
                 {.where = path,
-                 .expected = "at most " + std::to_string(kMaxHeaderBytes) + " bytes",
+                 .expected = "at most " + std::to_string(kMaxNpyHeaderBytes) + " bytes",
                  .got = std::to_string(length)});
   }
   if (file.size() < begin + length) throw too_short(begin + length);
@@ -224,7 +224,7 @@ float float_element(const char* bytes, uint64_t width, bool big_endian, const st
 NpyArray read_npy(const std::string& path) {
   const MappedFile file(path);
   const std::string_view bytes = file.bytes();
-  const std::string_view text = header_text(bytes, path);
+  const std::string_view text = npy_header_text(bytes, path);
   const std::string where = path + " (header)";
   const Header header = HeaderParser(text, where).parse();
   const uint64_t width = float_width(header.dtype, where);
@@ -276,7 +276,7 @@ std::string npy_header(const std::vector<int64_t>& shape, std::span<const float>
   const size_t before = kMagic.size() + 4;
   dict.resize((before + dict.size() + 1) / 64 * 64 + 63 - before, ' ');
   dict += '\n';
-  if (dict.size() > kMaxHeaderBytes) {
+  if (dict.size() > kMaxNpyHeaderBytes) {
     throw Error("too many dimensions", {.where = where, .got = std::to_string(shape.size())});
   }
   std::string header(kMagic);

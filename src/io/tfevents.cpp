@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kVersion = "brain.Event:2";
 constexpr std::string_view kNameStart = "events.out.tfevents.";
-constexpr uint64_t kLengthBytes = 8, kCheckBytes = 4;
+constexpr uint64_t kRecordLengthBytes = 8, kCheckBytes = 4;
 
 // --- protobuf: a field is a key, (number << 3) | wire type, and what the type says
 
@@ -245,8 +245,8 @@ std::vector<EventRecord> scan_events(std::string_view bytes, const std::string& 
   std::vector<EventRecord> records;
   for (uint64_t begin = 0; begin < bytes.size();) {
     ByteReader reader(bytes.substr(begin), where, begin);
-    if (reader.rest() < kLengthBytes + kCheckBytes) break;
-    const std::string_view length = reader.take(kLengthBytes, "the length of a record");
+    if (reader.rest() < kRecordLengthBytes + kCheckBytes) break;
+    const std::string_view length = reader.take(kRecordLengthBytes, "the length of a record");
     require_check(length, reader.number<uint32_t>("its checksum"), begin, where);
     const uint64_t size = load<uint64_t>(length.data());
     if (reader.rest() < kCheckBytes || size > reader.rest() - kCheckBytes) break;

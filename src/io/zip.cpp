@@ -15,7 +15,7 @@ constexpr size_t kEnd64Bytes = 56;
 constexpr uint32_t kFull32 = 0xFFFFFFFF;  // the number stands in a zip64 field
 constexpr uint16_t kFull16 = 0xFFFF;
 constexpr uint16_t kExtra64 = 1;
-constexpr uint16_t kVersion = 20, kVersion64 = 45;
+constexpr uint16_t kZipVersion = 20, kVersion64 = 45;
 constexpr uint16_t kUnix = 3 << 8;  // who made it: says how to read the attributes
 constexpr uint32_t kRegularFile = uint32_t{0600} << 16;
 constexpr uint16_t kDate = 0x0021;  // 1980-01-01, so that bytes depend on nothing else
@@ -44,7 +44,7 @@ std::string extra64(std::initializer_list<uint64_t> numbers) {
 void append_common(std::string& out, const ZipMember& member, const std::string& extra) {
   const bool ascii = std::all_of(member.name.begin(), member.name.end(),
                                  [](char byte) { return static_cast<uint8_t>(byte) < 0x80; });
-  append(out, extra.empty() ? kVersion : kVersion64);
+  append(out, extra.empty() ? kZipVersion : kVersion64);
   append(out, ascii ? uint16_t{0} : kUtf8Name);
   append(out, uint16_t{0});  // stored
   append(out, uint16_t{0});  // midnight
@@ -87,7 +87,7 @@ std::string zip_directory(std::span<const ZipMember> members, uint64_t offset) {
       extra = extra64({member.offset});
     }
     append(directory, kCentral);
-    append(directory, static_cast<uint16_t>(kUnix | (extra.empty() ? kVersion : kVersion64)));
+    append(directory, static_cast<uint16_t>(kUnix | (extra.empty() ? kZipVersion : kVersion64)));
     append_common(directory, member, extra);
     append(directory, uint16_t{0});  // comment
     append(directory, uint16_t{0});  // disk

@@ -7,14 +7,6 @@
 #include "cria/base/error.h"
 
 namespace cria {
-namespace {
-
-unsigned char byte_of(char c) {
-  return static_cast<unsigned char>(c);
-}
-
-}  // namespace
-
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : list_(std::move(tokens)) {
   for (size_t i = 0; i < list_.size(); ++i) {
     const std::string& text = list_[i].text;

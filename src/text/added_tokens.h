@@ -10,6 +10,10 @@
 
 namespace cria {
 
+inline unsigned char byte_of(char c) {
+  return static_cast<unsigned char>(c);
+}
+
 class AddedTokens {
  public:
   // Error for an empty token, and for one that is there twice.

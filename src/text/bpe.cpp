@@ -8,23 +8,13 @@
 #include "cria/base/error.h"
 #include "text/added_tokens.h"
 #include "text/bpe_cache.h"
+#include "text/fail.h"
 
 namespace cria {
 namespace {
 
-constexpr int32_t kNone = -1;
-
-[[noreturn]] void fail(const std::string& summary, const std::string& expected = {},
-                       const std::string& got = {}, const std::string& hint = {}) {
-  throw Error(summary, {.expected = expected, .got = got, .hint = hint});
-}
-
 std::string shown(int32_t id, const std::vector<std::string>& tokens) {
   return quote(tokens[static_cast<size_t>(id)]) + " (id " + std::to_string(id) + ")";
-}
-
-unsigned char byte_of(char c) {
-  return static_cast<unsigned char>(c);
 }
 
 }  // namespace

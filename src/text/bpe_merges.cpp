@@ -10,18 +10,13 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "text/fail.h"
 
 namespace cria {
 namespace {
 
-constexpr int32_t kNone = -1;
 constexpr int32_t kNoRank = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kNoPair = ~uint64_t{0};  // ids are not negative
-
-[[noreturn]] void fail(const std::string& summary, const std::string& expected = {},
-                       const std::string& got = {}) {
-  throw Error(summary, {.expected = expected, .got = got});
-}
 
 uint64_t pair_key(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);

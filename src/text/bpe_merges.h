@@ -9,6 +9,8 @@
 
 namespace cria {
 
+inline constexpr int32_t kNone = -1;  // no id, no symbol
+
 struct BpeMerge {
   int32_t left, right, result;
 };

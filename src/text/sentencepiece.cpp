@@ -9,21 +9,16 @@
 #include "cria/base/error.h"
 #include "text/added_tokens.h"
 #include "text/bpe_cache.h"
+#include "text/fail.h"
 #include "text/pretokenizer.h"
 
 namespace cria {
 namespace {
 
-constexpr int32_t kNone = -1;
 constexpr uint32_t kSpace = 0x2581;
 constexpr std::string_view kSpaceText = "\xE2\x96\x81";
-constexpr size_t kAscii = 128;
+constexpr size_t kAsciiCharacters = 128;
 constexpr uint32_t kNoCharacter = ~uint32_t{0};
-
-[[noreturn]] void fail(const std::string& summary, const std::string& expected = {},
-                       const std::string& got = {}, const std::string& hint = {}) {
-  throw Error(summary, {.expected = expected, .got = got, .hint = hint});
-}
 
 std::string byte_name(size_t byte) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -43,9 +38,9 @@ bool goes_on(char byte) {
 }
 
 // As the vocabulary writes it; kNoCharacter for a byte outside valid UTF-8.
-Decoded character_at(std::string_view text, size_t at) {
+Decoded decoded_at(std::string_view text, size_t at) {
   const auto first = static_cast<unsigned char>(text[at]);
-  if (first < kAscii) return {first == ' ' ? kSpace : first, 1};
+  if (first < kAsciiCharacters) return {first == ' ' ? kSpace : first, 1};
   const Decoded character = decode_utf8(text, at);
   return character.length == 0 ? Decoded{kNoCharacter, 1} : character;
 }
@@ -145,7 +140,7 @@ void SentencePieceTokenizer::index_tokens() {
 void SentencePieceTokenizer::index_neighbors() {
   std::vector<bool> is_byte(vocabulary_.names.size());
   for (const int32_t id : byte_ids_) is_byte[static_cast<size_t>(id)] = true;
-  ascii_neighbors_.assign(kAscii * kAscii, false);
+  ascii_neighbors_.assign(kAsciiCharacters * kAsciiCharacters, false);
   for (size_t rank = 0; rank < vocabulary_.merges.size(); ++rank) {
     const auto [left, right, result] = vocabulary_.merges[rank];
     for (const int32_t id : {left, right, result}) {
@@ -162,8 +157,8 @@ void SentencePieceTokenizer::index_neighbors() {
       if (at == name.size()) break;
       const uint32_t a = ascii_place(first.code_point);
       const uint32_t b = ascii_place(decode_utf8(name, at).code_point);
-      if (a < kAscii && b < kAscii) {
-        ascii_neighbors_[a * kAscii + b] = true;
+      if (a < kAsciiCharacters && b < kAsciiCharacters) {
+        ascii_neighbors_[a * kAsciiCharacters + b] = true;
       } else {
         neighbors_.insert(pair_of(a, b));
       }
@@ -173,7 +168,8 @@ void SentencePieceTokenizer::index_neighbors() {
 
 bool SentencePieceTokenizer::has_side_by_side(uint32_t left, uint32_t right) const {
   const uint32_t a = ascii_place(left), b = ascii_place(right);
-  if (a < kAscii && b < kAscii) return ascii_neighbors_[a * kAscii + b];
+  if (a < kAsciiCharacters && b < kAsciiCharacters)
+    return ascii_neighbors_[a * kAsciiCharacters + b];
   return a != kNoCharacter && b != kNoCharacter && neighbors_.contains(pair_of(a, b));
 }
 
@@ -182,16 +178,16 @@ bool SentencePieceTokenizer::is_cut(std::string_view text, size_t at) const {
   if (goes_on(text[at])) return false;
   size_t before = at - 1;
   while (before > 0 && at - before < 4 && goes_on(text[before])) --before;
-  const Decoded left = character_at(text, before);
+  const Decoded left = decoded_at(text, before);
   if (before + static_cast<size_t>(left.length) != at) return true;  // a byte outside UTF-8
-  return !has_side_by_side(left.code_point, character_at(text, at).code_point);
+  return !has_side_by_side(left.code_point, decoded_at(text, at).code_point);
 }
 
 size_t SentencePieceTokenizer::piece_end(std::string_view text, size_t begin) const {
-  Decoded character = character_at(text, begin);
+  Decoded character = decoded_at(text, begin);
   size_t at = begin + static_cast<size_t>(character.length);
   while (at < text.size()) {
-    const Decoded next = character_at(text, at);
+    const Decoded next = decoded_at(text, at);
     if (!has_side_by_side(character.code_point, next.code_point)) break;
     const size_t end = at + static_cast<size_t>(next.length);
     if (end - begin > kLongestPiece) break;
@@ -207,7 +203,7 @@ void SentencePieceTokenizer::encode_piece(std::string_view piece, std::vector<in
   int32_t* const symbols = many.empty() ? few.data() : many.data();
   size_t count = 0;
   for (size_t at = 0; at < piece.size();) {
-    const Decoded character = character_at(piece, at);
+    const Decoded character = decoded_at(piece, at);
     const size_t end = at + static_cast<size_t>(character.length);
     const bool known = character.code_point < character_ids_.size() &&
                        character_ids_[character.code_point] != kNone;
@@ -238,7 +234,7 @@ void SentencePieceTokenizer::encode_text(std::string_view text, bool begins, boo
     size_t begin = 0;
     // What goes on behind a cut is no part by itself.
     if ((place > 0 || begins) && gets_space(part, place == 0)) {
-      const bool joined = has_side_by_side(kSpace, character_at(part, 0).code_point);
+      const bool joined = has_side_by_side(kSpace, decoded_at(part, 0).code_point);
       begin = joined ? piece_end(part, 0) : 0;
       encode_cached(std::string(" ").append(part.substr(0, begin)));
     }

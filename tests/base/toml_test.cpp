@@ -24,7 +24,7 @@ std::string summary(const std::string& text) {
   return out;
 }
 
-std::string error_of(const std::string& text) {
+std::string toml_error_of(const std::string& text) {
   try {
     parse_toml(text, "f");
   } catch (const Error& error) {
@@ -101,15 +101,15 @@ TEST(Toml, Values) {
   EXPECT_TRUE(std::signbit(std::get<double>(parse_toml_value("-0.0", "f").value)));
 }
 
-struct Invalid {
+struct InvalidToml {
   std::string text;
   std::string place;
   std::string fragment;
 };
 
-void expect_errors(const std::vector<Invalid>& cases) {
-  for (const Invalid& item : cases) {
-    const std::string message = error_of(item.text);
+void expect_errors(const std::vector<InvalidToml>& cases) {
+  for (const InvalidToml& item : cases) {
+    const std::string message = toml_error_of(item.text);
     EXPECT_TRUE(message.starts_with("f:" + item.place + ": ")) << quote(item.text) << "\n"
                                                                << message;
     EXPECT_NE(message.find(item.fragment), message.npos) << quote(item.text) << "\n" << message;

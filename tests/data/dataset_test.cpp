@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cria/base/error.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -41,10 +42,6 @@ class DatasetTest : public testing::Test {
 
   TemporaryDirectory directory_;
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // Checks that the window reads as consecutive tokens and returns the first.
 int32_t first_token(const Dataset& dataset, const Window& window) {

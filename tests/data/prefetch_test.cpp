@@ -20,7 +20,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-constexpr int64_t kLength = 8, kRows = 3, kMicroBatches = 2, kVocabulary = 40;
+constexpr int64_t kLength = 8, kRows = 3, kMicroBatches = 2, kPrefetchVocabulary = 40;
 constexpr int64_t kTokens = kMicroBatches * kRows * kLength;
 
 class PrefetchTest : public ::testing::Test {
@@ -28,10 +28,10 @@ class PrefetchTest : public ::testing::Test {
   PrefetchTest() : dataset_(written()) {}
 
   Dataset written() const {
-    ShardWriter writer(file(), kVocabulary);
-    writer.write(random_ids(200, kVocabulary, "shard"));
+    ShardWriter writer(file(), kPrefetchVocabulary);
+    writer.write(random_ids(200, kPrefetchVocabulary, "shard"));
     writer.finish();
-    return Dataset(file(), ShardFormat::llmc, kVocabulary);
+    return Dataset(file(), ShardFormat::llmc, kPrefetchVocabulary);
   }
 
   std::string file() const { return directory_ / "a.bin"; }

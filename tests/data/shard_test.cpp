@@ -8,6 +8,7 @@
 
 #include "base/mutations.h"
 #include "cria/base/error.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -38,10 +39,6 @@ std::string error_of(const std::function<void()>& act) {
     return error.what();
   }
   return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 class ShardTest : public testing::Test {

@@ -10,7 +10,7 @@
 namespace cria {
 namespace {
 
-const float kValues[] = {1, 2, 3, 4, 5, 6};
+const float kMatrix[] = {1, 2, 3, 4, 5, 6};
 
 class MatrixFile : public testing::Test {
  protected:
@@ -39,7 +39,7 @@ std::string npy_file(const std::string& shape) {
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(117, ' ');
   return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n" +
-         std::string(reinterpret_cast<const char*>(kValues), sizeof kValues);
+         std::string(reinterpret_cast<const char*>(kMatrix), sizeof kMatrix);
 }
 
 TEST_F(MatrixFile, ReadsNpy) {
@@ -51,16 +51,16 @@ TEST_F(MatrixFile, ReadsNpy) {
 
 TEST_F(MatrixFile, ReadsTheOnlyMatrix) {
   write_safetensors(safetensors_,
-                    {{"bias", ConstTensor(kValues, {3})}, {"table", ConstTensor(kValues, {3, 2})}});
+                    {{"bias", ConstTensor(kMatrix, {3})}, {"table", ConstTensor(kMatrix, {3, 2})}});
   expect_matrix(safetensors_, 3, 2, {1, 2, 3, 4, 5, 6});
-  write_safetensors(safetensors_, {{"bias", ConstTensor(kValues, {3})}});
+  write_safetensors(safetensors_, {{"bias", ConstTensor(kMatrix, {3})}});
   EXPECT_NE(error_of(safetensors_).find("no matrix in this file"), std::string::npos);
 }
 
 TEST_F(MatrixFile, ReadsTheOneThatIsNamed) {
-  write_safetensors(safetensors_, {{"a", ConstTensor(kValues, {3, 2})},
-                                   {"b:c", ConstTensor(kValues, {1, 4})},
-                                   {"bias", ConstTensor(kValues, {3})},
+  write_safetensors(safetensors_, {{"a", ConstTensor(kMatrix, {3, 2})},
+                                   {"b:c", ConstTensor(kMatrix, {1, 4})},
+                                   {"bias", ConstTensor(kMatrix, {3})},
                                    {"empty", ConstTensor(nullptr, {0, 2})}});
   expect_matrix(safetensors_ + ":a", 3, 2, {1, 2, 3, 4, 5, 6});
   expect_matrix(safetensors_ + ":b:c", 1, 4, {1, 2, 3, 4});

@@ -7,10 +7,10 @@
 namespace cria {
 namespace {
 
-using Rows = std::vector<std::array<int64_t, 3>>;
+using CountRows = std::vector<std::array<int64_t, 3>>;
 
-Rows rows(const LengthCounts& lengths) {
-  Rows all;
+CountRows rows(const LengthCounts& lengths) {
+  CountRows all;
   for (const auto& range : lengths.powers_of_two()) {
     all.push_back({range.from, range.to, range.documents});
   }
@@ -23,7 +23,7 @@ TEST(LengthCounts, OneDocument) {
   EXPECT_EQ(lengths.documents(), 1);
   EXPECT_EQ(lengths.tokens(), 5);
   for (const int percent : {0, 1, 50, 99, 100}) EXPECT_EQ(lengths.quantile(percent), 5);
-  EXPECT_EQ(rows(lengths), Rows({{4, 7, 1}}));
+  EXPECT_EQ(rows(lengths), CountRows({{4, 7, 1}}));
 }
 
 // 1, 2, ..., 10 in some order: the q-th percent are the first q/10 of them.
@@ -48,9 +48,9 @@ TEST(LengthCounts, RangesHaveNoGaps) {
   more.add(64);
   lengths.add(more);
   EXPECT_EQ(rows(lengths),
-            Rows({{2, 3, 4}, {4, 7, 0}, {8, 15, 0}, {16, 31, 0}, {32, 63, 0}, {64, 127, 1}}));
+            CountRows({{2, 3, 4}, {4, 7, 0}, {8, 15, 0}, {16, 31, 0}, {32, 63, 0}, {64, 127, 1}}));
   EXPECT_EQ(lengths.documents(), 5);
-  EXPECT_EQ(rows(LengthCounts()), Rows());
+  EXPECT_EQ(rows(LengthCounts()), CountRows());
 }
 
 }  // namespace

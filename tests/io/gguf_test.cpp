@@ -30,12 +30,12 @@ std::string hex(std::string_view text) {
 }
 
 template <class Number>
-std::string raw(Number number) {
+std::string raw_number(Number number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
 std::string text(const std::string& content) {
-  return raw(uint64_t{content.size()}) + content;
+  return raw_number(uint64_t{content.size()}) + content;
 }
 
 std::string dump(const std::string& bytes) {
@@ -76,8 +76,8 @@ class Gguf : public testing::Test {
   static std::string file_of(const std::vector<std::string>& pairs,
                              const std::vector<std::string>& tensors, const std::string& data = "",
                              uint64_t alignment = 32) {
-    std::string bytes =
-        hex("47475546 03000000") + raw(uint64_t{tensors.size()}) + raw(uint64_t{pairs.size()});
+    std::string bytes = hex("47475546 03000000") + raw_number(uint64_t{tensors.size()}) +
+                        raw_number(uint64_t{pairs.size()});
     for (const std::string& pair : pairs) bytes += pair;
     for (const std::string& tensor : tensors) bytes += tensor;
     while (bytes.size() % alignment != 0) bytes += '\0';
@@ -86,9 +86,9 @@ class Gguf : public testing::Test {
 
   static std::string tensor(const std::string& name, const std::vector<uint64_t>& dimensions,
                             uint32_t type, uint64_t offset) {
-    std::string bytes = text(name) + raw(static_cast<uint32_t>(dimensions.size()));
-    for (const uint64_t dimension : dimensions) bytes += raw(dimension);
-    return bytes + raw(type) + raw(offset);
+    std::string bytes = text(name) + raw_number(static_cast<uint32_t>(dimensions.size()));
+    for (const uint64_t dimension : dimensions) bytes += raw_number(dimension);
+    return bytes + raw_number(type) + raw_number(offset);
   }
 
   void expect_error(const std::string& bytes, const std::string& fragment) const {
@@ -295,10 +295,12 @@ TEST_F(Gguf, RefusesDamagedFrames) {
   // Counts that the file cannot hold, up to those that would wrap.
   const std::string start = kGolden.substr(0, 8), rest = kPairs + kTensor;
   for (const uint64_t count : {uint64_t{4}, uint64_t{1} << 32, UINT64_MAX / 33 + 1, UINT64_MAX}) {
-    expect_error(start + raw(count) + raw(uint64_t{2}) + rest, "impossible number of tensors");
+    expect_error(start + raw_number(count) + raw_number(uint64_t{2}) + rest,
+                 "impossible number of tensors");
   }
   for (const uint64_t count : {uint64_t{10}, UINT64_MAX / 14 + 1, UINT64_MAX}) {
-    expect_error(start + raw(uint64_t{1}) + raw(count) + rest, "impossible number of keys");
+    expect_error(start + raw_number(uint64_t{1}) + raw_number(count) + rest,
+                 "impossible number of keys");
   }
 }
 
@@ -307,22 +309,25 @@ TEST_F(Gguf, RefusesDamagedMetadata) {
   const auto expect = [&](const std::string& pair, const std::string& fragment) {
     expect_error(file_of({pair}, {}, std::string(64, '\0')), fragment);
   };
-  const auto type = [](uint32_t number) { return raw(number); };
+  const auto type = [](uint32_t number) { return raw_number(number); };
   expect(text("") + type(0), "impossible length of a key\n  expected: 1 to 65535\n  got: 0");
-  expect(raw(uint64_t{65536}), "impossible length of a key");
-  expect(raw(uint64_t{65535}), "65535 bytes of a key");
+  expect(raw_number(uint64_t{65536}), "impossible length of a key");
+  expect(raw_number(uint64_t{65535}), "65535 bytes of a key");
   expect(text("a") + type(13), "at byte 33: unknown type of value\n  expected: 0 to 12\n  got: 13");
   expect(text("a") + type(UINT32_MAX), "unknown type of value");
   expect(text("a") + type(7) + hex("02"), "not a bool\n  expected: 0 or 1\n  got: 2");
-  expect(text("a") + type(8) + raw(uint64_t{1000}), "1000 bytes of a string");
-  expect(text("a") + type(8) + raw(UINT64_MAX), "impossible length of a string");
+  expect(text("a") + type(8) + raw_number(uint64_t{1000}), "1000 bytes of a string");
+  expect(text("a") + type(8) + raw_number(UINT64_MAX), "impossible length of a string");
   expect(text("a") + type(9) + type(13), "unknown type of value");
   expect(text("a") + type(9) + type(9), "arrays of arrays are not read");
-  expect(text("a") + type(9) + type(0) + raw(uint64_t{1000}), "impossible length of an array");
-  expect(text("a") + type(9) + type(4) + raw(uint64_t{1} << 62), "impossible length of an array");
-  expect(text("a") + type(9) + type(8) + raw(uint64_t{12}), "impossible length of an array");
-  expect(text("a") + type(9) + type(8) + raw(uint64_t{1}) + raw(uint64_t{900}), "of a string");
-  expect(text("a") + type(9) + type(7) + raw(uint64_t{2}) + hex("0103"), "not a bool");
+  expect(text("a") + type(9) + type(0) + raw_number(uint64_t{1000}),
+         "impossible length of an array");
+  expect(text("a") + type(9) + type(4) + raw_number(uint64_t{1} << 62),
+         "impossible length of an array");
+  expect(text("a") + type(9) + type(8) + raw_number(uint64_t{12}), "impossible length of an array");
+  expect(text("a") + type(9) + type(8) + raw_number(uint64_t{1}) + raw_number(uint64_t{900}),
+         "of a string");
+  expect(text("a") + type(9) + type(7) + raw_number(uint64_t{2}) + hex("0103"), "not a bool");
   const std::string good = text("a") + type(7) + hex("01");
   expect_error(file_of({good, good}, {}), "repeated key\n  got: 'a'");
   EXPECT_TRUE(open(file_of({good}, {})).flag("a"));
@@ -331,7 +336,7 @@ TEST_F(Gguf, RefusesDamagedMetadata) {
 // A string of more than 1 GiB in a file that is long enough, but takes no room on the disk.
 TEST_F(Gguf, RefusesAStringBeyondTheLimit) {
   const uint64_t length = (uint64_t{1} << 30) + 1;
-  write_quickly(path_, file_of({text("a") + raw(uint32_t{8}) + raw(length)}, {}));
+  write_quickly(path_, file_of({text("a") + raw_number(uint32_t{8}) + raw_number(length)}, {}));
   std::filesystem::resize_file(path_, length + 1000);
   EXPECT_NE(error_of([&] { GgufFile{path_}; }).find("impossible length of a string"),
             std::string::npos);
@@ -371,20 +376,23 @@ TEST_F(Gguf, RefusesDamagedTensors) {
 
 TEST_F(Gguf, HonoursTheAlignment) {
   const auto with_alignment = [&](const std::string& value, uint64_t alignment) {
-    return file_of({text("general.alignment") + value}, {tensor("t", {1}, 0, 0)}, raw(1.5f),
+    return file_of({text("general.alignment") + value}, {tensor("t", {1}, 0, 0)}, raw_number(1.5f),
                    alignment);
   };
   for (const uint32_t alignment : {1u, 8u, 64u, 4096u}) {
-    const GgufFile file = open(with_alignment(raw(uint32_t{4}) + raw(alignment), alignment));
+    const GgufFile file =
+        open(with_alignment(raw_number(uint32_t{4}) + raw_number(alignment), alignment));
     EXPECT_EQ(read_all(file.entries().front()), std::vector<float>{1.5f}) << alignment;
   }
   for (const uint32_t alignment : {0u, 24u, UINT32_MAX}) {
-    expect_error(with_alignment(raw(uint32_t{4}) + raw(alignment), 32), "impossible alignment");
+    expect_error(with_alignment(raw_number(uint32_t{4}) + raw_number(alignment), 32),
+                 "impossible alignment");
   }
-  expect_error(with_alignment(raw(uint32_t{5}) + raw(int32_t{-32}), 32), "impossible alignment");
-  expect_error(with_alignment(raw(uint32_t{10}) + raw(uint64_t{1} << 63), 32),
+  expect_error(with_alignment(raw_number(uint32_t{5}) + raw_number(int32_t{-32}), 32),
+               "impossible alignment");
+  expect_error(with_alignment(raw_number(uint32_t{10}) + raw_number(uint64_t{1} << 63), 32),
                "general.alignment: integer out of range");
-  expect_error(with_alignment(raw(uint32_t{8}) + text("32"), 32),
+  expect_error(with_alignment(raw_number(uint32_t{8}) + text("32"), 32),
                "general.alignment: wrong type of value");
 }
 
@@ -414,7 +422,7 @@ TEST_F(Gguf, ReadsBeyondFourGigabytes) {
   const uint64_t big = uint64_t{5} << 30;
   write_quickly(path_, file_of({}, {tensor("big", {big / 2, 1}, 1, 0), tensor("t", {1}, 0, big)}));
   std::filesystem::resize_file(path_, std::filesystem::file_size(path_) + big);
-  std::ofstream(path_, std::ios::binary | std::ios::app) << raw(2.5f);
+  std::ofstream(path_, std::ios::binary | std::ios::app) << raw_number(2.5f);
   const GgufFile file(path_);
   EXPECT_EQ(read_all(*file.find("t")), std::vector<float>{2.5f});
   EXPECT_EQ(file.find("big")->bytes.size(), big);

@@ -66,7 +66,7 @@ class Safetensors : public testing::Test {
 const std::string kHeader =
     R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
     R"("b":{"dtype":"I32","shape":[1,1],"data_offsets":[8,12]}})";
-const std::string kData = raw({1.0f, 2.0f}) + raw({7});
+const std::string kTensorData = raw({1.0f, 2.0f}) + raw({7});
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
@@ -170,7 +170,7 @@ TEST_F(Safetensors, ConvertsBf16AndKeepsF32) {
 }
 
 TEST_F(Safetensors, ReadErrorsNameTensorAndShapes) {
-  const SafetensorsFile file = open(with_length(kHeader, kData));
+  const SafetensorsFile file = open(with_length(kHeader, kTensorData));
   std::vector<float> memory(8);
   const auto error_of_read = [&](const std::string& name, const Tensor& out) -> std::string {
     try {
@@ -196,7 +196,7 @@ TEST_F(Safetensors, ReadErrorsNameTensorAndShapes) {
 }
 
 TEST_F(Safetensors, RefusesDamagedFrames) {
-  const std::string whole = with_length(kHeader, kData);
+  const std::string whole = with_length(kHeader, kTensorData);
   ASSERT_EQ(error_of_opening(whole), "no error");
   const auto expect = [&](const std::string& bytes, const std::string& fragment) {
     const std::string message = error_of_opening(bytes);
@@ -288,7 +288,7 @@ TEST_F(Safetensors, RefusesDamagedHeaders) {
   };
   for (const Damage& damage : cases) {
     const std::string message =
-        error_of_opening(with_length(replaced(kHeader, damage.from, damage.to), kData));
+        error_of_opening(with_length(replaced(kHeader, damage.from, damage.to), kTensorData));
     EXPECT_NE(message.find(damage.fragment), message.npos) << damage.to << "\n" << message;
     EXPECT_TRUE(message == "no error" || message.starts_with(path_)) << message;
   }
@@ -400,13 +400,13 @@ TEST_F(Safetensors, DamagedFilesOpenOrThrow) {
       metadata + R"("model.norm.weight":{"dtype":"F16","shape":[2,1],"data_offsets":[8,12]},)"
                  R"("model.norm.scale":{"dtype":"BF16","shape":[],"data_offsets":[0,2]},)"
                  R"("model.norm.bias":{"shape":[3],"dtype":"F16","data_offsets":[2,8]}}    )"};
-  const std::vector<std::string> files = {with_length(headers[0], kData),
-                                          with_length(headers[1], kData)};
+  const std::vector<std::string> files = {with_length(headers[0], kTensorData),
+                                          with_length(headers[1], kTensorData)};
   Rng rng(1, "safetensors");
   int opened = 0;
   for (int i = 0; i < 20000; ++i) {
     const std::string bytes =
-        i % 4 == 0 ? mutated(files, rng) : with_length(mutated(headers, rng), kData);
+        i % 4 == 0 ? mutated(files, rng) : with_length(mutated(headers, rng), kTensorData);
     write_quickly(path_, bytes);
     try {
       const SafetensorsFile file(path_);

@@ -21,8 +21,8 @@ CRIA_ON_EVERY_ISA(SumOfSquaresTest);
 constexpr int64_t kCounts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 1031};
 
 // The planes of `count` elements after some steps: v is never negative, m/sqrt(v) of order one.
-struct Planes {
-  explicit Planes(int64_t count)
+struct AdamWPlanes {
+  explicit AdamWPlanes(int64_t count)
       : p(normal_values(count, "p")),
         g(normal_values(count, "g")),
         m(normal_values(count, "m", 0.1)),
@@ -38,7 +38,7 @@ struct Planes {
 };
 
 // lr, weight decay and betas of a usual run.
-AdamW step(Planes& planes, int number, float grad_scale, float learning_rate = 3e-4f,
+AdamW step(AdamWPlanes& planes, int number, float grad_scale, float learning_rate = 3e-4f,
            float weight_decay = 0.1f) {
   const double beta1 = 0.9, beta2 = 0.95;
   return {planes.p.data(),
@@ -55,7 +55,7 @@ AdamW step(Planes& planes, int number, float grad_scale, float learning_rate = 3
           static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, number)))};
 }
 
-void check(const AdamW& call, Planes& planes) {
+void check(const AdamW& call, AdamWPlanes& planes) {
   SCOPED_TRACE("count " + std::to_string(call.count));
   const auto want = reference::adamw(call);
   kernels().adamw(call);
@@ -70,19 +70,19 @@ void check(const AdamW& call, Planes& planes) {
 
 TEST_P(AdamWTest, OneStep) {
   for (const int64_t count : kCounts) {
-    Planes planes(count);
+    AdamWPlanes planes(count);
     check(step(planes, 7, 0.25f), planes);
   }
 }
 
 TEST_P(AdamWTest, LargeStepsMakeEveryTermVisible) {
-  Planes planes(67);
+  AdamWPlanes planes(67);
   check(step(planes, 1, 3.0f, 0.5f, 0.9f), planes);
 }
 
 // The first step from nothing moves every weight by the learning rate, against its gradient.
 TEST_P(AdamWTest, FirstStepIsTheLearningRate) {
-  Planes planes(33);
+  AdamWPlanes planes(33);
   const std::vector<float> zeros(33), g = planes.g.elements();
   for (Guarded* plane : {&planes.p, &planes.m, &planes.v}) plane->set(zeros);
   kernels().adamw(step(planes, 1, 1.0f, 0.01f));
@@ -95,7 +95,7 @@ TEST_P(AdamWTest, FirstStepIsTheLearningRate) {
 
 // Padding between parameters has no gradient and no value; it must stay zero.
 TEST_P(AdamWTest, ZeroStaysZero) {
-  Planes planes(33);
+  AdamWPlanes planes(33);
   const std::vector<float> zeros(33);
   for (Guarded* plane : {&planes.p, &planes.g, &planes.m, &planes.v}) plane->set(zeros);
   kernels().adamw(step(planes, 1, 1.0f));

@@ -13,7 +13,7 @@
 namespace cria {
 namespace {
 
-const PassContext kPass = {.randomness = {.seed = 1, .pass = 2, .active = true}};
+const PassContext kDropoutPass = {.randomness = {.seed = 1, .pass = 2, .active = true}};
 const PassContext kEvaluation = {.randomness = {.seed = 1, .pass = 2, .active = false}};
 
 // What becomes of ones.
@@ -27,7 +27,7 @@ std::vector<float> factors(const Dropout& dropout, const PassContext& pass) {
 TEST(Dropout, ZeroOrScaled) {
   const Dropout dropout("layer", 0.25);
   int64_t dropped = 0;
-  for (const float factor : factors(dropout, kPass)) {
+  for (const float factor : factors(dropout, kDropoutPass)) {
     EXPECT_TRUE(factor == 0.0f || factor == static_cast<float>(1 / 0.75)) << factor;
     dropped += factor == 0.0f;
   }
@@ -36,28 +36,28 @@ TEST(Dropout, ZeroOrScaled) {
 
 TEST(Dropout, TheMaskIsThatOfNameSeedAndPass) {
   const Dropout dropout("layer", 0.5);
-  const std::vector<float> mask = factors(dropout, kPass);
-  EXPECT_EQ(factors(Dropout("layer", 0.5), kPass), mask);
-  EXPECT_NE(factors(Dropout("other", 0.5), kPass), mask);
+  const std::vector<float> mask = factors(dropout, kDropoutPass);
+  EXPECT_EQ(factors(Dropout("layer", 0.5), kDropoutPass), mask);
+  EXPECT_NE(factors(Dropout("other", 0.5), kDropoutPass), mask);
   EXPECT_NE(factors(dropout, {.randomness = {.seed = 2, .pass = 2, .active = true}}), mask);
   EXPECT_NE(factors(dropout, {.randomness = {.seed = 1, .pass = 3, .active = true}}), mask);
 }
 
 TEST(Dropout, NothingHappensAtRateZeroAndOutsideOfTraining) {
   const std::vector<float> ones(1000, 1.0f);
-  EXPECT_EQ(factors(Dropout("layer", 0), kPass), ones);
+  EXPECT_EQ(factors(Dropout("layer", 0), kDropoutPass), ones);
   EXPECT_EQ(factors(Dropout("layer", 0.5), kEvaluation), ones);
   EXPECT_EQ(factors(Dropout("layer", 0.5), {}), ones);
   EXPECT_FALSE(Dropout("layer", 0.5).is_active(kEvaluation));
-  EXPECT_FALSE(Dropout().is_active(kPass));
+  EXPECT_FALSE(Dropout().is_active(kDropoutPass));
 }
 
 TEST(Dropout, TheGradientHasTheMaskOfForward) {
   const Dropout dropout("layer", 0.3);
   const std::vector<float> ones(1000, 1.0f);
   std::vector<float> dx(ones.size());
-  dropout.backward(ConstTensor(ones.data(), {1000}), kPass, Tensor(dx.data(), {1000}));
-  EXPECT_EQ(dx, factors(dropout, kPass));
+  dropout.backward(ConstTensor(ones.data(), {1000}), kDropoutPass, Tensor(dx.data(), {1000}));
+  EXPECT_EQ(dx, factors(dropout, kDropoutPass));
 }
 
 TEST(Dropout, NotARate) {
@@ -68,9 +68,10 @@ TEST(Dropout, NotARate) {
 
 TEST(Dropout, WrongShape) {
   std::vector<float> memory(12);
-  EXPECT_THROW(Dropout("layer", 0.5)
-                   .forward(ConstTensor(memory.data(), {3}), Tensor(memory.data(), {4}), kPass),
-               Error);
+  EXPECT_THROW(
+      Dropout("layer", 0.5)
+          .forward(ConstTensor(memory.data(), {3}), Tensor(memory.data(), {4}), kDropoutPass),
+      Error);
 }
 
 constexpr int64_t kHidden = 12, kBatch = 2, kTime = 5, kSize = kBatch * kTime * kHidden;
@@ -111,12 +112,12 @@ struct BlockRun {
 };
 
 TEST(BlockDropout, Gradients) {
-  BlockRun b(0.4, kPass);
-  expect_layer_gradients(b.block, b.parameters, kBatch, kTime, kHidden, kHidden, kPass);
+  BlockRun b(0.4, kDropoutPass);
+  expect_layer_gradients(b.block, b.parameters, kBatch, kTime, kHidden, kHidden, kDropoutPass);
 }
 
 TEST(BlockDropout, SameBitsAsWithoutWhenNothingIsDropped) {
-  const BlockRun without(0, kPass), evaluation(0.4, kEvaluation);
+  const BlockRun without(0, kDropoutPass), evaluation(0.4, kEvaluation);
   EXPECT_TRUE(same_bits(evaluation.out, without.out));
   EXPECT_TRUE(same_bits(evaluation.middle(), without.middle()));
   EXPECT_FALSE(without.run->saved().dbranch);
@@ -126,7 +127,7 @@ TEST(BlockDropout, SameBitsAsWithoutWhenNothingIsDropped) {
 // and their difference: a few roundings of 6e-8 of the numbers, which are below 10.
 TEST(BlockDropout, DropsWhatIsAddedAndNotTheResidual) {
   constexpr double kTolerance = 5e-6;
-  const BlockRun whole(0, kPass), thinned(0.4, kPass);
+  const BlockRun whole(0, kDropoutPass), thinned(0.4, kDropoutPass);
   const std::vector<float> middle = whole.middle(), thin = thinned.middle();
   int64_t dropped = 0;
   for (int64_t i = 0; i < kSize; ++i) {

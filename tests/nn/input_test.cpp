@@ -11,7 +11,7 @@
 namespace cria {
 namespace {
 
-constexpr int64_t kVocabulary = 11, kColumns = 6, kBatch = 2, kTime = 5;
+constexpr int64_t kVocabulary = 11, kColumns = 6, kInputBatch = 2, kInputTime = 5;
 constexpr double kScale = 1.5, kEps = 1e-5;
 const PassContext kPass = {.randomness = {.seed = 1, .pass = 2, .active = true}};
 
@@ -49,24 +49,25 @@ struct InputRun {
   PassContext pass = kPass;
   Plan plan;
   Input::Saved saved;
-  std::vector<int32_t> ids = random_ids(kBatch * kTime, kVocabulary, "ids");
-  std::vector<float> out = std::vector<float>(kBatch * kTime * kColumns);
+  std::vector<int32_t> ids = random_ids(kInputBatch * kInputTime, kVocabulary, "ids");
+  std::vector<float> out = std::vector<float>(kInputBatch * kInputTime * kColumns);
 
   explicit InputRun(const InputConfig& config) {
     const Embedding table(parameters, "table", kVocabulary, kColumns, {}, 1.0, kScale);
     position = std::make_unique<Added>(parameters);
     input = Input(parameters, config, table, *position);
     randomize(parameters, 0.5);
-    input.plan(plan, kBatch, kTime);
+    input.plan(plan, kInputBatch, kInputTime);
     plan.saved.allocate("test");
     plan.scratch.allocate("test");
-    saved = input.plan(plan, kBatch, kTime);
+    saved = input.plan(plan, kInputBatch, kInputTime);
   }
 
-  TokenIds tokens() const { return TokenIds(ids.data(), {kBatch, kTime}); }
+  TokenIds tokens() const { return TokenIds(ids.data(), {kInputBatch, kInputTime}); }
 
   const std::vector<float>& forward(int64_t first = 0) {
-    input.forward(tokens(), first, Tensor(out.data(), {kBatch, kTime, kColumns}), saved, pass);
+    input.forward(tokens(), first, Tensor(out.data(), {kInputBatch, kInputTime, kColumns}), saved,
+                  pass);
     return out;
   }
 
@@ -76,11 +77,11 @@ struct InputRun {
     std::vector<float> factors(out.size(), 1.0f);
     kernels().dropout({std::ssize(factors), 0, factors.data(), nullptr, factors.data(), mask});
     std::vector<double> want;
-    for (int64_t n = 0; n < kBatch * kTime; ++n) {
+    for (int64_t n = 0; n < kInputBatch * kInputTime; ++n) {
       double square = 0;
       for (int64_t c = 0; c < kColumns; ++c) {
         want.push_back(kScale * input.embed_tokens.weight->value(ids[n], c) +
-                       position->rows->value(first + n % kTime, c));
+                       position->rows->value(first + n % kInputTime, c));
         square += want.back() * want.back();
       }
       for (int64_t c = 0; c < kColumns; ++c) {
@@ -117,7 +118,7 @@ TEST(Input, IsTheFormula) {
 TEST(Input, GradientsByDifferences) {
   for (const InputConfig& config : configs()) {
     InputRun run(config);
-    const std::vector<float> dout = normal_values(kBatch * kTime * kColumns, "dout");
+    const std::vector<float> dout = normal_values(kInputBatch * kInputTime * kColumns, "dout");
     const auto loss = [&] {
       run.forward();
       double total = 0;
@@ -126,8 +127,8 @@ TEST(Input, GradientsByDifferences) {
     };
     loss();
     std::vector<float> used_up = dout;
-    run.input.backward(Tensor(used_up.data(), {kBatch, kTime, kColumns}), run.tokens(), run.saved,
-                       kPass);
+    run.input.backward(Tensor(used_up.data(), {kInputBatch, kInputTime, kColumns}), run.tokens(),
+                       run.saved, kPass);
     EXPECT_EQ(run.parameters.slots().size(), config.norm ? 3u : 2u);
     for (Parameter& slot : run.parameters.slots()) {
       expect_gradient(check_gradient(slot, loss, 3));

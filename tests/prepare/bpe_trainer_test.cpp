@@ -4,12 +4,12 @@
 
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "support/errors.h"
+#include "support/files.h"
 #include "support/threads.h"
 #include "tokenizer_files/byte_characters.h"
 
@@ -197,17 +197,16 @@ std::string checksum(const Merges& merges) {
 
 // The same, of real texts, which are not kept here.
 TEST(BpeTrainer, GoldenChecksumsOfTexts) {
-  const char* const folder = std::getenv("CRIA_SHARED_DATA");
-  if (folder == nullptr) GTEST_SKIP() << "CRIA_SHARED_DATA names no folder of texts";
   const std::string path = std::string(CRIA_SOURCE_DIR) + "/tests/golden/bpe_text.json";
   const Json golden = Json::parse(read_file(path), path);
   for (const Json& settings : golden.as_array(path)) {
     const std::string name = settings.find("file")->as_string(path);
     const Pattern by = pattern(settings.find("pattern")->as_string(path));
     const int64_t vocab_size = settings.find("vocab_size")->as_int(path);
-    if (!exists(join_path(folder, name))) GTEST_SKIP() << name << " is not in " << folder;
+    const std::string text = shared_file(name);
+    if (text.empty()) GTEST_SKIP() << "CRIA_SHARED_DATA names no folder with " << name;
     WordCounts words(by);
-    words.add(read_file(join_path(folder, name)));
+    words.add(read_file(text));
     const BpeVocabulary learned = train_bpe(words, vocab_size, {});
     EXPECT_EQ(checksum(merges_of(learned)), settings.find("checksum")->as_string(path))
         << name << ", " << vocab_size << " tokens, pattern " << settings.dump();

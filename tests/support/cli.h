@@ -12,6 +12,7 @@
 
 #include "cria/base/file.h"
 #include "cria/base/json.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/process.h"
 
@@ -21,10 +22,6 @@ namespace cria {
 inline std::string cria_binary() {
   const char* const path = std::getenv("CRIA_BINARY");
   return path ? std::filesystem::absolute(path).string() : "";
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 using Names = std::vector<std::string>;

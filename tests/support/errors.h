@@ -1,4 +1,4 @@
-// What an Error says.
+// What an Error says, and whether it says a thing.
 #pragma once
 
 #include <string>
@@ -16,6 +16,10 @@ std::string error_of(Work&& work) {
     return error.what();
   }
   return "";
+}
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 }  // namespace cria

@@ -20,6 +20,13 @@ inline void write_quickly(const std::string& path, const std::string& bytes) {
   std::filesystem::resize_file(path, bytes.size());
 }
 
+// A real text or vocabulary in the folder that CRIA_SHARED_DATA names; "" where it is not.
+inline std::string shared_file(const std::string& name) {
+  const char* const folder = std::getenv("CRIA_SHARED_DATA");
+  const std::string path = folder ? std::string(folder) + "/" + name : "";
+  return std::filesystem::exists(path) ? path : "";
+}
+
 // An empty directory of its own, removed with all it holds.
 class TemporaryDirectory {
  public:

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 
 #include "base/mutations.h"
 #include "cria/base/file.h"
@@ -191,11 +190,9 @@ TEST_F(BpeFiles, DamagedFilesAreReadOrRefused) {
 }
 
 TEST(Gpt2Files, GiveKnownIds) {
-  const char* const shared = std::getenv("CRIA_SHARED_DATA");
-  if (!shared) GTEST_SKIP() << "CRIA_SHARED_DATA does not name a folder with gpt2/vocab.json";
-  const std::string folder = join_path(shared, "gpt2");
-  if (!exists(join_path(folder, "vocab.json"))) GTEST_SKIP() << folder << " has no vocab.json";
-  const Bpe bpe(read_gpt2_files(join_path(folder, "vocab.json"), join_path(folder, "merges.txt")));
+  const std::string names = shared_file("gpt2/vocab.json"), merges = shared_file("gpt2/merges.txt");
+  if (names.empty()) GTEST_SKIP() << "CRIA_SHARED_DATA names no folder with gpt2/vocab.json";
+  const Bpe bpe(read_gpt2_files(names, merges));
   EXPECT_EQ(bpe.vocabulary().tokens.size(), 50257u);
   EXPECT_EQ(bpe.vocabulary().merges.size(), 50000u);
   ASSERT_EQ(bpe.vocabulary().added.size(), 1u);

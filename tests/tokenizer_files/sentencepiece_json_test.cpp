@@ -12,22 +12,23 @@
 namespace cria {
 namespace {
 
-SentencePieceVocabulary sample(FrontSpace front = FrontSpace::each_part) {
+SentencePieceVocabulary piece_sample(FrontSpace front = FrontSpace::each_part) {
   SentencePieceVocabulary vocabulary =
       small_sentencepiece({"a", "b"}, {{"\u2581", "a"}, {"a", "b"}, {"\u2581a", "b"}});
   vocabulary.front = front;
   return vocabulary;
 }
 
-Json sample_json(FrontSpace front = FrontSpace::each_part) {
-  return sentencepiece_json(SentencePieceTokenizer(sample(front), {.before = {1}, .after = {}}));
+Json piece_sample_json(FrontSpace front = FrontSpace::each_part) {
+  return sentencepiece_json(
+      SentencePieceTokenizer(piece_sample(front), {.before = {1}, .after = {}}));
 }
 
-Json parse(const std::string& text) {
+Json parse_piece(const std::string& text) {
   return Json::parse(text, "test");
 }
 
-std::vector<int32_t> encode(const Tokenizer& tokenizer, std::string_view text) {
+std::vector<int32_t> encode_pieces(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<int32_t> ids;
   tokenizer.encode(text, ids, "test", 0, true);
   return ids;
@@ -36,23 +37,24 @@ std::vector<int32_t> encode(const Tokenizer& tokenizer, std::string_view text) {
 TEST(SentencePieceJson, ReadsWhatItWrote) {
   for (const FrontSpace front :
        {FrontSpace::each_part, FrontSpace::spaceless, FrontSpace::at_beginning}) {
-    const Json json = sample_json(front);
+    const Json json = piece_sample_json(front);
     const auto back = tokenizer_from_json(json, "t.json");
     EXPECT_EQ(back->kind(), "sentencepiece");
-    EXPECT_EQ(parse(tokenizer_json(*back)), json);
+    EXPECT_EQ(parse_piece(tokenizer_json(*back)), json);
     EXPECT_EQ(back->ends().before, std::vector<int32_t>{1});
     const auto& read = dynamic_cast<const SentencePieceTokenizer&>(*back).vocabulary();
-    EXPECT_EQ(read.names, sample().names);
-    EXPECT_EQ(read.added, sample().added);
+    EXPECT_EQ(read.names, piece_sample().names);
+    EXPECT_EQ(read.added, piece_sample().added);
     EXPECT_EQ(read.front, front);
-    EXPECT_EQ(encode(*back, "ab</s>a"), encode(SentencePieceTokenizer(sample(front)), "ab</s>a"));
+    EXPECT_EQ(encode_pieces(*back, "ab</s>a"),
+              encode_pieces(SentencePieceTokenizer(piece_sample(front)), "ab</s>a"));
   }
 }
 
 TEST(SentencePieceJson, ReadsOtherWaysToSayTheSame) {
-  const Json json = sample_json();
+  const Json json = piece_sample_json();
   const auto expect_same = [&](const std::vector<std::string>& keys, const std::string& value) {
-    const auto back = sentencepiece_from_json(with(json, keys, parse(value)), "t.json");
+    const auto back = sentencepiece_from_json(with(json, keys, parse_piece(value)), "t.json");
     EXPECT_EQ(sentencepiece_json(*back), json) << value;
   };
   expect_same({"model", "merges"}, R"(["▁ a","a b","▁a b"])");
@@ -66,8 +68,9 @@ TEST(SentencePieceJson, ReadsOtherWaysToSayTheSame) {
 TEST(SentencePieceJson, NamesWhatIsNotSupported) {
   const auto expect = [](FrontSpace front, const std::vector<std::string>& keys,
                          const std::string& value, const std::string& part) {
-    const std::string message = error_of(
-        [&] { sentencepiece_from_json(with(sample_json(front), keys, parse(value)), "t.json"); });
+    const std::string message = error_of([&] {
+      sentencepiece_from_json(with(piece_sample_json(front), keys, parse_piece(value)), "t.json");
+    });
     EXPECT_TRUE(message.starts_with("t.json: ") && message.find(part) != message.npos)
         << message << "\nwanted " << part;
   };
@@ -96,8 +99,8 @@ TEST(SentencePieceJson, NamesWhatIsNotSupported) {
   expect_error({"post_processor"}, R"({"type":"Bert"})", "'post_processor.type'");
   const std::string normalized = R"([{"id":0,"content":"<unk>","normalized":true}])";
   expect(FrontSpace::each_part, {"added_tokens"}, normalized, "'added_tokens[0].normalized'");
-  Json no_bytes = with(sample_json(), {"model", "merges"}, Json::Array{});
-  no_bytes = with(no_bytes, {"model", "vocab"}, parse(R"({"<unk>":0,"<s>":1,"</s>":2})"));
+  Json no_bytes = with(piece_sample_json(), {"model", "merges"}, Json::Array{});
+  no_bytes = with(no_bytes, {"model", "vocab"}, parse_piece(R"({"<unk>":0,"<s>":1,"</s>":2})"));
   EXPECT_NE(error_of([&] {
               sentencepiece_from_json(no_bytes, "t.json");
             }).find("t.json: byte 0 has no token"),
@@ -105,7 +108,7 @@ TEST(SentencePieceJson, NamesWhatIsNotSupported) {
 }
 
 TEST(SentencePieceJson, TokensByName) {
-  const SentencePieceTokenizer tokenizer(sample());
+  const SentencePieceTokenizer tokenizer(piece_sample());
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     EXPECT_EQ(find_token(tokenizer, token_name(tokenizer, id)), id);
   }
@@ -115,23 +118,23 @@ TEST(SentencePieceJson, TokensByName) {
 
 TEST(SentencePieceJson, SpecialTokensStandBehind) {
   const auto tokenizer =
-      with_special_tokens(std::make_unique<SentencePieceTokenizer>(sample()), {"<x>"}, "<s>");
-  const int64_t own = SentencePieceTokenizer(sample()).vocab_size();
+      with_special_tokens(std::make_unique<SentencePieceTokenizer>(piece_sample()), {"<x>"}, "<s>");
+  const int64_t own = SentencePieceTokenizer(piece_sample()).vocab_size();
   EXPECT_EQ(tokenizer->vocab_size(), own + 1);
   EXPECT_EQ(find_token(*tokenizer, "<x>"), own);
   EXPECT_EQ(tokenizer->special_tokens().bos, 1);
-  const auto back = tokenizer_from_json(parse(tokenizer_json(*tokenizer)), "t.json");
+  const auto back = tokenizer_from_json(parse_piece(tokenizer_json(*tokenizer)), "t.json");
   EXPECT_EQ(tokenizer_hash(*back), tokenizer_hash(*tokenizer));
-  EXPECT_EQ(encode(*back, "a<x>"), encode(*tokenizer, "a<x>"));
+  EXPECT_EQ(encode_pieces(*back, "a<x>"), encode_pieces(*tokenizer, "a<x>"));
   EXPECT_NE(error_of([] {
-              with_special_tokens(std::make_unique<SentencePieceTokenizer>(sample()), {"ab"});
+              with_special_tokens(std::make_unique<SentencePieceTokenizer>(piece_sample()), {"ab"});
             }).find("is how a token of the text is written"),
             std::string::npos);
 }
 
 TEST(SentencePieceJson, DamagedFileIsReadOrRefused) {
-  const std::vector<std::string> seeds = {sample_json().dump(),
-                                          sample_json(FrontSpace::at_beginning).dump(8)};
+  const std::vector<std::string> seeds = {piece_sample_json().dump(),
+                                          piece_sample_json(FrontSpace::at_beginning).dump(8)};
   Rng rng(1, "sentencepiece_json");
   int readable = 0;
   constexpr int kRounds = 2000;

@@ -9,6 +9,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "text/bpe_tokenizer.h"
 #include "text/tiny_vocabulary.h"
@@ -62,10 +63,6 @@ class TokenizerJson : public testing::Test {
   std::unique_ptr<Tokenizer> bytes_ = make_byte_tokenizer();
   std::unique_ptr<Tokenizer> chars_ = make_char_tokenizer({0, '\n', '"', 'a', 0xE9, 0x1F600});
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_F(TokenizerJson, BytesKeyTheirStandIns) {
   const Json json = Json::parse(tokenizer_json(*bytes_), "tokenizer.json");
