@@ -14,7 +14,7 @@
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
 #include "inference/document_marks.h"
-#include "prepare/prepare.h"
+#include "inference/shard_tokenizer.h"
 
 namespace cria {
 

@@ -1,9 +1,42 @@
-// The file that says what a directory of shards holds.
+// dataset.json, which stands beside token shards and says what they hold: its name, what is in it,
+// reading and writing. A file of another origin may leave anything out.
 #pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cria/base/json.h"
 
 namespace cria {
 
-// What is in the directory of shards besides them and the tokenizer's files.
-inline constexpr const char* kDatasetSummary = "dataset.json";
+inline constexpr const char* kDatasetJson = "dataset.json";
+
+// {"tokens", "bytes" (of text), "documents", "shards"}
+struct SplitDescription {
+  std::optional<int64_t> tokens = {}, bytes = {}, documents = {};
+  std::vector<std::string> shards = {};  // names of files beside dataset.json
+};
+
+// {"kind", "vocab_size", "file", "hash"}, and of a BPE that was learned here {"words",
+// "dropped_words"}
+struct TokenizerDescription {
+  std::string kind, file, hash;  // "": not said
+  std::optional<int64_t> vocab_size = {}, words = {}, dropped_words = {};
+};
+
+struct DatasetDescription {
+  std::string path;  // of the file; "": there is none
+  TokenizerDescription tokenizer;
+  SplitDescription train, val;
+  int32_t bos = -1, eos = -1;  // "bos_token_id", "eos_token_id"; -1, in the file null: none
+};
+
+// The file in a directory; nothing is described where there is none. Errors, naming the key: a
+// value of the wrong kind, and a name of a file that leads out of the directory.
+DatasetDescription read_dataset_json(const std::string& directory);
+
+Json to_json(const DatasetDescription& dataset);
 
 }  // namespace cria

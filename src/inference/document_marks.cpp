@@ -1,8 +1,6 @@
 #include "inference/document_marks.h"
 
 #include "cria/base/error.h"
-#include "cria/base/file.h"
-#include "cria/base/json.h"
 #include "cria/data/dataset.h"
 #include "data/dataset_json.h"
 
@@ -29,12 +27,6 @@ void require_in_vocabulary(int64_t id, const ModelConfig& model, const std::stri
                .got = std::to_string(id)});
 }
 
-// The id at key; -1 when the file names none.
-int64_t mark_at(const Json& summary, const std::string& key, const std::string& path) {
-  const Json* value = summary.find(key);
-  return value && !value->is_null() ? value->as_int(path + ": " + key) : -1;
-}
-
 }  // namespace
 
 DocumentMarks document_marks(const ModelConfig& model, std::span<const std::string> patterns,
@@ -45,14 +37,12 @@ DocumentMarks document_marks(const ModelConfig& model, std::span<const std::stri
   DocumentMarks marks = given;
   for (const std::string& pattern : patterns) {
     for (const std::string& directory : shard_directories(pattern)) {
-      const std::string path = join_path(directory, kDatasetSummary);
-      Json summary;
-      if (exists(path)) summary = Json::parse(read_file(path), path);
+      const DatasetDescription file = read_dataset_json(directory);
+      const std::string& path = file.path;
       // Whether these shards have a mark, be it one that is given.
       bool known = given.bos >= 0 || given.eos >= 0;
-      const auto take = [&](const std::string& key, int32_t said, int32_t& mark) {
+      const auto take = [&](const char* key, int32_t said, int32_t found, int32_t& mark) {
         if (said >= 0) return;
-        const int64_t found = mark_at(summary, key, path);
         require_in_vocabulary(found, model, path + ": " + key);
         if (found < 0) return;
         known = true;
@@ -63,15 +53,15 @@ DocumentMarks document_marks(const ModelConfig& model, std::span<const std::stri
                        .got = std::to_string(found),
                        .hint = "prepare all texts alike"});
         }
-        mark = static_cast<int32_t>(found);
+        mark = found;
       };
-      take("bos_token_id", given.bos, marks.bos);
-      take("eos_token_id", given.eos, marks.eos);
+      take("bos_token_id", given.bos, file.bos, marks.bos);
+      take("eos_token_id", given.eos, file.eos, marks.eos);
       if (known) continue;
       throw Error("nothing says where documents begin",
-                  {.where = exists(path) ? path : pattern,
+                  {.where = path.empty() ? pattern : path,
                    .expected = "a bos_token_id or eos_token_id in dataset.json beside the shards",
-                   .got = exists(path) ? "neither" : "no dataset.json",
+                   .got = path.empty() ? "no dataset.json" : "neither",
                    .hint = kHint});
     }
   }

@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/json.h"
 #include "cria/data/shard.h"
 #include "cria/text/tokenizer.h"
+#include "data/dataset_json.h"
 
 namespace cria {
 
 struct DatasetSplit {
   std::string name;
   std::vector<Shard> shards;
-  Json described;  // what dataset.json says of it; null: nothing
+  SplitDescription described;  // by dataset.json
 
   int64_t tokens() const;
 };

@@ -12,13 +12,11 @@ constexpr size_t kTaskBytes = size_t{64} << 10;
 
 }  // namespace
 
-Json SplitWriter::describe() const {
-  Json json;
-  json.set("tokens", shards.tokens());
-  json.set("bytes", bytes);
-  json.set("documents", documents);
-  json.set("shards", Json::Array(shards.file_names().begin(), shards.file_names().end()));
-  return json;
+SplitDescription SplitWriter::describe() const {
+  return {.tokens = shards.tokens(),
+          .bytes = bytes,
+          .documents = documents,
+          .shards = shards.file_names()};
 }
 
 DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends)

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cria/base/json.h"
 #include "cria/data/shard.h"
 #include "cria/text/tokenizer.h"
+#include "data/dataset_json.h"
 #include "prepare/text_input.h"
 
 namespace cria {
@@ -19,7 +19,7 @@ struct SplitWriter {
   int64_t bytes = 0;  // of text
   int64_t documents = 0;
 
-  Json describe() const;
+  SplitDescription describe() const;
 };
 
 class DocumentEncoder {

@@ -55,12 +55,12 @@ class Preparation {
     SplitWriter val{{directory_.path(), "val", vocabulary, shard_tokens}};
     encode(ends, train, val);
 
-    Json summary;
-    summary.set("tokenizer", about_tokenizer());
-    summary.set("train", train.describe());
-    summary.set("val", val.describe());
-    summary.set("bos_token_id", ends.before.empty() ? Json() : Json(ends.before.front()));
-    summary.set("eos_token_id", ends.after.empty() ? Json() : Json(ends.after.back()));
+    const Json summary = to_json({.path = {},
+                                  .tokenizer = describe_tokenizer(),
+                                  .train = train.describe(),
+                                  .val = val.describe(),
+                                  .bos = ends.before.empty() ? -1 : ends.before.front(),
+                                  .eos = ends.after.empty() ? -1 : ends.after.back()});
     publish(train, val, summary);
     return summary;
   }
@@ -310,22 +310,21 @@ class Preparation {
 
   // --- what is written
 
-  Json about_tokenizer() const {
-    Json about;
-    about.set("kind", tokenizer_->kind());
-    about.set("vocab_size", tokenizer_->vocab_size());
-    about.set("file", tokenizer_file_names().front());
-    about.set("hash", tokenizer_hash(*tokenizer_));
+  TokenizerDescription describe_tokenizer() const {
+    TokenizerDescription described = {.kind = tokenizer_->kind(),
+                                      .file = tokenizer_file_names().front(),
+                                      .hash = tokenizer_hash(*tokenizer_),
+                                      .vocab_size = tokenizer_->vocab_size()};
     if (request_.tokenizer == "bpe") {
-      about.set("words", words_);
-      about.set("dropped_words", dropped_);
+      described.words = words_;
+      described.dropped_words = dropped_;
     }
-    return about;
+    return described;
   }
 
   void publish(const SplitWriter& train, const SplitWriter& val, const Json& summary) {
     write_tokenizer_files(directory_.path(), *tokenizer_);
-    write_file(join_path(directory_.path(), kDatasetSummary), summary.dump(2) + "\n");
+    write_file(join_path(directory_.path(), kDatasetJson), summary.dump(2) + "\n");
     std::vector<std::string> names;
     for (const std::vector<std::string>* files :
          {&train.shards.file_names(), &val.shards.file_names(), &tokenizer_file_names()}) {
@@ -333,7 +332,7 @@ class Preparation {
         if (exists(join_path(directory_.path(), name))) names.push_back(name);
       }
     }
-    names.push_back(kDatasetSummary);
+    names.push_back(kDatasetJson);
     directory_.publish(names);
   }
 
@@ -351,24 +350,6 @@ class Preparation {
 
 Json prepare_dataset(const PrepareRequest& request) {
   return Preparation(request).run();
-}
-
-void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer) {
-  for (const std::string& directory : shard_directories(pattern)) {
-    const std::string path = join_path(directory, kDatasetSummary);
-    if (!exists(path)) continue;
-    const Json summary = Json::parse(read_file(path), path);
-    const Json* about = summary.find("tokenizer");
-    const Json* hash = about ? about->find("hash") : nullptr;
-    if (!hash || hash->as_string(path + ": tokenizer.hash") == tokenizer_hash(tokenizer)) continue;
-    throw Error("the shards were made with another tokenizer",
-                {.where = path + ": tokenizer.hash",
-                 .expected = hash->as_string(path),
-                 .got = tokenizer_hash(tokenizer) + " (" + tokenizer.kind() + ", " +
-                        std::to_string(tokenizer.vocab_size()) + " tokens)",
-                 .hint = "use the tokenizer.json beside the shards, or prepare the text again with "
-                         "--tokenizer and the path of the model's"});
-  }
 }
 
 }  // namespace cria

@@ -58,8 +58,4 @@ class Interrupted : public Error {
 // and a directory that holds a dataset or that another process prepares.
 Json prepare_dataset(const PrepareRequest& request);
 
-// Error when the dataset.json beside the shards that pattern names, if there is one, was made with
-// another tokenizer.
-void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer);
-
 }  // namespace cria

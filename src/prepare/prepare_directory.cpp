@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
-#include "cria/base/json.h"
 #include "data/dataset_json.h"
 
 namespace cria {
@@ -19,11 +18,11 @@ void require_no_dataset(const std::string& directory) {
     const std::string name = entry.path().filename().string();
     const bool is_shard =
         name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"));
-    if (name != kDatasetSummary && !is_shard) continue;
+    if (name != kDatasetJson && !is_shard) continue;
     throw Error("exists already",
                 {.where = entry.path().string(),
                  .expected = "no dataset here yet",
-                 .got = name == kDatasetSummary ? "the summary of one" : "a shard of one",
+                 .got = name == kDatasetJson ? "the summary of one" : "a shard of one",
                  .hint = "remove the dataset or choose another --out"});
   }
 }
@@ -31,17 +30,9 @@ void require_no_dataset(const std::string& directory) {
 // What a killed process left. Its dataset.json is there when it had begun to move the shards that
 // this names, and is itself moved last.
 void clear(const std::string& scratch, const std::string& directory) {
-  const std::string summary = join_path(scratch, kDatasetSummary);
-  if (exists(summary)) {
-    const Json json = Json::parse(read_file(summary), summary);
-    for (const char* split : {"train", "val"}) {
-      const Json* const about = json.find(split);
-      const Json* const shards = about ? about->find("shards") : nullptr;
-      if (!shards) continue;
-      for (const Json& name : shards->as_array(summary)) {
-        fs::remove(join_path(directory, name.as_string(summary)));
-      }
-    }
+  const DatasetDescription begun = read_dataset_json(scratch);
+  for (const SplitDescription* split : {&begun.train, &begun.val}) {
+    for (const std::string& name : split->shards) fs::remove(join_path(directory, name));
   }
   for (const auto& entry : fs::directory_iterator(scratch)) {
     if (entry.path().filename() != kLock) fs::remove_all(entry.path());

@@ -12,8 +12,8 @@
 #include "data/prefetch.h"
 #include "exchange/matrix_file.h"
 #include "inference/document_marks.h"
+#include "inference/shard_tokenizer.h"
 #include "kernels/peak.h"
-#include "prepare/prepare.h"
 #include "train/init_from.h"
 #include "train/run_directory.h"
 

@@ -28,12 +28,6 @@ struct Figures {
   std::optional<int64_t> documents, bytes, never;  // never: ids of the vocabulary that do not occur
 };
 
-std::optional<int64_t> described(const DatasetSplit& split, const char* key) {
-  const Json* const value = split.described.find(key);
-  if (!value || !value->is_int()) return std::nullopt;
-  return value->as_int(key);
-}
-
 // Of all tokens' text, in which added tokens have no part.
 std::optional<int64_t> text_bytes(const ShardStatistics& statistics, const Tokenizer* tokenizer) {
   if (!tokenizer || static_cast<int64_t>(statistics.counts.size()) > tokenizer->vocab_size()) {
@@ -53,8 +47,8 @@ std::optional<int64_t> text_bytes(const ShardStatistics& statistics, const Token
 Figures figures(const DatasetReport& report, size_t index) {
   const DatasetSummary& dataset = report.dataset;
   const ShardStatistics& statistics = report.splits[index].statistics;
-  Figures result = {.documents = described(dataset.splits[index], "documents"),
-                    .bytes = described(dataset.splits[index], "bytes"),
+  Figures result = {.documents = dataset.splits[index].described.documents,
+                    .bytes = dataset.splits[index].described.bytes,
                     .never = {}};
   if (has_documents(dataset)) result.documents = statistics.lengths.documents();
   if (!result.bytes) result.bytes = text_bytes(statistics, dataset.tokenizer.get());

@@ -1,0 +1,140 @@
+#include "data/dataset_json.h"
+
+#include <limits>
+
+#include "base/unicode.h"
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+
+namespace cria {
+namespace {
+
+// Reads the members of one object; what is null or missing leaves its field as it is.
+class Members {
+ public:
+  // where: the file, or the file and the object's own key and a point.
+  Members(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json.is_null()) json.as_object(where_);
+  }
+
+  Members object(const std::string& key) const {
+    const Json* const value = json_.find(key);
+    static const Json kNothing;
+    return {value ? *value : kNothing, name(key) + "."};
+  }
+  void read(const std::string& key, std::optional<int64_t>& field) const {
+    if (const Json* const value = find(key)) field = value->as_int(name(key));
+  }
+  void read(const std::string& key, std::string& field) const {
+    if (const Json* const value = find(key)) field = value->as_string(name(key));
+  }
+  void read_file_name(const std::string& key, std::string& field) const {
+    read(key, field);
+    if (!field.empty()) require_plain(field, name(key));
+  }
+  void read_file_names(const std::string& key, std::vector<std::string>& field) const {
+    const Json* const value = find(key);
+    if (!value) return;
+    for (const Json& each : value->as_array(name(key))) {
+      field.push_back(each.as_string(name(key)));
+      require_plain(field.back(), name(key));
+    }
+  }
+  void read_id(const std::string& key, int32_t& field) const {
+    std::optional<int64_t> id;
+    read(key, id);
+    if (!id) return;
+    if (*id < 0 || *id > std::numeric_limits<int32_t>::max()) {
+      throw Error(
+          "no token id",
+          {.where = name(key), .expected = "null or a number from 0", .got = std::to_string(*id)});
+    }
+    field = static_cast<int32_t>(*id);
+  }
+
+ private:
+  const Json* find(const std::string& key) const {
+    const Json* const value = json_.find(key);
+    return value && !value->is_null() ? value : nullptr;
+  }
+  std::string name(const std::string& key) const { return where_ + key; }
+
+  // Such files are opened, and what a killed 'cria prepare' left is deleted by these names.
+  static void require_plain(const std::string& file, const std::string& what) {
+    if (!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..") return;
+    throw Error("not the name of a file beside this one",
+                {.where = what, .expected = "a name without a directory", .got = quote(file)});
+  }
+
+  const Json& json_;
+  std::string where_;
+};
+
+SplitDescription read_split(const Members& file) {
+  SplitDescription split;
+  file.read("tokens", split.tokens);
+  file.read("bytes", split.bytes);
+  file.read("documents", split.documents);
+  file.read_file_names("shards", split.shards);
+  return split;
+}
+
+template <class Number>
+void set_if_known(Json& json, const char* key, const std::optional<Number>& value) {
+  if (value) json.set(key, *value);
+}
+
+Json to_json(const SplitDescription& split) {
+  Json json;
+  set_if_known(json, "tokens", split.tokens);
+  set_if_known(json, "bytes", split.bytes);
+  set_if_known(json, "documents", split.documents);
+  json.set("shards", Json::Array(split.shards.begin(), split.shards.end()));
+  return json;
+}
+
+Json to_json(const TokenizerDescription& tokenizer) {
+  Json json;
+  json.set("kind", tokenizer.kind);
+  set_if_known(json, "vocab_size", tokenizer.vocab_size);
+  json.set("file", tokenizer.file);
+  json.set("hash", tokenizer.hash);
+  set_if_known(json, "words", tokenizer.words);
+  set_if_known(json, "dropped_words", tokenizer.dropped_words);
+  return json;
+}
+
+}  // namespace
+
+DatasetDescription read_dataset_json(const std::string& directory) {
+  const std::string path = directory.empty() ? kDatasetJson : join_path(directory, kDatasetJson);
+  DatasetDescription dataset;
+  if (!exists(path)) return dataset;
+  dataset.path = path;
+  const Json json = Json::parse(read_file(path), path);
+  json.as_object(path);
+  const Members file(json, path + ": ");
+  const Members tokenizer = file.object("tokenizer");
+  tokenizer.read("kind", dataset.tokenizer.kind);
+  tokenizer.read("vocab_size", dataset.tokenizer.vocab_size);
+  tokenizer.read_file_name("file", dataset.tokenizer.file);
+  tokenizer.read("hash", dataset.tokenizer.hash);
+  dataset.train = read_split(file.object("train"));
+  dataset.val = read_split(file.object("val"));
+  file.read_id("bos_token_id", dataset.bos);
+  file.read_id("eos_token_id", dataset.eos);
+  return dataset;
+}
+
+Json to_json(const DatasetDescription& dataset) {
+  const auto id = [](int32_t token) { return token < 0 ? Json() : Json(token); };
+  Json json;
+  json.set("tokenizer", to_json(dataset.tokenizer));
+  json.set("train", to_json(dataset.train));
+  json.set("val", to_json(dataset.val));
+  json.set("bos_token_id", id(dataset.bos));
+  json.set("eos_token_id", id(dataset.eos));
+  return json;
+}
+
+}  // namespace cria
