@@ -2,18 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <initializer_list>
 
 #include "base/number.h"
 #include "cria/base/error.h"
+#include "model/config_keys.h"
 
 namespace cria {
 namespace {
 
-// Reads keys that may be missing, null meaning missing, and checks ranges.
+// An object of config.json. Null means missing.
 class ConfigReader {
  public:
-  ConfigReader(const Json& json, const std::string& where) : json_(json), where_(where) {}
+  // config: what the object's keys are to set.
+  ConfigReader(const Json& json, const std::string& where, ModelConfig& config)
+      : json_(json), where_(where), keys_(model_keys(config)) {}
 
   const Json* find(const char* key) const {
     const Json* value = json_.find(key);
@@ -22,39 +25,19 @@ class ConfigReader {
 
   std::string place(const char* key) const { return where_ + ": " + key; }
 
-  int64_t integer(const char* key, int64_t fallback, int64_t least, int64_t most) const {
-    const Json* value = find(key);
-    const int64_t number = value ? value->as_int(place(key)) : fallback;
-    if (number < least || number > most) {
-      throw Error("out of range",
-                  {.where = place(key),
-                   .expected = std::to_string(least) + " to " + std::to_string(most),
-                   .got = value ? std::to_string(number) : "nothing"});
-    }
-    return number;
+  // What the table of keys calls model.`as`, if it is there. What is to be derived is missing here,
+  // so 0 is out of range.
+  void read(const char* name, const std::string& as) const {
+    const Json* const json = find(name);
+    if (!json) return;
+    Key key = *std::ranges::find(keys_, "model." + as, &Key::name);
+    key.name = name;
+    key.may_derive = false;
+    assign(key, value_for(key, *json), where_);
   }
 
-  double positive(const char* key, double fallback) const {
-    const double number = real(key, fallback);
-    if (!(number > 0)) out_of_range(key, "a positive number", number);
-    return number;
-  }
-
-  double not_negative(const char* key, double fallback) const {
-    const double number = real(key, fallback);
-    if (!(number >= 0)) out_of_range(key, "0.0 or more", number);
-    return number;
-  }
-
-  double probability(const char* key) const {
-    const double number = real(key, 0.0);
-    if (!(number >= 0 && number < 1)) out_of_range(key, "0.0 to less than 1.0", number);
-    return number;
-  }
-
-  bool boolean(const char* key, bool fallback) const {
-    const Json* value = find(key);
-    return value ? value->as_bool(place(key)) : fallback;
+  void read(std::initializer_list<const char*> names, const std::string& table = {}) const {
+    for (const char* const name : names) read(name, table + name);
   }
 
   std::string text(const char* key, const std::string& fallback) const {
@@ -70,40 +53,40 @@ class ConfigReader {
   // Refuses any value of a key but this one.
   void require(const char* key, const std::string& wanted) const {
     const std::string got = text(key, wanted);
-    if (got != wanted) {
-      throw Error(
-          "not supported",
-          {.where = place(key), .expected = "\"" + wanted + "\"", .got = "\"" + got + "\""});
-    }
+    if (got == wanted) return;
+    throw Error("not supported",
+                {.where = place(key), .expected = Json(wanted).dump(), .got = Json(got).dump()});
   }
 
  private:
-  double real(const char* key, double fallback) const {
-    const Json* value = find(key);
-    return value ? value->as_double(place(key)) : fallback;
-  }
-
-  [[noreturn]] void out_of_range(const char* key, const std::string& expected, double got) const {
-    throw Error("out of range",
-                {.where = place(key), .expected = expected, .got = shortest_double(got)});
+  TomlValue value_for(const Key& key, const Json& json) const {
+    const std::string where = place(key.name.c_str());
+    if (json.is_string()) return {json.as_string(where)};
+    return std::visit(
+        [&]<class T>(T* const&) -> TomlValue {
+          if constexpr (std::is_same_v<T, bool>) return {json.as_bool(where)};
+          if constexpr (std::is_same_v<T, std::string>) return {json.as_string(where)};
+          if (json.is_int()) return {json.as_int(where)};
+          return {json.as_double(where)};
+        },
+        key.field);
   }
 
   const Json& json_;
-  const std::string& where_;
+  const std::string where_;
+  const std::vector<Key> keys_;
 };
 
-constexpr int64_t kMostSize = int64_t{1} << 24;
-
 void require_whole_rotation(const ConfigReader& reader) {
-  if (reader.positive("partial_rotary_factor", 1.0) != 1.0) {
-    throw Error("not supported",
-                {.where = reader.place("partial_rotary_factor"), .expected = "1.0"});
-  }
+  const char* const key = "partial_rotary_factor";
+  const Json* const factor = reader.find(key);
+  if (!factor || factor->as_double(reader.place(key)) == 1.0) return;
+  throw Error("not supported", {.where = reader.place(key), .expected = "1.0"});
 }
 
 // rope_scaling (transformers 4) unless it is empty, else rope_parameters (5), as transformers does.
 void read_rope(const ConfigReader& reader, const std::string& where, ModelConfig& c) {
-  c.rope_theta = reader.positive("rope_theta", 10000.0);
+  reader.read({"rope_theta"});
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Json* object = reader.find(key);
     if (!object || object->as_object(where + ": " + key).empty()) continue;
@@ -114,42 +97,26 @@ void read_rope(const ConfigReader& reader, const std::string& where, ModelConfig
                     {.where = place + ": " + name, .expected = "one rotation for all layers"});
       }
     }
-    const ConfigReader rope(*object, place);
+    const ConfigReader rope(*object, place, c);
+    const std::string scaling = "rope_scaling.";
     require_whole_rotation(rope);
-    c.rope_theta = rope.positive("rope_theta", c.rope_theta);
-    RopeScaling& scaling = c.rope_scaling;
-    const std::string type = rope.text("rope_type", rope.text("type", "default"));
-    if (std::ranges::find(rope_types(), type) == rope_types().end()) {
-      throw Error("this scaling of RoPE is not supported",
-                  {.where = rope.place(rope.find("rope_type") ? "rope_type" : "type"),
-                   .expected = one_of(rope_types()),
-                   .got = "\"" + type + "\""});
-    }
-    scaling.rope_type = type;
+    rope.read({"rope_theta"});
+    rope.read(rope.find("rope_type") ? "rope_type" : "type", scaling + "rope_type");
+    const std::string& type = c.rope_scaling.rope_type;
     if (type == "default") return;
     rope.require("factor");
-    scaling.factor = rope.positive("factor", 1.0);
+    rope.read({"factor"}, scaling);
     if (type == "llama3") {
       for (const char* needed :
            {"low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
         rope.require(needed);
+        rope.read({needed}, scaling);
       }
-      scaling.low_freq_factor = rope.positive("low_freq_factor", 1.0);
-      scaling.high_freq_factor = rope.positive("high_freq_factor", 4.0);
     }
     if (type == "yarn") {
-      scaling.beta_fast = rope.positive("beta_fast", scaling.beta_fast);
-      scaling.beta_slow = rope.positive("beta_slow", scaling.beta_slow);
-      scaling.truncate = rope.boolean("truncate", scaling.truncate);
-      if (rope.find("attention_factor")) {
-        scaling.attention_factor = rope.positive("attention_factor", 1.0);
-      }
-      scaling.mscale = rope.not_negative("mscale", 0.0);
-      scaling.mscale_all_dim = rope.not_negative("mscale_all_dim", 0.0);
-    }
-    if (type == "llama3" || type == "yarn") {
-      scaling.original_max_position_embeddings =
-          rope.integer("original_max_position_embeddings", 0, 0, kMostSize);
+      rope.read({"beta_fast", "beta_slow", "truncate", "attention_factor", "mscale",
+                 "mscale_all_dim", "original_max_position_embeddings"},
+                scaling);
     }
     return;
   }
@@ -157,30 +124,16 @@ void read_rope(const ConfigReader& reader, const std::string& where, ModelConfig
 
 // The keys of model_type "cria".
 void read_cria(const ConfigReader& reader, const std::string& where, ModelConfig& c) {
-  c.embedding_scale = reader.positive("embedding_scale", 1.0);
-  c.embedding_norm = reader.boolean("embedding_norm", false);
-  if (reader.find("embedding_max_norm")) {
-    c.embedding.max_norm = reader.not_negative("embedding_max_norm", 0.0);
-    const Json* norm_type = reader.find("embedding_norm_type");
-    c.embedding.norm_type = norm_type && norm_type->is_string() && norm_type->as_string("") == "inf"
-                                ? std::numeric_limits<double>::infinity()
-                                : reader.positive("embedding_norm_type", 2.0);
-  }
-  c.position = reader.text("position", "rope");
+  reader.read({"embedding_scale", "embedding_norm", "position"});
+  reader.read("embedding_max_norm", "embedding.max_norm");
+  if (c.embedding.max_norm) reader.read("embedding_norm_type", "embedding.norm_type");
   if (c.position == "rope") read_rope(reader, where, c);
-  RelativePositionOptions& relative = c.relative;
   if (c.position == "t5") {
-    relative.num_buckets = reader.integer("relative_attention_num_buckets", 32, 2, 1 << 16);
-    relative.max_distance = reader.integer("relative_attention_max_distance", 128, 2, kMostSize);
-    relative.per_layer = reader.boolean("relative_attention_per_layer", false);
+    reader.read({"relative_attention_num_buckets", "relative_attention_max_distance",
+                 "relative_attention_per_layer"});
   }
-  if (c.position == "deberta") {
-    relative.max_relative_positions = reader.integer("max_relative_positions", 0, 0, kMostSize);
-    relative.position_buckets = reader.integer("position_buckets", 0, 0, kMostSize);
-  }
-  if (c.position == "transformer_xl") {
-    c.memory_length = reader.integer("memory_length", 0, 0, kMostSize);
-  }
+  if (c.position == "deberta") reader.read({"max_relative_positions", "position_buckets"});
+  if (c.position == "transformer_xl") reader.read({"memory_length"});
 }
 
 void write_rope(const ModelConfig& c, Json& json) {
@@ -289,31 +242,25 @@ Json to_json(const ModelConfig& c) {
 
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   json.as_object(where);
-  const ConfigReader reader(json, where);
+  // LlamaConfig's defaults where a key is missing.
+  ModelConfig c;
+  c.vocab_size = 32000;
+  c.hidden_size = 4096;
+  c.intermediate_size = 11008;
+  c.num_hidden_layers = 32;
+  c.num_attention_heads = 32;
+  c.max_position_embeddings = 2048;
+  c.rms_norm_eps = 1e-6;
+  const ConfigReader reader(json, where, c);
   const bool is_cria = reader.text("model_type", "llama") == "cria";
   if (!is_cria) reader.require("model_type", "llama");
   reader.require("hidden_act", "silu");
   require_whole_rotation(reader);
-  ModelConfig c;
-  // LlamaConfig's defaults where a key is missing.
-  c.vocab_size = reader.integer("vocab_size", 32000, 1, kMostSize);
-  c.hidden_size = reader.integer("hidden_size", 4096, 1, 1 << 20);
-  c.intermediate_size = reader.integer("intermediate_size", 11008, 1, kMostSize);
-  c.num_hidden_layers = reader.integer("num_hidden_layers", 32, 1, 1024);
-  c.num_attention_heads = reader.integer("num_attention_heads", 32, 1, 1 << 16);
-  c.num_key_value_heads = reader.integer("num_key_value_heads", c.num_attention_heads, 1, 1 << 16);
-  c.head_dim = reader.integer("head_dim", 0, 0, 1 << 16);
-  c.max_position_embeddings = reader.integer("max_position_embeddings", 2048, 1, kMostSize);
-  c.initializer_range = reader.positive("initializer_range", 0.02);
-  c.rms_norm_eps = reader.positive("rms_norm_eps", 1e-6);
-  c.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
-  c.attention_bias = reader.boolean("attention_bias", false);
-  c.mlp_bias = reader.boolean("mlp_bias", false);
-  // -1 occurs in old files and means none.
-  c.pad_token_id = reader.integer("pad_token_id", -1, -1, kMostSize);
-  c.attention_dropout = reader.probability("attention_dropout");
-  c.embedding_dropout = reader.probability("embedding_dropout");
-  c.residual_dropout = reader.probability("residual_dropout");
+  reader.read({"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+               "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings",
+               "initializer_range", "rms_norm_eps", "tie_word_embeddings", "attention_bias",
+               "mlp_bias", "pad_token_id", "attention_dropout", "embedding_dropout",
+               "residual_dropout"});
   is_cria ? read_cria(reader, where, c) : read_rope(reader, where, c);
   return resolved(c, 0, where + ": ");
 }

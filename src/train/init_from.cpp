@@ -39,10 +39,10 @@ const Key& find_key(const std::vector<Key>& keys, const std::string& name) {
   return *std::ranges::find(keys, "model." + name, &Key::name);
 }
 
-// Keys that say 0 for "derive it", which is then the model's.
+// What is to be derived is then the model's.
 bool is_open(const Key& key) {
   int64_t* const* const number = std::get_if<int64_t*>(&key.field);
-  return number && **number == 0 && key.name != "model.position_buckets";
+  return number && **number == 0 && key.may_derive;
 }
 
 }  // namespace

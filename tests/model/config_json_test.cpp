@@ -186,6 +186,9 @@ TEST(ConfigJson, ReadsBothFormsOfRopeAndMissingKeys) {
             7);
   EXPECT_EQ(read("{}").hidden_size, 4096);
   EXPECT_EQ(read(R"({"pad_token_id": -1})").pad_token_id, -1);
+  EXPECT_EQ(read(R"({"partial_rotary_factor": 1, "rms_norm_eps": 1e-20})").rms_norm_eps, 1e-20);
+  EXPECT_EQ(read(R"({"rope_scaling": {"type": "mrope", "rope_type": "default"}})").rope_theta,
+            10000);
   // The older name of the key, and the older of the two objects first unless it is empty.
   const ModelConfig old = read(R"({"rope_theta": 500, "rope_parameters": {"rope_theta": 9.0},
       "rope_scaling": {"type": "linear", "factor": 2}})");
@@ -225,14 +228,18 @@ TEST(ConfigJson, RefusesWhatItWouldComputeDifferently) {
       {R"({"attention_dropout": 1.0})", "attention_dropout: out of range"},
       // RoPE
       {R"({"rope_scaling": {"rope_type": "longrope", "short_factor": [1]}})",
-       "config.json: rope_scaling: rope_type: this scaling of RoPE is not supported\n  expected: "
+       "config.json: rope_scaling: rope_type: not one of the choices\n  expected: "
        "one of \"default\", \"linear\""},
       {R"({"rope_scaling": {"type": "mrope", "mrope_section": [1]}})",
-       "config.json: rope_scaling: type: this scaling"},
+       "config.json: rope_scaling: type: not one of the choices"},
+      {R"({"rope_theta": 0.5})", "config.json: rope_theta: out of range"},
+      {R"({"rope_parameters": {"rope_theta": 0.5}})",
+       "config.json: rope_parameters: rope_theta: out of range"},
+      {R"({"num_key_value_heads": 0})", "config.json: num_key_value_heads: out of range"},
       {R"({"rope_scaling": "linear"})", "config.json: rope_scaling"},
       {R"({"rope_scaling": {"rope_type": "linear"}})", "rope_scaling: factor: missing"},
       {R"({"rope_scaling": {"rope_type": "linear", "factor": 0.5}})",
-       "config.json: rope_scaling.factor: sequences do not become shorter"},
+       "config.json: rope_scaling: factor: out of range"},
       {R"({"rope_scaling": {"rope_type": "yarn", "factor": null}})", "factor: missing"},
       {R"({"rope_scaling": {"rope_type": "yarn", "factor": 2, "attention_factor": 0}})",
        "rope_scaling: attention_factor: out of range"},
@@ -251,6 +258,8 @@ TEST(ConfigJson, RefusesWhatItWouldComputeDifferently) {
       {R"({"model_type": "cria", "embedding_max_norm": 1, "embedding_norm_type": "two"})",
        "embedding_norm_type"},
       {R"({"model_type": "cria", "position": 3})", "config.json: position"},
+      {R"({"model_type": "cria", "position": "alibis"})",
+       "config.json: position: not one of the choices"},
       {R"({"model_type": "cria", "position": "t5", "relative_attention_num_buckets": 7})",
        "config.json: relative_attention_num_buckets: half of the buckets"},
   };

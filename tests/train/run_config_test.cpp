@@ -10,6 +10,8 @@
 #include "base/toml.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "model/config_json.h"
+#include "model/config_keys.h"
 #include "support/files.h"
 
 namespace cria {
@@ -340,9 +342,9 @@ TEST_F(RunConfigTest, WordsAndNumbersThatAreNot) {
   expect_error(kData, {"model.embedding.norm_type='none'"}, {"wrong type: string", "or \"inf\""});
   expect_error(kData, {"model.embedding_scale='sqrt'"},
                {"model.embedding_scale: wrong type: string",
-                "a number, 0.0 to 1e+300, or \"none\", or \"sqrt_hidden_size\""});
+                "a number, 1e-30 to 1e+300, or \"none\", or \"sqrt_hidden_size\", or 0"});
   expect_error(kData, {"model.attention_dropout=1"},
-               {"model.attention_dropout: out of range", "a number, 0.0 to 0.99\n"});
+               {"model.attention_dropout: out of range", "a number, 0.0 to 0.9999\n"});
   expect_error(kData, {"model.rope_scaling.rope_type='longrope'"},
                {"model.rope_scaling.rope_type: not one of the choices",
                 "one of \"default\", \"linear\", \"dynamic\", \"yarn\", \"llama3\""});
@@ -465,6 +467,63 @@ TEST_F(RunConfigTest, TheTokenizerBesideTheFirstSource) {
             directory_ / "b/en/tokenizer.json");
   std::filesystem::remove(directory_ / "b/en/tokenizer.json");
   EXPECT_EQ(read("", {source("b"), source("a")}).data.tokenizer, "");
+}
+
+// config.json with one of the keys of [model], where that has a place for it.
+Json config_json(const std::string& key, const Json& value) {
+  const auto begins = [&](const char* part) { return key.starts_with(part); };
+  Json json = Json::Object{{"model_type", "cria"}};
+  json.set("position", begins("relative_")                                     ? "t5"
+                       : begins("memory_length")                               ? "transformer_xl"
+                       : begins("max_relative_") || begins("position_buckets") ? "deberta"
+                                                                               : "rope");
+  const std::string scaling = "rope_scaling.";
+  if (begins(scaling.c_str())) {
+    Json object = Json::Object{{"rope_type", key.ends_with("_freq_factor") ? "llama3" : "yarn"}};
+    for (const char* needed :
+         {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+      object.set(needed, 4);
+    }
+    object.set(key.substr(scaling.size()), value);
+    json.set("rope_scaling", object);
+    return json;
+  }
+  json.set("embedding_max_norm", 1);
+  std::string name = key;
+  std::ranges::replace(name, '.', '_');
+  json.set(name, value);
+  return json;
+}
+
+TEST_F(RunConfigTest, ConfigJsonHasTheSameRanges) {
+  ModelConfig config;
+  int checked = 0;
+  for (const Key& key : model_keys(config)) {
+    const std::string name = key.name.substr(key.name.find('.') + 1);
+    if (key.most == 0 || name == "embedding.padding_idx") continue;
+    const bool is_whole = std::holds_alternative<int64_t*>(key.field);
+    for (const double number : {key.least - 2, 2 * key.most}) {
+      const int64_t whole = static_cast<int64_t>(is_whole ? number : 0);
+      const TomlValue value = is_whole ? TomlValue{whole} : TomlValue{number};
+      const Json json = config_json(name, is_whole ? Json(whole) : Json(number));
+      const std::string toml_error = error(kData, {key.name + "=" + dump_toml(value)});
+      std::string json_error = "no error";
+      try {
+        model_config_from_json(json, "config.json");
+      } catch (const Error& problem) {
+        json_error = problem.what();
+      }
+      const size_t begin = json_error.find("\n  expected: a");
+      ASSERT_NE(begin, std::string::npos) << key.name << ": " << json_error;
+      const std::string range = json_error.substr(begin, json_error.find("\n", begin + 1) - begin);
+      EXPECT_NE(json_error.find(": out of range\n"), std::string::npos) << json_error;
+      EXPECT_NE(toml_error.find(key.name + ": out of range" + range), std::string::npos)
+          << toml_error << '\n'
+          << json_error;
+      ++checked;
+    }
+  }
+  EXPECT_EQ(checked, 2 * 32);
 }
 
 TEST_F(RunConfigTest, NotAnOverride) {

@@ -1,0 +1,101 @@
+#include "base/config_key.h"
+
+#include <algorithm>
+
+#include "base/number.h"
+#include "cria/base/error.h"
+
+namespace cria {
+namespace {
+
+// What a key takes, for errors.
+std::string expectation(const Key& key) {
+  if (std::holds_alternative<bool*>(key.field)) return "true or false";
+  if (std::holds_alternative<std::string*>(key.field)) {
+    return key.choices.empty() ? "a string in quotes" : one_of(key.choices);
+  }
+  std::string words = std::visit(
+      [](auto* field) {
+        return kIsOptional<std::remove_pointer_t<decltype(field)>> ? ", or \"none\"" : "";
+      },
+      key.field);
+  for (const Word& word : key.words) words += ", or \"" + word.word + "\"";
+  if (key.may_derive) words += ", or 0";
+  if (std::holds_alternative<int64_t*>(key.field) ||
+      std::holds_alternative<std::optional<int64_t>*>(key.field)) {
+    return "an integer, " + std::to_string(static_cast<int64_t>(key.least)) + " to " +
+           std::to_string(static_cast<int64_t>(key.most)) + words;
+  }
+  return "a number, " + shortest_double(key.least) + " to " + shortest_double(key.most) + words;
+}
+
+}  // namespace
+
+TomlValue value_of(const Key& key) {
+  return std::visit(
+      [&](auto* field) {
+        using T = std::remove_pointer_t<decltype(field)>;
+        if constexpr (kIsOptional<T>) {
+          return *field ? TomlValue{**field} : TomlValue{std::string("none")};
+        } else {
+          if constexpr (std::is_same_v<T, double>) {
+            for (const Word& word : key.words) {
+              if (*field == word.number) return TomlValue{word.word};
+            }
+          }
+          return TomlValue{*field};
+        }
+      },
+      key.field);
+}
+
+void assign(const Key& key, const TomlValue& value, const std::string& where) {
+  const auto fail = [&](const std::string& summary, const std::string& hint = {}) {
+    throw Error(summary,
+                {.where = where + ": " + key.name,
+                 .expected = expectation(key),
+                 .got = dump_toml(value),
+                 .hint = hint.empty() ? std::string("meaning of the key: ") + key.meaning : hint});
+  };
+  const std::string* const text = std::get_if<std::string>(&value.value);
+  const auto set = [&]<class T>(T* field) {
+    const T* held = std::get_if<T>(&value.value);
+    T converted{};
+    if constexpr (std::is_same_v<T, double>) {
+      // An integer is a fine real number.
+      if (const int64_t* whole = std::get_if<int64_t>(&value.value)) {
+        converted = static_cast<double>(*whole);
+        held = &converted;
+      }
+      for (const Word& word : key.words) {
+        if (text && *text == word.word) return void(*field = word.number);
+      }
+    }
+    if (!held) fail(std::string("wrong type: ") + value.kind_name());
+    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, int64_t>) {
+      const double number = static_cast<double>(*held);
+      const bool is_derived = key.may_derive && number == 0;
+      if (!is_derived && (number < key.least || number > key.most)) fail("out of range");
+    }
+    if constexpr (std::is_same_v<T, std::string>) {
+      const bool known = std::ranges::find(key.choices, *held) != key.choices.end();
+      if (!key.choices.empty() && !known) {
+        fail("not one of the choices", did_you_mean(*held, key.choices));
+      }
+    }
+    *field = *held;
+  };
+  std::visit(
+      [&](auto* field) {
+        using T = std::remove_pointer_t<decltype(field)>;
+        if constexpr (kIsOptional<T>) {
+          field->reset();
+          if (!text || *text != "none") set(&field->emplace());
+        } else {
+          set(field);
+        }
+      },
+      key.field);
+}
+
+}  // namespace cria
