@@ -212,7 +212,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
                                       .dq = gradients.q.data,
                                       .dk = gradients.k.data,
                                       .dv = gradients.v.data,
-                                      .dout_dot_out = saved.dout_dot_out.data,
+                                      .delta = saved.delta.data,
                                       .relative = {.dkeys = saved.relative.dkeys.data,
                                                    .dqueries = saved.relative.dqueries.data,
                                                    .dbias = saved.relative.dbias.data}};

@@ -44,7 +44,7 @@ SelfAttention::Saved SelfAttention::plan(Plan& plan, int64_t batch, int64_t time
           .log_sum_exp = plan.saved.take({batch, config.heads, time}),
           .dqkv = plan.scratch.take({batch, keys, qkv}),
           .dcontext = plan.scratch.take({batch, time, context}),
-          .dout_dot_out = plan.scratch.take({batch, config.heads, time}),
+          .delta = plan.scratch.take({batch, config.heads, time}),
           .relative = position->plan_tables(plan.saved, plan.scratch, batch, keys),
           .qkv_proj = qkv_proj.plan(plan, batch, keys),
           .o_proj = o_proj.plan(plan, batch, time)};
@@ -152,7 +152,7 @@ void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Save
        .dq = dq.data,
        .dk = gradients.k.data,
        .dv = gradients.v.data,
-       .dout_dot_out = saved.dout_dot_out.data,
+       .delta = saved.delta.data,
        .relative = {.dkeys = relative.dkeys.data,
                     .dqueries = relative.dqueries.data,
                     .dbias = relative.dbias.data}});

@@ -17,14 +17,14 @@ void RmsNorm::forward(const ConstTensor& x, const Tensor& y, Saved& saved) const
     throw_shape_error("rms_norm " + weight->name, "[N, " + weight->value.to_string() + "]",
                       x.to_string() + " -> " + y.to_string());
   }
-  const Tensor inverse_root = within(saved.inverse_root, {x.rows()});
+  const Tensor rstd = within(saved.rstd, {x.rows()});
   kernels().rms_norm_forward({.rows = x.rows(),
                               .columns = x.columns(),
                               .x = x.data,
                               .weight = weight->value.data,
                               .eps = eps,
                               .y = y.data,
-                              .inverse_root = inverse_root.data});
+                              .rstd = rstd.data});
 }
 
 void RmsNorm::backward(const ConstTensor& dy, const ConstTensor& x, Saved& saved, const Tensor& dx,
@@ -33,7 +33,7 @@ void RmsNorm::backward(const ConstTensor& dy, const ConstTensor& x, Saved& saved
                                .columns = x.columns(),
                                .x = x.data,
                                .weight = weight->value.data,
-                               .inverse_root = saved.inverse_root.data,
+                               .rstd = saved.rstd.data,
                                .dy = dy.data,
                                .addend = addend.data,
                                .dx = dx.data,

@@ -43,16 +43,16 @@ void check_rms_norm_forward(int64_t rows, int64_t columns) {
   Guarded x(normal_values(rows * columns, "x")), weight(normal_values(columns, "weight"));
   RmsNormForward norm{rows, columns, x.data(), weight.data(), 1e-5f, nullptr, nullptr};
   const Arrays got = run_with_any_threads([&] {
-    Guarded y(rows * columns), inverse_root(rows);
+    Guarded y(rows * columns), rstd(rows);
     norm.y = y.data();
-    norm.inverse_root = inverse_root.data();
+    norm.rstd = rstd.data();
     kernels().rms_norm_forward(norm);
-    EXPECT_TRUE(y.gaps_untouched() && inverse_root.gaps_untouched());
-    return Arrays{y.elements(), inverse_root.elements()};
+    EXPECT_TRUE(y.gaps_untouched() && rstd.gaps_untouched());
+    return Arrays{y.elements(), rstd.elements()};
   });
   const auto want = reference::rms_norm_forward(norm);
   EXPECT_TRUE(within(got[0], want.y));
-  EXPECT_TRUE(within(got[1], want.inverse_root)) << "inverse_root";
+  EXPECT_TRUE(within(got[1], want.rstd)) << "rstd";
 }
 
 TEST_P(RmsNormTest, Forward) {
@@ -61,11 +61,10 @@ TEST_P(RmsNormTest, Forward) {
 
 TEST_P(RmsNormTest, ZeroRowStaysZero) {
   const std::vector<float> x(2 * 17), weight(17, 2.0f);
-  std::vector<float> y(x.size(), 1.0f), inverse_root(2);
-  kernels().rms_norm_forward(
-      {2, 17, x.data(), weight.data(), 1e-6f, y.data(), inverse_root.data()});
+  std::vector<float> y(x.size(), 1.0f), rstd(2);
+  kernels().rms_norm_forward({2, 17, x.data(), weight.data(), 1e-6f, y.data(), rstd.data()});
   EXPECT_EQ(y, x);
-  EXPECT_NEAR(inverse_root[1], 1e3, 1e3 * 8 * kEpsilon);  // 1 / sqrt(eps)
+  EXPECT_NEAR(rstd[1], 1e3, 1e3 * 8 * kEpsilon);  // 1 / sqrt(eps)
 }
 
 void check_rms_norm_backward(int64_t rows, int64_t columns) {
@@ -73,8 +72,8 @@ void check_rms_norm_backward(int64_t rows, int64_t columns) {
   const std::vector<float> initial = normal_values(columns, "dweight");
   Guarded x(normal_values(rows * columns, "x")), weight(normal_values(columns, "weight"));
   Guarded dy(normal_values(rows * columns, "dy")), addend(added);
-  std::vector<float> inverse_root = normal_values(rows, "inverse_root");
-  Guarded roots(inverse_root);
+  std::vector<float> rstd = normal_values(rows, "rstd");
+  Guarded roots(rstd);
   enum Mode { none, separate, itself };
   for (const Mode mode : {none, separate, itself}) {
     RmsNormBackward norm{rows,      columns, x.data(), weight.data(), roots.data(),

@@ -248,9 +248,9 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
         const int64_t query = (b * a.queries + i) * a.heads + h;
         const float* q = a.q + b * a.q_batch + i * a.q_row + h * dim;
         const float* dout = gradient.dout + b * a.out_batch + i * a.out_row + h * dim;
-        Sum dout_dot_out;
+        Sum delta;
         for (int64_t d = 0; d < dim; ++d) {
-          dout_dot_out.add(Bounded(dout[d]) * forward.out[query * dim + d]);
+          delta.add(Bounded(dout[d]) * forward.out[query * dim + d]);
         }
         for (int64_t j = first_key(a, b, i); j <= offset + i; ++j) {
           const int64_t key = (b * a.keys + j) * a.kv_heads + h / group;
@@ -259,7 +259,7 @@ inline AttentionGradients attention_backward(const AttentionGradient& gradient) 
               exp(forward.scores[row * a.keys + j] - forward.log_sum_exp[row]);
           const Bounded factor = kept(a, row, j);
           const Bounded dprobability = dot_of_factors(a, dout, a.v + shared) * factor;
-          const Bounded dscore = probability * (dprobability - dout_dot_out.total());
+          const Bounded dscore = probability * (dprobability - delta.total());
           const Bounded scaled = factor_of(a, dscore * Bounded(a.scale));
           const Bounded weight = factor_of(a, probability * factor);
           const RelativeRows relative = relative_rows(a, h, j - offset - i);
@@ -312,8 +312,8 @@ inline BoundedValues rotary(const Rotary& r) {
 }
 
 struct RmsNormResult {
-  BoundedValues y;             // [N,C]
-  BoundedValues inverse_root;  // [N]
+  BoundedValues y;     // [N,C]
+  BoundedValues rstd;  // [N]
 };
 
 inline RmsNormResult rms_norm_forward(const RmsNormForward& n) {
@@ -322,7 +322,7 @@ inline RmsNormResult rms_norm_forward(const RmsNormForward& n) {
     const float* x = n.x + row * n.columns;
     const Bounded mean = dot(n.columns, x, 1, x, 1) / Bounded(static_cast<double>(n.columns));
     const Bounded r = Bounded(1.0) / sqrt(mean + Bounded(n.eps));
-    result.inverse_root.push_back(r);
+    result.rstd.push_back(r);
     for (int64_t c = 0; c < n.columns; ++c) {
       result.y.push_back(Bounded(n.weight[c]) * Bounded(x[c]) * r);
     }
@@ -341,7 +341,7 @@ inline RmsNormGradients rms_norm_backward(const RmsNormBackward& n) {
   for (int64_t c = 0; c < n.columns; ++c) dweight[c].add(n.dweight[c]);
   for (int64_t row = 0; row < n.rows; ++row) {
     const int64_t begin = row * n.columns;
-    const Bounded r = n.inverse_root[row];
+    const Bounded r = n.rstd[row];
     const auto normalized = [&](int64_t c) { return Bounded(n.x[begin + c]) * r; };
     const auto scaled = [&](int64_t c) { return Bounded(n.weight[c]) * Bounded(n.dy[begin + c]); };
     Sum sum;

@@ -129,11 +129,11 @@ int64_t relative_packed_floats(const Attention& a);
 //   dV = (dropout P)^T dO,  dP = dropout (dO V^T),  dS = P * (dP - rowsum(dO * O)),
 //   dQ = scale dS (K + keys),  dK = scale dS^T (Q + queries)
 struct AttentionGradient {
-  Attention forward;    // as it was called; out holds O
-  const float* dout;    // strides as out
-  float* dq;            // strides as q; overwritten
-  float *dk, *dv;       // strides as k; overwritten, summed over the query heads that share them
-  float* dout_dot_out;  // scratch [B, H, queries]
+  Attention forward;  // as it was called; out holds O
+  const float* dout;  // strides as out
+  float* dq;          // strides as q; overwritten
+  float *dk, *dv;     // strides as k; overwritten, summed over the query heads that share them
+  float* delta;       // [B, H, queries], scratch: rowsum(dO O)
   RelativeGradient relative = {};
 };
 
@@ -175,21 +175,21 @@ struct RmsNormForward {
   const float* x;       // [N,C]
   const float* weight;  // [C]
   float eps;
-  float* y;             // [N,C]
-  float* inverse_root;  // [N]: r
+  float* y;     // [N,C]
+  float* rstd;  // [N]: r
 };
 
 // With n = x r and s = weight dy:
 //   dx = r (s - n mean(s n)) + addend,  dweight += sum over rows of dy n
 struct RmsNormBackward {
   int64_t rows, columns;
-  const float* x;             // [N,C]
-  const float* weight;        // [C]
-  const float* inverse_root;  // [N]
-  const float* dy;            // [N,C]; may be dx
-  const float* addend;        // [N,C]; null: nothing is added; dx itself: accumulate
-  float* dx;                  // [N,C]
-  float* dweight;             // [C], accumulated
+  const float* x;       // [N,C]
+  const float* weight;  // [C]
+  const float* rstd;    // [N]
+  const float* dy;      // [N,C]; may be dx
+  const float* addend;  // [N,C]; null: nothing is added; dx itself: accumulate
+  float* dx;            // [N,C]
+  float* dweight;       // [C], accumulated
 };
 
 // One range of AdamW (Loshchilov & Hutter, 2019, as PyTorch computes it), g scaled first:

@@ -39,12 +39,12 @@ struct SelfAttention {
   Linear o_proj;
 
   struct Saved {
-    Tensor qkv;           // [B, M+T, (H + 2K) D]
-    Tensor context;       // [B, T, H D]: attention's output before o_proj
-    Tensor log_sum_exp;   // [B, H, T]
-    Tensor dqkv;          // scratch, as qkv
-    Tensor dcontext;      // scratch, as context
-    Tensor dout_dot_out;  // scratch, as log_sum_exp
+    Tensor qkv;          // [B, M+T, (H + 2K) D]
+    Tensor context;      // [B, T, H D]: attention's output before o_proj
+    Tensor log_sum_exp;  // [B, H, T]
+    Tensor dqkv;         // scratch, as qkv
+    Tensor dcontext;     // scratch, as context
+    Tensor delta;        // scratch, as log_sum_exp
     RelativeTables relative;
     Linear::Saved qkv_proj, o_proj;
   };

@@ -13,7 +13,7 @@ struct RmsNorm {
   float eps = 0;
 
   struct Saved {
-    Tensor inverse_root;  // [N]
+    Tensor rstd;  // [N]
   };
 
   RmsNorm() = default;

@@ -208,7 +208,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const RelativeHe
     float* probability = p.scores + i * p.row_stride;
     float* row = ds.scores + i * p.row_stride;
     const int64_t visible = visible_columns(p, i);
-    const Vector shift = broadcast(g.dout_dot_out[stat + i]);
+    const Vector shift = broadcast(g.delta[stat + i]);
     // The products read whole panels, of rows in one case and of columns in another.
     const int64_t end = min(p.columns, zeros_until<Cells>(p, i) + Cells::kMR - 1);
     exponentiate_row(p, i, end, a.log_sum_exp[stat + i]);
@@ -289,8 +289,7 @@ inline void attention_backward_in(const AttentionGradient& g) {
       const int64_t batch = n / a.queries, i = n % a.queries;
       for (int64_t h = 0; h < a.heads; ++h) {
         const int64_t row = batch * a.out_batch + i * a.out_row + h * a.head_dim;
-        g.dout_dot_out[(batch * a.heads + h) * a.queries + i] =
-            dot(a.head_dim, g.dout + row, a.out + row);
+        g.delta[(batch * a.heads + h) * a.queries + i] = dot(a.head_dim, g.dout + row, a.out + row);
       }
     }
   });

@@ -40,7 +40,7 @@ inline void rms_norm_forward(const RmsNormForward& g) noexcept {
       float* __restrict y = g.y + n * g.columns;
       const float mean = dot(g.columns, x, x) / static_cast<float>(g.columns);
       const float r = 1.0f / __builtin_sqrtf(mean + g.eps);
-      g.inverse_root[n] = r;
+      g.rstd[n] = r;
       for (int64_t c = 0; c < g.columns; ++c) y[c] = g.weight[c] * (x[c] * r);
     }
   });
@@ -49,7 +49,7 @@ inline void rms_norm_forward(const RmsNormForward& g) noexcept {
 inline void rms_norm_backward(const RmsNormBackward& g) noexcept {
   for_column_slices(g.rows, g.columns, [&](int64_t first, int64_t count) {
     for (int64_t n = 0; n < g.rows; ++n) {
-      const float r = g.inverse_root[n];
+      const float r = g.rstd[n];
       const float* __restrict x = g.x + n * g.columns + first;
       const float* __restrict dy = g.dy + n * g.columns + first;
       float* __restrict dweight = g.dweight + first;
@@ -58,7 +58,7 @@ inline void rms_norm_backward(const RmsNormBackward& g) noexcept {
   });
   compute_for(g.rows, row_grain(g.columns), [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
-      const float r = g.inverse_root[n];
+      const float r = g.rstd[n];
       const float* x = g.x + n * g.columns;
       const float* dy = g.dy + n * g.columns;
       Vector total{};
