@@ -10,20 +10,15 @@
 #include "base/unicode.h"
 #include "exchange/gguf_token_types.h"
 #include "exchange/refuse.h"
-#include "text/bpe_tokenizer.h"
+#include "text/bpe.h"
 #include "tokenizer_files/byte_characters.h"
 
 namespace cria {
 namespace {
 
-const BpeTokenizer* as_bpe(const Tokenizer& tokenizer) {
-  return dynamic_cast<const BpeTokenizer*>(&tokenizer);
-}
-
 // Whether a piece that is a token becomes that token by the merges alone, whatever the token: then
 // ignore_merges makes no difference. An added token that is one piece would be found in plain text.
-bool merges_reach_every_token(const Bpe& bpe) {
-  BpeVocabulary vocabulary = bpe.vocabulary();
+bool merges_reach_every_token(BpeVocabulary vocabulary) {
   const Pattern pattern = vocabulary.pattern;
   for (const AddedToken& added : vocabulary.added) {
     if (piece_end(pattern, added.text, 0) == added.text.size()) return false;
@@ -31,7 +26,7 @@ bool merges_reach_every_token(const Bpe& bpe) {
   vocabulary.ignore_merges = false;
   const Bpe merging(std::move(vocabulary));
   std::vector<bool> is_added(merging.vocabulary().tokens.size());
-  for (const AddedToken& added : bpe.vocabulary().added) is_added[added.id] = true;
+  for (const AddedToken& added : merging.vocabulary().added) is_added[added.id] = true;
   std::vector<int32_t> ids;
   for (size_t id = 0; id < is_added.size(); ++id) {
     if (is_added[id]) continue;
@@ -44,15 +39,14 @@ bool merges_reach_every_token(const Bpe& bpe) {
 
 // Without merges it does not matter how text is cut.
 std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
-  const BpeTokenizer* const bpe = as_bpe(tokenizer);
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) return "gpt-2";
-  const BpeVocabulary& vocabulary = bpe->bpe().vocabulary();
-  const bool ignore = vocabulary.ignore_merges;
-  const bool smollm = vocabulary.pattern == Pattern::smollm;
-  if (vocabulary.pattern != Pattern::gpt2 && !smollm) {
-    return ignore || merges_reach_every_token(bpe->bpe()) ? "llama-bpe" : "smaug-bpe";
+  const bool ignore = bpe->ignore_merges;
+  const bool smollm = bpe->pattern == Pattern::smollm;
+  if (bpe->pattern != Pattern::gpt2 && !smollm) {
+    return ignore || merges_reach_every_token(*bpe) ? "llama-bpe" : "smaug-bpe";
   }
-  if (ignore && !merges_reach_every_token(bpe->bpe())) {
+  if (ignore && !merges_reach_every_token(*bpe)) {
     refuse(path, "ignore_merges of the tokenizer", "false, with the pattern of GPT-2 or SmolLM",
            "true", "--to hf keeps the tokenizer");
   }
@@ -78,7 +72,7 @@ std::vector<std::string> character_merges(const Tokenizer& tokenizer) {
 
 std::vector<std::string> merges_of(const Tokenizer& tokenizer,
                                    const std::vector<std::string>& names, const std::string& path) {
-  const BpeTokenizer* const bpe = as_bpe(tokenizer);
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) {
     return tokenizer.kind() == "chars" ? character_merges(tokenizer) : std::vector<std::string>();
   }
@@ -91,7 +85,7 @@ std::vector<std::string> merges_of(const Tokenizer& tokenizer,
     return written;
   };
   std::vector<std::string> merges;
-  for (const BpeMerge& merge : bpe->bpe().vocabulary().merges) {
+  for (const BpeMerge& merge : bpe->merges) {
     merges.push_back(name(merge.left) + " " + name(merge.right));
     name(merge.result);
   }

@@ -10,7 +10,7 @@
 #include "exchange/rope_layout.h"
 #include "io/llama2c.h"
 #include "model/config_json.h"
-#include "text/bpe_tokenizer.h"
+#include "text/bpe.h"
 #include "text/sentencepiece.h"
 #include "tokenizer_files/tokenizer_json.h"
 
@@ -63,13 +63,9 @@ bool looks_like_byte(std::string_view text) {
 }
 
 std::span<const BpeMerge> merges_of(const Tokenizer& tokenizer) {
-  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
-    return bpe->bpe().vocabulary().merges;
-  }
-  if (const auto* const pieces = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer)) {
-    return pieces->vocabulary().merges;
-  }
-  return {};
+  if (const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary()) return bpe->merges;
+  const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary();
+  return pieces ? pieces->merges : std::span<const BpeMerge>();
 }
 
 std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string& path) {

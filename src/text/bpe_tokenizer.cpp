@@ -29,4 +29,13 @@ const std::vector<AddedToken>& BpeTokenizer::added_tokens() const {
   return bpe_.vocabulary().added;
 }
 
+std::unique_ptr<Tokenizer> BpeTokenizer::with_added(std::vector<AddedToken> added) const {
+  BpeVocabulary vocabulary = bpe_.vocabulary();
+  for (size_t i = vocabulary.added.size(); i < added.size(); ++i) {
+    vocabulary.tokens.push_back(added[i].text);
+  }
+  vocabulary.added = std::move(added);
+  return std::make_unique<BpeTokenizer>(std::move(vocabulary));
+}
+
 }  // namespace cria

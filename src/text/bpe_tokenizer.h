@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,8 @@ class BpeTokenizer : public Tokenizer {
   size_t find_cut(std::string_view text, size_t from) const override;
 
   const std::vector<AddedToken>& added_tokens() const override;
-
-  const Bpe& bpe() const { return bpe_; }
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const override;
+  const BpeVocabulary* bpe_vocabulary() const override { return &bpe_.vocabulary(); }
 
  private:
   Bpe bpe_;

@@ -258,6 +258,15 @@ void SentencePieceTokenizer::encode_after_cut(std::string_view text, std::vector
   encode_text(text, false, false, out);
 }
 
+std::unique_ptr<Tokenizer> SentencePieceTokenizer::with_added(std::vector<AddedToken> added) const {
+  SentencePieceVocabulary vocabulary = vocabulary_;
+  for (size_t i = vocabulary.added.size(); i < added.size(); ++i) {
+    vocabulary.names.push_back(added[i].text);
+  }
+  vocabulary.added = std::move(added);
+  return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary));
+}
+
 size_t SentencePieceTokenizer::find_cut(std::string_view text, size_t from) const {
   // Behind an added token a part begins, which a text behind a cut does not.
   const auto is_apart = [&](size_t at) {

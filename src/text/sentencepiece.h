@@ -62,8 +62,8 @@ class SentencePieceTokenizer : public Tokenizer {
 
   bool adds_space() const override { return true; }
   const std::vector<AddedToken>& added_tokens() const override { return vocabulary_.added; }
-
-  const SentencePieceVocabulary& vocabulary() const { return vocabulary_; }
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const override;
+  const SentencePieceVocabulary* sentencepiece_vocabulary() const override { return &vocabulary_; }
 
  private:
   void index_tokens();

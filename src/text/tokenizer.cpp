@@ -92,6 +92,10 @@ class ByteTokenizer : public PlainTokenizer {
 
   std::string kind() const override { return "bytes"; }
 
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const override {
+    return std::make_unique<ByteTokenizer>(std::move(added));
+  }
+
  protected:
   std::string_view own_token(int32_t id) const override { return {&bytes_[id], 1}; }
 
@@ -118,6 +122,14 @@ class CharTokenizer : public PlainTokenizer {
   }
 
   std::string kind() const override { return "chars"; }
+
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const override {
+    std::vector<uint32_t> characters;
+    for (const std::string& token : tokens_) {
+      characters.push_back(decode_utf8(token, 0).code_point);
+    }
+    return std::make_unique<CharTokenizer>(characters, std::move(added));
+  }
 
  protected:
   std::string_view own_token(int32_t id) const override { return tokens_[id]; }

@@ -85,8 +85,7 @@ std::vector<std::string> names_of(const BpeVocabulary& vocabulary,
 
 }  // namespace
 
-Json bpe_json(const BpeTokenizer& tokenizer) {
-  const BpeVocabulary& vocabulary = tokenizer.bpe().vocabulary();
+Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends) {
   const std::vector<bool> ordinary = ordinary_tokens(vocabulary);
   const std::vector<std::string> names = names_of(vocabulary, ordinary);
   // Added tokens that follow all others are left to added_tokens; the rest must be in both, or
@@ -103,7 +102,7 @@ Json bpe_json(const BpeTokenizer& tokenizer) {
   return to_json({.added_tokens = added_tokens_json(vocabulary.added),
                   .pre_tokenizer = pre_tokenizer(vocabulary.pattern),
                   .post_processor = post_processor_json(
-                      tokenizer.ends(), [&](int32_t id) { return names[static_cast<size_t>(id)]; }),
+                      ends, [&](int32_t id) { return names[static_cast<size_t>(id)]; }),
                   .decoder = byte_level(true),
                   .ignore_merges = vocabulary.ignore_merges,
                   .vocabulary = std::move(vocab),

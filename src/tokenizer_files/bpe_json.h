@@ -11,7 +11,7 @@ namespace cria {
 
 // The whole file; what Hugging Face reads from it gives the same ids. Error for an added token that
 // the form cannot express: its text is how the file writes another token.
-Json bpe_json(const BpeTokenizer& tokenizer);
+Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends);
 
 // file: all of tokenizer.json; `where` names it in errors. Read are: merges as strings and as
 // pairs; added tokens that are looked for as they are; the pre-tokenizers ByteLevel and Split +

@@ -132,11 +132,10 @@ class SentencePieceReader : JsonParts {
 
 }  // namespace
 
-Json sentencepiece_json(const SentencePieceTokenizer& tokenizer) {
-  const SentencePieceVocabulary& vocabulary = tokenizer.vocabulary();
+Json sentencepiece_json(const SentencePieceVocabulary& vocabulary, const TextEnds& ends) {
   const auto name = [&](int32_t id) { return vocabulary.names[static_cast<size_t>(id)]; };
   TokenizerLayout whole = {.added_tokens = added_tokens_json(vocabulary.added),
-                           .post_processor = post_processor_json(tokenizer.ends(), name),
+                           .post_processor = post_processor_json(ends, name),
                            .decoder = decoder(),
                            .byte_fallback = true};
   if (vocabulary.front == FrontSpace::each_part) {

@@ -11,7 +11,7 @@ namespace cria {
 
 // The whole file; what Hugging Face reads from it gives the same ids. FrontSpace is written as it
 // is read below.
-Json sentencepiece_json(const SentencePieceTokenizer& tokenizer);
+Json sentencepiece_json(const SentencePieceVocabulary& vocabulary, const TextEnds& ends);
 
 // file: all of tokenizer.json; `where` names it in errors. The model is a BPE with byte_fallback
 // and a token for each byte, so that unk_token and fuse_unk never count. The space is put in front

@@ -100,8 +100,8 @@ Pattern cut_like(Pattern pattern) {
 void require_pattern(const Tokenizer& tokenizer, const std::string& wanted,
                      const std::string& path) {
   if (wanted.empty()) return;
-  const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
-  const Pattern own = bpe ? bpe->bpe().vocabulary().pattern : Pattern::gpt2;
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
+  const Pattern own = bpe ? bpe->pattern : Pattern::gpt2;
   if (bpe && cut_like(own) == cut_like(pattern(wanted))) return;
   throw Error("the file says itself how text is cut",
               {.where = path,

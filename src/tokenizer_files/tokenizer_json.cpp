@@ -32,10 +32,6 @@ TokenizerLayout layout(bool bytes) {
   return layout;
 }
 
-const SentencePieceTokenizer* as_sentencepiece(const Tokenizer& tokenizer) {
-  return dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
-}
-
 // Compares one file with the layout.
 class LayoutReader : JsonParts {
  public:
@@ -136,11 +132,11 @@ class LayoutReader : JsonParts {
 }  // namespace
 
 std::string tokenizer_json(const Tokenizer& tokenizer) {
-  if (const auto* const bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer)) {
-    return bpe_json(*bpe).dump(2) + "\n";
+  if (const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary()) {
+    return bpe_json(*bpe, tokenizer.ends()).dump(2) + "\n";
   }
-  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
-    return sentencepiece_json(*pieces).dump(2) + "\n";
+  if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
+    return sentencepiece_json(*pieces, tokenizer.ends()).dump(2) + "\n";
   }
   const std::vector<AddedToken>& added = tokenizer.added_tokens();
   const auto name = [&](int32_t id) { return token_name(tokenizer, id); };
@@ -156,8 +152,8 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
 }
 
 std::string token_name(const Tokenizer& tokenizer, int32_t id) {
-  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
-    return pieces->vocabulary().names[static_cast<size_t>(id)];
+  if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
+    return pieces->names[static_cast<size_t>(id)];
   }
   const std::string_view token = tokenizer.token(id);
   const auto is_added = [&](const AddedToken& added) { return added.id == id; };
@@ -170,11 +166,10 @@ std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string&
   for (const AddedToken& added : tokenizer.added_tokens()) {
     if (added.text == name) return added.id;
   }
-  if (const auto* const pieces = as_sentencepiece(tokenizer)) {
-    const std::vector<std::string>& names = pieces->vocabulary().names;
-    const auto found = std::ranges::find(names, name);
-    if (found == names.end()) return std::nullopt;
-    return static_cast<int32_t>(found - names.begin());
+  if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
+    const auto found = std::ranges::find(pieces->names, name);
+    if (found == pieces->names.end()) return std::nullopt;
+    return static_cast<int32_t>(found - pieces->names.begin());
   }
   const std::optional<std::string> bytes =
       tokenizer.kind() == "chars" ? name : from_byte_characters(name);

@@ -32,6 +32,7 @@ class NumberedTokens : public Tokenizer {
               bool) const override {
     if (!text.empty()) out.push_back(std::stoi(std::string(text)));
   }
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken>) const override { return nullptr; }
 
  private:
   std::vector<std::string> texts_;
@@ -132,6 +133,7 @@ class Listener : public Tokenizer {
               uint64_t offset, bool allow_special) const override {
     bytes_->encode(text, out, where, offset, allow_special);
   }
+  std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken>) const override { return nullptr; }
 
  private:
   std::unique_ptr<Tokenizer> bytes_ = make_byte_tokenizer();

@@ -30,7 +30,7 @@ SentencePieceVocabulary sample(FrontSpace front = FrontSpace::each_part) {
 
 Strings names(const SentencePieceTokenizer& tokenizer, const std::vector<int32_t>& ids) {
   Strings result;
-  for (const int32_t id : ids) result.push_back(tokenizer.vocabulary().names[id]);
+  for (const int32_t id : ids) result.push_back(tokenizer.sentencepiece_vocabulary()->names[id]);
   return result;
 }
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "report/report_text.h"
-#include "text/bpe_tokenizer.h"
+#include "text/bpe.h"
 
 namespace cria {
 namespace {
@@ -15,11 +15,6 @@ constexpr size_t kShownBytes = 4096;  // of a sample
 constexpr size_t kAddedShown = 20;
 constexpr size_t kNameWidth = 80;
 constexpr size_t kSingleLengths = 16;  // longer ones share a bar with others
-
-const Bpe* bpe_of(const Tokenizer& tokenizer) {
-  const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
-  return bpe ? &bpe->bpe() : nullptr;
-}
 
 std::string ratio(int64_t a, int64_t b) {
   std::array<char, 32> text;
@@ -111,17 +106,17 @@ TokenizerSample sample_of(const Tokenizer& tokenizer, std::string_view text,
 }
 
 std::string description(const Tokenizer& tokenizer) {
-  const Bpe* const bpe = bpe_of(tokenizer);
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   std::string text = tokenizer.kind();
-  if (bpe) text += ", pattern " + pattern_names()[static_cast<size_t>(bpe->vocabulary().pattern)];
+  if (bpe) text += ", pattern " + pattern_names()[static_cast<size_t>(bpe->pattern)];
   text += ", " + std::to_string(tokenizer.vocab_size()) + " tokens";
-  if (bpe) text += ", " + std::to_string(bpe->vocabulary().merges.size()) + " merges";
+  if (bpe) text += ", " + std::to_string(bpe->merges.size()) + " merges";
   return text;
 }
 
 Json to_json(const TokenizerReport& report) {
   const Tokenizer& tokenizer = *report.tokenizer;
-  const Bpe* const bpe = bpe_of(tokenizer);
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   const VocabularyStatistics& vocabulary = report.vocabulary;
   Json::Array added, longest, lengths;
   for (const AddedToken& token : tokenizer.added_tokens()) {
@@ -144,8 +139,8 @@ Json to_json(const TokenizerReport& report) {
   }
   Json json = Json::Object{{"path", report.path}, {"kind", tokenizer.kind()}};
   if (bpe) {
-    json.set("pattern", pattern_names()[static_cast<size_t>(bpe->vocabulary().pattern)]);
-    json.set("merges", bpe->vocabulary().merges.size());
+    json.set("pattern", pattern_names()[static_cast<size_t>(bpe->pattern)]);
+    json.set("merges", bpe->merges.size());
   }
   json.set("vocab_size", tokenizer.vocab_size());
   json.set("special_tokens", roles);

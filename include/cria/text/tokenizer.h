@@ -9,6 +9,9 @@
 
 namespace cria {
 
+struct BpeVocabulary;            // text/bpe
+struct SentencePieceVocabulary;  // text/sentencepiece
+
 // A token that is found in the text as it stands, before anything else is made of the text.
 struct AddedToken {
   std::string text;
@@ -76,6 +79,14 @@ class Tokenizer {
   std::string_view shown(int32_t id, bool& begins) const;
 
   virtual const std::vector<AddedToken>& added_tokens() const;
+
+  // The same vocabulary with these added tokens: added_tokens(), whose `special` may differ, then
+  // new ones, which have the next ids. Roles and ends are not copied.
+  virtual std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const = 0;
+
+  // What a tokenizer of this kind is made of; null for all other kinds.
+  virtual const BpeVocabulary* bpe_vocabulary() const { return nullptr; }
+  virtual const SentencePieceVocabulary* sentencepiece_vocabulary() const { return nullptr; }
 
   const SpecialTokens& special_tokens() const { return special_tokens_; }
   const TextEnds& ends() const { return ends_; }
