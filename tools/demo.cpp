@@ -58,7 +58,7 @@ void write_corpus(const std::string& directory) {
 }
 
 double floor_bits_per_byte(const std::string& path) {
-  const Json json = Json::parse(read_file(path), path);
+  const Json json = read_json(path);
   const Json* value = json.find("val_bits_per_byte");
   return (value ? *value : Json()).as_double(path + ": val_bits_per_byte");
 }

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "cria/base/file.h"
 
 namespace cria {
 namespace {
@@ -421,6 +422,10 @@ bool Json::operator==(const Json& other) const {
 int64_t Json::checked(bool fits, int64_t value) {
   if (!fits) throw Error("integer too large for JSON", {.expected = "at most 2^63 - 1"});
   return value;
+}
+
+Json read_json(const std::string& path) {
+  return Json::parse(read_file(path), path);
 }
 
 }  // namespace cria

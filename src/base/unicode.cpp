@@ -59,11 +59,11 @@ void append_byte_escape(std::string& out, char value) {
   out += kHex[byte & 15];
 }
 
+}  // namespace
+
 bool starts_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
 }
-
-}  // namespace
 
 Decoded decode_utf8(std::string_view text, size_t offset) {
   if (offset >= text.size()) return {0, 0};

@@ -42,7 +42,10 @@ std::string escape(std::string_view text, std::string_view also = "\\");
 // text in single quotes, with quotes, backslashes, control characters and invalid bytes escaped.
 std::string quote(std::string_view text);
 
-// All bytes but those that go on with a character: the code points, in valid UTF-8.
+// Whether a byte does not go on with a character that began before it.
+bool starts_character(char byte);
+
+// The bytes that start one: the code points, in valid UTF-8.
 size_t count_characters(std::string_view text);
 
 // The character at byte `offset`, quoted, or "end of text": what a parser found instead.

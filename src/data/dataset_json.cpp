@@ -111,7 +111,7 @@ DatasetDescription read_dataset_json(const std::string& directory) {
   DatasetDescription dataset;
   if (!exists(path)) return dataset;
   dataset.path = path;
-  const Json json = Json::parse(read_file(path), path);
+  const Json json = read_json(path);
   json.as_object(path);
   const Members file(json, path + ": ");
   const Members tokenizer = file.object("tokenizer");

@@ -143,10 +143,9 @@ class ShapeReader {
     const StoredTensor& tensor = *file_.find(kRopeFrequencies);
     const int64_t pairs = config.head_dim / 2;
     if (tensor.shape != std::vector<int64_t>{pairs}) {
-      throw Error("a tensor of the wrong shape",
-                  {.where = tensor.where,
-                   .expected = shape_string(&pairs, 1),
-                   .got = shape_string(tensor.shape.data(), int(tensor.shape.size()))});
+      throw Error("a tensor of the wrong shape", {.where = tensor.where,
+                                                  .expected = shape_string({pairs}),
+                                                  .got = shape_string(tensor.shape)});
     }
     std::vector<float> divisors(static_cast<size_t>(pairs));
     tensor.read_rows(0, 1, divisors.data());
@@ -181,11 +180,10 @@ void require_tensors(const GgufFile& file, const Llama& model) {
     const std::vector<int64_t> shape(slot.value.shape.begin(),
                                      slot.value.shape.begin() + slot.value.rank);
     if (tensor->shape != shape) {
-      throw Error("a tensor of the wrong shape",
-                  {.where = tensor->where,
-                   .expected = slot.value.to_string(),
-                   .got = shape_string(tensor->shape.data(), int(tensor->shape.size())),
-                   .hint = "as the file's keys have it"});
+      throw Error("a tensor of the wrong shape", {.where = tensor->where,
+                                                  .expected = slot.value.to_string(),
+                                                  .got = shape_string(tensor->shape),
+                                                  .hint = "as the file's keys have it"});
     }
     tensor->require_floats();
     known.insert(name);

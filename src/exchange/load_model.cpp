@@ -50,7 +50,7 @@ LoadedModel load_model(const std::string& path, Precision precision) {
   LoadedModel loaded = read_model_directory(find_model_directory(path), precision);
   const std::string trainer = join_path(loaded.directory, kTrainerFile);
   if (exists(trainer)) {
-    loaded.step = Json::parse(read_file(trainer), trainer).count_at("step", trainer);
+    loaded.step = read_json(trainer).count_at("step", trainer);
   }
   return loaded;
 }

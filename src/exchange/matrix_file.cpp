@@ -14,9 +14,8 @@ constexpr std::string_view kSafetensors = ".safetensors";
 
 void require_matrix(const std::vector<int64_t>& shape, const std::string& where) {
   if (shape.size() == 2) return;
-  throw Error("not a matrix", {.where = where,
-                               .expected = "[rows, columns]",
-                               .got = shape_string(shape.data(), static_cast<int>(shape.size()))});
+  throw Error("not a matrix",
+              {.where = where, .expected = "[rows, columns]", .got = shape_string(shape)});
 }
 
 Matrix read_npy_matrix(const std::string& path) {

@@ -22,10 +22,6 @@ constexpr const char* kWeights = "model.safetensors";
 
 const std::array<PlaneName, 1> kWeightPlanes = {{{"", StoredPlane::value}}};
 
-Json read_json(const std::string& path) {
-  return Json::parse(read_file(path), path);
-}
-
 // Those that are there; -1 occurs in old files and means none.
 Json special_token_ids(const Json& json) {
   Json ids = Json::Object{};

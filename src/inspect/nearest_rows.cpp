@@ -31,10 +31,9 @@ void trim(std::vector<NearRow>& rows, size_t top) {
 std::vector<NearRow> nearest_rows(const FileTensor& table, int64_t row, size_t top) {
   table.require_numbers();
   if (table.shape.size() != 2) {
-    throw Error("not a matrix",
-                {.where = table.where,
-                 .expected = "[rows, columns]",
-                 .got = shape_string(table.shape.data(), static_cast<int>(table.shape.size()))});
+    throw Error(
+        "not a matrix",
+        {.where = table.where, .expected = "[rows, columns]", .got = shape_string(table.shape)});
   }
   const int64_t rows = table.shape[0], size = table.shape[1];
   if (row < 0 || row >= rows) {

@@ -20,10 +20,9 @@ inline int64_t element_count(const std::vector<int64_t>& shape, const std::strin
   int64_t count = 1;
   for (const int64_t dimension : shape) {
     if (dimension != 0 && count > kMaxElements / dimension) {
-      throw Error("the shape is too large",
-                  {.where = where,
-                   .expected = "fewer than 2^54 elements",
-                   .got = shape_string(shape.data(), static_cast<int>(shape.size()))});
+      throw Error(
+          "the shape is too large",
+          {.where = where, .expected = "fewer than 2^54 elements", .got = shape_string(shape)});
     }
     count *= dimension;
   }

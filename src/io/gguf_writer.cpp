@@ -68,7 +68,7 @@ void check_tensors(const std::vector<TensorSource>& tensors, const std::string& 
       throw Error("names are unique and have 1 to 63 bytes", {.where = where});
     }
     const std::vector<int64_t>& shape = tensor.shape;
-    const std::string shown = shape_string(shape.data(), static_cast<int>(shape.size()));
+    const std::string shown = shape_string(shape);
     if (shape.empty() || shape.size() > 4 || std::count(shape.begin(), shape.end(), 0) > 0) {
       throw Error(
           "a shape that GGUF cannot hold",

@@ -232,14 +232,12 @@ NpyArray read_npy(const std::string& path) {
   const char* const data = text.data() + text.size();
   const uint64_t there = static_cast<uint64_t>(bytes.data() + bytes.size() - data);
   if (size != there) {
-    throw Error(
-        "the data does not have the size of the shape",
-        {.where = path,
-         .expected = std::to_string(size) + " bytes for " +
-                     shape_string(header.shape.data(), static_cast<int>(header.shape.size())) +
-                     " of " + header.dtype,
-         .got = std::to_string(there),
-         .hint = there < size ? "is the file cut off?" : ""});
+    throw Error("the data does not have the size of the shape",
+                {.where = path,
+                 .expected = std::to_string(size) + " bytes for " + shape_string(header.shape) +
+                             " of " + header.dtype,
+                 .got = std::to_string(there),
+                 .hint = there < size ? "is the file cut off?" : ""});
   }
   if (header.fortran_order && header.shape.size() > 2) {
     throw Error("Fortran order is read for two dimensions at most",
@@ -262,7 +260,7 @@ NpyArray read_npy(const std::string& path) {
 // NumPy puts at least one space behind the dict.
 std::string npy_header(const std::vector<int64_t>& shape, std::span<const float> values,
                        const std::string& where) {
-  const std::string sizes = shape_string(shape.data(), static_cast<int>(shape.size()));
+  const std::string sizes = shape_string(shape);
   const bool possible =
       std::all_of(shape.begin(), shape.end(), [](int64_t size) { return size >= 0; }) &&
       element_count(shape, where) == static_cast<int64_t>(values.size());

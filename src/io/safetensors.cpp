@@ -255,7 +255,7 @@ void SafetensorsFile::add_file(const std::string& path) {
 }
 
 void SafetensorsFile::add_indexed_files() {
-  const Json index = Json::parse(read_file(path_), path_);
+  const Json index = read_json(path_);
   const Json* const weight_map = index.find("weight_map");
   if (!weight_map) {
     throw Error("not an index of weights", {.where = path_, .expected = "a key 'weight_map'"});
@@ -297,10 +297,9 @@ const StoredTensor& SafetensorsFile::require(std::string_view name, const ConstT
   const StoredTensor& entry = *found;
   if (!std::equal(entry.shape.begin(), entry.shape.end(), like.shape.begin(),
                   like.shape.begin() + like.rank)) {
-    throw Error("wrong shape",
-                {.where = entry.where,
-                 .expected = like.to_string(),
-                 .got = shape_string(entry.shape.data(), static_cast<int>(entry.shape.size()))});
+    throw Error(
+        "wrong shape",
+        {.where = entry.where, .expected = like.to_string(), .got = shape_string(entry.shape)});
   }
   entry.require_floats();
   return entry;

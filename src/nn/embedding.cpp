@@ -78,7 +78,8 @@ void check_shapes(const TokenIds& ids, const ConstTensor& x, int64_t columns) {
   std::array<int64_t, kMaxRank> shape = ids.shape;
   shape[ids.rank] = columns;
   if (x.rank != ids.rank + 1 || x.shape != shape || !x.is_contiguous()) {
-    throw_shape_error("embedding", "contiguous " + shape_string(shape.data(), ids.rank + 1),
+    throw_shape_error("embedding",
+                      "contiguous " + shape_string({shape.begin(), shape.begin() + ids.rank + 1}),
                       x.to_string());
   }
 }

@@ -2,13 +2,10 @@
 
 namespace cria {
 
-std::string shape_string(const int64_t* shape, int rank) {
-  std::string text = "[";
-  for (int axis = 0; axis < rank; ++axis) {
-    if (axis > 0) text += ", ";
-    text += std::to_string(shape[axis]);
-  }
-  return text + "]";
+std::string shape_string(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t size : shape) text += (text.empty() ? "[" : ", ") + std::to_string(size);
+  return shape.empty() ? "[]" : text + "]";
 }
 
 void throw_shape_error(const std::string& operation, const std::string& expected,

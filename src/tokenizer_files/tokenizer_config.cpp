@@ -37,7 +37,7 @@ TokenizerConfig read_tokenizer_config(const std::string& directory) {
   const auto read = [&](const char* name, auto&& body) {
     const std::string path = join_path(directory, name);
     if (!exists(path)) return;
-    const Json file = Json::parse(read_file(path), path);
+    const Json file = read_json(path);
     file.as_object(path);
     read_roles(file, path, config);
     body(file, path);

@@ -104,7 +104,7 @@ TrainingState load_checkpoint(const std::string& path, Llama& model,
                               std::span<SegmentMemory> segments) {
   require_same_architecture(path, model.config());
   const std::string trainer = join_path(path, kTrainerFile);
-  const Json json = Json::parse(read_file(trainer), trainer);
+  const Json json = read_json(trainer);
   TrainingState state;
   state.step = json.count_at("step", trainer);
   state.tokens = json.count_at("tokens", trainer);

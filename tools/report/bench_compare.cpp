@@ -5,7 +5,6 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/file.h"
 #include "report/report_text.h"
 
 namespace cria {
@@ -69,7 +68,7 @@ void require_equal(const Json* then, const Json& now, const std::string& place) 
 }  // namespace
 
 EarlierBench::EarlierBench(const std::string& path)
-    : path_(path), json_(Json::parse(read_file(path), path)), medians_(read_medians(json_, path)) {
+    : path_(path), json_(read_json(path)), medians_(read_medians(json_, path)) {
   if (!medians_.empty()) return;
   throw Error("no result of 'cria bench'",
               {.where = path, .expected = "an object with a step or kernels", .hint = kHint});

@@ -53,9 +53,8 @@ ModelFile open_model(const std::string& path, const std::string& tokenizer) {
   const bool is_directory = fs::is_directory(model.path);
   const std::string config = join_path(model.path, "config.json");
   if (is_directory && exists(config)) {
-    model.config_problem = problem_of([&] {
-      model.config = model_config_from_json(Json::parse(read_file(config), config), config);
-    });
+    model.config_problem =
+        problem_of([&] { model.config = model_config_from_json(read_json(config), config); });
   }
   if (!tokenizer.empty()) {
     model.tokenizer = read_tokenizer(tokenizer);

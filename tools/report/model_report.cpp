@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/terminal.h"
+#include "cria/tensor/tensor.h"
 #include "report/report_text.h"
 #include "report/tensor_report.h"
 #include "report/tokenizer_report.h"
@@ -135,7 +136,7 @@ void print_statistics(const ModelReport& report) {
   LayerLines names(lines);
   const std::vector<FileTensor>& tensors = report.model.file.tensors();
   for (size_t i = 0; i < tensors.size(); ++i) {
-    std::vector<std::string> cells = {names.name(tensors[i].name), shape_text(tensors[i].shape)};
+    std::vector<std::string> cells = {names.name(tensors[i].name), shape_string(tensors[i].shape)};
     if (show_dtypes) cells.push_back(tensors[i].dtype);
     const std::optional<TensorStatistics>& s = report.statistics[i];
     if (s && s->finite > 0) {
@@ -161,7 +162,7 @@ void print_histograms(const ModelReport& report) {
   LayerLines names(lines);
   const std::vector<FileTensor>& tensors = report.model.file.tensors();
   for (size_t i = 0; i < tensors.size(); ++i) {
-    std::vector<std::string> cells = {names.name(tensors[i].name), shape_text(tensors[i].shape)};
+    std::vector<std::string> cells = {names.name(tensors[i].name), shape_string(tensors[i].shape)};
     const Histogram& histogram = report.histograms[i];
     if (histogram.counts.empty()) {
       cells.insert(cells.end(), 3, "-");
@@ -294,7 +295,7 @@ void print(const FileComparison& comparison, const std::string& path,
     others += !is_compared;
     std::vector<std::string> cells = {
         names.name(tensor.name),
-        shape_text(tensor.state == State::only_in_b ? tensor.b_shape : tensor.a_shape)};
+        shape_string(tensor.state == State::only_in_b ? tensor.b_shape : tensor.a_shape)};
     if (const std::string state = state_text(tensor); !state.empty()) {
       cells.push_back(state);
     } else {
@@ -304,7 +305,7 @@ void print(const FileComparison& comparison, const std::string& path,
     }
     lines.push_back(cells);
     if (tensor.state == State::other_shape) {
-      lines.push_back({"    in the second " + shape_text(tensor.b_shape)});
+      lines.push_back({"    in the second " + shape_string(tensor.b_shape)});
     }
     if (tensor.change.not_finite > 0) {
       lines.push_back({"    and " + std::to_string(tensor.change.not_finite) + " not finite"});

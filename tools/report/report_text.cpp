@@ -6,7 +6,6 @@
 
 #include "base/unicode.h"
 #include "cli/terminal.h"
-#include "cria/tensor/tensor.h"
 #include "report/token_display.h"
 
 namespace cria {
@@ -23,17 +22,13 @@ std::string padded(std::string text, size_t width) {
 }
 
 std::string shortened(const std::string& text, size_t width) {
-  if (count_characters(text) <= width) return text;
-  size_t end = text.size();
-  while (count_characters(std::string_view(text).substr(0, end)) > width - 3) {
-    do --end;
-    while ((text[end] & 0xC0) == 0x80);
+  size_t characters = 0, end = 0;  // what fits before "..."
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (!starts_character(text[at])) continue;
+    if (characters == width - 3) end = at;
+    if (characters++ == width) return text.substr(0, end) + "...";
   }
-  return text.substr(0, end) + "...";
-}
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  return shape_string(shape.data(), static_cast<int>(shape.size()));
+  return text;
 }
 
 Json shape_json(const std::vector<int64_t>& shape) {

@@ -21,7 +21,6 @@ std::string padded(std::string text, size_t width);
 // text, or as much of its beginning as leaves room for "..." within `width` characters.
 std::string shortened(const std::string& text, size_t width);
 
-std::string shape_text(const std::vector<int64_t>& shape);  // "[2, 3]"
 Json shape_json(const std::vector<int64_t>& shape);
 
 // To so many significant digits: "0.0123", "1.2e-05".

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/unicode.h"
+#include "cria/tensor/tensor.h"
 #include "report/report_text.h"
 
 namespace cria {
@@ -33,7 +34,7 @@ std::vector<float> numbers_of(const TensorWindow& window, int64_t row, const Ran
 
 void print_tensor(const FileTensor& tensor) {
   std::printf("tensor     %s\n           %s %s\n", tensor.name.c_str(),
-              shape_text(tensor.shape).c_str(), tensor.dtype.c_str());
+              shape_string(tensor.shape).c_str(), tensor.dtype.c_str());
 }
 
 Json id_json(const Tokenizer* tokenizer, int64_t id) {

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/unicode.h"
+#include "cria/tensor/tensor.h"
 #include "report/report_text.h"
 
 namespace cria {
@@ -121,8 +122,8 @@ class Printer {
                 static_cast<long long>(c.num_attention_heads), static_cast<long long>(c.head_dim));
     std::printf("text      %s\ntokens    [1, %zu]\nposition  %s\n", quote(report_.text).c_str(),
                 trace_.ids.size(), c.position.c_str());
-    heading("rows of model.embed_tokens.weight " + shape_text(trace_.table_shape) + ": " +
-            shape_text(trace_.rows.shape));
+    heading("rows of model.embed_tokens.weight " + shape_string(trace_.table_shape) + ": " +
+            shape_string(trace_.rows.shape));
     std::printf("   t %s     id     |x|  first values\n", padded("token", width_).c_str());
     each_token([&](size_t t) {
       std::printf(" %6d", trace_.ids[t]);
@@ -149,7 +150,7 @@ class Printer {
   }
 
   void blocks() const {
-    heading("blocks " + shape_text(trace_.output.shape) + ": norms for " + last() +
+    heading("blocks " + shape_string(trace_.output.shape) + ": norms for " + last() +
             ", and means over all tokens");
     std::printf("block       |x|  attention adds  mlp adds   mean |x|  attention adds  mlp adds\n");
     for (size_t l = 0; l < trace_.blocks.size(); ++l) {
@@ -163,7 +164,7 @@ class Printer {
   }
 
   void next() const {
-    heading("next token: logits " + shape_text({1, static_cast<int64_t>(trace_.next.size())}) +
+    heading("next token: logits " + shape_string({1, static_cast<int64_t>(trace_.next.size())}) +
             ", the most likely");
     std::printf("    id   logit  probability  token\n");
     for (size_t i = 0; i < std::min(detail_.top, trace_.next.size()); ++i) {
@@ -185,7 +186,7 @@ class Printer {
 
   // x [1,T,C]
   void vectors(const std::string& title, const TracedTensor& x) const {
-    heading(title + " " + shape_text(x.shape));
+    heading(title + " " + shape_string(x.shape));
     std::printf("   t %s     |x|  first values\n", padded("token", width_).c_str());
     each_token([&](size_t t) { vector(x.row(static_cast<int64_t>(t))); });
   }
@@ -193,7 +194,8 @@ class Printer {
   // x [1,T,heads,D]
   void change(const std::string& name, const TracedTensor& before,
               const TracedTensor& after) const {
-    const std::string title = "position, on the " + name + " of layer 0 " + shape_text(after.shape);
+    const std::string title =
+        "position, on the " + name + " of layer 0 " + shape_string(after.shape);
     if (before == after) return heading(title + ": nothing");
     heading(title + ", head 0:");
     std::printf("   t %s  before   after  angle  first values before -> after\n",
@@ -217,7 +219,7 @@ class Printer {
     if (!s.queries.shape.empty()) columns.emplace_back("relative query", &s.queries);
     if (!s.bias.shape.empty()) columns.emplace_back("bias", &s.bias);
     const int64_t heads = s.content.shape[0], time = s.content.shape[1];
-    heading("position, on the scores of layer 0 " + shape_text({1, heads, time, time}) +
+    heading("position, on the scores of layer 0 " + shape_string({1, heads, time, time}) +
             (columns.size() > 1 ? ", by distance:" : ": nothing"));
     std::printf("q.k is scaled by %s; weight is the softmax of the sum\n",
                 shortest(s.scale).c_str());
@@ -265,7 +267,7 @@ class Printer {
   void biases() const {
     const TracedTensor& bias = trace_.scores.bias;
     const size_t distances = std::min(trace_.ids.size(), kDistancesShown);
-    heading("bias of layer 0 by head and distance " + shape_text(bias.shape));
+    heading("bias of layer 0 by head and distance " + shape_string(bias.shape));
     std::printf("head");
     for (size_t d = 0; d < distances; ++d) std::printf(" %9zu", d);
     std::printf("\n");

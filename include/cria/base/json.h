@@ -88,4 +88,7 @@ class Json {
   std::variant<std::nullptr_t, bool, int64_t, double, std::string, Array, Object> value_;
 };
 
+// All of a file; its path is the `where` of errors.
+Json read_json(const std::string& path);
+
 }  // namespace cria

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "cria/base/error.h"
 
@@ -14,7 +15,7 @@ namespace cria {
 inline constexpr int kMaxRank = 4;
 
 // "[2, 3, 4]"
-std::string shape_string(const int64_t* shape, int rank);
+std::string shape_string(const std::vector<int64_t>& shape);
 
 [[noreturn]] void throw_shape_error(const std::string& operation, const std::string& expected,
                                     const std::string& got);
@@ -103,7 +104,7 @@ struct BasicTensor {
     return view;
   }
 
-  std::string to_string() const { return shape_string(shape.data(), rank); }
+  std::string to_string() const { return shape_string({shape.begin(), shape.begin() + rank}); }
 };
 
 using Tensor = BasicTensor<float>;
