@@ -1,7 +1,5 @@
 #include "exchange/gguf_model.h"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -127,40 +125,6 @@ NumberFormat format_of(const ConstTensor& tensor, NumberFormat wanted) {
   return is_whole ? wanted : NumberFormat::f16;
 }
 
-// Rows as the file has them, for TensorSource; what F16 would make infinite is an Error.
-class Rows {
- public:
-  Rows(const Parameter& slot, int64_t head_dim, NumberFormat format, std::string where)
-      : tensor_(slot.value),
-        head_dim_(is_rotated(slot.name) ? head_dim : 0),
-        format_(format),
-        where_(std::move(where)) {}
-
-  void operator()(int64_t first, int64_t count, float* out) const {
-    const int64_t size = count * tensor_.columns();
-    const bool is_vector = tensor_.rank == 1;
-    if (head_dim_ > 0) {
-      read_interleaved(tensor_, head_dim_, first, is_vector ? size : count, out);
-    } else {
-      std::copy_n(tensor_.data + first * tensor_.columns(), size, out);
-    }
-    if (format_ != NumberFormat::f16) return;
-    for (int64_t i = 0; i < size; ++i) {
-      if (!std::isfinite(out[i]) || std::isfinite(from_f16(to_f16(out[i])))) continue;
-      throw Error("a number too large for F16", {.where = where_,
-                                                 .expected = "none beyond 65504",
-                                                 .got = shortest_double(out[i]),
-                                                 .hint = "--dtype bf16 has the range of fp32"});
-    }
-  }
-
- private:
-  ConstTensor tensor_;
-  int64_t head_dim_;  // 0: the rows stay
-  NumberFormat format_;
-  std::string where_;
-};
-
 // llama3: what the plain frequencies are divided by.
 std::vector<float> frequency_divisors(const ModelConfig& config) {
   const auto frequencies = [&](const RopeScaling& scaling) {
@@ -191,10 +155,12 @@ void write_gguf_model(const std::string& path, const Llama& model, const Tokeniz
   }
   for (const Parameter& slot : model.parameters().slots()) {
     const ConstTensor value = slot.value;
-    const std::vector<int64_t> shape(value.shape.begin(), value.shape.begin() + value.rank);
-    const NumberFormat stored = format_of(value, format);
-    tensors.push_back({gguf_name(slot.name), shape, stored,
-                       Rows(slot, config.head_dim, stored, tensor_place(path, slot.name))});
+    tensors.push_back({gguf_name(slot.name), value, format_of(value, format)});
+    if (!is_rotated(slot.name)) continue;
+    tensors.back().rows = [value, d = config.head_dim](int64_t first, int64_t count, float* out) {
+      // The one row of a bias is an element for each row of its weight.
+      read_interleaved(value, d, first, value.rank == 1 ? value.size() : count, out);
+    };
   }
   write_gguf(path, metadata, tensors);
 }

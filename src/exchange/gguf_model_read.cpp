@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,8 +11,7 @@
 #include "exchange/gguf_keys.h"
 #include "exchange/gguf_model.h"
 #include "exchange/gguf_tokenizer.h"
-#include "exchange/llama_names.h"
-#include "exchange/rope_layout.h"
+#include "exchange/parameter_file.h"
 #include "io/gguf.h"
 #include "model/config_json.h"
 
@@ -142,11 +140,7 @@ class ShapeReader {
   void require_divisors(const ModelConfig& config) const {
     const StoredTensor& tensor = *file_.find(kRopeFrequencies);
     const int64_t pairs = config.head_dim / 2;
-    if (tensor.shape != std::vector<int64_t>{pairs}) {
-      throw Error("a tensor of the wrong shape", {.where = tensor.where,
-                                                  .expected = shape_string({pairs}),
-                                                  .got = shape_string(tensor.shape)});
-    }
+    require_shape(tensor.shape, ConstTensor(nullptr, {pairs}), tensor.where);
     std::vector<float> divisors(static_cast<size_t>(pairs));
     tensor.read_rows(0, 1, divisors.data());
     const auto frequencies = [&](const RopeScaling& scaling) {
@@ -168,54 +162,19 @@ class ShapeReader {
   Json json_ = Json::Object{};
 };
 
-// Each parameter is there with its shape, in numbers that can be read, and nothing else is.
-void require_tensors(const GgufFile& file, const Llama& model) {
-  std::set<std::string> known = {kRopeFrequencies};
-  for (const Parameter& slot : model.parameters().slots()) {
-    const std::string name = gguf_name(slot.name);
-    const StoredTensor* const tensor = file.find(name);
-    if (!tensor) {
-      throw Error("missing tensor", {.where = tensor_place(file.path(), name)});
-    }
-    const std::vector<int64_t> shape(slot.value.shape.begin(),
-                                     slot.value.shape.begin() + slot.value.rank);
-    if (tensor->shape != shape) {
-      throw Error("a tensor of the wrong shape", {.where = tensor->where,
-                                                  .expected = slot.value.to_string(),
-                                                  .got = shape_string(tensor->shape),
-                                                  .hint = "as the file's keys have it"});
-    }
-    tensor->require_floats();
-    known.insert(name);
-  }
-  for (const StoredTensor& tensor : file.entries()) {
-    if (known.contains(tensor.name)) continue;
-    throw Error("unexpected tensor",
-                {.where = tensor.where, .expected = "those of a Llama, each of its layers alike"});
-  }
-}
-
 }  // namespace
 
 LoadedModel read_gguf_model(const std::string& path, bool with_tokenizer) {
   const GgufFile file(path);
   LoadedModel loaded;
   loaded.directory = path;
-  const ModelConfig config = ShapeReader(file).read();
-  loaded.model = std::make_unique<Llama>(config, Precision::fp32, Planes::none);
-  require_tensors(file, *loaded.model);
+  loaded.model = std::make_unique<Llama>(ShapeReader(file).read(), Precision::fp32, Planes::none);
   if (with_tokenizer) loaded.tokenizer = read_gguf_tokenizer(file);
   if (loaded.tokenizer) {
     const int32_t eos = loaded.tokenizer->special_tokens().eos;
     if (eos != -1) loaded.end_tokens = {eos};
   }
-  loaded.model->parameters().allocate(Planes::value);
-  for (Parameter& slot : loaded.model->parameters().slots()) {
-    const StoredTensor& tensor = *file.find(gguf_name(slot.name));
-    const Tensor value = slot.mutable_value();
-    tensor.read_rows(0, row_count(tensor.shape), value.data);
-    if (is_rotated(slot.name)) make_half_split(value, config.head_dim);
-  }
+  read_parameters(loaded.model->parameters(), kWeightPlanes, TensorFile(file));
   return loaded;
 }
 

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "base/unicode.h"
 #include "exchange/llama_names.h"
+#include "exchange/parameter_file.h"
 #include "exchange/refuse.h"
 #include "exchange/rope_layout.h"
 #include "io/llama2c.h"
@@ -127,13 +128,8 @@ LoadedModel read_llama2c_model(const std::string& path) {
   LoadedModel loaded;
   loaded.directory = path;
   loaded.model =
-      std::make_unique<Llama>(model_config_from_json(json, path), Precision::fp32, Planes::value);
-  for (const Llama2cTensor& tensor : file.tensors()) {
-    const Tensor value =
-        loaded.model->parameters().find(hugging_face_name(tensor))->mutable_value();
-    file.read(tensor, 0, {value.data, static_cast<size_t>(value.size())});
-    if (is_rotated(tensor)) make_half_split(value, loaded.model->config().head_dim);
-  }
+      std::make_unique<Llama>(model_config_from_json(json, path), Precision::fp32, Planes::none);
+  read_parameters(loaded.model->parameters(), kWeightPlanes, TensorFile(file));
   return loaded;
 }
 

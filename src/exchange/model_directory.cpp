@@ -1,16 +1,12 @@
 #include "cria/exchange/model_directory.h"
 
-#include <array>
-#include <cmath>
 #include <optional>
 #include <utility>
 
-#include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "exchange/parameter_file.h"
-#include "io/safetensors.h"
 #include "model/config_json.h"
 
 namespace cria {
@@ -19,8 +15,6 @@ namespace {
 constexpr const char* kConfig = "config.json";
 constexpr const char* kGeneration = "generation_config.json";
 constexpr const char* kWeights = "model.safetensors";
-
-const std::array<PlaneName, 1> kWeightPlanes = {{{"", StoredPlane::value}}};
 
 // Those that are there; -1 occurs in old files and means none.
 Json special_token_ids(const Json& json) {
@@ -72,20 +66,6 @@ const char* torch_dtype(NumberFormat format) {
   return format == NumberFormat::bf16 ? "bfloat16" : "float32";
 }
 
-// Infinities and NaN are what they are in either.
-void require_f16_range(const Parameters& parameters, const std::string& path) {
-  for (const Parameter& slot : parameters.slots()) {
-    const float* const values = slot.value.data;
-    for (int64_t i = 0; i < slot.value.size(); ++i) {
-      if (!std::isfinite(values[i]) || std::isfinite(from_f16(to_f16(values[i])))) continue;
-      throw Error("a number too large for F16", {.where = tensor_place(path, slot.name),
-                                                 .expected = "none beyond 65504",
-                                                 .got = shortest_double(values[i]),
-                                                 .hint = "BF16 has the range of fp32"});
-    }
-  }
-}
-
 }  // namespace
 
 bool is_model_directory(const std::string& directory) {
@@ -118,13 +98,10 @@ LoadedModel read_model_directory(const std::string& directory, Precision precisi
   LoadedModel loaded;
   loaded.directory = directory;
   loaded.model = std::make_unique<Llama>(read_model_config(directory), precision, Planes::none);
-  Parameters& parameters = loaded.model->parameters();
   loaded.generation = read_generation(directory);
   loaded.end_tokens = end_tokens_of(loaded.generation, directory);
   if (has_tokenizer(directory)) loaded.tokenizer = read_tokenizer(directory);
   require_safetensors(directory);
-  require_parameters(parameters, kWeightPlanes, directory);
-  parameters.allocate(Planes::value);
   read_weights(directory, *loaded.model);
   return loaded;
 }
@@ -136,8 +113,6 @@ void read_weights(const std::string& directory, Llama& model) {
 void write_model_directory(const std::string& directory, const Llama& model,
                            const Tokenizer* tokenizer, NumberFormat format,
                            const Json& generation) {
-  const std::string weights = join_path(directory, kWeights);
-  if (format == NumberFormat::f16) require_f16_range(model.parameters(), weights);
   Json about_generation =
       generation.is_null() ? Json::Object{{"_from_model_config", true}} : generation;
   if (tokenizer) add_special_tokens(about_generation, tokenizer->special_tokens());
@@ -148,9 +123,10 @@ void write_model_directory(const std::string& directory, const Llama& model,
     if (const Json* const id = ids.find(key)) config.set(key, *id);
   }
   config.set("torch_dtype", torch_dtype(format));
+  // The weights first: in F16 some may be out of range, and then nothing is left behind.
+  write_parameters(model.parameters(), kWeightPlanes, join_path(directory, kWeights), format);
   write_file(join_path(directory, kConfig), config.dump(2) + "\n");
   write_file(join_path(directory, kGeneration), about_generation.dump(2) + "\n");
-  write_parameters(model.parameters(), kWeightPlanes, weights, format);
   if (tokenizer) {
     write_tokenizer_files(directory, *tokenizer, model.config().max_position_embeddings);
   }

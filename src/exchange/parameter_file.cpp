@@ -1,19 +1,22 @@
 #include "exchange/parameter_file.h"
 
 #include <cstring>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "exchange/rope_layout.h"
 #include "io/safetensors.h"
 
 namespace cria {
 namespace {
 
+// A plane of a parameter, under the name that Hugging Face's files have it.
 struct Target {
-  std::string name;  // in the file
+  std::string name;
   ConstTensor tensor;
 };
 
@@ -31,7 +34,7 @@ std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneN
   std::vector<Target> all;
   for (const PlaneName& plane : planes) {
     for (const Parameter& slot : parameters.slots()) {
-      all.push_back({plane.prefix + slot.name, plane_of(slot, plane.plane)});
+      all.push_back({std::string(plane.prefix) + slot.name, plane_of(slot, plane.plane)});
     }
   }
   return all;
@@ -43,14 +46,9 @@ std::optional<Target> resolve(const Parameters& parameters, std::span<const Plan
   for (const PlaneName& plane : planes) {
     if (!name.starts_with(plane.prefix)) continue;
     const Parameter* const slot = parameters.find(name.substr(plane.prefix.size()));
-    if (slot) return Target{plane.prefix + slot->name, plane_of(*slot, plane.plane)};
+    if (slot) return Target{std::string(plane.prefix) + slot->name, plane_of(*slot, plane.plane)};
   }
   return std::nullopt;
-}
-
-// Some writers stored the RoPE frequencies, which follow from the config.
-bool is_derived(std::string_view name) {
-  return name.ends_with("rotary_emb.inv_freq");
 }
 
 [[noreturn]] void throw_names(const std::string& summary, const std::vector<std::string>& names,
@@ -65,13 +63,13 @@ bool is_derived(std::string_view name) {
 
 // A tied tensor that is stored twice must be stored equal, or reading one would lose the other:
 // who ties them in spite of that has another model than who does not.
-void require_equal(const StoredTensor& alias, const StoredTensor& slot) {
-  if (alias.format == slot.format && alias.bytes == slot.bytes) return;
+void require_equal(const FileTensor& alias, const FileTensor& slot) {
+  if (alias.dtype == slot.dtype && alias.bytes == slot.bytes) return;
   const int64_t size = row_size(slot.shape);
   std::vector<float> row(static_cast<size_t>(size)), other(row.size());
   for (int64_t i = 0; i < row_count(slot.shape); ++i) {
-    slot.read_rows(i, 1, row.data());
-    alias.read_rows(i, 1, other.data());
+    slot.read(i * size, size, row.data());
+    alias.read(i * size, size, other.data());
     if (std::memcmp(row.data(), other.data(), row.size() * sizeof(float)) == 0) continue;
     throw Error("tied tensors differ", {.where = alias.where,
                                         .expected = "the values of " + quote(slot.name),
@@ -80,19 +78,22 @@ void require_equal(const StoredTensor& alias, const StoredTensor& slot) {
   }
 }
 
-// Everything that reading relies on.
-void check(const SafetensorsFile& file, const Parameters& parameters,
-           std::span<const PlaneName> planes) {
-  const std::vector<Target> wanted = targets(parameters, planes);
+// The file's tensors for all targets, in their order, once everything that reading relies on is
+// checked.
+std::vector<const FileTensor*> find_tensors(const TensorFile& file, const Parameters& parameters,
+                                            std::span<const PlaneName> planes) {
+  std::map<std::string_view, const FileTensor*> stored;
   std::vector<std::string> missing, unexpected;
-  std::vector<std::pair<std::string, Target>> aliases;
-  for (const Target& target : wanted) {
-    if (!file.find(target.name)) missing.push_back(target.name);
+  std::vector<std::pair<const FileTensor*, Target>> aliases;
+  for (const FileTensor& tensor : file.tensors()) {
+    const std::optional<Target> target = resolve(parameters, planes, tensor.hugging_face_name);
+    if (!target && !tensor.is_computed()) unexpected.push_back(tensor.name);
+    if (target && target->name != tensor.hugging_face_name) aliases.emplace_back(&tensor, *target);
+    stored.emplace(tensor.hugging_face_name, &tensor);
   }
-  for (const StoredTensor& entry : file.entries()) {
-    const std::optional<Target> target = resolve(parameters, planes, entry.name);
-    if (!target && !is_derived(entry.name)) unexpected.push_back(entry.name);
-    if (target && target->name != entry.name) aliases.emplace_back(entry.name, *target);
+  const std::vector<Target> wanted = targets(parameters, planes);
+  for (const Target& target : wanted) {
+    if (!stored.contains(target.name)) missing.push_back(file.name_of(target.name));
   }
   // A misspelt name is both unexpected and missing: the unexpected one can name the other.
   if (!unexpected.empty()) {
@@ -100,10 +101,19 @@ void check(const SafetensorsFile& file, const Parameters& parameters,
                 did_you_mean(unexpected.front(), missing));
   }
   if (!missing.empty()) throw_names("missing tensor", missing, file.path(), "");
-  for (const Target& target : wanted) file.require(target.name, target.tensor);
-  for (const auto& [alias, target] : aliases) {
-    require_equal(file.require(alias, target.tensor), file.require(target.name, target.tensor));
+  const auto checked = [](const FileTensor* tensor, const Target& target) {
+    require_shape(tensor->shape, target.tensor, tensor->where);
+    tensor->require_numbers();
+    return tensor;
+  };
+  std::vector<const FileTensor*> found;
+  for (const Target& target : wanted) {
+    found.push_back(checked(stored.at(target.name), target));
   }
+  for (const auto& [alias, target] : aliases) {
+    require_equal(*checked(alias, target), *stored.at(target.name));
+  }
+  return found;
 }
 
 }  // namespace
@@ -117,20 +127,26 @@ void write_parameters(const Parameters& parameters, std::span<const PlaneName> p
   write_safetensors(path, std::move(tensors));
 }
 
-void require_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
-                        const std::string& path) {
-  check(SafetensorsFile(path), parameters, planes);
+void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
+                     const TensorFile& file) {
+  const std::vector<const FileTensor*> found = find_tensors(file, parameters, planes);
+  if (!parameters.value()) parameters.allocate(Planes::value);
+  auto next = found.begin();
+  for (const PlaneName& plane : planes) {
+    for (Parameter& slot : parameters.slots()) {
+      const FileTensor& tensor = **next++;
+      const Tensor out = mutable_plane_of(slot, plane.plane);
+      tensor.read(0, out.size(), out.data);
+      if (tensor.interleaved_heads > 0)
+        make_half_split(out, out.shape[0] / tensor.interleaved_heads);
+    }
+  }
 }
 
 void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const std::string& path) {
   const SafetensorsFile file(path);
-  check(file, parameters, planes);
-  for (const PlaneName& plane : planes) {
-    for (Parameter& slot : parameters.slots()) {
-      file.read(plane.prefix + slot.name, mutable_plane_of(slot, plane.plane));
-    }
-  }
+  read_parameters(parameters, planes, TensorFile(file));
 }
 
 }  // namespace cria

@@ -1,33 +1,39 @@
-// A model's planes in and out of safetensors files.
+// A model's planes out to safetensors files, and in from any file of tensors.
 #pragma once
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "cria/io/number_format.h"
 #include "cria/tensor/parameters.h"
+#include "exchange/tensor_file.h"
 
 namespace cria {
 
 enum class StoredPlane { value, m, v };
 
-// Which plane, under what prefix: {"", StoredPlane::value} is a Hugging Face weight file.
+// Which plane, under what prefix.
 struct PlaneName {
-  std::string prefix;
+  std::string_view prefix;
   StoredPlane plane;
 };
+
+// A file of weights.
+inline constexpr PlaneName kWeightPlanes[] = {{"", StoredPlane::value}};
 
 // Every slot once: an alias (tied weights) is not written. Of safetensors' formats.
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
                       const std::string& path, NumberFormat format = NumberFormat::f32);
 
-// path: as SafetensorsFile takes it. Every slot must be there with its shape, and nothing else but
-// what an alias names and the rotary_emb.inv_freq of old files; an alias that is stored must equal
-// its slot. Otherwise Error naming the file and the tensor. The parameters need no memory yet.
-void require_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
-                        const std::string& path);
+// Every slot must be there with its shape, by Hugging Face's name, and nothing else but what an
+// alias names and what is computed; an alias that is stored must equal its slot. Otherwise Error
+// naming the file and the tensor, before anything is changed. Parameters without memory get that
+// of their values once the file is known to hold them.
+void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
+                     const TensorFile& file);
 
-// The same Errors, before anything is changed.
+// path: as SafetensorsFile takes it.
 void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const std::string& path);
 

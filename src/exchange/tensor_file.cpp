@@ -7,6 +7,7 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "exchange/gguf_keys.h"
 #include "exchange/llama_names.h"
 #include "exchange/rope_layout.h"
 #include "io/gguf.h"
@@ -84,8 +85,13 @@ int64_t FileTensor::size() const {
 
 void FileTensor::require_numbers() const {
   if (read) return;
-  throw Error("numbers of a kind that is not read",
-              {.where = where, .expected = "F32, F16, BF16 or Q8_0", .got = dtype});
+  throw Error("wrong dtype", {.where = where, .expected = "F32, F16, BF16 or Q8_0", .got = dtype});
+}
+
+bool FileTensor::is_computed() const {
+  // Only GGUF has a tensor of this name, which is none of Hugging Face's.
+  return name.ends_with("rotary_emb.inv_freq") ||
+         (hugging_face_name.empty() && name == kRopeFrequencies);
 }
 
 FileTensor as_hugging_face(const FileTensor& tensor) {
@@ -108,7 +114,7 @@ FileTensor as_hugging_face(const FileTensor& tensor) {
   return result;
 }
 
-TensorFile::TensorFile(const std::string& path) : path_(path) {
+TensorFile::TensorFile(const std::string& path) {
   const std::optional<TensorFileFormat> format = tensor_file_format(path);
   if (!format) {
     std::error_code ignored;
@@ -119,31 +125,32 @@ TensorFile::TensorFile(const std::string& path) : path_(path) {
                                        : "safetensors, GGUF or a model of llama2.c",
                  .got = directory ? "neither" : beginning_of(path)});
   }
-  format_ = *format;
-  summary_ = format_name(format_);
-  if (format_ == TensorFileFormat::safetensors) open_safetensors();
-  if (format_ == TensorFileFormat::gguf) open_gguf();
-  if (format_ == TensorFileFormat::llama2c) open_llama2c();
+  const auto keep = [&](const auto& file) {
+    *this = TensorFile(*file);
+    path_ = path;
+    file_ = file;
+  };
+  using enum TensorFileFormat;
+  if (*format == safetensors) keep(std::make_shared<const SafetensorsFile>(path));
+  if (*format == gguf) keep(std::make_shared<const GgufFile>(path));
+  if (*format == llama2c) keep(std::make_shared<const Llama2cFile>(path));
 }
 
-void TensorFile::open_safetensors() {
-  const auto file = std::make_shared<const SafetensorsFile>(path_);
-  file_ = file;
-  for (const StoredTensor& entry : file->entries()) {
+TensorFile::TensorFile(const SafetensorsFile& file)
+    : TensorFile(file.path(), TensorFileFormat::safetensors) {
+  for (const StoredTensor& entry : file.entries()) {
     tensors_.push_back(file_tensor(entry));
     tensors_.back().hugging_face_name = entry.name;
   }
 }
 
-void TensorFile::open_gguf() {
-  const auto file = std::make_shared<const GgufFile>(path_);
-  file_ = file;
+TensorFile::TensorFile(const GgufFile& file) : TensorFile(file.path(), TensorFileFormat::gguf) {
   const bool llama =
-      file->has("general.architecture") && file->text("general.architecture") == "llama";
-  const auto count = [&](const char* key) { return file->has(key) ? file->integer(key) : 0; };
+      file.has("general.architecture") && file.text("general.architecture") == "llama";
+  const auto count = [&](const char* key) { return file.has(key) ? file.integer(key) : 0; };
   const int64_t heads = llama ? count("llama.attention.head_count") : 0;
   const int64_t kv_heads = llama ? count("llama.attention.head_count_kv") : 0;
-  for (const StoredTensor& entry : file->entries()) {
+  for (const StoredTensor& entry : file.entries()) {
     FileTensor& tensor = tensors_.emplace_back(file_tensor(entry));
     if (!llama || heads < 1) continue;
     tensor.hugging_face_name = hugging_face_name(entry.name);
@@ -156,23 +163,22 @@ void TensorFile::open_gguf() {
   if (find("token_embd.weight")) tied_ = !find("output.weight");
 }
 
-void TensorFile::open_llama2c() {
-  const auto file = std::make_shared<const Llama2cFile>(path_);
-  file_ = file;
-  const Llama2cHeader& header = file->header();
+TensorFile::TensorFile(const Llama2cFile& file)
+    : TensorFile(file.path(), TensorFileFormat::llama2c) {
+  const Llama2cHeader& header = file.header();
   summary_ += ", version " + std::to_string(header.version);
   if (header.group_size > 0) summary_ += ", groups of " + std::to_string(header.group_size);
   tied_ = header.tied;
-  for (const Llama2cTensor& tensor : file->tensors()) {
+  for (const Llama2cTensor& tensor : file.tensors()) {
     FileTensor& added = tensors_.emplace_back();
     added.name = tensor.name();
     added.dtype = tensor.quantized ? "Q8_0" : "F32";
     if (tensor.rows > 1 || !is_norm(tensor.role)) added.shape.push_back(tensor.rows);
     added.shape.push_back(tensor.columns);
-    added.bytes = file->bytes(tensor);
+    added.bytes = file.bytes(tensor);
     added.where = tensor_place(path_, added.name);
-    added.read = [&source = *file, tensor](int64_t first, int64_t count, float* out) {
-      source.read(tensor, first, {out, static_cast<size_t>(count)});
+    added.read = [&file, tensor](int64_t first, int64_t count, float* out) {
+      file.read(tensor, first, {out, static_cast<size_t>(count)});
     };
     added.hugging_face_name = hugging_face_name(tensor);
     if (tensor.role == Llama2cRole::query) added.interleaved_heads = header.heads;
@@ -188,6 +194,10 @@ const FileTensor* TensorFile::find(std::string_view name) const {
 const FileTensor* TensorFile::find_hugging_face(std::string_view name) const {
   const auto found = std::ranges::find(tensors_, name, &FileTensor::hugging_face_name);
   return found == tensors_.end() ? nullptr : &*found;
+}
+
+std::string TensorFile::name_of(const std::string& hugging_face_name) const {
+  return format_ == TensorFileFormat::gguf ? gguf_name(hugging_face_name) : hugging_face_name;
 }
 
 const FileTensor& TensorFile::require(std::string_view name) const {

@@ -13,6 +13,10 @@
 
 namespace cria {
 
+class SafetensorsFile;
+class GgufFile;
+class Llama2cFile;
+
 enum class TensorFileFormat { safetensors, gguf, llama2c };
 
 const char* format_name(TensorFileFormat format);  // "safetensors", "GGUF", "llama2.c"
@@ -39,6 +43,9 @@ struct FileTensor {
 
   int64_t size() const;          // elements
   void require_numbers() const;  // Error when they are not read
+  // Whether these are the frequencies of RoPE, which some writers store though the config says
+  // them.
+  bool is_computed() const;
 };
 
 // The tensor with Hugging Face's name, its rows in that order: HF[h d + i] = Meta[h d + 2 i] and
@@ -49,6 +56,10 @@ class TensorFile {
  public:
   // Error naming the file when it is none of the formats, or is damaged.
   explicit TensorFile(const std::string& path);
+  // Of a file that is open, and stays so.
+  explicit TensorFile(const SafetensorsFile& file);
+  explicit TensorFile(const GgufFile& file);
+  explicit TensorFile(const Llama2cFile& file);
 
   const std::string& path() const { return path_; }
   TensorFileFormat format() const { return format_; }
@@ -59,18 +70,19 @@ class TensorFile {
 
   const FileTensor* find(std::string_view name) const;
   const FileTensor* find_hugging_face(std::string_view name) const;
+  // What a file of this format calls the tensor of a model, whether it is there or not.
+  std::string name_of(const std::string& hugging_face_name) const;
   const FileTensor& require(std::string_view name) const;  // Error with the nearest name
 
  private:
-  void open_safetensors();
-  void open_gguf();
-  void open_llama2c();
+  TensorFile(const std::string& path, TensorFileFormat format)
+      : path_(path), summary_(format_name(format)), format_(format) {}
 
   std::string path_, summary_;
   TensorFileFormat format_;
   std::optional<bool> tied_;
   std::vector<FileTensor> tensors_;
-  std::shared_ptr<const void> file_;  // what the tensors look into
+  std::shared_ptr<const void> file_;  // what the tensors look into, if it was opened here
 };
 
 }  // namespace cria

@@ -1,20 +1,13 @@
 #include "inspect/parameter_counts.h"
 
 namespace cria {
-namespace {
-
-bool is_computed(const FileTensor& tensor) {
-  return tensor.name.ends_with("rotary_emb.inv_freq") || tensor.name == "rope_freqs.weight";
-}
-
-}  // namespace
 
 ParameterCounts parameter_counts(const TensorFile& file, std::optional<bool> tied) {
   ParameterCounts counts;
   for (const FileTensor& tensor : file.tensors()) {
     counts.bytes += tensor.bytes.size();
     ++counts.dtypes[tensor.dtype];
-    if (!is_computed(tensor)) counts.total += tensor.size();
+    if (!tensor.is_computed()) counts.total += tensor.size();
   }
   const FileTensor* const embedding = file.find_hugging_face("model.embed_tokens.weight");
   const FileTensor* const head = file.find_hugging_face("lm_head.weight");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
 
@@ -105,6 +106,17 @@ void encode_blocks(const float* source, int64_t count, char* out, const std::str
   }
 }
 
+// Infinities and NaN are what they are as F16 too.
+void require_f16_range(const float* source, int64_t count, const std::string& where) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (!std::isfinite(source[i]) || std::isfinite(from_f16(to_f16(source[i])))) continue;
+    throw Error("a number too large for F16", {.where = where,
+                                               .expected = "none beyond 65504",
+                                               .got = shortest_double(source[i]),
+                                               .hint = "BF16 has the range of fp32"});
+  }
+}
+
 void decode_blocks(const char* source, int64_t count, float* out) {
   parallel_for(count / kBlock, kGrain / kBlock, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
@@ -198,6 +210,7 @@ void encode_numbers(NumberFormat format, const float* source, int64_t count, cha
       std::memcpy(out, source, encoded_bytes(format, count));
       break;
     case NumberFormat::f16:
+      require_f16_range(source, count, where);
       encode_halves<to_f16>(source, count, out);
       break;
     case NumberFormat::bf16:

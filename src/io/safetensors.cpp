@@ -294,15 +294,9 @@ const StoredTensor& SafetensorsFile::require(std::string_view name, const ConstT
     throw Error("no such tensor",
                 {.where = tensor_place(path_, name), .hint = did_you_mean(name, names)});
   }
-  const StoredTensor& entry = *found;
-  if (!std::equal(entry.shape.begin(), entry.shape.end(), like.shape.begin(),
-                  like.shape.begin() + like.rank)) {
-    throw Error(
-        "wrong shape",
-        {.where = entry.where, .expected = like.to_string(), .got = shape_string(entry.shape)});
-  }
-  entry.require_floats();
-  return entry;
+  require_shape(found->shape, like, found->where);
+  found->require_floats();
+  return *found;
 }
 
 void SafetensorsFile::read(std::string_view name, const Tensor& out) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/unicode.h"
@@ -27,6 +28,15 @@ int64_t row_count(const std::vector<int64_t>& shape) {
   int64_t rows = 1;
   for (size_t axis = 0; axis + 1 < shape.size(); ++axis) rows *= shape[axis];
   return rows;
+}
+
+void require_shape(const std::vector<int64_t>& shape, const ConstTensor& like,
+                   const std::string& where) {
+  if (std::ranges::equal(shape, std::span(like.shape.data(), static_cast<size_t>(like.rank)))) {
+    return;
+  }
+  throw Error("wrong shape",
+              {.where = where, .expected = like.to_string(), .got = shape_string(shape)});
 }
 
 void StoredTensor::require_floats() const {

@@ -19,6 +19,10 @@ namespace cria {
 int64_t row_count(const std::vector<int64_t>& shape);
 int64_t row_size(const std::vector<int64_t>& shape);
 
+// Error naming `where` and both shapes unless they are the same.
+void require_shape(const std::vector<int64_t>& shape, const ConstTensor& like,
+                   const std::string& where);
+
 // In a file that is open.
 struct StoredTensor {
   std::string name;

@@ -256,7 +256,7 @@ TEST_F(GgufModel, NumbersThatDoNotFitLeaveNoFile) {
   float& number =
       model->parameters().find("model.layers.1.mlp.up_proj.weight")->mutable_value().data[5];
   number = 1e6f;
-  expect_refusal(*model, f16, "mlp.up_proj.weight");
+  expect_refusal(*model, f16, "blk.1.ffn_up.weight");
   number = 1e30f;
   expect_refusal(*model, q8_0, "blk.1.ffn_up.weight");
   write_gguf_model(path_, *model, nullptr, bf16);
@@ -279,10 +279,12 @@ TEST_F(GgufModel, ReadingNamesWhatIsWrong) {
     return key + little_endian(4, 4) + little_endian(value, 4);
   };
   expect_error(text("llama"), text("gemma"), "gemma");
-  expect_error("blk.1.attn_v.weight", "blk.1.attn_u.weight", "blk.1.attn_v.weight");
+  expect_error("blk.1.attn_v.weight", "blk.1.attn_u.weight",
+               "unexpected tensor 'blk.1.attn_u.weight'");
+  expect_error("blk.1.attn_v.weight", "blk.1.attn_u.weight", "did you mean 'blk.1.attn_v.weight'?");
   const std::string layers = "llama.block_count";
   expect_error(integer(layers, 2), integer(layers, 1), "blk.1.");
-  expect_error(integer(layers, 2), integer(layers, 3), "blk.2.");
+  expect_error(integer(layers, 2), integer(layers, 3), "missing tensor 'blk.2.");
   expect_error(integer(layers, 2), integer(layers, 2000000), "num_hidden_layers");
   const std::string width = "llama.feed_forward_length";
   expect_error(integer(width, 40), integer(width, 1 << 24), "blk.0.ffn_gate.weight");

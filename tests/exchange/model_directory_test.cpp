@@ -264,6 +264,11 @@ TEST_F(ModelDirectory, TensorsThatAreNotTheModels) {
   tensors.push_back({"model.layers.0.self_attn.q_norm.weight", {6}, std::vector<float>(6)});
   write(file(path), tensors);
   expect_error(path, {"unexpected tensor 'model.layers.0.self_attn.q_norm.weight'"});
+  // A name that only GGUF gives to a tensor.
+  tensors = right;
+  tensors.push_back({"rope_freqs.weight", {3}, std::vector<float>(3)});
+  write(file(path), tensors);
+  expect_error(path, {"unexpected tensor 'rope_freqs.weight'"});
   tensors = right;
   const auto q =
       std::ranges::find(tensors, "model.layers.1.self_attn.q_proj.weight", &Stored::name);

@@ -119,7 +119,7 @@ TEST(TensorStatistics, NumbersThatAreNotRead) {
   tensor.read = {};
   tensor.dtype = "Q4_K";
   EXPECT_EQ(error_of([&] { tensor_statistics(tensor); }),
-            "test: x: numbers of a kind that is not read\n"
+            "test: x: wrong dtype\n"
             "  expected: F32, F16, BF16 or Q8_0\n"
             "  got: Q4_K");
 }

