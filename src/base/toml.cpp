@@ -39,7 +39,8 @@ class TomlParser {
     check_characters();
   }
 
-  std::vector<TomlEntry> document() {
+  std::vector<TomlEntry> document(std::vector<TomlEntry>* tables) {
+    tables_ = tables;
     while (skip_space_and_lines(), offset_ < text_.size()) {
       if (peek() == '[') {
         table_header();
@@ -141,6 +142,10 @@ class TomlParser {
       if (added || (!last && earlier.kind != Definition::kValue)) continue;
       if (earlier.kind != Definition::kImplicit) fail_defined_twice(begin, table_, earlier);
       earlier = wanted;
+    }
+    if (tables_) {
+      const LineColumn place = locate(text_, begin);
+      tables_->push_back({table_, {true}, place.line, place.column});
     }
     table_ += '.';
   }
@@ -364,6 +369,7 @@ class TomlParser {
   std::string table_;  // the open table and a dot, or nothing at the root
   std::map<std::string, Definition> definitions_;
   std::vector<TomlEntry> entries_;
+  std::vector<TomlEntry>* tables_ = nullptr;
 };
 
 }  // namespace
@@ -373,8 +379,9 @@ const char* TomlValue::kind_name() const {
   return kNames[value.index()];
 }
 
-std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where) {
-  return TomlParser(text, where).document();
+std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where,
+                                  std::vector<TomlEntry>* tables) {
+  return TomlParser(text, where).document(tables);
 }
 
 TomlValue parse_toml_value(std::string_view text, const std::string& where) {

@@ -27,10 +27,12 @@ struct TomlEntry {
   int line, column;  // of the key
 };
 
-// The file's key = value pairs, in its order; a table without any leaves no trace. Throws Error
-// with where:line:column for invalid UTF-8 or syntax, what is not in the subset, numbers beyond
-// int64 or double, and for a key or table defined twice, which names the line of the first.
-std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where);
+// The file's key = value pairs, in its order; a table without any leaves no trace there, but all
+// headers are added to `tables`, if given, as keys of the value true. Throws Error with
+// where:line:column for invalid UTF-8 or syntax, what is not in the subset, numbers beyond int64 or
+// double, and for a key or table defined twice, which names the line of the first.
+std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where,
+                                  std::vector<TomlEntry>* tables = nullptr);
 
 // One value, as the right side of a key=value override; errors as above.
 TomlValue parse_toml_value(std::string_view text, const std::string& where);

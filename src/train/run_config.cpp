@@ -87,14 +87,7 @@ void require_training_data(const DataConfig& data, const std::string& path) {
   }
 }
 
-// A key as the file or an override gives it.
-struct Setting {
-  std::string key;
-  TomlValue value;
-  std::string where;
-};
-
-void set_keys(RunConfig& config, const std::vector<Setting>& settings) {
+void set_keys(RunConfig& config, std::span<const Setting> settings) {
   for (const Setting& setting : settings) {
     set_key(config, setting.key, setting.value, setting.where);
   }
@@ -121,14 +114,19 @@ std::vector<SourceConfig> DataConfig::training_sources() const {
   return {{.name = "", .train = train}};
 }
 
-RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
-                          bool resume) {
+std::vector<Setting> read_settings(const std::string& path) {
   std::vector<Setting> settings;
   for (const TomlEntry& entry : parse_toml(read_file(path), path)) {
     settings.push_back(
         {entry.key, entry.value,
          path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column)});
   }
+  return settings;
+}
+
+RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
+                          bool resume) {
+  std::vector<Setting> settings = read_settings(path);
   for (const std::string& text : overrides) {
     const size_t equals = text.find('=');
     const std::string where = "override '" + text + "'";
@@ -138,6 +136,10 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
     settings.push_back({override_key(text.substr(0, equals), where),
                         parse_toml_value(text.substr(equals + 1), where), where});
   }
+  return run_config_of(path, settings, resume);
+}
+
+RunConfig run_config_of(const std::string& path, std::span<const Setting> settings, bool resume) {
   RunConfig config;
   config.source = path;
   set_keys(config, settings);
