@@ -27,6 +27,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"prepare", run_prepare, "text to tokenizer and token shards"},
       {"train", run_train, "train a model from a config file"},
+      {"experiment", run_experiment, "variants of a config, trained with several seeds and compared"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
@@ -47,7 +48,7 @@ void print_help(std::FILE* out) {
       "commands:\n",
       out);
   for (const Command& command : commands()) {
-    std::fprintf(out, "  %-10s %s\n", command.name.c_str(), command.summary);
+    std::fprintf(out, "  %-11s %s\n", command.name.c_str(), command.summary);
   }
   std::fputs(
       "\n'cria COMMAND --help' explains a command; 'cria --version' tells version, kernels and "

@@ -68,15 +68,13 @@ class ExperimentReader {
   }
 
   std::string place(const TomlEntry& entry) const {
-    return experiment_.path + ":" + std::to_string(entry.line) + ":" +
-           std::to_string(entry.column);
+    return experiment_.path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column);
   }
 
   // The variant that a key or table "variants.NAME..." belongs to.
   Variant& variant(const TomlEntry& entry) {
-    const std::string name =
-        entry.key.substr(kVariants.size(), entry.key.find('.', kVariants.size()) -
-                                               kVariants.size());
+    const std::string name = entry.key.substr(
+        kVariants.size(), entry.key.find('.', kVariants.size()) - kVariants.size());
     constexpr const char* kPlain =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     if (name.empty() || name.find_first_not_of(kPlain) != name.npos) {
@@ -122,11 +120,12 @@ class ExperimentReader {
     const std::array<std::string, 7> names = {"base",   "seeds",    "sweep_seeds", "match",
                                               "common", "variants", "sweep"};
     const std::string guess = did_you_mean(entry.key, names);
-    throw Error("unknown key '" + entry.key + "'",
-                {.where = where,
-                 .expected = "base, seeds, sweep_seeds, match, or a key below [common], "
-                             "[variants.NAME] or [sweep]",
-                 .hint = guess.empty() ? "keys of a run stand below [common] or a variant" : guess});
+    throw Error(
+        "unknown key '" + entry.key + "'",
+        {.where = where,
+         .expected = "base, seeds, sweep_seeds, match, or a key below [common], "
+                     "[variants.NAME] or [sweep]",
+         .hint = guess.empty() ? "keys of a run stand below [common] or a variant" : guess});
   }
 
   void read_match(const std::string& variant, const TomlEntry& entry) {
@@ -154,7 +153,7 @@ class ExperimentReader {
     check_free(key, where);
     const auto* const list = std::get_if<std::vector<TomlValue>>(&value.value);
     if (!list || list->empty()) fail(where, "a sweep is a list of values", "[1e-3, 2e-3]", "");
-    Sweep& sweep = experiment_.sweep.emplace_back(Sweep{key, {}});
+    SweptKey& sweep = experiment_.sweep.emplace_back(SweptKey{key, {}});
     for (const TomlValue& item : *list) sweep.values.push_back({key, item, where});
   }
 
@@ -167,13 +166,14 @@ class ExperimentReader {
 
   void check_own_key(const Variant& variant, const Setting& setting) const {
     check_free(setting.key, setting.where);
-    const auto swept = std::ranges::find(experiment_.sweep, setting.key, &Sweep::key);
+    const auto swept = std::ranges::find(experiment_.sweep, setting.key, &SweptKey::key);
     if (swept != experiment_.sweep.end()) {
-      fail(setting.where, setting.key + " is swept over, and variant '" + variant.name + "' sets it",
+      fail(setting.where,
+           setting.key + " is swept over, and variant '" + variant.name + "' sets it",
            "one of the two", "the sweep is at " + swept->values.front().where);
     }
-    if (variant.match_parameters && (setting.key == "model.hidden_size" ||
-                                     setting.key == "model.intermediate_size")) {
+    if (variant.match_parameters &&
+        (setting.key == "model.hidden_size" || setting.key == "model.intermediate_size")) {
       fail(setting.where, setting.key + " is what match = \"parameters\" chooses", "other keys",
            "remove the key, or give the variant match = \"width\"");
     }

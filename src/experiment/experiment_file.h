@@ -30,7 +30,7 @@ struct Variant {
 };
 
 // A key and the values to try. Every variant is compared at its own best.
-struct Sweep {
+struct SweptKey {
   std::string key;
   std::vector<Setting> values;
 };
@@ -40,7 +40,7 @@ struct Experiment {
   std::string base;             // the config
   std::vector<Setting> common;  // of base, then of [common]
   std::vector<Variant> variants;
-  std::vector<Sweep> sweep;
+  std::vector<SweptKey> sweep;
   std::vector<int64_t> seeds;
   int64_t sweep_seeds = 1;  // the first so many choose the best of the sweep
 };

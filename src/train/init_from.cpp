@@ -124,4 +124,18 @@ std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config) {
   return of_data;
 }
 
+ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer) {
+  ModelConfig model = config.model;
+  if (tokenizer && model.vocab_size == 0) model.vocab_size = tokenizer->vocab_size();
+  if (tokenizer && model.vocab_size < tokenizer->vocab_size()) {
+    throw Error("smaller than the tokenizer's vocabulary",
+                {.where = config.source + ": model.vocab_size",
+                 .expected = "at least " + std::to_string(tokenizer->vocab_size()) + " (" +
+                             config.data.tokenizer + ")",
+                 .got = std::to_string(model.vocab_size),
+                 .hint = "leave it out to take the tokenizer's"});
+  }
+  return resolved(model, config.data.sequence_length, config.source + ": model.");
+}
+
 }  // namespace cria

@@ -44,6 +44,10 @@ Json to_json(const Evaluation& e, int64_t step) {
   return json;
 }
 
+void read_metrics(const std::string& path, const std::function<void(const Json& line)>& body) {
+  for_lines(read_file(path), path, [&](std::string_view, const Json& line) { body(line); });
+}
+
 MetricsLog::MetricsLog(const std::string& run, int64_t step)
     : lines_path_(join_path(run, "metrics.jsonl")), csv_path_(join_path(run, "metrics.csv")) {
   if (!exists(lines_path_)) return;

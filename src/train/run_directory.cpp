@@ -16,22 +16,15 @@ RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
   const std::vector<std::string> checkpoints = list_checkpoints(path);
   const bool begun = exists(metrics);
   if (resume) {
-    if (checkpoints.empty()) {
-      throw Error(
-          "nothing to resume",
-          {.where = path,
-           .expected = "a checkpoint below checkpoints/",
-           .got = begun ? "a run that ended before its first checkpoint" : "no run",
-           .hint = begun ? "remove it and start without --resume" : "start without --resume"});
-    }
-    resumed_ = checkpoints.back();
+    if (!checkpoints.empty()) resumed_ = checkpoints.back();
   } else if (!checkpoints.empty() || begun) {
     const std::string other = "remove it, or give another train.output_dir=...";
     throw Error("this directory holds a run already",
                 {.where = path,
                  .expected = "a directory without checkpoints and metrics.jsonl",
                  .got = checkpoints.empty() ? metrics : checkpoints.back(),
-                 .hint = checkpoints.empty() ? other : "go on with --resume, or " + other});
+                 .hint = (checkpoints.empty() ? "begin again" : "go on") +
+                         std::string(" with --resume, or ") + other});
   }
 }
 

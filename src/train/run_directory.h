@@ -23,11 +23,11 @@ inline bool is_due(int64_t step, int64_t every) {
 
 class RunDirectory {
  public:
-  // Makes nothing yet. Error when another process trains there; when it holds a run already or,
-  // with resume, no checkpoint to go on from.
+  // Makes nothing yet. Error when another process trains there, and, without resume, when it holds
+  // a run already.
   RunDirectory(const std::string& path, bool resume);
 
-  // The checkpoint to go on from; "" for a new run.
+  // The checkpoint to go on from; "" for a new run, and one that has none yet.
   const std::string& resumed() const { return resumed_; }
 
   // Makes the directory and its files, before all that follows. Lines and events of steps after

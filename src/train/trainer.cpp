@@ -26,21 +26,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// vocab_size from the tokenizer when the config leaves it open; the two must fit.
-void settle_vocabulary(RunConfig& config, const Tokenizer* tokenizer) {
-  if (!tokenizer) return;
-  ModelConfig& model = config.model;
-  if (model.vocab_size == 0) model.vocab_size = tokenizer->vocab_size();
-  if (model.vocab_size < tokenizer->vocab_size()) {
-    throw Error("smaller than the tokenizer's vocabulary",
-                {.where = config.source + ": model.vocab_size",
-                 .expected = "at least " + std::to_string(tokenizer->vocab_size()) + " (" +
-                             config.data.tokenizer + ")",
-                 .got = std::to_string(model.vocab_size),
-                 .hint = "leave it out to take the tokenizer's"});
-  }
-}
-
 // Starts the token table from the file that the config names, if any.
 void load_pretrained_embedding(const RunConfig& config, const Embedding& table) {
   const std::string& file = config.model.embedding_pretrained;
@@ -83,11 +68,12 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
 Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
     : config_(std::move(config)), observer_(&observer) {
   const DataConfig& data = config_.data;
-  // First: without the shards there is no tokenizer beside them and no vocabulary either.
+  directory_ = std::make_unique<RunDirectory>(config_.train.output_dir, resume);
+  const bool resumed = !directory_->resumed().empty();
+  // Next: without the shards there is no tokenizer beside them and no vocabulary either.
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
   tokenizer_ = read_run_tokenizer(config_);
-  settle_vocabulary(config_, tokenizer_.get());
-  config_.model = resolved(config_.model, data.sequence_length, config_.source + ": model.");
+  config_.model = resolve_model(config_, tokenizer_.get());
   token_lengths_ = token_lengths(tokenizer_.get());
 
   const int64_t batch = config_.train.batch_size, time = data.sequence_length;
@@ -97,10 +83,10 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   if (!config_.start.empty()) {
-    if (!resume) read_weights(config_.start, *model_);
+    if (!resumed) read_weights(config_.start, *model_);
     generation_ = read_generation(config_.start);
   }
-  if (!resume) load_pretrained_embedding(config_, model_->embed_tokens());
+  if (!resumed) load_pretrained_embedding(config_, model_->embed_tokens());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
   memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
@@ -110,7 +96,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, documents_);
   flops_per_token_ = training_flops_per_token(config_.model, time);
   state_.data = describe_data(config_, training_);
-  open_run_directory(resume);
+  open_run_directory();
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);
 }
@@ -151,9 +137,8 @@ Batches Trainer::open_data() {
 }
 
 // Opens the run's directory, and a resumed run's checkpoint.
-void Trainer::open_run_directory(bool resume) {
-  directory_ = std::make_unique<RunDirectory>(config_.train.output_dir, resume);
-  if (resume) {
+void Trainer::open_run_directory() {
+  if (!directory_->resumed().empty()) {
     const Json data = state_.data;
     state_ = load_checkpoint(directory_->resumed(), *model_, segments_);
     if (!(state_.data == data)) {
@@ -176,6 +161,7 @@ int64_t Trainer::tokens_per_step() const {
 
 void Trainer::require_finite(const char* what, double value) const {
   if (std::isfinite(value)) return;
+  directory_->log(Json::Object{{"step", state_.step + 1}, {"not_finite", 1}});
   std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
   std::string hint = "try a lower optimizer.learning_rate or a longer schedule.warmup_steps";
   // A checkpoint of this very moment holds the weights that have just failed.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct StepMetrics {
 
 Json to_json(const StepMetrics& metrics);
 Json to_json(const Evaluation& evaluation, int64_t step);
+
+// Calls body for each whole line of a metrics.jsonl; a crash may have cut the last short.
+void read_metrics(const std::string& path, const std::function<void(const Json& line)>& body);
 
 // The two files of a run's directory. metrics.csv has a column for each key, in the order in which
 // metrics.jsonl first has them, and a row for each of its lines, empty where a line has none. A key

@@ -34,8 +34,8 @@ class TrainingObserver {
 class Trainer {
  public:
   // Reads tokenizer and data, builds the model, and only when all of that fits makes the run
-  // directory. resume: goes on from its latest checkpoint. Error when the directory holds a run
-  // already (without resume) or none (with).
+  // directory. resume: goes on from its latest checkpoint, and from the beginning while there is
+  // none. Error when the directory holds a run already, without resume.
   Trainer(RunConfig config, bool resume, TrainingObserver& observer);
 
   ~Trainer();
@@ -61,7 +61,7 @@ class Trainer {
 
  private:
   Batches open_data();
-  void open_run_directory(bool resume);
+  void open_run_directory();
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
   void report_evaluation();

@@ -1,0 +1,257 @@
+#include "experiment/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/number.h"
+#include "base/timing.h"
+
+namespace cria {
+namespace {
+
+Difference difference_of(const std::vector<double>& differences) {
+  if (differences.empty()) return {};
+  const Sample sample = sample_of(differences);
+  return {sample, half_width_95(sample)};
+}
+
+std::string formatted(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+// "8% fewer", "3% more", "" for less than half a percent.
+std::string change(double ratio, const char* more, const char* fewer) {
+  const double percent = 100 * (ratio - 1);
+  if (std::abs(percent) < 0.5) return "";
+  return formatted("%.0f%% ", std::abs(percent)) + (percent > 0 ? more : fewer);
+}
+
+Json to_json(const Difference& difference) {
+  Json json;
+  json.set("mean", difference.sample.mean);
+  json.set("half_width_95", difference.half_width);
+  json.set("seeds", difference.sample.count);
+  return json;
+}
+
+Json sweep_json(const SweepPoint& point) {
+  Json json = Json::Object{};
+  for (const Setting& setting : point.settings) {
+    json.set(setting.key, Json::parse(dump_toml(setting.value), ""));
+  }
+  return json;
+}
+
+class Comparer {
+ public:
+  Comparer(const Experiment& experiment, const RunPlan& plan, const std::vector<RunResult>& results)
+      : experiment_(experiment), plan_(plan), results_(results) {}
+
+  const RunResult& result(size_t variant, size_t point, int64_t seed) const {
+    return results_[static_cast<size_t>(&plan_.run(variant, point, seed) - plan_.runs.data())];
+  }
+
+  size_t best_point(size_t variant) const {
+    size_t best = 0;
+    double least = INFINITY;
+    for (size_t point = 0; point < plan_.points.size(); ++point) {
+      double sum = 0;
+      for (int64_t i = 0; i < experiment_.sweep_seeds; ++i) {
+        const RunResult& run = result(variant, point, experiment_.seeds[static_cast<size_t>(i)]);
+        sum += run.status == RunStatus::finished ? run.val_loss : INFINITY;
+      }
+      if (sum >= least) continue;
+      best = point;
+      least = sum;
+    }
+    return best;
+  }
+
+  VariantResult of(size_t variant, size_t point, size_t first_point) const {
+    VariantResult all;
+    all.point = point;
+    all.parameters = plan_.run(variant, point, experiment_.seeds.front()).parameters;
+    std::vector<double> losses, speeds, at_end, at_tokens, at_seconds;
+    for (const int64_t seed : experiment_.seeds) {
+      const RunResult &run = result(variant, point, seed), &first = result(0, first_point, seed);
+      all.runs += run.status != RunStatus::pending;
+      all.diverged += run.status == RunStatus::diverged;
+      if (run.status != RunStatus::finished) continue;
+      losses.push_back(run.val_loss);
+      speeds.push_back(run.tokens_per_second);
+      if (first.status != RunStatus::finished) continue;
+      const double tokens = static_cast<double>(std::min(run.tokens, first.tokens));
+      const double seconds = std::min(run.seconds, first.seconds);
+      at_end.push_back(run.val_loss - first.val_loss);
+      at_tokens.push_back(loss_at_tokens(run, tokens) - loss_at_tokens(first, tokens));
+      at_seconds.push_back(loss_at_seconds(run, seconds) - loss_at_seconds(first, seconds));
+    }
+    if (!losses.empty()) {
+      all.val_loss = sample_of(losses);
+      all.tokens_per_second = median(speeds);
+    }
+    all.at_end = difference_of(at_end);
+    all.at_tokens = difference_of(at_tokens);
+    all.at_seconds = difference_of(at_seconds);
+    return all;
+  }
+
+ private:
+  const Experiment& experiment_;
+  const RunPlan& plan_;
+  const std::vector<RunResult>& results_;
+};
+
+}  // namespace
+
+std::vector<size_t> best_points(const Experiment& experiment, const RunPlan& plan,
+                                const std::vector<RunResult>& results) {
+  const Comparer comparer(experiment, plan, results);
+  std::vector<size_t> points;
+  for (size_t variant = 0; variant < experiment.variants.size(); ++variant) {
+    points.push_back(comparer.best_point(variant));
+  }
+  return points;
+}
+
+Comparison compare(const Experiment& experiment, const RunPlan& plan,
+                   const std::vector<RunResult>& results) {
+  const Comparer comparer(experiment, plan, results);
+  const std::vector<size_t> points = best_points(experiment, plan, results);
+  Comparison comparison;
+  comparison.complete = true;
+  for (size_t variant = 0; variant < points.size(); ++variant) {
+    comparison.variants.push_back(comparer.of(variant, points[variant], points[0]));
+    if (comparison.variants.back().runs < experiment.seeds.size()) comparison.complete = false;
+  }
+  return comparison;
+}
+
+std::string verdict(const Experiment& experiment, const Comparison& comparison, size_t variant) {
+  const VariantResult &one = comparison.variants[variant], &first = comparison.variants.front();
+  const std::string &name = experiment.variants[variant].name,
+                    &other = experiment.variants.front().name;
+  const Difference& difference = one.at_end;
+  const size_t seeds = difference.sample.count;
+  if (seeds == 0) {
+    const auto outcome = [](const VariantResult& all) {
+      return all.runs == 0 ? "has not run" : "diverged with every seed";
+    };
+    const bool failed = one.val_loss.count == 0;
+    return (failed ? name : other) + " " + outcome(failed ? one : first);
+  }
+  std::string text = name + " - " + other + " = " + formatted("%+.4f", difference.sample.mean);
+  if (seeds == 1) {
+    text += " (1 seed: no interval, so no verdict)";
+  } else {
+    text += " +- " + formatted("%.4f", difference.half_width) + " (95%, " + std::to_string(seeds) +
+            " seeds, paired): ";
+    text += !difference.is_certain()     ? "no difference found"
+            : difference.sample.mean > 0 ? other + " is better"
+                                         : name + " is better";
+  }
+  const std::string size = change(
+      static_cast<double>(one.parameters) / static_cast<double>(first.parameters), "more", "fewer");
+  if (!size.empty()) text += "; " + size + " parameters";
+  // Differences of a few percent are the machine's.
+  const double ratio = one.tokens_per_second / first.tokens_per_second;
+  text += std::abs(ratio - 1) < 0.05 ? "; same speed" : "; " + change(ratio, "faster", "slower");
+  for (const VariantResult* const each : {&one, &first}) {
+    if (each->diverged == 0) continue;
+    text += "; " + std::to_string(each->diverged) + " of " + std::to_string(each->runs) + " " +
+            (each == &one ? name : other) + " diverged";
+  }
+  return text;
+}
+
+Json results_json(const Experiment& experiment, const RunPlan& plan,
+                  const std::vector<RunResult>& results, const Comparison& comparison) {
+  Json::Array variants, runs, seeds;
+  for (size_t v = 0; v < comparison.variants.size(); ++v) {
+    const VariantResult& each = comparison.variants[v];
+    Json json;
+    json.set("name", experiment.variants[v].name);
+    json.set("sweep", sweep_json(plan.points[each.point]));
+    json.set("parameters", each.parameters);
+    json.set("runs", each.runs);
+    json.set("diverged", each.diverged);
+    if (each.val_loss.count > 0) {
+      json.set("val_loss", each.val_loss.mean);
+      json.set("val_loss_deviation", each.val_loss.deviation);
+      json.set("tokens_per_s", each.tokens_per_second);
+    }
+    if (v > 0) {
+      json.set("difference", to_json(each.at_end));
+      json.set("difference_at_equal_tokens", to_json(each.at_tokens));
+      json.set("difference_at_equal_seconds", to_json(each.at_seconds));
+      json.set("verdict", verdict(experiment, comparison, v));
+    }
+    variants.push_back(std::move(json));
+  }
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const PlannedRun& run = plan.runs[i];
+    const RunResult& result = results[i];
+    if (result.status == RunStatus::pending) continue;
+    Json json;
+    json.set("variant", experiment.variants[run.variant].name);
+    json.set("seed", run.seed);
+    json.set("sweep", sweep_json(plan.points[run.point]));
+    json.set("directory", run.config.train.output_dir);
+    json.set("status", status_name(result.status));
+    json.set("steps", result.steps);
+    json.set("tokens", result.tokens);
+    json.set("seconds", result.seconds);
+    json.set("tokens_per_s", result.tokens_per_second);
+    json.set("parameters", run.parameters);
+    json.set("train_loss", result.train_loss);
+    json.set("val_loss", result.val_loss);
+    runs.push_back(std::move(json));
+  }
+  for (const int64_t seed : experiment.seeds) seeds.push_back(seed);
+  Json json;
+  json.set("experiment", experiment.path);
+  json.set("reference", experiment.variants.front().name);
+  json.set("seeds", std::move(seeds));
+  json.set("complete", comparison.complete);
+  json.set("variants", std::move(variants));
+  json.set("runs", std::move(runs));
+  return json;
+}
+
+std::string results_csv(const Experiment& experiment, const RunPlan& plan,
+                        const std::vector<RunResult>& results) {
+  std::string text = "variant,seed,";
+  for (const SweptKey& sweep : experiment.sweep) text += sweep.key + ",";
+  text += "status,steps,tokens,seconds,parameters,train_loss,val_loss\n";
+  // As JSON has numbers; what is not finite leaves its cell empty, as in metrics.csv.
+  const auto number = [](double value) {
+    return std::isfinite(value) ? shortest_double(value) : std::string();
+  };
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const PlannedRun& run = plan.runs[i];
+    const RunResult& result = results[i];
+    if (result.status == RunStatus::pending) continue;
+    text += experiment.variants[run.variant].name + "," + std::to_string(run.seed) + ",";
+    for (const Setting& setting : plan.points[run.point].settings) {
+      const std::string value = dump_toml(setting.value);
+      const bool quoted = value.find_first_of(",\"\n") != value.npos;
+      if (!quoted) {
+        text += value + ",";
+        continue;
+      }
+      text += '"';
+      for (const char c : value) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+      text += "\",";
+    }
+    text += std::string(status_name(result.status)) + "," + std::to_string(result.steps) + "," +
+            std::to_string(result.tokens) + "," + number(result.seconds) + "," +
+            std::to_string(run.parameters) + "," + number(result.train_loss) + "," +
+            number(result.val_loss) + "\n";
+  }
+  return text;
+}
+
+}  // namespace cria

@@ -1,0 +1,109 @@
+#include "cli/training_queue.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+
+namespace cria {
+namespace {
+
+// What a run printed last, for the message of an experiment that fails with it.
+std::string end_of_log(const std::string& path) {
+  constexpr size_t kMost = 600;
+  const std::string text = read_file(path);
+  const size_t error = text.rfind("cria: error:");
+  return text.substr(error != text.npos ? error : text.size() - std::min(text.size(), kMost));
+}
+
+std::string log_of(const PlannedRun& run) {
+  return join_path(run.config.train.output_dir, "train.log");
+}
+
+}  // namespace
+
+TrainingQueue::TrainingQueue(const RunPlan& plan, std::vector<RunResult>& results,
+                             int64_t total_steps, const QueueOptions& options)
+    : plan_(plan),
+      results_(results),
+      options_(options),
+      bar_(stderr, "experiment"),
+      total_steps_(total_steps) {}
+
+bool TrainingQueue::train(const std::vector<size_t>& runs) {
+  auto next = runs.begin();
+  bool stopping = false;
+  while (next != runs.end() || !running_.empty()) {
+    if (options_.stop && !stopping) {
+      stopping = true;
+      for (const Running& each : running_) each.process.terminate();
+    }
+    if (stopping) next = runs.end();
+    while (next != runs.end() && static_cast<int>(running_.size()) < options_.at_once) {
+      const size_t index = *next++;
+      const PlannedRun& run = plan_.runs[index];
+      if (results_[index].status != RunStatus::pending) {
+        ++runs_done_;
+        steps_done_ += run.config.train.steps;
+        continue;
+      }
+      const std::string config = write_planned(run);
+      running_.push_back({index, ChildProcess({"train", config, "--resume", "--threads",
+                                               std::to_string(options_.threads)},
+                                              log_of(run))});
+    }
+    show();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (size_t i = 0; i < running_.size();) {
+      const std::optional<int> exit_code = running_[i].process.exit_code();
+      if (!exit_code) {
+        ++i;
+        continue;
+      }
+      const Running ended = std::move(running_[i]);
+      running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
+      end(ended, *exit_code);
+    }
+  }
+  return !stopping;
+}
+
+void TrainingQueue::show() {
+  int64_t steps = steps_done_;
+  for (const Running& each : running_) steps += steps_done(plan_.runs[each.run]);
+  std::string details =
+      std::to_string(runs_done_) + " of " + std::to_string(plan_.runs.size()) + " runs done";
+  bar_.update(steps, total_steps_, details);
+}
+
+void TrainingQueue::end(const Running& running, int exit_code) {
+  const PlannedRun& run = plan_.runs[running.run];
+  if (exit_code == kInterrupted) return;
+  RunResult& result = results_[running.run] = read_run_result(run);
+  if (result.status == RunStatus::pending) {
+    for (const Running& each : running_) each.process.terminate();
+    for (Running& each : running_) {
+      while (!each.process.exit_code()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    running_.clear();
+    bar_.finish();
+    throw Error("a run failed, with exit code " + std::to_string(exit_code),
+                {.where = log_of(run),
+                 .got = end_of_log(log_of(run)),
+                 .hint = "mend the cause; the same command goes on with what is left"});
+  }
+  ++runs_done_;
+  steps_done_ += run.config.train.steps;
+  const bool finished = result.status == RunStatus::finished;
+  char loss[64];
+  std::snprintf(loss, sizeof loss, "val_loss %.4f  %s", result.val_loss,
+                short_duration(result.seconds).c_str());
+  bar_.note(run.name + ": " +
+            (finished ? loss : "diverged at step " + std::to_string(result.steps)));
+}
+
+}  // namespace cria

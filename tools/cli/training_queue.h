@@ -1,0 +1,53 @@
+// Trains the runs of an experiment, several at once, each as a 'cria train' of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "cli/child_process.h"
+#include "cli/progress.h"
+#include "experiment/run_plan.h"
+#include "experiment/run_result.h"
+
+namespace cria {
+
+struct QueueOptions {
+  int at_once;
+  int threads;  // of each run
+  const std::atomic<bool>& stop;
+};
+
+class TrainingQueue {
+ public:
+  // results: of plan.runs, in their order; what is finished there is not run again. total_steps: of
+  // all that will be trained, in however many calls of train().
+  TrainingQueue(const RunPlan& plan, std::vector<RunResult>& results, int64_t total_steps,
+                const QueueOptions& options);
+
+  // Trains those of these runs (indices of plan.runs) that are pending. False when stopped: then
+  // each of those that were under way has a checkpoint. Error when a run fails for another reason
+  // than a loss that is not finite; the others are stopped in the same way.
+  bool train(const std::vector<size_t>& runs);
+
+  void finish() { bar_.finish(); }
+
+ private:
+  struct Running {
+    size_t run;
+    ChildProcess process;
+  };
+
+  void show();
+  void end(const Running& running, int exit_code);
+
+  const RunPlan& plan_;
+  std::vector<RunResult>& results_;
+  QueueOptions options_;
+  ProgressBar bar_;
+  std::vector<Running> running_;          // their processes
+  int64_t total_steps_, steps_done_ = 0;  // steps_done_: of runs that are done
+  size_t runs_done_ = 0;
+};
+
+}  // namespace cria

@@ -1,0 +1,152 @@
+// cria experiment: variants of a config, trained with several seeds and compared.
+#include <cstdio>
+#include <filesystem>
+#include <numeric>
+
+#include "cli/commands.h"
+#include "cli/interruption.h"
+#include "cli/options.h"
+#include "cli/training_queue.h"
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/parallel.h"
+#include "report/experiment_report.h"
+
+namespace cria {
+namespace {
+
+// What is there already may be of another file of the same name.
+void require_same_experiment(const RunPlan& plan) {
+  for (const PlannedRun& run : plan.runs) {
+    const std::string difference = difference_from_begun(run);
+    if (difference.empty()) continue;
+    throw Error("results of another experiment, or of this one before a change",
+                {.where = run.config.train.output_dir,
+                 .expected = difference,
+                 .hint = "remove " + plan.directory + ", or choose another directory with --out"});
+  }
+}
+
+class ExperimentRun {
+ public:
+  ExperimentRun(const Experiment& experiment, const RunPlan& plan, const QueueOptions& options)
+      : experiment_(experiment), plan_(plan), queue_(plan, results_, total_steps(), options) {
+    for (const PlannedRun& run : plan.runs) results_.push_back(read_run_result(run));
+  }
+
+  // Whether all is done. What there is by then is written either way.
+  bool train() {
+    const bool done = train_all();
+    queue_.finish();
+    write_results();
+    return done;
+  }
+
+  Comparison comparison() const { return compare(experiment_, plan_, results_); }
+  Json json() const { return results_json(experiment_, plan_, results_, comparison()); }
+
+ private:
+  bool is_swept() const { return plan_.points.size() > 1; }
+
+  // Only seeds that choose the point train at all points.
+  int64_t total_steps() const {
+    int64_t steps = 0;
+    for (const PlannedRun& run : plan_.runs) {
+      if (chooses(run) || run.point == 0) steps += run.config.train.steps;
+    }
+    return steps;
+  }
+
+  bool chooses(const PlannedRun& run) const {
+    for (int64_t i = 0; i < experiment_.sweep_seeds; ++i) {
+      if (run.seed == experiment_.seeds[static_cast<size_t>(i)]) return true;
+    }
+    return false;
+  }
+
+  bool train_all() {
+    if (is_swept()) {
+      std::vector<size_t> choosing;
+      for (size_t i = 0; i < plan_.runs.size(); ++i) {
+        if (chooses(plan_.runs[i])) choosing.push_back(i);
+      }
+      if (!queue_.train(choosing)) return false;
+    }
+    const std::vector<size_t> best = best_points(experiment_, plan_, results_);
+    std::vector<size_t> rest;
+    for (size_t i = 0; i < plan_.runs.size(); ++i) {
+      const PlannedRun& run = plan_.runs[i];
+      if (run.point == best[run.variant] && !(is_swept() && chooses(run))) rest.push_back(i);
+    }
+    return queue_.train(rest);
+  }
+
+  void write_results() const {
+    write_file(join_path(plan_.directory, "results.json"), json().dump(2) + "\n");
+    write_file(join_path(plan_.directory, "results.csv"),
+               results_csv(experiment_, plan_, results_));
+  }
+
+  const Experiment& experiment_;
+  const RunPlan& plan_;
+  std::vector<RunResult> results_;
+  TrainingQueue queue_;
+};
+
+void print_dry_run(const Experiment& experiment, const RunPlan& plan, int at_once, int threads) {
+  set_threads(threads);
+  std::vector<RunEstimate> estimates;
+  const size_t lines = experiment.variants.size() * plan.points.size();
+  for (size_t i = 0; i < lines; ++i) estimates.push_back(estimate(plan.runs[i]));
+  print_plan(experiment, plan, estimates, at_once);
+}
+
+}  // namespace
+
+int run_experiment(const Arguments& arguments) {
+  Options options(
+      "experiment", "FILE.toml",
+      "Train the variants of a config that FILE describes, each with several seeds, and compare "
+      "them:\npaired differences with 95% intervals, and a verdict. The page beside "
+      "configs/experiments\nexplains the file. Stopped by whatever, the same command goes on.",
+      {{"out", "DIR", "directory of runs and results (default experiments/NAME for NAME.toml)"},
+       {"at-once", "N", "runs at a time, which share the threads (default: one per thread)"},
+       {"dry-run", "", "list the runs, with parameters, memory, FLOPs and time; train nothing"},
+       {"json", "", "print the results as JSON"}});
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  const std::string& path = options.positional().front();
+  const Experiment experiment = read_experiment(path);
+  const std::string directory =
+      options.text("out", "experiments/" + std::filesystem::path(path).stem().string());
+  const RunPlan plan = plan_runs(experiment, directory);
+  for (const std::string& warning : plan.warnings) {
+    std::fprintf(stderr, "cria: warning: %s\n", warning.c_str());
+  }
+  const int most = std::min(max_threads(), static_cast<int>(plan.runs.size()));
+  const int at_once = static_cast<int>(options.integer("at-once", most, 1, 4096));
+  const int threads = std::max(1, max_threads() / at_once);
+  if (options.has("dry-run")) {
+    print_dry_run(experiment, plan, at_once, threads);
+    return 0;
+  }
+  require_same_experiment(plan);
+  make_directories(directory);
+  const FileLock lock(join_path(directory, "lock"),
+                      "another cria runs this experiment: wait for it");
+  ExperimentRun run(experiment, plan, {at_once, threads, stop_on_signals()});
+  const bool done = run.train();
+  if (!done) {
+    std::fprintf(stderr, "stopped; the same command goes on\n");
+    return kInterrupted;
+  }
+  if (options.has("json")) {
+    std::printf("%s\n", run.json().dump().c_str());
+  } else {
+    print_comparison(experiment, plan, run.comparison());
+    std::printf("%s\n", join_path(directory, "results.json").c_str());
+  }
+  return 0;
+}
+
+}  // namespace cria

@@ -1,0 +1,119 @@
+#include "report/experiment_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "cli/progress.h"
+#include "report/report_text.h"
+
+namespace cria {
+namespace {
+
+// "tied" or "tied, learning_rate=0.001": keys by their last part.
+std::string label(const Experiment& experiment, const RunPlan& plan, size_t variant, size_t point) {
+  std::string text = experiment.variants[variant].name;
+  for (const Setting& setting : plan.points[point].settings) {
+    text += ", " + setting.key.substr(setting.key.rfind('.') + 1) + "=" + dump_toml(setting.value);
+  }
+  return text;
+}
+
+std::string plus_minus(double half_width) {
+  return std::isfinite(half_width) ? "+-" + fixed(half_width, 4) : "";
+}
+
+std::string signed_fixed(double value, int digits) {
+  return (value < 0 ? "-" : "+") + fixed(std::abs(value), digits);
+}
+
+std::vector<std::string> difference_cells(const Difference& difference) {
+  if (difference.sample.count == 0) return {"-", ""};
+  return {signed_fixed(difference.sample.mean, 4), plus_minus(difference.half_width)};
+}
+
+}  // namespace
+
+void print_plan(const Experiment& experiment, const RunPlan& plan,
+                const std::vector<RunEstimate>& estimates, int at_once) {
+  std::vector<std::vector<std::string>> lines;
+  double seconds = 0;
+  const size_t points = plan.points.size(), seeds = experiment.seeds.size();
+  const size_t chosen_by = points > 1 ? static_cast<size_t>(experiment.sweep_seeds) : seeds;
+  for (size_t i = 0; i < estimates.size(); ++i) {
+    const PlannedRun& run = plan.runs[i];
+    const RunEstimate& each = estimates[i];
+    const double runs = static_cast<double>(chosen_by) +
+                        static_cast<double>(seeds - chosen_by) / static_cast<double>(points);
+    seconds += each.seconds * runs;
+    lines.push_back({label(experiment, plan, run.variant, run.point),
+                     short_count(static_cast<double>(run.parameters)),
+                     short_count(static_cast<double>(each.bytes)) + "B", significant(each.flops, 3),
+                     short_duration(each.seconds)});
+  }
+  print_table({{.heading = "a run of", .is_text = true},
+               {.heading = "parameters"},
+               {.heading = "memory"},
+               {.heading = "FLOPs"},
+               {.heading = "time"}},
+              lines);
+  const size_t variants = experiment.variants.size();
+  const size_t total = variants * (points * chosen_by + (seeds - chosen_by));
+  std::printf("\n%zu runs, %d at once: about %s\n", total, at_once,
+              short_duration(seconds / at_once).c_str());
+  if (points > 1) {
+    std::printf("%zu seed%s choose%s each variant's point of the sweep, %zu more follow there\n",
+                chosen_by, chosen_by == 1 ? "" : "s", chosen_by == 1 ? "s" : "", seeds - chosen_by);
+  }
+}
+
+void print_comparison(const Experiment& experiment, const RunPlan& plan,
+                      const Comparison& comparison) {
+  std::vector<std::vector<std::string>> lines;
+  bool other_tokens = false;
+  for (size_t v = 0; v < comparison.variants.size(); ++v) {
+    const VariantResult& each = comparison.variants[v];
+    const bool any = each.val_loss.count > 0;
+    std::vector<std::string> cells = {
+        label(experiment, plan, v, each.point), short_count(static_cast<double>(each.parameters)),
+        any ? fixed(each.val_loss.mean, 4) : "-",
+        each.val_loss.count > 1 ? fixed(each.val_loss.deviation, 4) : ""};
+    for (const Difference* const difference : {&each.at_end, &each.at_seconds}) {
+      const std::vector<std::string> more =
+          v == 0 ? std::vector<std::string>{"", ""} : difference_cells(*difference);
+      cells.insert(cells.end(), more.begin(), more.end());
+    }
+    cells.push_back(std::to_string(each.diverged) + "/" + std::to_string(each.runs));
+    cells.push_back(any ? short_count(each.tokens_per_second) : "-");
+    other_tokens |= each.at_tokens.sample.mean != each.at_end.sample.mean;
+    lines.push_back(std::move(cells));
+  }
+  print_table({{.heading = "variant", .is_text = true},
+               {.heading = "params"},
+               {.heading = "val_loss"},
+               {.heading = "s.d."},
+               {.heading = "change"},
+               {.heading = ""},
+               {.heading = "in time"},
+               {.heading = ""},
+               {.heading = "diverged", .is_optional = true},
+               {.heading = "tokens/s", .is_optional = true}},
+              lines);
+  std::printf("\n");
+  for (size_t v = 1; v < comparison.variants.size(); ++v) {
+    std::printf("%s\n", verdict(experiment, comparison, v).c_str());
+    const Difference& tokens = comparison.variants[v].at_tokens;
+    if (other_tokens && tokens.sample.count > 0) {
+      std::printf("  at equal tokens %s %s\n", signed_fixed(tokens.sample.mean, 4).c_str(),
+                  plus_minus(tokens.half_width).c_str());
+    }
+  }
+  if (comparison.variants.size() > 1) {
+    std::printf(
+        "change: the loss minus the first variant's with the same seed, with a 95%% interval;\n"
+        "in time: the same when both had trained as long as the faster one did.\n");
+  }
+}
+
+}  // namespace cria
