@@ -27,7 +27,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"prepare", run_prepare, "text to tokenizer and token shards"},
       {"train", run_train, "train a model from a config file"},
-      {"experiment", run_experiment, "variants of a config, trained with several seeds and compared"},
+      {"experiment", run_experiment,
+       "variants of a config, trained with several seeds and compared"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},

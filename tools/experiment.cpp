@@ -1,7 +1,7 @@
 // cria experiment: variants of a config, trained with several seeds and compared.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <numeric>
 
 #include "cli/commands.h"
 #include "cli/interruption.h"
@@ -30,7 +30,7 @@ void require_same_experiment(const RunPlan& plan) {
 class ExperimentRun {
  public:
   ExperimentRun(const Experiment& experiment, const RunPlan& plan, const QueueOptions& options)
-      : experiment_(experiment), plan_(plan), queue_(plan, results_, total_steps(), options) {
+      : experiment_(experiment), plan_(plan), queue_(plan, results_, total(), options) {
     for (const PlannedRun& run : plan.runs) results_.push_back(read_run_result(run));
   }
 
@@ -46,39 +46,20 @@ class ExperimentRun {
   Json json() const { return results_json(experiment_, plan_, results_, comparison()); }
 
  private:
-  bool is_swept() const { return plan_.points.size() > 1; }
-
-  // Only seeds that choose the point train at all points.
-  int64_t total_steps() const {
-    int64_t steps = 0;
-    for (const PlannedRun& run : plan_.runs) {
-      if (chooses(run) || run.point == 0) steps += run.config.train.steps;
+  // At the end each variant has trained with all seeds at one point.
+  TrainingQueue::Progress total() const {
+    std::vector<size_t> all = choosing_runs(experiment_, plan_);
+    for (const size_t run : runs_at(plan_, std::vector<size_t>(experiment_.variants.size()))) {
+      if (std::ranges::find(all, run) == all.end()) all.push_back(run);
     }
-    return steps;
-  }
-
-  bool chooses(const PlannedRun& run) const {
-    for (int64_t i = 0; i < experiment_.sweep_seeds; ++i) {
-      if (run.seed == experiment_.seeds[static_cast<size_t>(i)]) return true;
-    }
-    return false;
+    TrainingQueue::Progress sum{.runs = all.size()};
+    for (const size_t run : all) sum.steps += plan_.runs[run].config.train.steps;
+    return sum;
   }
 
   bool train_all() {
-    if (is_swept()) {
-      std::vector<size_t> choosing;
-      for (size_t i = 0; i < plan_.runs.size(); ++i) {
-        if (chooses(plan_.runs[i])) choosing.push_back(i);
-      }
-      if (!queue_.train(choosing)) return false;
-    }
-    const std::vector<size_t> best = best_points(experiment_, plan_, results_);
-    std::vector<size_t> rest;
-    for (size_t i = 0; i < plan_.runs.size(); ++i) {
-      const PlannedRun& run = plan_.runs[i];
-      if (run.point == best[run.variant] && !(is_swept() && chooses(run))) rest.push_back(i);
-    }
-    return queue_.train(rest);
+    return queue_.train(choosing_runs(experiment_, plan_)) &&
+           queue_.train(runs_at(plan_, best_points(experiment_, plan_, results_)));
   }
 
   void write_results() const {

@@ -70,32 +70,46 @@ class Comparer {
     return best;
   }
 
+  // The median over the seeds that finished; 0 when none did.
+  double tokens_per_second(size_t variant, size_t point) const {
+    std::vector<double> speeds;
+    for (const int64_t seed : experiment_.seeds) {
+      const RunResult& run = result(variant, point, seed);
+      if (run.status == RunStatus::finished) speeds.push_back(run.tokens_per_second);
+    }
+    return speeds.empty() ? 0 : median(speeds);
+  }
+
   VariantResult of(size_t variant, size_t point, size_t first_point) const {
     VariantResult all;
     all.point = point;
     all.parameters = plan_.run(variant, point, experiment_.seeds.front()).parameters;
-    std::vector<double> losses, speeds, at_end, at_tokens, at_seconds;
+    all.tokens_per_second = tokens_per_second(variant, point);
+    const double ratio = all.tokens_per_second / tokens_per_second(0, first_point);
+    std::vector<double> losses, at_end, at_tokens, at_seconds, log_speed;
     for (const int64_t seed : experiment_.seeds) {
       const RunResult &run = result(variant, point, seed), &first = result(0, first_point, seed);
       all.runs += run.status != RunStatus::pending;
       all.diverged += run.status == RunStatus::diverged;
       if (run.status != RunStatus::finished) continue;
       losses.push_back(run.val_loss);
-      speeds.push_back(run.tokens_per_second);
       if (first.status != RunStatus::finished) continue;
-      const double tokens = static_cast<double>(std::min(run.tokens, first.tokens));
-      const double seconds = std::min(run.seconds, first.seconds);
+      const double run_tokens = static_cast<double>(run.tokens);
+      const double first_tokens = static_cast<double>(first.tokens);
+      const double tokens = std::min(run_tokens, first_tokens);
+      // Time is tokens by the variant's speed, since that of a single run depends on its
+      // neighbours.
+      const double in_time = std::min(first_tokens, run_tokens / ratio);
+      log_speed.push_back(std::log(run.tokens_per_second / first.tokens_per_second));
       at_end.push_back(run.val_loss - first.val_loss);
       at_tokens.push_back(loss_at_tokens(run, tokens) - loss_at_tokens(first, tokens));
-      at_seconds.push_back(loss_at_seconds(run, seconds) - loss_at_seconds(first, seconds));
+      at_seconds.push_back(loss_at_tokens(run, in_time * ratio) - loss_at_tokens(first, in_time));
     }
-    if (!losses.empty()) {
-      all.val_loss = sample_of(losses);
-      all.tokens_per_second = median(speeds);
-    }
+    if (!losses.empty()) all.val_loss = sample_of(losses);
     all.at_end = difference_of(at_end);
     all.at_tokens = difference_of(at_tokens);
     all.at_seconds = difference_of(at_seconds);
+    all.log_speed = difference_of(log_speed);
     return all;
   }
 
@@ -156,9 +170,10 @@ std::string verdict(const Experiment& experiment, const Comparison& comparison, 
   const std::string size = change(
       static_cast<double>(one.parameters) / static_cast<double>(first.parameters), "more", "fewer");
   if (!size.empty()) text += "; " + size + " parameters";
-  // Differences of a few percent are the machine's.
-  const double ratio = one.tokens_per_second / first.tokens_per_second;
-  text += std::abs(ratio - 1) < 0.05 ? "; same speed" : "; " + change(ratio, "faster", "slower");
+  const std::string speed = one.log_speed.is_certain()
+                                ? change(std::exp(one.log_speed.sample.mean), "faster", "slower")
+                                : "";
+  text += "; " + (speed.empty() ? "same speed" : speed);
   for (const VariantResult* const each : {&one, &first}) {
     if (each->diverged == 0) continue;
     text += "; " + std::to_string(each->diverged) + " of " + std::to_string(each->runs) + " " +

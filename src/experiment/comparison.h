@@ -1,6 +1,7 @@
 // The runs of an experiment side by side: each variant at its best, and how far from the first.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,8 +29,10 @@ struct VariantResult {
   Sample val_loss;                // of the finished ones, as all that follows
   double tokens_per_second = 0;   // the median
   // From the first variant's, over the seeds that finished in both: at the end, and when both had
-  // spent as many tokens, or seconds, as the one that spent fewer.
+  // spent as many tokens, or as much time (tokens by the variant's speed), as the one that spent
+  // less.
   Difference at_end, at_tokens, at_seconds;
+  Difference log_speed;  // the logarithm of tokens/s, minus the first variant's
 };
 
 struct Comparison {

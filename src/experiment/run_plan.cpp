@@ -51,7 +51,7 @@ std::optional<ModelConfig> matched(const ModelConfig& model, int64_t target) {
   const int64_t heads = model.num_attention_heads;
   std::optional<ModelConfig> best;
   double best_distance = INFINITY;
-  for (int64_t head_dim = 2; head_dim * heads <= 4 * model.hidden_size; head_dim += 2) {
+  for (int64_t head_dim = 2;; head_dim += 2) {
     ModelConfig candidate = model;
     candidate.hidden_size = head_dim * heads;
     candidate.head_dim = head_dim;
@@ -170,6 +170,23 @@ const PlannedRun& RunPlan::run(size_t variant, size_t point, int64_t seed) const
   return *std::ranges::find_if(runs, [&](const PlannedRun& each) {
     return each.variant == variant && each.point == point && each.seed == seed;
   });
+}
+
+std::vector<size_t> choosing_runs(const Experiment& experiment, const RunPlan& plan) {
+  const auto end = experiment.seeds.begin() + experiment.sweep_seeds;
+  std::vector<size_t> runs;
+  for (size_t i = 0; i < plan.runs.size() && plan.points.size() > 1; ++i) {
+    if (std::find(experiment.seeds.begin(), end, plan.runs[i].seed) != end) runs.push_back(i);
+  }
+  return runs;
+}
+
+std::vector<size_t> runs_at(const RunPlan& plan, std::span<const size_t> points) {
+  std::vector<size_t> runs;
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    if (plan.runs[i].point == points[plan.runs[i].variant]) runs.push_back(i);
+  }
+  return runs;
 }
 
 RunPlan plan_runs(const Experiment& experiment, const std::string& directory) {

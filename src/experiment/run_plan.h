@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ struct RunPlan {
 // 'cria train' would refuse, without validation data, and for a variant that cannot be given as
 // many parameters as the first one.
 RunPlan plan_runs(const Experiment& experiment, const std::string& directory);
+
+// Indices of the runs that choose each variant's point of a sweep, none without one; and of those
+// at the point of their variant, points[variant].
+std::vector<size_t> choosing_runs(const Experiment& experiment, const RunPlan& plan);
+std::vector<size_t> runs_at(const RunPlan& plan, std::span<const size_t> points);
 
 // What differs between a run that was begun in a directory and the planned one, as
 // "key = value, not value"; "" when nothing does or nothing was begun.

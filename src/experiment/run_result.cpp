@@ -13,18 +13,6 @@
 namespace cria {
 namespace {
 
-template <class Spent>
-double loss_at(const RunResult& result, double wanted, Spent&& spent) {
-  const std::vector<Evaluated>& all = result.evaluations;
-  size_t next = 0;
-  while (next < all.size() && spent(all[next]) < wanted) ++next;
-  if (next == 0) return all.front().loss;
-  if (next == all.size()) return all.back().loss;
-  const Evaluated &before = all[next - 1], &after = all[next];
-  const double share = (wanted - spent(before)) / (spent(after) - spent(before));
-  return before.loss + share * (after.loss - before.loss);
-}
-
 std::string metrics_path(const PlannedRun& run) {
   return join_path(run.config.train.output_dir, "metrics.jsonl");
 }
@@ -54,7 +42,8 @@ RunResult read_run_result(const PlannedRun& run) {
     } else if (line.find("val_loss")) {
       const Json* const loss = line.find("val_loss");
       result.val_loss = loss->is_null() ? INFINITY : loss->as_double(path);
-      result.evaluations.push_back({result.steps, result.tokens, result.seconds, result.val_loss});
+      result.evaluations.push_back(
+          {result.steps, static_cast<double>(result.tokens), result.val_loss});
     }
   });
   if (losses.empty() && finite) return result;
@@ -68,8 +57,9 @@ RunResult read_run_result(const PlannedRun& run) {
   const bool complete = result.steps == run.config.train.steps && !result.evaluations.empty() &&
                         result.evaluations.back().step == result.steps &&
                         exists(checkpoint_path(run.config.train.output_dir, result.steps));
+  // An untrained model is at about ln V.
   const double guess = std::log(static_cast<double>(run.model.vocab_size));
-  if (!finite || (complete && !(result.val_loss <= guess))) {
+  if (!finite || (complete && !(result.val_loss <= 1.1 * guess))) {
     result.status = RunStatus::diverged;
   } else if (complete) {
     result.status = RunStatus::finished;
@@ -90,13 +80,15 @@ int64_t steps_done(const PlannedRun& run) {
   return Json::parse(text.substr(begin, end - begin), path).count_at("step", path);
 }
 
-double loss_at_seconds(const RunResult& result, double seconds) {
-  return loss_at(result, seconds, [](const Evaluated& each) { return each.seconds; });
-}
-
 double loss_at_tokens(const RunResult& result, double tokens) {
-  return loss_at(result, tokens,
-                 [](const Evaluated& each) { return static_cast<double>(each.tokens); });
+  const std::vector<Evaluated>& all = result.evaluations;
+  size_t next = 0;
+  while (next < all.size() && all[next].tokens < tokens) ++next;
+  if (next == 0) return all.front().loss;
+  if (next == all.size()) return all.back().loss;
+  const Evaluated &before = all[next - 1], &after = all[next];
+  const double share = (tokens - before.tokens) / (after.tokens - before.tokens);
+  return before.loss + share * (after.loss - before.loss);
 }
 
 }  // namespace cria

@@ -11,15 +11,14 @@ namespace cria {
 enum class RunStatus {
   pending,  // not begun, or to be gone on with
   finished,
-  diverged,  // its loss was not finite, or ended worse than a guess: above ln V
+  diverged,  // its loss was not finite, or ended a tenth above a guess's, ln V
 };
 
 const char* status_name(RunStatus status);
 
-// An evaluation, and what had been spent on training until then.
 struct Evaluated {
-  int64_t step = 0, tokens = 0;
-  double seconds = 0, loss = 0;
+  int64_t step = 0;
+  double tokens = 0, loss = 0;  // tokens: trained on until then
 };
 
 struct RunResult {
@@ -37,9 +36,8 @@ RunResult read_run_result(const PlannedRun& run);
 // Only how many steps it has done so far; cheap.
 int64_t steps_done(const PlannedRun& run);
 
-// The validation loss when so many seconds (or tokens) had been spent, between two evaluations on
-// the line through both. Before the first evaluation: the first; after the last: the last.
-double loss_at_seconds(const RunResult& result, double seconds);
+// The validation loss when so many tokens had been trained on, between two evaluations on the line
+// through both. Before the first evaluation: the first; after the last: the last.
 double loss_at_tokens(const RunResult& result, double tokens);
 
 }  // namespace cria

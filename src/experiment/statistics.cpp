@@ -1,5 +1,6 @@
 #include "experiment/statistics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -43,8 +44,9 @@ double student_t_tails(double t, double degrees) {
 
 Sample sample_of(std::span<const double> values) {
   Sample sample{.count = values.size()};
-  for (const double value : values) sample.mean += value;
-  sample.mean /= static_cast<double>(values.size());
+  // From the first one on, so that the mean of equal values is exactly that value.
+  for (const double value : values) sample.mean += value - values.front();
+  sample.mean = values.front() + sample.mean / static_cast<double>(values.size());
   double squares = 0;
   for (const double value : values) squares += (value - sample.mean) * (value - sample.mean);
   if (values.size() > 1)

@@ -42,6 +42,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
        {"--out DIR", "--tokenizer NAME", "--bos TOKEN", "--val FILE", "--val-fraction F",
         "--json"}},
       {"train", {"--resume", "--json", "learning_rate", "[schedule]", "output_dir"}},
+      {"experiment", {"--out DIR", "--at-once N", "--dry-run", "--json"}},
       {"eval",
        {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--precision",
         "--json"}},

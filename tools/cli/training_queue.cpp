@@ -27,12 +27,12 @@ std::string log_of(const PlannedRun& run) {
 }  // namespace
 
 TrainingQueue::TrainingQueue(const RunPlan& plan, std::vector<RunResult>& results,
-                             int64_t total_steps, const QueueOptions& options)
+                             const Progress& total, const QueueOptions& options)
     : plan_(plan),
       results_(results),
       options_(options),
       bar_(stderr, "experiment"),
-      total_steps_(total_steps) {}
+      total_(total) {}
 
 bool TrainingQueue::train(const std::vector<size_t>& runs) {
   auto next = runs.begin();
@@ -47,8 +47,7 @@ bool TrainingQueue::train(const std::vector<size_t>& runs) {
       const size_t index = *next++;
       const PlannedRun& run = plan_.runs[index];
       if (results_[index].status != RunStatus::pending) {
-        ++runs_done_;
-        steps_done_ += run.config.train.steps;
+        count(index);
         continue;
       }
       const std::string config = write_planned(run);
@@ -73,11 +72,16 @@ bool TrainingQueue::train(const std::vector<size_t>& runs) {
 }
 
 void TrainingQueue::show() {
-  int64_t steps = steps_done_;
+  int64_t steps = done_.steps;
   for (const Running& each : running_) steps += steps_done(plan_.runs[each.run]);
-  std::string details =
-      std::to_string(runs_done_) + " of " + std::to_string(plan_.runs.size()) + " runs done";
-  bar_.update(steps, total_steps_, details);
+  bar_.update(steps, total_.steps,
+              std::to_string(done_.runs) + " of " + std::to_string(total_.runs) + " runs done");
+}
+
+void TrainingQueue::count(size_t run) {
+  if (!counted_.insert(run).second) return;
+  ++done_.runs;
+  done_.steps += plan_.runs[run].config.train.steps;
 }
 
 void TrainingQueue::end(const Running& running, int exit_code) {
@@ -96,8 +100,7 @@ void TrainingQueue::end(const Running& running, int exit_code) {
                  .got = end_of_log(log_of(run)),
                  .hint = "mend the cause; the same command goes on with what is left"});
   }
-  ++runs_done_;
-  steps_done_ += run.config.train.steps;
+  count(running.run);
   const bool finished = result.status == RunStatus::finished;
   char loss[64];
   std::snprintf(loss, sizeof loss, "val_loss %.4f  %s", result.val_loss,

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "cli/child_process.h"
@@ -20,9 +21,14 @@ struct QueueOptions {
 
 class TrainingQueue {
  public:
-  // results: of plan.runs, in their order; what is finished there is not run again. total_steps: of
-  // all that will be trained, in however many calls of train().
-  TrainingQueue(const RunPlan& plan, std::vector<RunResult>& results, int64_t total_steps,
+  struct Progress {
+    size_t runs = 0;
+    int64_t steps = 0;
+  };
+
+  // results: of plan.runs, in their order; what is finished there is not run again. total: the sum
+  // over however many calls of train().
+  TrainingQueue(const RunPlan& plan, std::vector<RunResult>& results, const Progress& total,
                 const QueueOptions& options);
 
   // Trains those of these runs (indices of plan.runs) that are pending. False when stopped: then
@@ -39,15 +45,16 @@ class TrainingQueue {
   };
 
   void show();
+  void count(size_t run);
   void end(const Running& running, int exit_code);
 
   const RunPlan& plan_;
   std::vector<RunResult>& results_;
   QueueOptions options_;
   ProgressBar bar_;
-  std::vector<Running> running_;          // their processes
-  int64_t total_steps_, steps_done_ = 0;  // steps_done_: of runs that are done
-  size_t runs_done_ = 0;
+  std::vector<Running> running_;  // their processes
+  Progress total_, done_;     // done_: of runs that are done
+  std::set<size_t> counted_;  // these, which a choice and what follows it both hold
 };
 
 }  // namespace cria

@@ -70,36 +70,37 @@ void print_plan(const Experiment& experiment, const RunPlan& plan,
 
 void print_comparison(const Experiment& experiment, const RunPlan& plan,
                       const Comparison& comparison) {
+  std::vector<TableColumn> columns = {{.heading = "variant", .is_text = true}};
+  for (const SweptKey& swept : experiment.sweep) {
+    columns.push_back({.heading = swept.key.substr(swept.key.rfind('.') + 1)});
+  }
+  for (const char* const heading : {"val_loss", "s.d.", "change", ""}) {
+    columns.push_back({.heading = heading});
+  }
+  for (const char* const heading : {"diverged", "params", "in time", "", "tokens/s"}) {
+    columns.push_back({.heading = heading, .is_optional = true});
+  }
   std::vector<std::vector<std::string>> lines;
   bool other_tokens = false;
   for (size_t v = 0; v < comparison.variants.size(); ++v) {
     const VariantResult& each = comparison.variants[v];
     const bool any = each.val_loss.count > 0;
-    std::vector<std::string> cells = {
-        label(experiment, plan, v, each.point), short_count(static_cast<double>(each.parameters)),
-        any ? fixed(each.val_loss.mean, 4) : "-",
-        each.val_loss.count > 1 ? fixed(each.val_loss.deviation, 4) : ""};
-    for (const Difference* const difference : {&each.at_end, &each.at_seconds}) {
-      const std::vector<std::string> more =
-          v == 0 ? std::vector<std::string>{"", ""} : difference_cells(*difference);
+    std::vector<std::string> cells = {experiment.variants[v].name};
+    const auto add = [&](const std::vector<std::string>& more) {
       cells.insert(cells.end(), more.begin(), more.end());
-    }
-    cells.push_back(std::to_string(each.diverged) + "/" + std::to_string(each.runs));
-    cells.push_back(any ? short_count(each.tokens_per_second) : "-");
+    };
+    for (const Setting& setting : plan.points[each.point].settings) add({dump_toml(setting.value)});
+    add({any ? fixed(each.val_loss.mean, 4) : "-",
+         each.val_loss.count > 1 ? fixed(each.val_loss.deviation, 4) : ""});
+    add(v == 0 ? std::vector<std::string>{"", ""} : difference_cells(each.at_end));
+    add({std::to_string(each.diverged) + "/" + std::to_string(each.runs),
+         short_count(static_cast<double>(each.parameters))});
+    add(v == 0 ? std::vector<std::string>{"", ""} : difference_cells(each.at_seconds));
+    add({any ? short_count(each.tokens_per_second) : "-"});
     other_tokens |= each.at_tokens.sample.mean != each.at_end.sample.mean;
     lines.push_back(std::move(cells));
   }
-  print_table({{.heading = "variant", .is_text = true},
-               {.heading = "params"},
-               {.heading = "val_loss"},
-               {.heading = "s.d."},
-               {.heading = "change"},
-               {.heading = ""},
-               {.heading = "in time"},
-               {.heading = ""},
-               {.heading = "diverged", .is_optional = true},
-               {.heading = "tokens/s", .is_optional = true}},
-              lines);
+  print_table(columns, lines);
   std::printf("\n");
   for (size_t v = 1; v < comparison.variants.size(); ++v) {
     std::printf("%s\n", verdict(experiment, comparison, v).c_str());
