@@ -186,7 +186,7 @@ TEST_F(ExperimentTest, WhatItRefuses) {
   result = cria({"experiment", "x.toml"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(contains(result.err, "a run failed, with exit code 1")) << result.err;
-  EXPECT_TRUE(contains(result.err, "train.log")) << result.err;
+  EXPECT_TRUE(contains(result.err, "cria.log")) << result.err;
 }
 
 }  // namespace

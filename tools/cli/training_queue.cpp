@@ -21,7 +21,7 @@ std::string end_of_log(const std::string& path) {
 }
 
 std::string log_of(const PlannedRun& run) {
-  return join_path(run.config.train.output_dir, "train.log");
+  return join_path(run.config.train.output_dir, "cria.log");
 }
 
 }  // namespace
