@@ -135,7 +135,7 @@ TEST(Pages, ConfigsListEveryKey) {
 
 TEST(Pages, NameOnlyKeysThatThereAre) {
   const std::set<std::string> keys = known_keys();
-  const std::regex source("data\\.sources\\.[a-z]+\\.");
+  const std::regex named("(data\\.sources|optimizer\\.groups)\\.[a-z]+\\.");
   // `train.steps` and `train.steps=100`; model.safetensors and names of tensors look alike.
   const std::regex in_code(
       "[` ](((model(?!\\.(safetensors|layers|embed_tokens|norm))|data|train|optimizer|schedule|log)"
@@ -146,7 +146,7 @@ TEST(Pages, NameOnlyKeysThatThereAre) {
     const std::string text = page(path);
     for (const std::string& block : blocks(text, "toml")) {
       for (const TomlEntry& entry : parse_toml(block, path.string())) {
-        const std::string key = std::regex_replace(entry.key, source, "data.sources.NAME.");
+        const std::string key = std::regex_replace(entry.key, named, "$1.NAME.");
         EXPECT_TRUE(keys.contains(key)) << path << ": " << entry.key;
       }
     }
