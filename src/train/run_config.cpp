@@ -159,7 +159,9 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
   set_keys(config, settings);
   if (!config.train.init_from.empty()) {
     const std::string directory = starting_directory(config.train, resume);
-    const ModelConfig start = starting_config(directory);
+    ModelConfig start = starting_config(directory);
+    // The run was started so; whether its head is one of its own by now is the trainer's to find.
+    if (resume && config.train.untie_at_step > 0) start.tie_word_embeddings = true;
     config = {};
     config.source = path;
     config.start = directory;
