@@ -1,5 +1,6 @@
 #include "cria/model/llama.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -41,8 +42,9 @@ PassContext context_of(const Pass& pass) {
 
 Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
   // In the order of forward, as parameters are registered.
-  const Embedding embed_tokens(parameters_, "model.embed_tokens.weight", c.vocab_size,
-                               c.hidden_size, c.embedding, c.initializer_range, c.embedding_scale);
+  const Embedding embed_tokens(
+      parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, c.embedding,
+      c.embedding_initializer_range.value_or(c.initializer_range), c.embedding_scale);
   position_ = make_position(parameters_, {.name = c.position,
                                           .hidden_size = c.hidden_size,
                                           .layers = c.num_hidden_layers,
@@ -82,13 +84,14 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
                                      .precision = precision},
                          *position_);
   }
-  norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps);
+  norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps, c.logit_scale);
   if (c.tie_word_embeddings) {
     parameters_.alias("lm_head.weight", *embed_tokens.weight);
     lm_head_.weight = embed_tokens.weight;
   } else {
-    lm_head_.weight = &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}},
-                                       ParameterKind::matrix, {.std = c.initializer_range});
+    lm_head_.weight =
+        &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}}, ParameterKind::matrix,
+                         {.std = c.head_initializer_range.value_or(c.initializer_range)});
   }
   lm_head_.precision = precision;
   if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);
@@ -162,8 +165,8 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   }
   const Tensor normed = forward(memory, tokens, pass);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
-  const double loss =
-      lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);
+  const double loss = lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale,
+                                                dx, pass.z_loss);
   backward(memory, tokens, context_of(pass));
   return loss;
 }
@@ -179,6 +182,21 @@ ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) cons
   const Tensor logits = within(memory.logits_, {batch, config_.vocab_size});
   lm_head_.logits(Tensor(normed.data, {batch, config_.hidden_size}), logits);
   return logits;
+}
+
+std::unique_ptr<Llama> untied(const Llama& tied) {
+  ModelConfig config = tied.config();
+  config.tie_word_embeddings = false;
+  auto model = std::make_unique<Llama>(config, tied.lm_head().precision);
+  for (Parameter& slot : model->parameters().slots()) {
+    // lm_head.weight is another name of the table there.
+    const Parameter& source = *tied.parameters().find(slot.name);
+    const int64_t count = slot.value.size();
+    std::copy_n(source.value.data, count, slot.mutable_value().data);
+    std::copy_n(source.m.data, count, slot.m.data);
+    std::copy_n(source.v.data, count, slot.v.data);
+  }
+  return model;
 }
 
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,

@@ -9,6 +9,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/exchange/model_directory.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "cria/train/checkpoint.h"
 #include "train/run_config_keys.h"
 
 namespace cria {
@@ -75,7 +76,10 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
                 {.where = place(key.name),
                  .expected = dump_toml(value) + ", as in " + config.start,
                  .got = dump_toml(value_of(key)),
-                 .hint = "leave it out to take the model's"});
+                 .hint = name != "tie_word_embeddings" ? "leave it out to take the model's"
+                         : start_model.tie_word_embeddings
+                             ? "train.untie_at_step = 1 makes the head a tensor of its own"
+                             : kNoTying});
   }
   ModelConfig& model = config.model;
   if (model.embedding.padding_idx && model.pad_token_id == start_model.pad_token_id) {

@@ -55,6 +55,10 @@ class RunKeys : public KeyList {
     number("train.seed", &c_.train.seed, 0, 9e15, "of weights, order and samples");
     number("train.max_grad_norm", &c_.train.max_grad_norm, 0.0, kHuge,
            "gradients are scaled down to this norm; 0: never");
+    number("train.z_loss", &c_.train.z_loss, 0.0, 1e6,
+           "factor of the mean of (log Z)^2, minimised with the loss but not reported in it");
+    number("train.untie_at_step", &c_.train.untie_at_step, 0, kMostSteps,
+           "before this step a tied head becomes a tensor of its own; 0: never");
     number("train.eval_every", &c_.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
     number("train.eval_batches", &c_.train.eval_batches, 0, kMostInt32,
            "0: the whole validation set");
@@ -78,6 +82,17 @@ class RunKeys : public KeyList {
            "decoupled, on matrices");
     flag("optimizer.decay_embeddings", &c_.optimizer.decay_embeddings,
          "weight decay on the embedding table too");
+    for (ParameterGroup& group : c_.optimizer.groups) {
+      const std::string table = kGroups + group.name;
+      text(table + ".pattern", &group.pattern, {},
+           "the parameters whose names match it, and no earlier group's pattern");
+      number(table + ".learning_rate_factor", &group.learning_rate_factor, 0.0, kHuge,
+             "of optimizer.learning_rate");
+      number(table + ".weight_decay_factor", &group.weight_decay_factor, 0.0, kHuge,
+             "of optimizer.weight_decay, where that acts");
+      number(table + ".beta1", &group.beta1, 0.0, 0.99999999, "\"none\": optimizer.beta1");
+      number(table + ".beta2", &group.beta2, 0.0, 0.99999999, "\"none\": optimizer.beta2");
+    }
   }
 
   void schedule() {

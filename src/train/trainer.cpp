@@ -1,5 +1,6 @@
 #include "cria/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -43,6 +44,40 @@ void load_pretrained_embedding(const RunConfig& config, const Embedding& table) 
   table.load_pretrained(rows);
 }
 
+void require_tied_before_untying(const RunConfig& config) {
+  if (config.train.untie_at_step == 0 || config.model.tie_word_embeddings) return;
+  throw Error("the head is a tensor of its own from the start",
+              {.where = config.source + ": train.untie_at_step",
+               .expected = "0, or model.tie_word_embeddings = true",
+               .got = std::to_string(config.train.untie_at_step)});
+}
+
+// Every group of the optimizer has something to do.
+void require_group_members(const RunConfig& config, const Parameters& parameters) {
+  const std::string layers = "model.layers.";
+  const std::vector<ParameterGroup>& groups = config.optimizer.groups;
+  std::vector<std::string> names, patterns;  // patterns: the names, one for all layers
+  for (const Parameter& slot : parameters.slots()) names.push_back(slot.name);
+  if (config.train.untie_at_step > 0) names.push_back("lm_head.weight");
+  for (std::string name : names) {
+    if (name.starts_with(layers)) {
+      name.replace(layers.size(), name.find('.', layers.size()) - layers.size(), "*");
+    }
+    if (std::ranges::find(patterns, name) == patterns.end()) patterns.push_back(name);
+  }
+  for (const ParameterGroup& group : groups) {
+    const auto is_member = [&](const std::string& name) {
+      return group_of(groups, name) == &group;
+    };
+    if (std::ranges::any_of(names, is_member)) continue;
+    throw Error("matches no parameter that an earlier group leaves",
+                {.where = config.source + ": optimizer.groups." + group.name + ".pattern",
+                 .expected = one_of(patterns),
+                 .got = "\"" + group.pattern + "\"",
+                 .hint = did_you_mean(group.pattern, patterns)});
+  }
+}
+
 // What a position in the data means; a checkpoint can only go on over the same.
 Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
   const std::vector<SourceConfig> sources = config.data.training_sources();
@@ -74,27 +109,26 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
   tokenizer_ = read_run_tokenizer(config_);
   config_.model = resolve_model(config_, tokenizer_.get());
+  require_tied_before_untying(config_);
   token_lengths_ = token_lengths(tokenizer_.get());
 
-  const int64_t batch = config_.train.batch_size, time = data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   Batches batches = open_data();
 
-  model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
+  // First, as its Error says what to make smaller.
+  set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train)));
+  require_group_members(config_, model_->parameters());
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   if (!config_.start.empty()) {
     if (!resumed) read_weights(config_.start, *model_);
     generation_ = read_generation(config_.start);
   }
   if (!resumed) load_pretrained_embedding(config_, model_->embed_tokens());
-  optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
-  // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
   if (config_.model.memory_length > 0) {
-    segments_.assign(micro_batches, SegmentMemory(config_.model, batch));
+    segments_.assign(micro_batches, SegmentMemory(config_.model, config_.train.batch_size));
   }
   prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, documents_);
-  flops_per_token_ = training_flops_per_token(config_.model, time);
+  flops_per_token_ = training_flops_per_token(config_.model, data.sequence_length);
   state_.data = describe_data(config_, training_);
   open_run_directory();
   peak_flops_ = peak_flops(precision_of(config_.train));
@@ -102,6 +136,18 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 }
 
 Trainer::~Trainer() = default;
+
+// With an optimizer, and memory for its passes, in place of what there was.
+void Trainer::set_model(std::unique_ptr<Llama> model) {
+  memory_.reset();
+  model_ = std::move(model);
+  optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
+  optimizer_->set_steps(state_.step);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
+                                          config_.data.sequence_length,
+                                          config_.train.gradient_accumulation_steps);
+  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
+}
 
 // Training and validation shards, and how the training windows follow each other.
 Batches Trainer::open_data() {
@@ -140,6 +186,8 @@ Batches Trainer::open_data() {
 void Trainer::open_run_directory() {
   if (!directory_->resumed().empty()) {
     const Json data = state_.data;
+    const int64_t untie_at = config_.train.untie_at_step;
+    if (untie_at > 0 && steps_of(directory_->resumed()) >= untie_at) set_model(untied(*model_));
     state_ = load_checkpoint(directory_->resumed(), *model_, segments_);
     if (!(state_.data == data)) {
       throw Error("the checkpoint was trained on other data",
@@ -151,7 +199,6 @@ void Trainer::open_run_directory() {
     optimizer_->set_steps(state_.step);
   }
   directory_->open(config_, state_.step);
-  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
 }
 
 int64_t Trainer::tokens_per_step() const {
@@ -187,6 +234,7 @@ void Trainer::require_targets(int64_t counted) const {
 
 StepMetrics Trainer::step() {
   const Clock::time_point start = Clock::now();
+  if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   const StepData& data = prefetch_->next();
@@ -205,7 +253,8 @@ StepMetrics Trainer::step() {
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
          .segments = segments_.empty() ? nullptr : &segments_[micro],
-         .gradient_scale = static_cast<float>(1.0 / counted)});
+         .gradient_scale = static_cast<float>(1.0 / counted),
+         .z_loss = config_.train.z_loss});
   }
   loss /= counted;
   require_finite("the loss", loss);

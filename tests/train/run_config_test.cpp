@@ -63,6 +63,8 @@ std::string another(const TomlEntry& entry) {
   if (entry.key == "model.embedding.padding_idx") return "-3";
   if (entry.key == "model.embedding.max_norm") return "0.5";
   if (entry.key == "model.embedding_scale") return "\"sqrt_hidden_size\"";
+  if (entry.key == "model.embedding_initializer_range") return "\"1/sqrt(hidden_size)\"";
+  if (entry.key == "model.head_initializer_range") return "0.5";
   if (entry.key == "model.position") return "\"none\"";
   if (entry.key == "model.rope_scaling.rope_type") return "\"yarn\"";
   if (entry.key == "data.shard_format") return "\"raw_uint16\"";
@@ -110,7 +112,11 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "model.tie_word_embeddings=true",
                             "model.pad_token_id=20",
                             "model.initializer_range=0.21",
+                            "model.embedding_initializer_range=67",
+                            "model.head_initializer_range=68",
                             "model.scale_residual_init=false",
+                            "model.logit_scale=69",
+                            "model.embedding.gradient_scale=70",
                             "model.embedding.padding_idx=-44",
                             "model.embedding.max_norm=45",
                             "model.embedding.norm_type=46",
@@ -153,6 +159,8 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.precision='bf16'",
                             "train.seed=27",
                             "train.max_grad_norm=28.0",
+                            "train.z_loss=71",
+                            "train.untie_at_step=72",
                             "train.eval_every=29",
                             "train.eval_batches=30",
                             "train.checkpoint_every=31",
@@ -188,6 +196,10 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_TRUE(with({"model.mlp_bias=true"}).model.mlp_bias);
   EXPECT_EQ(c.model.pad_token_id, 20);
   EXPECT_EQ(c.model.initializer_range, 0.21);
+  EXPECT_EQ(c.model.embedding_initializer_range, 67.0);
+  EXPECT_EQ(c.model.head_initializer_range, 68.0);
+  EXPECT_EQ(c.model.logit_scale, 69.0);
+  EXPECT_EQ(c.model.embedding.gradient_scale, 70.0);
   EXPECT_FALSE(c.model.scale_residual_init);
   EXPECT_EQ(c.model.embedding.padding_idx, -44);
   EXPECT_EQ(c.model.embedding.max_norm, 45.0);
@@ -238,6 +250,8 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_TRUE(precision_of(c.train) == Precision::bf16);
   EXPECT_EQ(c.train.seed, 27);
   EXPECT_EQ(c.train.max_grad_norm, 28.0);
+  EXPECT_EQ(c.train.z_loss, 71.0);
+  EXPECT_EQ(c.train.untie_at_step, 72);
   EXPECT_EQ(c.train.eval_every, 29);
   EXPECT_EQ(c.train.eval_batches, 30);
   EXPECT_EQ(c.train.checkpoint_every, 31);
@@ -321,8 +335,18 @@ TEST_F(RunConfigTest, NumbersWithAName) {
   };
   EXPECT_EQ(norm_type("'inf'"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(norm_type("0.5"), 0.5);
-  const std::string text = to_toml(
-      with({"model.embedding.norm_type='inf'", "model.embedding_scale='sqrt_hidden_size'"}));
+  const auto head = [&](const std::string& value) {
+    return with({"model.head_initializer_range=" + value}).model.head_initializer_range;
+  };
+  EXPECT_EQ(head("'none'"), std::nullopt);
+  EXPECT_EQ(head("'1/sqrt(hidden_size)'"), 0.0);
+  EXPECT_EQ(head("0.3"), 0.3);
+  const std::string text =
+      to_toml(with({"model.embedding.norm_type='inf'", "model.embedding_scale='sqrt_hidden_size'",
+                    "model.embedding_initializer_range='1/sqrt(hidden_size)'"}));
+  EXPECT_NE(text.find("\nembedding_initializer_range = \"1/sqrt(hidden_size)\"\n"),
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("\nembedding.norm_type = \"inf\"\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\nembedding_scale = \"sqrt_hidden_size\"\n"), std::string::npos) << text;
   EXPECT_EQ(to_toml(read(text)), text);
@@ -343,6 +367,9 @@ TEST_F(RunConfigTest, WordsAndNumbersThatAreNot) {
   expect_error(kData, {"model.embedding_scale='sqrt'"},
                {"model.embedding_scale: wrong type: string",
                 "a number, 1e-30 to 1e+300, or \"none\", or \"sqrt_hidden_size\", or 0"});
+  expect_error(kData, {"model.head_initializer_range='1/sqrt'"},
+               {"model.head_initializer_range: wrong type: string",
+                "a number, 1e-30 to 1e+06, or \"none\", or \"1/sqrt(hidden_size)\", or 0"});
   expect_error(kData, {"model.attention_dropout=1"},
                {"model.attention_dropout: out of range", "a number, 0.0 to 0.9999\n"});
   expect_error(kData, {"model.rope_scaling.rope_type='longrope'"},
@@ -454,6 +481,50 @@ TEST_F(RunConfigTest, SourcesThatAreNot) {
   expect_error(web, {"a=1\nb=2"}, {"override"});
 }
 
+TEST_F(RunConfigTest, Groups) {
+  const std::string text =
+      "[optimizer.groups.table]\npattern = 'model.embed_tokens.*'\nlearning_rate_factor = 3\n"
+      "[optimizer.groups.\"my mlp\"]\npattern = '*.mlp.*'\nbeta1 = 0.5\n[optimizer]\nbeta2 = "
+      "0.7\n" +
+      std::string(kData);
+  const RunConfig c = read(text, {"optimizer.groups.table.weight_decay_factor=0",
+                                  "optimizer.groups.head.pattern='lm_head.weight'",
+                                  "optimizer.groups.'my mlp'.beta2=0.25"});
+  const std::vector<ParameterGroup>& groups = c.optimizer.groups;
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].name, "table");
+  EXPECT_EQ(groups[0].pattern, "model.embed_tokens.*");
+  EXPECT_EQ(groups[0].learning_rate_factor, 3.0);
+  EXPECT_EQ(groups[0].weight_decay_factor, 0.0);
+  EXPECT_EQ(groups[0].beta1, std::nullopt);
+  EXPECT_EQ(groups[1].name, "my mlp");
+  EXPECT_EQ(groups[1].learning_rate_factor, 1.0);
+  EXPECT_EQ(groups[1].weight_decay_factor, 1.0);
+  EXPECT_EQ(groups[1].beta1, 0.5);
+  EXPECT_EQ(groups[1].beta2, 0.25);
+  EXPECT_EQ(groups[2].pattern, "lm_head.weight");
+  EXPECT_EQ(c.optimizer.beta2, 0.7);
+  const std::string written = to_toml(c);
+  EXPECT_NE(written.find("\ngroups.table.learning_rate_factor = 3.0\n"), std::string::npos)
+      << written;
+  EXPECT_EQ(to_toml(read(written)), written);
+}
+
+TEST_F(RunConfigTest, GroupsThatAreNot) {
+  const std::string table = std::string(kData) + "[optimizer.groups.a]\nlearning_rate_factor = 2\n";
+  expect_error(table, {}, {file() + ": optimizer.groups.a.pattern is missing", "model.embed_tok"});
+  expect_error(table + "learning_rate = 2\n", {},
+               {"unknown key 'optimizer.groups.a.learning_rate'",
+                "did you mean 'optimizer.learning_rate'?"});
+  expect_error(table + "patern = '*'\n", {}, {"did you mean 'optimizer.groups.a.pattern'?"});
+  expect_error(std::string(kData) + "[optimizer]\ngroups = ['*']\n", {},
+               {"unknown key 'optimizer.groups'", "[optimizer.groups.NAME]"});
+  for (const char* wrong :
+       {"learning_rate_factor=-1", "weight_decay_factor=-1", "beta1=1", "beta2=-0.1"}) {
+    expect_error(table, {std::string("optimizer.groups.a.") + wrong}, {"out of range"});
+  }
+}
+
 TEST_F(RunConfigTest, TheTokenizerBesideTheFirstSource) {
   const auto source = [&](const char* name) {
     return std::string("data.sources.") + name + ".train='" + (directory_ / name) + "/*/t_*.bin'";
@@ -523,7 +594,7 @@ TEST_F(RunConfigTest, ConfigJsonHasTheSameRanges) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 2 * 32);
+  EXPECT_EQ(checked, 2 * 36);
 }
 
 TEST_F(RunConfigTest, NotAnOverride) {
@@ -542,9 +613,9 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
   const std::string help = describe_keys();
   auto explained = parse_toml(help, "help");
   const auto defaults = parse_toml(to_toml({}), "defaults");
-  // Those of a source, of which there is none by default.
-  const auto of_source = [](const TomlEntry& e) { return e.key.starts_with("data.sources.NAME."); };
-  EXPECT_EQ(std::erase_if(explained, of_source), 2u);
+  // Those of a source and of a group, of which there are none by default.
+  const auto named = [](const TomlEntry& e) { return e.key.find(".NAME.") != std::string::npos; };
+  EXPECT_EQ(std::erase_if(explained, named), 2u + 5u);
   ASSERT_EQ(explained.size(), defaults.size());
   for (size_t i = 0; i < defaults.size(); ++i) {
     EXPECT_EQ(explained[i].key, defaults[i].key);
@@ -556,7 +627,7 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
     EXPECT_GT(help.find('\n', at) - at, 6u);
     ++lines;
   }
-  EXPECT_EQ(lines, defaults.size() + 2);
+  EXPECT_EQ(lines, defaults.size() + 2 + 5);
 }
 
 TEST_F(RunConfigTest, TheConfigsOfTheRepository) {
