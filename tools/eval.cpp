@@ -64,12 +64,12 @@ int run_eval(const Arguments& arguments) {
     throw UsageError("marks of documents are for --mask-documents",
                      {.where = "cria eval", .hint = "add --mask-documents"});
   }
-  Activations memory(*loaded.model, Purpose::evaluation, batch, length);
+  Activations activations(*loaded.model, Purpose::evaluation, batch, length);
   Evaluation result;
   {
     ProgressBar bar(stderr, "eval");
     result = evaluate(
-        *loaded.model, memory, dataset,
+        *loaded.model, activations, dataset,
         {.sequence_length = length,
          .batch_size = batch,
          .batches = options.integer("batches", 0, 0, INT32_MAX),

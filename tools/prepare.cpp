@@ -61,7 +61,7 @@ PrepareRequest request_of(const Options& options) {
                      {.where = "cria prepare --tokenizer bpe", .hint = "--vocab-size 4096"});
   }
   request.vocab_size = options.integer("vocab-size", 0, 0, 1 << 24);
-  request.pattern = options.text("pattern", "");
+  request.regex = options.text("pattern", "");
   request.special_tokens = options.texts("special");
   request.bos = options.utf8("bos", "");
   request.eos = options.utf8("eos", "");

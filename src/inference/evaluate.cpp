@@ -24,7 +24,7 @@ std::vector<int64_t> token_lengths(const Tokenizer* tokenizer) {
   return lengths;
 }
 
-Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t length = request.sequence_length;
@@ -62,7 +62,7 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
       return all.empty() ? TokenIds() : TokenIds(all.data(), {batch, time});
     };
     loss += model.loss_sum(
-        memory, ids(inputs), ids(targets),
+        activations, ids(inputs), ids(targets),
         {.document_starts = ids(starts), .segments = segments ? &*segments : nullptr});
     for (int64_t n = 0; n < batch * time; ++n) {
       // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes,
@@ -73,7 +73,7 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
     if (request.progress) request.progress(next, windows);
   }
   if (result.tokens == 0) {
-    throw Error("no token to predict", {.where = dataset.pattern(),
+    throw Error("no token to predict", {.where = dataset.glob(),
                                         .expected = "documents of more than one token",
                                         .got = std::to_string(windows) + " windows without",
                                         .hint = "are the marks of documents the right ones?"});

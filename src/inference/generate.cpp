@@ -195,7 +195,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   const int64_t length =
       static_cast<int64_t>(ids.size()) + std::min(positions, sampling.max_new_tokens);
   const size_t capacity = static_cast<size_t>(std::min(positions, length));
-  Activations memory(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
+  Activations activations(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
   // The vocabulary may be padded beyond what the tokenizer can decode.
   const size_t tokens = static_cast<size_t>(tokenizer_->vocab_size());
   Rng rng(sampling.seed, "sample");
@@ -210,12 +210,12 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
            std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
   };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
-    if (static_cast<size_t>(memory.cached()) + (ids.size() - fed) > capacity) {
-      memory.clear_cache();
+    if (static_cast<size_t>(activations.cached()) + (ids.size() - fed) > capacity) {
+      activations.clear_cache();
       fed = ids.size() - std::max<size_t>(1, capacity / 2);
     }
     const int64_t count = static_cast<int64_t>(ids.size() - fed);
-    const ConstTensor logits = model_->next_logits(memory, TokenIds(&ids[fed], {1, count}));
+    const ConstTensor logits = model_->next_logits(activations, TokenIds(&ids[fed], {1, count}));
     fed = ids.size();
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;

@@ -282,7 +282,7 @@ void time_optimizer(KernelTimer& timer, Parameters& parameters, const AdamWConfi
 
 std::vector<double> time_steps(Llama& model, const StepConfig& config, int64_t steps) {
   const int64_t batch = config.batch_size, time = config.sequence_length;
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   AdamWOptimizer optimizer(model.parameters(), config.optimizer);
   std::optional<SegmentMemory> segments;
   if (model.config().memory_length > 0) segments.emplace(model.config(), batch);
@@ -292,7 +292,7 @@ std::vector<double> time_steps(Llama& model, const StepConfig& config, int64_t s
   for (int64_t i = 0; i <= steps; ++i) {
     const double elapsed = seconds_of([&] {
       model.loss_and_gradient(
-          memory, tokens, targets,
+          activations, tokens, targets,
           {.randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true},
            .segments = segments ? &*segments : nullptr,
            .gradient_scale = 1.0f / static_cast<float>(batch * time)});
@@ -323,19 +323,19 @@ std::vector<KernelTiming> time_kernels(Llama& model, const StepConfig& config) {
 }
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
-  Arena memory;
+  Arena activations;
   // Gradients in memory of their own: written over their factors, the numbers would grow from call
   // to call until they overflow.
   Tensor x, w, y, dx, dw;
   const auto carve = [&] {
-    x = memory.take({rows, in});
-    w = memory.take({out, in});
-    y = memory.take({rows, out});
-    dx = memory.take({rows, in});
-    dw = memory.take({out, in});
+    x = activations.take({rows, in});
+    w = activations.take({out, in});
+    y = activations.take({rows, out});
+    dx = activations.take({rows, in});
+    dw = activations.take({out, in});
   };
   carve();
-  memory.allocate("bench");
+  activations.allocate("bench");
   carve();
   for (const Tensor& tensor : {x, w, y, dx, dw}) {
     fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");

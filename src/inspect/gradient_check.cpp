@@ -92,16 +92,16 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
     }
   }
   const TokenIds inputs(tokens.data(), {batch, time}), outputs(targets.data(), {batch, time});
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   Parameters& parameters = model.parameters();
   parameters.zero_gradients();
   // Every pass drops the same elements.
   const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
   model.loss_and_gradient(
-      memory, inputs, outputs,
+      activations, inputs, outputs,
       {.randomness = randomness, .gradient_scale = 1.0f / static_cast<float>(count)});
   const auto mean_loss = [&] {
-    return model.loss_sum(memory, inputs, outputs, {.randomness = randomness}) /
+    return model.loss_sum(activations, inputs, outputs, {.randomness = randomness}) /
            static_cast<double>(count);
   };
   std::vector<GradientCheck> results;

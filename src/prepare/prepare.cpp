@@ -95,9 +95,7 @@ class Preparation {
     return role == kNone ? std::vector<int32_t>{} : std::vector<int32_t>{id};
   }
 
-  Pattern training_pattern() const {
-    return pattern(request_.pattern.empty() ? "gpt4" : request_.pattern);
-  }
+  Regex training_regex() const { return regex(request_.regex.empty() ? "gpt4" : request_.regex); }
 
   // The tokenizer, unless it is to be learned from the texts; what is wrong with it is said before
   // they are read.
@@ -106,10 +104,10 @@ class Preparation {
     if (name == "bytes") return make_byte_tokenizer();
     if (name == "chars") return nullptr;
     if (name == "bpe") {
-      train_bpe(WordCounts(training_pattern()), request_.vocab_size, names_);
+      train_bpe(WordCounts(training_regex()), request_.vocab_size, names_);
       return nullptr;
     }
-    if (exists(name)) return read_tokenizer(name, request_.pattern);
+    if (exists(name)) return read_tokenizer(name, request_.regex);
     const std::vector<std::string> kinds = {"bytes", "chars", "bpe"};
     throw UsageError("no such tokenizer",
                      {.where = "cria prepare --tokenizer",
@@ -179,11 +177,11 @@ class Preparation {
 
   // A vocabulary learned from the texts to train on.
   void learn_bpe() {
-    const Pattern pattern = training_pattern();
+    const Regex regex = training_regex();
     const TextCut cut = {
-        [pattern](std::string_view text, size_t from) { return find_cut(pattern, text, from); },
+        [regex](std::string_view text, size_t from) { return find_cut(regex, text, from); },
         Tokenizer::kCutReach};
-    WordCounts words(pattern, request_.words);
+    WordCounts words(regex, request_.words);
     std::vector<std::string_view> views;
     totals_ = read("counting words", false, cut, [&](std::span<const TextChunk> chunks) {
       views.clear();

@@ -58,7 +58,7 @@ class TextInput {
   static constexpr size_t kMostChunks = size_t{1} << 16;
   static constexpr size_t kLongestLine = size_t{64} << 20;  // of jsonl
 
-  // files: paths, patterns (* ? [abc]) and "-" for standard input. Error for what is not there.
+  // files: paths, globs (* ? [abc]) and "-" for standard input. Error for what is not there.
   TextInput(const std::vector<std::string>& files, DocumentRule rule);
 
   // Copies what can be read only once (standard input, pipes) into files in `directory`, which are

@@ -15,7 +15,7 @@ Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends);
 
 // file: all of tokenizer.json; `where` names it in errors. Read are: merges as strings and as
 // pairs; added tokens that are looked for as they are; the pre-tokenizers ByteLevel and Split +
-// ByteLevel with the patterns of GPT-2 and GPT-4 (the same as Llama 3's: it will be gpt4), Digits +
+// ByteLevel with the regexes of GPT-2 and GPT-4 (the same as Llama 3's: it will be gpt4), Digits +
 // ByteLevel for SmolLM's;
 // ignore_merges; the post-processors ByteLevel and TemplateProcessing, of which the template for
 // one text counts. What would change ids and is not read is an Error that names it.

@@ -49,7 +49,7 @@ class BpeReader : JsonParts {
       require_keys(parts[0], first, {"type", "individual_digits"});
       require(first + ".individual_digits", flag(parts[0], first, "individual_digits", false),
               true);
-      vocabulary_.pattern = Pattern::smollm;
+      vocabulary_.regex = Regex::smollm;
       read_byte_level(parts[1], second, true);
       return;
     }
@@ -67,15 +67,15 @@ class BpeReader : JsonParts {
   void read_split(const Json& part, const std::string& name) {
     require(name + ".type", member(part, "type"), "Split");
     require_keys(part, name, {"type", "pattern", "behavior", "invert"});
-    // The patterns leave nothing between their matches: to remove it is to keep the matches.
+    // The regexes leave nothing between their matches: to remove it is to keep the matches.
     const bool inverted = flag(part, name, "invert", false);
     require(name + ".behavior", member(part, "behavior"), inverted ? "Removed" : "Isolated");
     const Json& regex = member(member(part, "pattern"), "Regex");
     if (regex == Json(kGpt4Regex)) {
-      vocabulary_.pattern = Pattern::gpt4;
+      vocabulary_.regex = Regex::gpt4;
     } else if (regex != Json(kGpt2Regex)) {
       fail(quote(name + ".pattern") + " is not supported",
-           "the pattern of GPT-2, GPT-4 or Llama-3, as Hugging Face's files write it",
+           "the regex of GPT-2, GPT-4 or Llama-3, as Hugging Face's files write it",
            member(part, "pattern").dump());
     }
   }

@@ -142,14 +142,14 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
   config.source = path;
   set_keys(config, settings);
   if (!config.train.init_from.empty()) {
-    const std::string directory = starting_directory(config.train, resume);
-    const ModelConfig start = starting_config(directory);
+    const std::string directory = init_from_directory(config.train, resume);
+    const ModelConfig init_from = init_from_config(directory);
     config = {};
     config.source = path;
-    config.start = directory;
-    config.model = start;
+    config.init_from = directory;
+    config.model = init_from;
     set_keys(config, settings);
-    settle_starting_model(config, start, [&](const std::string& key) {
+    settle_init_from(config, init_from, [&](const std::string& key) {
       const auto last = std::find_if(settings.rbegin(), settings.rend(),
                                      [&](const Setting& each) { return each.key == key; });
       return last == settings.rend() ? path : last->where;

@@ -96,14 +96,15 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
-  if (!config_.start.empty()) {
-    if (!resume) read_weights(config_.start, *model_);
-    generation_ = read_generation(config_.start);
+  if (!config_.init_from.empty()) {
+    if (!resume) read_weights(config_.init_from, *model_);
+    generation_ = read_generation(config_.init_from);
   }
   if (!resume) load_pretrained_embedding(config_, model_->embed_tokens());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
+  activations_ =
+      std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
   if (config_.model.memory_length > 0) {
     segments_.assign(micro_batches, SegmentMemory(config_.model, batch));
   }
@@ -121,24 +122,24 @@ Trainer::~Trainer() = default;
 Batches Trainer::open_data() {
   const DataConfig& data = config_.data;
   const ShardFormat format = shard_format(data.shard_format);
-  const auto open = [&](const std::string& pattern) {
-    if (tokenizer_) require_tokenizer_of(pattern, *tokenizer_);
-    return std::make_unique<Dataset>(pattern, format, config_.model.vocab_size);
+  const auto open = [&](const std::string& glob) {
+    if (tokenizer_) require_tokenizer_of(glob, *tokenizer_);
+    return std::make_unique<Dataset>(glob, format, config_.model.vocab_size);
   };
-  std::vector<std::string> patterns;
+  std::vector<std::string> globs;
   std::vector<WeightedDataset> sources;
   for (const SourceConfig& source : data.training_sources()) {
     training_.push_back(open(source.train));
     sources.push_back({training_.back().get(), source.weight});
-    patterns.push_back(source.train);
+    globs.push_back(source.train);
   }
   if (!data.val.empty()) {
     validation_ = open(data.val);
     validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
-    patterns.push_back(data.val);
+    globs.push_back(data.val);
   }
   if (data.mask_documents) {
-    documents_ = document_marks(config_.model, patterns,
+    documents_ = document_marks(config_.model, globs,
                                 {.bos = static_cast<int32_t>(data.bos_token_id),
                                  .eos = static_cast<int32_t>(data.eos_token_id)});
   }
@@ -213,7 +214,7 @@ StepMetrics Trainer::step() {
       return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
     };
     loss += model_->loss_and_gradient(
-        *memory_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
+        *activations_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
         {.document_starts = of_micro_batch(data.starts),
          .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
@@ -253,7 +254,7 @@ StepMetrics Trainer::step() {
 
 Evaluation Trainer::evaluate() {
   return cria::evaluate(
-      *model_, *memory_, *validation_,
+      *model_, *activations_, *validation_,
       {.sequence_length = config_.data.sequence_length,
        .batch_size = config_.train.batch_size,
        .batches = config_.train.eval_batches,

@@ -177,10 +177,10 @@ TEST_F(ModelDirectory, HasNoMemoryForTraining) {
   EXPECT_EQ(loaded.model->parameters().grad(), nullptr);
   EXPECT_EQ(loaded.model->parameters().m(), nullptr);
   const TokenBatch tokens(1, 4, 37);
-  Activations memory(*loaded.model, Purpose::training, 1, 4);
-  EXPECT_GT(loaded.model->loss_sum(memory, tokens.inputs(), tokens.targets()), 0.0);
+  Activations activations(*loaded.model, Purpose::training, 1, 4);
+  EXPECT_GT(loaded.model->loss_sum(activations, tokens.inputs(), tokens.targets()), 0.0);
   EXPECT_NE(error_of([&] {
-              loaded.model->loss_and_gradient(memory, tokens.inputs(), tokens.targets(), {});
+              loaded.model->loss_and_gradient(activations, tokens.inputs(), tokens.targets(), {});
             }).find("no gradients"),
             std::string::npos);
 }

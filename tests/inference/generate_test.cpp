@@ -109,8 +109,8 @@ std::vector<int32_t> greedy_without_cache(const Llama& model, std::vector<int32_
   for (int64_t i = 0; i < count; ++i) {
     if (ids.size() - first > capacity) first = ids.size() - capacity / 2;
     const int64_t time = static_cast<int64_t>(ids.size() - first);
-    Activations memory(model, Purpose::generation, 1, time);
-    const ConstTensor logits = model.next_logits(memory, TokenIds(&ids[first], {1, time}));
+    Activations activations(model, Purpose::generation, 1, time);
+    const ConstTensor logits = model.next_logits(activations, TokenIds(&ids[first], {1, time}));
     const int64_t best = std::max_element(logits.data, logits.data + logits.size()) - logits.data;
     ids.push_back(static_cast<int32_t>(best));
     produced.push_back(ids.back());

@@ -107,8 +107,8 @@ TEST_P(EveryTrace, NextTokensAreTheModelsOwn) {
   Llama model(any_position(GetParam()));
   model.initialize(1);
   const Trace t = trace(model, *letters(), kText);
-  Activations memory(model, Purpose::generation, 1, kTime);
-  const ConstTensor logits = model.next_logits(memory, TokenIds(t.ids.data(), {1, kTime}));
+  Activations activations(model, Purpose::generation, 1, kTime);
+  const ConstTensor logits = model.next_logits(activations, TokenIds(t.ids.data(), {1, kTime}));
   std::vector<float> probabilities(logits.data, logits.data + 37);
   kernels().softmax(1, 37, probabilities.data());
   ASSERT_EQ(t.next.size(), 37u);

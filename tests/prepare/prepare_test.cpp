@@ -61,7 +61,7 @@ class PrepareTest : public testing::Test {
   TemporaryDirectory directory_;
 };
 
-// Words of letters, signs and white space, in which GPT-4's pattern finds long pieces and short.
+// Words of letters, signs and white space, in which GPT-4's regex finds long pieces and short.
 std::string random_text(size_t bytes) {
   std::mt19937 random(1);
   std::string text;

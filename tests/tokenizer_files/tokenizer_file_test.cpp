@@ -58,18 +58,18 @@ class TokenizerFiles : public testing::Test {
   }
 
   std::unique_ptr<Tokenizer> read(const std::string& name = "",
-                                  const std::string& pattern = "") const {
-    return read_tokenizer(name.empty() ? directory_.path() : directory_ / name, pattern);
+                                  const std::string& regex = "") const {
+    return read_tokenizer(name.empty() ? directory_.path() : directory_ / name, regex);
   }
 
-  std::string error(const std::string& name, const std::string& pattern = "") const {
-    return error_of([&] { read(name, pattern); });
+  std::string error(const std::string& name, const std::string& regex = "") const {
+    return error_of([&] { read(name, regex); });
   }
 
   // The error names the file, and says this.
-  void expect_error(const std::string& name, const std::string& pattern,
+  void expect_error(const std::string& name, const std::string& regex,
                     const std::string& part) const {
-    const std::string message = error(name, pattern);
+    const std::string message = error(name, regex);
     EXPECT_TRUE(message.starts_with(name.empty() ? directory_.path() : directory_ / name) &&
                 message.find(part) != message.npos)
         << message << "\nwanted " << part;
@@ -107,7 +107,7 @@ TEST_F(TokenizerFiles, ADirectoryHasOneOfThem) {
   expect_error("", "", "no tokenizer here");
   write("b.tiktoken", tiktoken());
   EXPECT_EQ(read("", "gpt4")->vocab_size(), 257);
-  EXPECT_FALSE(has_tokenizer(directory_.path()));  // which needs a pattern
+  EXPECT_FALSE(has_tokenizer(directory_.path()));  // which needs a regex
   write("tokenizer.model", tiktoken());
   expect_error("", "gpt4", "got: b.tiktoken and tokenizer.model");
   write_gpt2();
@@ -158,7 +158,7 @@ TEST_F(TokenizerFiles, ThePatternIsTheFilesOrMustBeGiven) {
   expect_error("tokenizer.json", "gpt4", "expected: --pattern gpt2\n  got: --pattern gpt4");
   // These two cut alike.
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}});
-  vocabulary.pattern = Pattern::gpt4;
+  vocabulary.regex = Regex::gpt4;
   write("tokenizer.json", tokenizer_json(BpeTokenizer(vocabulary)));
   EXPECT_EQ(error("", "gpt4"), "");
   EXPECT_EQ(error("", "llama3"), "");
@@ -241,7 +241,7 @@ std::vector<std::unique_ptr<Tokenizer>> all_kinds() {
   all.push_back(make_char_tokenizer({' ', '/', '<', '>', 'a', 'b', 's'}));
   all.push_back(std::make_unique<BpeTokenizer>(tiny_vocabulary({{"a", "b"}})));
   BpeVocabulary llama = tiny_vocabulary({{"a", "b"}});
-  llama.pattern = Pattern::gpt4;
+  llama.regex = Regex::gpt4;
   llama.ignore_merges = true;
   all.push_back(std::make_unique<BpeTokenizer>(std::move(llama)));
   return all;
@@ -351,7 +351,7 @@ TEST_F(TokenizerFiles, DamagedFilesAreReadOrRefused) {
       R"({"bos_token":"<s>","eos_token":{"content":"</s>"},"add_bos_token":false})",
       R"({"tokenizer_class":"GPT2Tokenizer","pad_token":null})"};
   struct Form {
-    const char *name, *pattern;
+    const char *name, *regex;
     std::vector<std::string> seeds;
   };
   const std::vector<Form> forms = {
@@ -375,7 +375,7 @@ TEST_F(TokenizerFiles, DamagedFilesAreReadOrRefused) {
     for (int i = 0; i < kRounds; ++i) {
       write(name, mutated(form.seeds, rng));
       const std::string message = error_of([&] {
-        const auto tokenizer = read(beside ? "tokenizer.json" : name, form.pattern);
+        const auto tokenizer = read(beside ? "tokenizer.json" : name, form.regex);
         ASSERT_GT(tokenizer->vocab_size(), 0);
         const Ids ids = encode(*tokenizer, "ab a");
         const std::string text = tokenizer->decode(ids);

@@ -197,7 +197,7 @@ TEST_F(TokenizerJson, HashesStayWhatTheyAre) {
             "fnv1a:aaf92888c2dbc405");
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}, {"ab", "c"}});
   EXPECT_EQ(tokenizer_hash(BpeTokenizer(vocabulary)), "fnv1a:6b07686cbbaf1832");
-  vocabulary.pattern = Pattern::gpt4;
+  vocabulary.regex = Regex::gpt4;
   EXPECT_EQ(tokenizer_hash(BpeTokenizer(vocabulary)), "fnv1a:110836bd10f93cd3");
 }
 

@@ -368,7 +368,7 @@ TEST(Trainer, AStepAllocatesNothing) {
   int* volatile number = new int;
   void* volatile aligned = std::aligned_alloc(64, 64);
   ASSERT_EQ(allocations() - before, 3) << "the counter does not count";
-  std::free(memory);
+  std::free(activations);
   delete number;
   std::free(aligned);
 
@@ -696,7 +696,7 @@ TEST(TrainerData, AMaskedStepIsItsDocumentsAlone) {
 
     Llama alone(trainer.config().model);
     alone.initialize(seed);
-    Activations memory(alone, Purpose::training, 1, time);
+    Activations activations(alone, Purpose::training, 1, time);
     const Dataset dataset(config.data.train, ShardFormat::llmc, kTinyVocabulary);
     Batches batches(dataset, 1, time, seed);
     std::vector<int32_t> in(static_cast<size_t>(time)), out = in, starts = in;
@@ -710,7 +710,7 @@ TEST(TrainerData, AMaskedStepIsItsDocumentsAlone) {
         end = begin + 1;
         while (end < in.size() && starts[end] == starts[begin]) ++end;
         const int64_t length = static_cast<int64_t>(end - begin);
-        loss += alone.loss_and_gradient(memory, TokenIds(&in[begin], {1, length}),
+        loss += alone.loss_and_gradient(activations, TokenIds(&in[begin], {1, length}),
                                         TokenIds(&out[begin], {1, length}), {});
         ++documents;
       }

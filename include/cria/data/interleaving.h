@@ -1,4 +1,4 @@
-// Several sources read as one sequence, each as often as its weight says.
+// A data mixture: several sources read as one sequence, each as often as its weight says.
 #pragma once
 
 #include <cstddef>

@@ -37,8 +37,8 @@ struct EvaluationRequest {
 };
 
 // bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.
-// memory: activations for at least [batch_size, sequence_length].
-Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+// activations: for at least [batch_size, sequence_length].
+Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request);
 
 }  // namespace cria

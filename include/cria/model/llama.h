@@ -97,27 +97,27 @@ class Llama {
   const Embedding& embed_tokens() const { return input_.embed_tokens; }
   const HeadLoss& lm_head() const { return lm_head_; }
 
-  // tokens [B,T], after those in memory's cache -> the final norm's output [B,T,C], in memory.
-  Tensor forward(Activations& memory, const TokenIds& tokens, const Pass& pass = {}) const;
+  // tokens [B,T], after those in the cache -> the final norm's output [B,T,C], in activations.
+  Tensor forward(Activations& activations, const TokenIds& tokens, const Pass& pass = {}) const;
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log; a
   // target of kIgnoredTarget adds nothing.
   // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
-  double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+  double loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
                   const Pass& pass = {}) const;
 
   // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
-  // parameters. Error when memory is not for training, or the parameters have no gradients.
-  double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                           const Pass& pass) const;
+  // parameters. Error when activations are not for training, or the parameters have no gradients.
+  double loss_and_gradient(Activations& activations, const TokenIds& tokens,
+                           const TokenIds& targets, const Pass& pass) const;
 
-  // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
-  ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;
+  // Appends tokens [B,T] to what the cache holds; the logits [B,V] of the last position.
+  ConstTensor next_logits(Activations& activations, const TokenIds& tokens) const;
 
  private:
   friend class Activations;
 
-  void backward(Activations& memory, const TokenIds& tokens, const PassContext& pass) const;
+  void backward(Activations& activations, const TokenIds& tokens, const PassContext& pass) const;
 
   ModelConfig config_;
   Parameters parameters_;
