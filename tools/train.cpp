@@ -13,7 +13,7 @@
 namespace cria {
 namespace {
 
-// As one word of a shell's command line.
+// Quotes a word so that a shell takes it as one.
 std::string shell_quoted(const std::string& word) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";

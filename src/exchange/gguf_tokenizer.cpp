@@ -37,7 +37,7 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
   return true;
 }
 
-// Without merges it does not matter how text is cut.
+// gpt-2 stands for tokenizers without merges, where it does not matter how text is cut.
 std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) return "gpt-2";
@@ -124,7 +124,7 @@ std::vector<int32_t> types_of(const Tokenizer& tokenizer, int64_t vocab_size) {
   return types;
 }
 
-// For a role that the tokenizer does not have.
+// The token to name for a role that the tokenizer does not have.
 int32_t hardly_ever_written(const Tokenizer& tokenizer, int64_t vocab_size) {
   if (tokenizer.vocab_size() == vocab_size && tokenizer.kind() != "chars") {
     for (int32_t id = 0; id < vocab_size; ++id) {

@@ -118,7 +118,7 @@ void write_model_directory(const std::string& directory, const Llama& model,
   if (tokenizer) add_special_tokens(about_generation, tokenizer->special_tokens());
   Json config = to_json(model.config());
   const Json ids = special_token_ids(about_generation);
-  // Not pad: in config.json it would be the padding row of the embedding table, see nn/embedding.
+  // pad is left out: in config.json it would be a padding row, see nn/embedding.
   for (const char* const key : {"bos_token_id", "eos_token_id"}) {
     if (const Json* const id = ids.find(key)) config.set(key, *id);
   }

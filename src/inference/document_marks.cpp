@@ -12,7 +12,7 @@ constexpr const char* kHint =
 
 void require_no_memory(const ModelConfig& model) {
   if (model.memory_length == 0) return;
-  throw Error("a memory of earlier positions reaches across documents",
+  throw Error("a segment memory reaches across documents",
               {.where = "data.mask_documents",
                .expected = "model.memory_length = 0",
                .got = std::to_string(model.memory_length),

@@ -31,7 +31,7 @@ Evaluation evaluate(const Llama& model, Activations& activations, const Dataset&
   const int64_t all = dataset.evaluation_windows(length);
   const int64_t windows =
       request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
-  // A memory goes from each window to the next: they come one by one.
+  // A segment memory goes from each window to the next, so they come one by one.
   std::optional<SegmentMemory> segments;
   if (model.config().memory_length > 0) segments.emplace(model.config(), 1);
   const int64_t batch_size = segments ? 1 : request.batch_size;

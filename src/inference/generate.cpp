@@ -46,7 +46,7 @@ class StopFilter {
   bool stopped_ = false;
 };
 
-// What is no number is never the highest. Four candidates: no comparison waits for the one before.
+// NaN is never the highest. Four candidates are kept so that no comparison waits for the last one.
 float highest(std::span<const float> logits) {
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   float a = kLowest, b = kLowest, c = kLowest, d = kLowest;
@@ -120,7 +120,7 @@ class Ranking {
   }
 
  private:
-  // Of logits / temperature: what is less than e^-32 times as likely as the best shares a bucket.
+  // Buckets divide logits / temperature; tokens below e^-32 times the best's probability share one.
   static constexpr float kBucketsPerUnit = 128;
   static constexpr int kBuckets = 32 * 128;
   struct Bucket {

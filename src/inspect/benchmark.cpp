@@ -149,8 +149,8 @@ void time_projections(KernelTimer& timer, double layers, const Block& block, con
                   weight_gradient(down, b.dx, m.activated));
 }
 
-// With its softmax: one block of the vocabulary for one chunk of rows; the last of either count as
-// the part that they are.
+// Times the head and its softmax for one block of the vocabulary and one chunk of rows. The last
+// block and chunk count as the part of one that they are.
 void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
                const std::vector<int32_t>& ids) {
   const HeadLoss::Saved& saved = b.head;
@@ -231,7 +231,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
               [&] { layer.position->on_scores_backward(c.layer, tables, keys); });
   }
   if (!rotary) return;
-  // In place, and the angles' cosines and sines.
+  // q and k are read and written in place, and the angles' cosines and sines are read.
   const double rotated = static_cast<double>(2 * (heads.q.size() + heads.k.size())) +
                          time * static_cast<double>(c.head_dim);
   timer.add("rotary forward", layers, 0, rotated,

@@ -55,7 +55,7 @@ void trace_input(const Llama& model, const Activations& activations, Trace& resu
   result.input = copy(input);
 }
 
-// What was planned may have room for a memory of segments before; here there is none.
+// The shape that was planned may have room for a segment memory, which is empty here.
 Tensor qkv_of(const Block::Saved& saved, const Trace& result) {
   const Tensor& qkv = saved.self_attn.qkv;
   return within(qkv, {1, static_cast<int64_t>(result.ids.size()), qkv.shape[2]});

@@ -69,7 +69,7 @@ static_assert(sizeof(Q8Block) == 34);
 // it: with the reciprocal of the scale before that is rounded to F16. False when F16 has no such
 // scale.
 bool encode_block(const float* values, Q8Block& block) {
-  // As integers, magnitudes have the order of the numbers, and NaN is above infinity.
+  // Magnitudes compare as integers like the numbers they are, and NaN is above infinity.
   uint32_t largest = 0;
   for (int64_t i = 0; i < kBlock; ++i) largest = std::max(largest, magnitude_bits(values[i]));
   const float scale = std::bit_cast<float>(largest) / 127.0f;

@@ -40,7 +40,7 @@ PassContext context_of(const Pass& pass) {
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
-  // In the order of forward, as parameters are registered.
+  // Parameters are registered in the order in which forward uses them.
   const Embedding embed_tokens(parameters_, "model.embed_tokens.weight", c.vocab_size,
                                c.hidden_size, c.embedding, c.initializer_range, c.embedding_scale);
   position_ = make_position(parameters_, {.name = c.position,
@@ -101,8 +101,8 @@ Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pa
     if (pass.segments || !activations.caches_.empty()) {
       throw Error("nothing comes before a document",
                   {.where = "document_starts",
-                   .expected = "neither a memory of segments nor a cache",
-                   .got = pass.segments ? "a memory of segments" : "a cache",
+                   .expected = "neither a segment memory nor a cache",
+                   .got = pass.segments ? "a segment memory" : "a cache",
                    .hint = "leave out one of the two"});
     }
     require_documents(pass.document_starts, tokens);
@@ -128,7 +128,7 @@ Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pa
   return normed;
 }
 
-// From dx_ (the gradient of the final norm's output) down to the token table.
+// Goes from dx_, the gradient of the final norm's output, down to the token table.
 void Llama::backward(Activations& activations, const TokenIds& tokens,
                      const PassContext& pass) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];

@@ -88,8 +88,8 @@ class Tokens {
   }
 
   std::vector<std::string> list_;  // the bytes of each id
-  // By the bytes that a special token's characters would stand for in a file of the vocabulary,
-  // where every token has one name and every name one token.
+  // Keys are the bytes that a special token's characters would stand for in a file of the
+  // vocabulary, where every token has one name and every name one token.
   std::unordered_map<std::string, int32_t> special_ids_;
   std::array<int32_t, kBytes> byte_ids_;
 };

@@ -33,8 +33,8 @@ struct PrepareRequest {
   // Tokens before and after each document: "" those of the tokenizer's file, "none" none, or a
   // special token, which the tokenizer gets as well.
   std::string bos = "", eos = "";
-  // Taken from the end: of n documents the first int((1 - f) n), at least one, train; of one
-  // document, so many of its tokens.
+  // f, the share at the end to validate on: the first int((1 - f) n) of n documents, at least one,
+  // are trained on; a single document is divided so by its tokens.
   double val_fraction = 0.1;
   int64_t shard_tokens = ShardSeries::kShardTokens;
   WordBudget words = {};  // bpe

@@ -120,7 +120,7 @@ size_t Bpe::find_cut(std::string_view text, size_t from) const {
     cut = next_cut(regex, text, cut + 1, limit);
   }
   if (cut < limit || cut == text.size()) return cut;
-  // As encode goes through it: text between added tokens begins where a piece does.
+  // The text is walked as encode does: what is between added tokens begins where a piece does.
   size_t at = 0;
   bool found = false;
   const auto visit = [&](size_t end, auto&& place) {

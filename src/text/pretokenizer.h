@@ -37,7 +37,7 @@ size_t piece_end(Regex regex, std::string_view text, size_t begin);
 // into pieces one by one.
 size_t next_cut(Regex regex, std::string_view text, size_t from, size_t limit);
 
-// For a text that begins where a piece does: the end of a piece at or after `from` where the two
+// The text begins where a piece does. Returns the end of a piece at or after `from` where the two
 // sides may be cut into pieces one by one, or text.size(). It is the next_cut, if there is one
 // within kCutSearch bytes; else the pieces are walked from the beginning. What is more than two
 // longest pieces and 4 bytes after `from` makes no difference.

@@ -39,8 +39,8 @@ Json pre_tokenizer(Regex regex) {
   return sequence(split, byte_level(false));
 }
 
-// By id: whether a token is more than an added one, since it takes part in a merge or is the only
-// one for its byte.
+// Says for each id whether its token is more than an added one, since it takes part in a merge or
+// is the only one for its byte.
 std::vector<bool> ordinary_tokens(const BpeVocabulary& vocabulary) {
   std::vector<bool> ordinary(vocabulary.tokens.size(), true);
   for (const AddedToken& added : vocabulary.added) ordinary[static_cast<size_t>(added.id)] = false;

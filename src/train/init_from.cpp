@@ -14,7 +14,7 @@
 namespace cria {
 namespace {
 
-// What tensors there are, and of which shapes, and what their numbers mean.
+// The keys that decide which tensors there are, their shapes, and what their numbers mean.
 std::vector<std::string> decided_by_weights(const ModelConfig& init_from) {
   std::vector<std::string> names = {
       "vocab_size",        "hidden_size",         "intermediate_size",
@@ -39,7 +39,7 @@ const Key& find_key(const std::vector<Key>& keys, const std::string& name) {
   return *std::ranges::find(keys, "model." + name, &Key::name);
 }
 
-// What is to be derived is then the model's.
+// Whether a key leaves its value to be derived: it is then taken from the model.
 bool is_open(const Key& key) {
   int64_t* const* const number = std::get_if<int64_t*>(&key.field);
   return number && **number == 0 && key.may_derive;

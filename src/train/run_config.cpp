@@ -46,7 +46,7 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
                                              .hint = hint});
 }
 
-// As TOML takes it: only letters, digits, '_' and '-' stand without quotes. No part holds a dot.
+// TOML takes only letters, digits, '_' and '-' without quotes. No part of a key holds a dot.
 std::string quoted_key(const std::string& key) {
   constexpr const char* kBare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   std::string quoted;
@@ -68,7 +68,7 @@ std::string override_key(const std::string& text, const std::string& where) {
   return entries.front().key;
 }
 
-// What to train on is said, and once.
+// The config must say what to train on, and only once.
 void require_training_data(const DataConfig& data, const std::string& path) {
   if (!data.train.empty() && !data.sources.empty()) {
     throw Error(

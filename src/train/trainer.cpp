@@ -58,7 +58,7 @@ void load_pretrained_embedding(const RunConfig& config, const Embedding& table) 
   table.load_pretrained(rows);
 }
 
-// What a position in the data means; a checkpoint can only go on over the same.
+// All that a position in the data depends on: a checkpoint can only go on over the same data.
 Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
   const std::vector<SourceConfig> sources = config.data.training_sources();
   int64_t tokens = 0;
@@ -206,7 +206,7 @@ StepMetrics Trainer::step() {
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   const StepData& data = prefetch_->next();
   require_targets(data.counted);
-  // Of the whole step: every target that counts weighs the same, in whichever micro-batch.
+  // The loss is the mean over the whole step, so that a target weighs the same in any micro-batch.
   const double counted = static_cast<double>(data.counted);
   double loss = 0;
   for (int64_t micro = 0; micro < micro_batches; ++micro) {

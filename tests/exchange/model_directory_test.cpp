@@ -207,7 +207,7 @@ TEST_F(ModelDirectory, ShardedFiles) {
   expect_error(path, {"model-00002-of-00002.safetensors"});
 }
 
-// As transformers 4 wrote it, with what was in such files besides.
+// The config is one that transformers 4 wrote, with what was in such files besides.
 TEST_F(ModelDirectory, OldFormOfConfig) {
   ModelConfig config = tiny_config();
   config.rms_norm_eps = 1e-6;

@@ -61,7 +61,7 @@ class EvaluateTest : public ::testing::Test {
   std::vector<std::vector<int32_t>> shards_;
 
  private:
-  // Of tokens[last + 1], given tokens[begin .. last].
+  // The loss of tokens[last + 1], given tokens[begin .. last].
   double loss_of(const std::vector<int32_t>& tokens, size_t begin, size_t last) const {
     const int64_t time = static_cast<int64_t>(last - begin + 1);
     Activations activations(model_, Purpose::generation, 1, time);

@@ -15,7 +15,7 @@
 namespace cria {
 namespace {
 
-// Of the model's 37 tokens the last 7 are padding.
+// The last 7 of the model's 37 tokens are padding.
 std::unique_ptr<Tokenizer> letters() {
   std::vector<uint32_t> characters;
   for (uint32_t c = 'A'; c < 'A' + 30; ++c) characters.push_back(c);

@@ -188,7 +188,7 @@ TEST(Documents, WhatIsNotAllowed) {
       [&] {
         run({0, 0, 0, 0, 0, 0}, 3, activations, &segments);
       },
-      {"document_starts", "got: a memory of segments", "hint"});
+      {"document_starts", "got: a segment memory", "hint"});
 }
 
 }  // namespace

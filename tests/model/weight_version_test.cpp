@@ -31,7 +31,7 @@ class WeightVersion : public testing::TestWithParam<Precision> {
     return {begin, begin + model.parameters().plane_size()};
   }
 
-  // A pass with memory in which weights may be packed is to be that of a model just made.
+  // A pass whose weights may be packed already gives what a model just made does.
   void expect_fresh(Llama& model) {
     Llama fresh(tiny_config(), GetParam());
     std::copy_n(model.parameters().value(), model.parameters().plane_size(),

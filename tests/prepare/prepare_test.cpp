@@ -274,7 +274,7 @@ TEST_F(PrepareTest, TwoDoNotMeet) {
 TEST_F(PrepareTest, WhatAKilledOneLeftIsClearedAway) {
   const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
   prepare_dataset(bytes);
-  // As if it had been killed between two renames.
+  // The directory looks as if prepare had been killed between two renames.
   const std::string d = bytes.directory;
   make_directories(d + "/prepare.tmp/texts");
   write_file(d + "/prepare.tmp/lock", "");

@@ -48,7 +48,7 @@ inline ModelConfig golden_config(const Golden& golden, int64_t sequence_length =
   if (scale.is_number()) c.embedding_scale = scale.as_double("embedding_scale");
   if (scale == Json("sqrt_hidden_size")) c.embedding_scale = 0;
   if (const Json scaling = golden.find_setting("rope_scaling"); scaling.is_object()) {
-    // As config.json has it.
+    // The settings have config.json's form.
     Json json;
     json.set("rope_scaling", scaling);
     c.rope_scaling = model_config_from_json(json, "golden").rope_scaling;

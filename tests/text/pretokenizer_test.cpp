@@ -63,7 +63,7 @@ TEST(PretokenizerSmollm, EachNumberAlone) {
   EXPECT_EQ(smollm("it's\u00B2\u0664"), (Pieces{"it", "'s", "\u00B2", "\u0664"}));
 }
 
-// By its definition: what is between two numbers is cut as if it were all of the text.
+// Its definition cuts what is between two numbers as if it were all of the text.
 TEST(PretokenizerSmollm, PartsBetweenNumbersAreGpt2s) {
   std::mt19937 random(2);
   const std::string_view alphabet = "  \n\t'slLre12a!\xC2\xFF";

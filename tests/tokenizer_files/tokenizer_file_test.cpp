@@ -174,7 +174,7 @@ TEST_F(TokenizerFiles, ThePatternIsTheFilesOrMustBeGiven) {
 TEST_F(TokenizerFiles, RolesAreNamedBesideTheFile) {
   write("tokenizer.json", bpe_file({"<s>", "</s>", "<pad>"}));
   EXPECT_EQ(read()->special_tokens(), SpecialTokens());
-  // In all the ways there are to say it, beside what does not matter.
+  // The file says it in all the ways there are, beside what does not matter.
   write("tokenizer_config.json",
         R"({"bos_token":"<s>","eos_token":{"content":"</s>","lstrip":true},"pad_token":null,)"
         R"("unk_token":"a","model_max_length":1000000000000000019884624838656,)"
@@ -300,7 +300,7 @@ TEST_F(TokenizerFiles, WhatWasWrittenComesBack) {
 }
 
 TEST_F(TokenizerFiles, TokensThatAreThereOnlyGetTheirRoles) {
-  // As the trainer puts them: before the bytes.
+  // The trainer puts them before the bytes.
   BpeVocabulary vocabulary = tiny_vocabulary({});
   vocabulary.tokens.insert(vocabulary.tokens.begin(), "<s>");
   vocabulary.added = {{"<s>", 0, false}};
@@ -328,7 +328,7 @@ TEST_F(TokenizerFiles, RefusesSpecialTokens) {
   EXPECT_TRUE(error(make_byte_tokenizer(), {"\xFF"}).find("is not UTF-8") != std::string::npos);
   EXPECT_TRUE(error(make_byte_tokenizer(), {}, "\xFF").find("is not UTF-8") != std::string::npos);
   EXPECT_EQ(error(make_byte_tokenizer(), {"<s>"}, "<s>"), "");
-  // As the file writes a byte, a character, a token.
+  // These are how the file writes a byte, a character, a token.
   const std::string written = "is how a token of the text is written";
   for (const char* text : {"a", "Ġ"}) {
     EXPECT_NE(error(make_byte_tokenizer(), {text}).find(written), std::string::npos) << text;
@@ -382,7 +382,7 @@ TEST_F(TokenizerFiles, DamagedFilesAreReadOrRefused) {
         ASSERT_TRUE(text.ends_with("ab a")) << text;
       });
       if (message.empty()) ++readable;
-      // Not to be encoded: the damaged vocabulary may lack the character.
+      // Text may fail to encode: the damaged vocabulary may lack the character.
       const bool named = message.starts_with(directory_.path()) || message.starts_with("text at");
       ASSERT_TRUE(message.empty() || named) << message;
     }

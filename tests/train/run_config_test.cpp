@@ -28,7 +28,7 @@ class RunConfigTest : public ::testing::Test {
     return read_run_config(file(), overrides);
   }
 
-  // With the one key that has no default.
+  // The file has the one key without a default.
   RunConfig with(const Overrides& overrides) const { return read(kData, overrides); }
 
   std::string error(const std::string& text, const Overrides& overrides = {}) const {

@@ -197,7 +197,7 @@ TEST(TrainerDropout, NoneInEvaluation) {
   EXPECT_NE(dropping.evaluate().loss, initial);
 }
 
-// As a crash leaves it: the last checkpoint is older than the last line.
+// A crash leaves a last checkpoint that is older than the last line.
 TEST(Trainer, ResumesFromTheLastCheckpointAndDropsWhatCameAfter) {
   const TinyRun run;
   RunConfig whole = run.config("whole"), crashed = run.config("crashed");
@@ -346,7 +346,7 @@ TEST(Trainer, TrainsInBf16) {
   EXPECT_EQ(written.train.precision, "bf16");
 }
 
-// As with the learning rate: what is resumed is the state, under the config given.
+// What is resumed is the state; precision, like the learning rate, is the given config's.
 TEST(Trainer, ResumesInAnotherPrecision) {
   const TinyRun run;
   RunConfig config = run.config("run");
@@ -498,7 +498,7 @@ TEST(Trainer, MetricsLinesHaveTheirKeys) {
   EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops"),
               rate * training_flops_per_token(resolved(config.model, 12, ""), 12) * 1e-9,
               1e-9 * rate);
-  // Of a peak that only the machine knows; tiny as the model is, far below it.
+  // Only the machine knows the peak; a model as tiny as this is far below it.
   EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops") * 1e9 / peak_flops(Precision::fp32),
               lines[2].find("mfu")->as_double("mfu"), 1e-12);
   EXPECT_GT(lines[2].find("mfu")->as_double("mfu"), 0);

@@ -29,7 +29,7 @@ Median read_seconds(const Json& json, const std::string& place) {
               {.where = place, .expected = "0 < seconds_low <= seconds <= seconds_high"});
 }
 
-// Of the step, if there is one, and of the kernels.
+// The medians of the step, if there is one, and of the kernels.
 std::vector<std::pair<std::string, Median>> read_medians(const Json& json,
                                                          const std::string& path) {
   std::vector<std::pair<std::string, Median>> medians;

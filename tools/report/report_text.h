@@ -23,10 +23,10 @@ std::string shortened(const std::string& text, size_t width);
 
 Json shape_json(const std::vector<int64_t>& shape);
 
-// To so many significant digits: "0.0123", "1.2e-05".
+// A number to so many significant digits: "0.0123", "1.2e-05".
 std::string significant(double value, int digits);
 
-// With so many digits after the point: "12.30".
+// A number with so many digits after the point: "12.30".
 std::string fixed(double value, int digits);
 
 // "12.3%" of a total above 0.

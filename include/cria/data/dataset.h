@@ -33,8 +33,8 @@ class Dataset {
   // where the last one did), the last of a shard no further than its end.
   Window training_window(int64_t index, int64_t length, int64_t shift) const;
 
-  // As above without a shift, and also what is left at the end of each shard: every token but the
-  // first of a shard is a target exactly once.
+  // These windows include what is left at the end of each shard, and are never shifted: every token
+  // but the first of a shard is a target exactly once.
   int64_t evaluation_windows(int64_t length) const;
   Window evaluation_window(int64_t index, int64_t length) const;
 

@@ -31,7 +31,7 @@ struct EvaluationRequest {
   int64_t batches = 0;                      // only the first ones; 0: the whole set
   std::vector<int64_t> token_lengths = {};  // see above
   // Documents are kept apart: attention and positions stay inside one, and what begins the next is
-  // not predicted. Not with a memory.
+  // not predicted. The model must not have a segment memory.
   std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
 };

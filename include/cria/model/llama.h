@@ -28,20 +28,20 @@ class Llama;
 struct Pass {
   // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
   // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
-  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a memory of
-  // segments or a cache: nothing comes before a document.
+  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a
+  // segment memory or a cache: nothing comes before a document.
   TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
-  // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
+  // What earlier segments left, and this one leaves, if model.memory_length > 0. Null: nothing.
   SegmentMemory* segments = nullptr;
   float gradient_scale = 1.0f;  // see Llama::loss_and_gradient
 };
 
-// The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
+// What passes of at most [B,T] compute; its memory is allocated here, none during a pass.
 class Activations {
  public:
-  // With several micro-batches in a step, weights are packed once for all of them: again only when
-  // they have changed (see Parameter::mutable_value).
+  // Several micro-batches in a step share packed weights: these are packed again only when they
+  // have changed (see Parameter::mutable_value).
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 
@@ -50,8 +50,8 @@ class Activations {
   int64_t cached() const { return caches_.empty() ? 0 : caches_.front().length; }
   void clear_cache();
 
-  // What the last pass left here. In memory for training that of every block, in the shapes
-  // planned; otherwise the blocks share one.
+  // What the last pass left here, in the shapes planned: when training, of every block; otherwise
+  // the blocks share one.
   const Input::Saved& input() const { return input_; }
   const std::vector<Tensor>& residual() const { return residual_; }
   const std::vector<Block::Saved>& blocks() const { return blocks_; }
@@ -85,7 +85,7 @@ class Llama {
 
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
-  // For passes longer than max_position_embeddings: see Position::reserve.
+  // Allows passes longer than max_position_embeddings: see Position::reserve.
   void reserve_positions(int64_t count) { position_->reserve(count + config_.memory_length); }
 
   const ModelConfig& config() const { return config_; }
@@ -102,7 +102,7 @@ class Llama {
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log; a
   // target of kIgnoredTarget adds nothing.
-  // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
+  // Dropout is off by default; the randomness of a pass of loss_and_gradient repeats that pass.
   double loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
                   const Pass& pass = {}) const;
 
