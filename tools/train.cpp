@@ -49,7 +49,7 @@ int run_train(const Arguments& arguments) {
                   "data.train='\"a.bin\"'.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
                   "keys and their defaults:\n" +
                       describe_keys(),
-                  {{"resume", "", "go on from the latest checkpoint of the run, bit for bit"},
+                  {{"resume", "", "continue from the latest checkpoint of the run, bit for bit"},
                    {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);

@@ -135,7 +135,7 @@ void write_model_directory(const std::string& directory, const Llama& model,
 void require_llama(const ModelConfig& config, const std::string& where) {
   const std::optional<LlamaDifference> difference = difference_from_llama(config);
   if (!difference) return;
-  throw Error("no Llama as other programs know it",
+  throw Error("other programs do not know this as a Llama",
               {.where = where + ": model." + difference->key,
                .expected = difference->expected,
                .got = difference->got,
@@ -144,7 +144,7 @@ void require_llama(const ModelConfig& config, const std::string& where) {
 
 const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
   if (loaded.tokenizer) return *loaded.tokenizer;
-  throw Error("no tokenizer here, so no text", {.where = loaded.directory});
+  throw Error("this needs a tokenizer, and there is none here", {.where = loaded.directory});
 }
 
 }  // namespace cria

@@ -83,7 +83,7 @@ class Preparation {
                   {.where = "cria prepare",
                    .expected = "each token once",
                    .got = quote(*twice) + " again",
-                   .hint = "what --bos and --eos name is no --special any more"});
+                   .hint = "leave what --bos and --eos name out of --special"});
     }
     return names;
   }

@@ -75,7 +75,7 @@ class SentencePieceReader : JsonParts {
   void require_same(const std::string& key, const Json& found, const Json& expected) const {
     if (same(found, expected)) return;
     fail(quote(key) + " is not supported", expected.dump(), found.dump(),
-         "of BPE with byte_fallback, what is converted from Llama 2's SentencePiece is read");
+         "a BPE with byte_fallback must be converted from Llama 2's SentencePiece");
   }
 
   void read_front() {

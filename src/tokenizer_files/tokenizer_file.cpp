@@ -102,7 +102,7 @@ void require_regex(const Tokenizer& tokenizer, const std::string& wanted, const 
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   const Regex own = bpe ? bpe->regex : Regex::gpt2;
   if (bpe && cut_like(own) == cut_like(regex(wanted))) return;
-  throw Error("the file says itself how text is cut",
+  throw Error("the file already says how text is cut",
               {.where = path,
                .expected = bpe ? "--pattern " + regex_names()[static_cast<size_t>(own)]
                                : "no --pattern, as there is none for " + tokenizer.kind(),

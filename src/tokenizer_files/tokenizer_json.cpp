@@ -71,8 +71,7 @@ class LayoutReader : JsonParts {
   [[noreturn]] void refuse(const std::string& summary, const std::string& expected,
                            const std::string& got) const {
     fail(summary, expected, got,
-         "of tokenizers that are no byte-level BPE, only what `cria prepare` writes for bytes and "
-         "chars is read");
+         "all but byte-level BPE must be as 'cria prepare' writes it for bytes or chars");
   }
 
   bool has(const char* part, const char* key, const Json& value) const {

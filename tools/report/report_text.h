@@ -58,6 +58,9 @@ size_t report_width();
 // The bytes of a token; nothing without a tokenizer, or for an id that is none of its.
 std::optional<std::string_view> token_of(const Tokenizer* tokenizer, int32_t id);
 
+// Stands where a token is shown, for an id that the tokenizer does not have.
+inline constexpr const char* kNoToken = "(not in the tokenizer)";
+
 // The token for a column at the end of a line, quoted; "" without a tokenizer.
 std::string quoted_token(const Tokenizer* tokenizer, int32_t id);
 

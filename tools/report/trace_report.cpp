@@ -171,7 +171,7 @@ class Printer {
       const NextToken& token = trace_.next[i];
       std::printf("%6d %7.3f  %11.4f  %s\n", token.id, static_cast<double>(token.logit),
                   static_cast<double>(token.probability),
-                  token.text ? quote(*token.text).c_str() : "(none of the tokenizer's)");
+                  token.text ? quote(*token.text).c_str() : kNoToken);
     }
   }
 
