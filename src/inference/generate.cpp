@@ -77,7 +77,7 @@ class Ranking {
   Ranking(std::span<const float> logits, float best, double temperature, std::span<float> p)
       : logits_(logits), p_(p), bucket_of_(logits.size()) {
     const double factor = 1 / std::max(temperature, 1e-300);
-    parallel_for(std::ssize(logits), 4096, [&](int64_t begin, int64_t end, int) {
+    parallel_for(std::ssize(logits), kGrain, [&](int64_t begin, int64_t end, int) {
       for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
         // Relative to the best, so that no temperature is too low.
         p[i] = static_cast<float>((static_cast<double>(logits[i]) - best) * factor);

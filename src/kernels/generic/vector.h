@@ -29,9 +29,6 @@ typedef int32_t IntVector __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof
 typedef float UnalignedVector
     __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float))));
 
-// Work below this many elements is not worth waking a thread for.
-constexpr int64_t kGrain = 4096;
-
 constexpr int64_t min(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
