@@ -24,9 +24,7 @@ const std::vector<Option>& eval_options() {
   static const std::vector<Option> all = {
       {"data", "GLOB", "token shards"},
       {"shard-format", "NAME", "llmc (default) or raw_uint16"},
-      {"sequence-length", "N",
-       "tokens per window (default: the trained length, at most 2048; learned positions allow no "
-       "more)"},
+      {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
       {"batch-size", "N", "windows at a time (default 8)"},
       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
       {"bos-token-id", "N", "token that begins a document (default: from dataset.json)"},
