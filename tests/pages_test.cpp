@@ -80,7 +80,7 @@ std::string section(const std::string& text, const std::string& heading) {
   return text.substr(begin, text.find("\n## ", begin + 1) - begin);
 }
 
-// As GitHub makes an anchor of a heading.
+// The anchor that GitHub makes of a heading.
 std::string anchor(const std::string& heading) {
   std::string made;
   for (const char c : heading) {
@@ -208,7 +208,7 @@ TEST_F(PagesCli, ToolsListEveryOption) {
   EXPECT_EQ(listed.size(), options_.size());
 }
 
-// In text, in blocks, in commands over several lines.
+// Commands are found in text, in blocks, and over several lines.
 TEST_F(PagesCli, PagesUseOptionsThatThereAre) {
   const std::regex call(R"(cria ([a-z]+)((?:\\\n|[^\n`])*))"), option(R"( (--?[a-z][a-z0-9-]*))");
   size_t checked = 0;

@@ -53,9 +53,8 @@ int run_bench(const Arguments& arguments) {
       "stated while the machine is busy.",
       {{"steps", "N", "steps to time, after one to warm up (default 10)"},
        {"step-only", "", "the whole step only, not its kernels"},
-       {"products", "SHAPES",
-        "no model: the three products of linear layers of M rows, N outputs, K inputs"},
-       {"compare", "FILE", "beside an earlier bench, printed with --json"},
+       {"products", "SHAPES", "instead of a model: linear layers of M rows, N outputs, K inputs"},
+       {"compare", "FILE", "compare with an earlier bench, printed with --json"},
        {"sweep-threads", "N,N,...", "the step with each of these numbers of threads"},
        {"sweep-lengths", "N,N,...", "the step at each of these lengths, as many tokens in a batch"},
        {"json", "", "print the result as JSON"}});
@@ -63,7 +62,7 @@ int run_bench(const Arguments& arguments) {
   const bool products = options.has("products");
   const bool sweeps = options.has("sweep-threads") || options.has("sweep-lengths");
   if (sweeps && (products || options.has("compare"))) {
-    throw UsageError("a sweep goes with neither --products nor --compare", {.where = "cria bench"});
+    throw UsageError("a sweep excludes --products and --compare", {.where = "cria bench"});
   }
   options.require_positional(products ? 0 : 1, products ? 0 : SIZE_MAX);
   const int64_t steps = options.integer("steps", 10, 1, 100000);

@@ -8,6 +8,7 @@
 #include "cria/base/json.h"
 #include "cria/exchange/load_model.h"
 #include "cria/train/run_config.h"
+#include "data/dataset_json.h"
 #include "prepare/demo_corpus.h"
 
 namespace cria {
@@ -75,7 +76,7 @@ int run_demo(const Arguments& arguments) {
   const std::string data = kData;
   const std::string corpus = join_path(data, "corpus.json");
   if (!exists(corpus)) write_corpus(data);
-  if (!exists(join_path(data, "dataset.json"))) {
+  if (!exists(join_path(data, kDatasetJson))) {
     const int code = run(run_prepare, "prepare",
                          {join_path(data, "train.txt"), "--val", join_path(data, "val.txt"),
                           "--out", data, "--tokenizer", "chars"});

@@ -18,24 +18,60 @@
 
 namespace cria {
 
+namespace {
+
+const std::vector<Option>& eval_options() {
+  static const std::vector<Option> all = {
+      {"data", "GLOB", "token shards"},
+      {"shard-format", "NAME", "llmc (default) or raw_uint16"},
+      {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
+      {"batch-size", "N", "windows at a time (default 8)"},
+      {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
+      {"bos-token-id", "N", "token that begins a document (default: from dataset.json)"},
+      {"eos-token-id", "N", "token that ends a document (default: from dataset.json)"},
+      {"batches", "N", "only the first N batches (default 0: everything)"},
+      {"precision", "NAME",
+       "fp32 (default, whatever the model was trained in) or bf16, as train.precision"},
+      {"json", "", "print the result as JSON"}};
+  return all;
+}
+
+std::optional<DocumentMarks> marks_of(const Options& options, const ModelConfig& config) {
+  const auto mark = [&](const char* name) {
+    return static_cast<int32_t>(options.integer(name, -1, 0, INT32_MAX));
+  };
+  const DocumentMarks given = {.bos = mark("bos-token-id"), .eos = mark("eos-token-id")};
+  if (options.has("mask-documents")) {
+    return document_marks(config, std::vector{options.text("data", "")}, given);
+  }
+  if (given == DocumentMarks{}) return std::nullopt;
+  throw UsageError("--bos-token-id and --eos-token-id need --mask-documents",
+                   {.where = "cria eval"});
+}
+
+void print(const Evaluation& result, const LoadedModel& loaded, bool as_json) {
+  if (as_json) {
+    Json json = to_json(result, loaded.step);
+    json.set("tokens", result.tokens);
+    json.set("model", loaded.directory);
+    std::printf("%s\n", json.dump().c_str());
+    return;
+  }
+  std::printf("model          %s\ntokens         %lld\nloss           %.4f\nperplexity     %.4f\n",
+              loaded.directory.c_str(), static_cast<long long>(result.tokens), result.loss,
+              result.perplexity);
+  if (!std::isnan(result.bits_per_byte)) {
+    std::printf("bits per byte  %.4f\n", result.bits_per_byte);
+  }
+}
+
+}  // namespace
+
 int run_eval(const Arguments& arguments) {
-  Options options(
-      "eval", "MODEL --data GLOB",
-      "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
-      "Face directory)\nover every token of the shards that GLOB names.",
-      {{"data", "GLOB", "token shards"},
-       {"shard-format", "NAME", "llmc (default) or raw_uint16"},
-       {"sequence-length", "N",
-        "tokens per window (default: the trained length, at most 2048; only learned "
-        "positions end there)"},
-       {"batch-size", "N", "windows at a time (default 8)"},
-       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
-       {"bos-token-id", "N", "begins a document (default: what dataset.json says)"},
-       {"eos-token-id", "N", "ends a document (default: what dataset.json says)"},
-       {"batches", "N", "only the first N batches (default 0: everything)"},
-       {"precision", "NAME",
-        "fp32 (default, whatever the model was trained in) or bf16, as train.precision"},
-       {"json", "", "print the result as JSON"}});
+  Options options("eval", "MODEL --data GLOB",
+                  "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
+                  "Face directory)\nover every token of the shards that GLOB names.",
+                  eval_options());
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   if (!options.has("data")) {
@@ -53,23 +89,13 @@ int run_eval(const Arguments& arguments) {
       "sequence-length", std::min(config.max_position_embeddings, kDefaultMost), 1, kLongest);
   loaded.model->reserve_positions(length);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
-  const auto mark = [&](const char* name) {
-    return static_cast<int32_t>(options.integer(name, -1, 0, INT32_MAX));
-  };
-  std::optional<DocumentMarks> documents;
-  const DocumentMarks given = {.bos = mark("bos-token-id"), .eos = mark("eos-token-id")};
-  if (options.has("mask-documents")) {
-    documents = document_marks(config, std::vector{options.text("data", "")}, given);
-  } else if (given != DocumentMarks{}) {
-    throw UsageError("marks of documents are for --mask-documents",
-                     {.where = "cria eval", .hint = "add --mask-documents"});
-  }
-  Activations memory(*loaded.model, Purpose::evaluation, batch, length);
+  const std::optional<DocumentMarks> documents = marks_of(options, config);
+  Activations activations(*loaded.model, Purpose::evaluation, batch, length);
   Evaluation result;
   {
     ProgressBar bar(stderr, "eval");
     result = evaluate(
-        *loaded.model, memory, dataset,
+        *loaded.model, activations, dataset,
         {.sequence_length = length,
          .batch_size = batch,
          .batches = options.integer("batches", 0, 0, INT32_MAX),
@@ -77,19 +103,7 @@ int run_eval(const Arguments& arguments) {
          .documents = documents,
          .progress = [&](int64_t done, int64_t windows) { bar.update(done, windows, ""); }});
   }
-  if (options.has("json")) {
-    Json json = to_json(result, loaded.step);
-    json.set("tokens", result.tokens);
-    json.set("model", loaded.directory);
-    std::printf("%s\n", json.dump().c_str());
-    return 0;
-  }
-  std::printf("model          %s\ntokens         %lld\nloss           %.4f\nperplexity     %.4f\n",
-              loaded.directory.c_str(), static_cast<long long>(result.tokens), result.loss,
-              result.perplexity);
-  if (!std::isnan(result.bits_per_byte)) {
-    std::printf("bits per byte  %.4f\n", result.bits_per_byte);
-  }
+  print(result, loaded, options.has("json"));
   return 0;
 }
 

@@ -80,14 +80,13 @@ std::string description() {
 int run_export(const Arguments& arguments) {
   std::vector<std::string> names;
   for (const ExportFormat& format : export_formats()) names.push_back(format.name);
-  Options options(
-      "export", "MODEL --to FORMAT -o PATH", description(),
-      {{"to", "FORMAT", "one of the above"},
-       {"o", "PATH", "what is made; nothing may be there yet"},
-       {"dtype", "NAME", "of the numbers, what is not fp32 being rounded (default f32)"},
-       {"version", "N", "llama2c: 0 (default, run.c), 1, or 2 (8-bit groups, runq.c)"},
-       {"tensor", "NAME", "tsv: the matrix (default: model.embed_tokens.weight)"},
-       {"json", "", "print what was written as JSON"}});
+  Options options("export", "MODEL --to FORMAT -o PATH", description(),
+                  {{"to", "FORMAT", "one of the above"},
+                   {"o", "PATH", "file or directory to write; must not exist yet"},
+                   {"dtype", "NAME", "type of the numbers; all but f32 round (default f32)"},
+                   {"version", "N", "llama2c: 0 (default, run.c), 1, or 2 (8-bit groups, runq.c)"},
+                   {"tensor", "NAME", "tsv: the matrix (default: model.embed_tokens.weight)"},
+                   {"json", "", "print what was written as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   for (const char* const needed : {"to", "o"}) {

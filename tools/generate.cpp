@@ -12,18 +12,18 @@ namespace cria {
 
 int run_generate(const Arguments& arguments) {
   Options options("generate", "MODEL --prompt TEXT",
-                  "Go on from TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). "
+                  "Continue TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). "
                   "The same seed gives\nthe same text.",
                   {{"prompt", "TEXT",
                     "what the text begins with (default: the tokenizer's bos, or a line break)"},
-                   {"special", "", "special tokens in TEXT are tokens; else they are text"},
-                   {"max-new-tokens", "N", "length of what is added (default 200)"},
+                   {"special", "", "read special tokens in TEXT as tokens, not as text"},
+                   {"max-new-tokens", "N", "tokens to add (default 200)"},
                    {"temperature", "X", "0: always the most likely token (default 0.8)"},
                    {"top-k", "K", "choose among the K most likely (default 0: all)"},
-                   {"top-p", "P", "choose among the most likely that reach P (default 1)"},
-                   {"seed", "N", "of the random choices (default 1)"},
+                   {"top-p", "P", "choose among the most likely that add up to P (default 1)"},
+                   {"seed", "N", "seed of the random choices (default 1)"},
                    {"stop", "TEXT", "end before this text"},
-                   {"ignore-eos", "", "go on where the model ends the text"},
+                   {"ignore-eos", "", "continue where the model ends the text"},
                    {"json", "", "print prompt and text as JSON, at the end"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);

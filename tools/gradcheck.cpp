@@ -11,15 +11,16 @@
 namespace cria {
 
 int run_gradcheck(const Arguments& arguments) {
-  Options options("gradcheck", "CONFIG [table.key=value ...]",
-                  "Compare the gradient of each parameter of CONFIG's model, freshly initialised, "
-                  "with finite differences\nof the loss on random tokens. Fails when one is off by "
-                  "more than the tolerance. Always in fp32, whatever train.precision is.",
-                  {{"batch-size", "N", "sequences (default 2)"},
-                   {"sequence-length", "N", "tokens each (default 16, or what the model knows)"},
-                   {"tolerance", "X", "relative to the gradient's norm (default 0.01)"},
-                   {"seed", "N", "of weights, tokens and directions (default 1)"},
-                   {"json", "", "print the results as JSON"}});
+  Options options(
+      "gradcheck", "CONFIG [table.key=value ...]",
+      "Compare the gradient of each parameter of CONFIG's model, freshly initialised, "
+      "with finite differences\nof the loss on random tokens. Fails when one is off by "
+      "more than the tolerance. Always in fp32, whatever train.precision is.",
+      {{"batch-size", "N", "sequences (default 2)"},
+       {"sequence-length", "N", "tokens in each (default 16, or as many as the model takes)"},
+       {"tolerance", "X", "largest error, relative to the gradient's norm (default 0.01)"},
+       {"seed", "N", "seed of weights, tokens and directions (default 1)"},
+       {"json", "", "print the results as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);
   const uint64_t seed = static_cast<uint64_t>(options.integer("seed", 1, 0, INT64_MAX));

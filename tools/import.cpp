@@ -25,7 +25,7 @@ std::string beginning(const std::string& path) {
 
 [[noreturn]] void fail(const std::string& path, const std::string& got, const std::string& hint) {
   throw Error(
-      "nothing that cria imports",
+      "cria cannot import this",
       {.where = path, .expected = "a GGUF or llama2.c model file", .got = got, .hint = hint});
 }
 
@@ -65,7 +65,7 @@ int run_import(const Arguments& arguments) {
   Options options("import", "PATH -o MODEL",
                   "Make a model directory, which every command takes, of a GGUF file or a model "
                   "file of llama2.c\n(versions 0, 1 and 2). The file's content says what it is.",
-                  {{"o", "MODEL", "the directory; nothing may be there yet"},
+                  {{"o", "MODEL", "directory to write; must not exist yet"},
                    {"dtype", "NAME", "f32 (default), f16 or bf16"},
                    {"no-tokenizer", "", "leave a GGUF file's tokenizer out"},
                    {"json", "", "print what was read as JSON"}});

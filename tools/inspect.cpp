@@ -11,16 +11,13 @@
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "data/dataset_json.h"
 #include "report/dataset_report.h"
 #include "report/inspect_model.h"
 #include "report/tokenizer_report.h"
 
 namespace cria {
 namespace {
-
-bool is_directory_with(const std::string& path, const char* name) {
-  return exists(join_path(path, name));
-}
 
 bool names_shards(const std::string& path) {
   return path.ends_with(".bin") || (!exists(path) && path.find_first_of("*?[") != path.npos);
@@ -33,7 +30,7 @@ void refuse(const Options& options, const std::string& what, std::vector<std::st
   }
   for (const std::string& name : names) {
     if (!options.has(name)) continue;
-    throw UsageError("--" + name + " has no meaning for " + what,
+    throw UsageError("--" + name + " does not apply to " + what,
                      {.where = "cria inspect", .hint = "see 'cria inspect --help'"});
   }
 }
@@ -103,10 +100,9 @@ int run_inspect(const Arguments& arguments) {
   std::vector<Option> all = model_options();
   const std::vector<Option> others = {
       {"top", "N", "nearest tokens (default 10), longest or most frequent tokens (20)"},
-      {"text", "TEXT", "tokenizer: what it makes of TEXT"},
-      {"file", "FILE", "tokenizer: what it makes of a file; the first 4 KB are shown"},
-      {"pattern", "NAME",
-       "tokenizer: of a tiktoken file, which does not say: gpt2, gpt4, llama3 or smollm"},
+      {"text", "TEXT", "tokenizer: show TEXT as its tokens"},
+      {"file", "FILE", "tokenizer: show a file as its tokens, the first 4 KB"},
+      {"pattern", "NAME", "tokenizer: how a tiktoken file cuts text: gpt2, gpt4, llama3 or smollm"},
       {"ids", "", "tokenizer: show the ids of the text too"},
       {"tokenizer", "PATH", "model, dataset: the tokenizer, if not the one that comes with it"},
       {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},
@@ -126,17 +122,18 @@ int run_inspect(const Arguments& arguments) {
   options.require_positional(1, 1);
   const std::string& path = options.positional().front();
   if (options.has("text") && options.has("file")) {
-    throw UsageError("--text and --file", {.where = "cria inspect", .expected = "one of them"});
+    throw UsageError("--text and --file exclude each other",
+                     {.where = "cria inspect", .expected = "one of them"});
   }
   const bool asks_tokenizer = options.has("text") || options.has("file") || options.has("ids");
   if (!asks_tokenizer && !options.has("shard-format") && names_model(path)) {
     refuse(options, "a model", {"pattern", "bos-id", "eos-id", "tokens"}, false);
     return inspect_model(options, path);
   }
-  if (names_shards(path) || is_directory_with(path, "dataset.json")) {
+  if (names_shards(path) || exists(join_path(path, kDatasetJson))) {
     return inspect_dataset(options, path);
   }
-  if (path.ends_with("dataset.json")) {
+  if (path.ends_with(kDatasetJson)) {
     return inspect_dataset(options, std::filesystem::path(path).parent_path().string());
   }
   const std::vector<std::string> checkpoints = list_checkpoints(path);

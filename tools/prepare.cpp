@@ -15,21 +15,20 @@ namespace {
 
 const std::vector<Option>& prepare_options() {
   static const std::vector<Option> all = {
-      {"out", "DIR", "where to; must not hold a dataset yet"},
+      {"out", "DIR", "directory to write to; must not hold a dataset yet"},
       {"tokenizer", "NAME", "bytes, chars (default), bpe, or the path of a tokenizer"},
       {"vocab-size", "N", "bpe: tokens to learn, the 256 bytes and special tokens included"},
       {"pattern", "NAME",
        "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3 or smollm"},
-      {"special", "TOKEN", "a special token that the tokenizer is to have", true},
-      {"bos", "TOKEN", "put before each document; none: nothing (default: as the tokenizer says)"},
-      {"eos", "TOKEN", "put after each document, likewise"},
+      {"special", "TOKEN", "add this special token to the tokenizer; may be given again", true},
+      {"bos", "TOKEN", "token before each document, or none (default: as the tokenizer says)"},
+      {"eos", "TOKEN", "token after each document, likewise"},
       {"lines", "", "each line is a document (default: each file)"},
-      {"document-separator", "TEXT", "what stands between documents; \\n \\t \\\\ are understood"},
-      {"format", "NAME", "text or jsonl (default: jsonl if the name ends so)"},
+      {"document-separator", "TEXT", "text between documents, with \\n, \\t and \\\\ as escapes"},
+      {"format", "NAME", "text or jsonl (default: as the file's name ends)"},
       {"field", "NAME", "jsonl: the member with the text (default text)"},
       {"val", "FILE", "text to validate on; may be given again", true},
-      {"val-fraction", "F",
-       "without --val: this much of the end, of many documents whole ones (default 0.1)"},
+      {"val-fraction", "F", "without --val: the share at the end to validate on (default 0.1)"},
       {"shard-tokens", "N", "tokens in a shard (default 100000000)"},
       {"json", "", "print dataset.json"}};
   return all;
@@ -61,7 +60,7 @@ PrepareRequest request_of(const Options& options) {
                      {.where = "cria prepare --tokenizer bpe", .hint = "--vocab-size 4096"});
   }
   request.vocab_size = options.integer("vocab-size", 0, 0, 1 << 24);
-  request.pattern = options.text("pattern", "");
+  request.regex = options.text("pattern", "");
   request.special_tokens = options.texts("special");
   request.bos = options.utf8("bos", "");
   request.eos = options.utf8("eos", "");
@@ -108,7 +107,7 @@ void print(const std::string& directory, const Json& summary) {
 int run_prepare(const Arguments& arguments) {
   Options options("prepare", "TEXT... --out DIR",
                   "Write tokenizer.json, train and val shards (llm.c's format) and dataset.json "
-                  "from UTF-8 texts:\nfiles, quoted patterns ('*.txt'), or - for standard input. A "
+                  "from UTF-8 texts:\nfiles, quoted globs ('*.txt'), or - for standard input. A "
                   ".jsonl file has a JSON object with\na text on each line. Memory is bounded "
                   "whatever the size of the texts; Ctrl-C leaves nothing.",
                   prepare_options());

@@ -13,7 +13,7 @@
 namespace cria {
 namespace {
 
-// As one word of a shell's command line.
+// Quotes a word so that a shell takes it as one.
 std::string shell_quoted(const std::string& word) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
@@ -49,7 +49,7 @@ int run_train(const Arguments& arguments) {
                   "data.train='\"a.bin\"'.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
                   "keys and their defaults:\n" +
                       describe_keys(),
-                  {{"resume", "", "go on from the latest checkpoint of the run, bit for bit"},
+                  {{"resume", "", "continue from the latest checkpoint of the run, bit for bit"},
                    {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);

@@ -297,17 +297,17 @@ void make_directories(const std::string& path) {
   }
 }
 
-std::vector<std::string> glob_files(const std::string& pattern) {
-  if (exists(pattern)) return {pattern};  // its name may hold brackets
+std::vector<std::string> glob_files(const std::string& glob) {
+  if (exists(glob)) return {glob};  // its name may hold brackets
   glob_t found{};
-  const int status = ::glob(pattern.c_str(), 0, nullptr, &found);
+  const int status = ::glob(glob.c_str(), 0, nullptr, &found);
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   if (status != 0 || paths.empty()) {
-    throw Error("no such file", {.where = pattern,
-                                 .expected = "a file, or a pattern that matches files",
+    throw Error("no such file", {.where = glob,
+                                 .expected = "a file, or a glob that matches files",
                                  .got = "nothing of that name",
-                                 .hint = path_hint(pattern)});
+                                 .hint = path_hint(glob)});
   }
   return paths;
 }

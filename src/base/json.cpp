@@ -147,7 +147,7 @@ class JsonParser {
     return Json(std::move(members));
   }
 
-  // By sorting, since a vocabulary's 50,000 keys are too many to compare pair by pair.
+  // Keys are sorted, since a vocabulary's 50,000 are too many to compare pair by pair.
   void check_unique(const Json::Object& members, const std::vector<size_t>& places) {
     std::vector<std::pair<std::string_view, size_t>> keys;
     keys.reserve(members.size());

@@ -33,7 +33,7 @@ struct Interference {
   double stolen = 0;  // other virtual machines had it
 };
 
-// Of work on so many threads. What others do on processors that these threads leave free is none.
+// What others took from work on so many threads. Processors that these leave free do not count.
 Interference interference(const ProcessorTimes& before, const ProcessorTimes& after, int threads);
 
 // Why times say little of what the machine can do: "other processes took 41% of its time". "" when

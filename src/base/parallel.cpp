@@ -134,7 +134,7 @@ struct Loop {
   }
 
  private:
-  // Without a product of two large numbers.
+  // count * piece / pieces, computed so that it does not overflow.
   int64_t piece_begin(int64_t piece) const {
     return count / pieces * piece + count % pieces * piece / pieces;
   }

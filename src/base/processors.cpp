@@ -27,7 +27,7 @@ double quota_of(const std::string& folder) {
   return quota > 0 && period > 0 ? quota / period : 0;
 }
 
-// From the group itself up to the root of the mount.
+// Looks at the group itself and at those above it, up to the root of the mount.
 double least_quota(const std::string& mount, std::string group) {
   double least = 0;
   for (;;) {

@@ -70,7 +70,7 @@ void Batches::read_in_lanes(int64_t lanes) {
     throw Error(
         "several sources cannot be read in the order of their texts",
         {.where = "model.memory_length",
-         .expected = "one source: a memory of earlier positions goes on where the last "
+         .expected = "one source: a segment memory goes on where the last "
                      "window of its text ended",
          .got = std::to_string(sources_.size()) + " sources taken in turn",
          .hint = "set model.memory_length = 0, or data.train with one glob over all shards"});

@@ -43,11 +43,11 @@ void check_ids(const Shard& shard, int64_t vocab_size) {
 
 }  // namespace
 
-std::vector<std::string> shard_directories(const std::string& pattern) {
-  const std::string parent = std::filesystem::path(pattern).parent_path().string();
+std::vector<std::string> shard_directories(const std::string& glob) {
+  const std::string parent = std::filesystem::path(glob).parent_path().string();
   if (exists(parent) || parent.find_first_of("*?[") == std::string::npos) return {parent};
   std::vector<std::string> directories;
-  for (const std::string& path : glob_files(pattern)) {
+  for (const std::string& path : glob_files(glob)) {
     std::string directory = std::filesystem::path(path).parent_path().string();
     if (std::ranges::find(directories, directory) == directories.end()) {
       directories.push_back(std::move(directory));
@@ -56,10 +56,10 @@ std::vector<std::string> shard_directories(const std::string& pattern) {
   return directories;
 }
 
-Dataset::Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size)
-    : pattern_(pattern), vocab_size_(vocab_size) {
+Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size)
+    : glob_(glob), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
-  const auto paths = exists(pattern) ? std::vector<std::string>{pattern} : glob_files(pattern);
+  const auto paths = exists(glob) ? std::vector<std::string>{glob} : glob_files(glob);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
 }
 
@@ -75,7 +75,7 @@ int64_t Dataset::training_windows(int64_t length) const {
   int64_t longest = 0;
   for (const Shard& shard : shards_) longest = std::max(longest, shard.tokens());
   throw Error("too few tokens for one training sequence",
-              {.where = pattern_,
+              {.where = glob_,
                .expected = "a shard of at least " + std::to_string(length + 1) +
                            " tokens (data.sequence_length + 1)",
                .got = std::to_string(tokens()) + " tokens, " + std::to_string(longest) +
@@ -93,7 +93,7 @@ Window Dataset::training_window(int64_t index, int64_t length, int64_t shift) co
 int64_t Dataset::evaluation_windows(int64_t length) const {
   const int64_t windows = total(shards_, length, started_windows);
   if (windows > 0) return windows;
-  throw Error("no token to predict", {.where = pattern_,
+  throw Error("no token to predict", {.where = glob_,
                                       .expected = "a shard of at least 2 tokens",
                                       .got = std::to_string(shards_.size()) + " of 1 token each",
                                       .hint = "give more text, or none to evaluate on"});

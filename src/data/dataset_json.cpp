@@ -46,7 +46,7 @@ class Members {
     if (!id) return;
     if (*id < 0 || *id > std::numeric_limits<int32_t>::max()) {
       throw Error(
-          "no token id",
+          "not a token id",
           {.where = name(key), .expected = "null or a number from 0", .got = std::to_string(*id)});
     }
     field = static_cast<int32_t>(*id);

@@ -37,7 +37,7 @@ void require_gguf_expressible(const ModelConfig& config, const std::string& path
   }
 }
 
-// Of tensors that have two dimensions: llama.cpp's numbers for files that are mostly so.
+// llama.cpp's number for a file most of whose matrices have this format.
 uint32_t file_type(NumberFormat format) {
   switch (format) {
     case NumberFormat::f32:

@@ -19,9 +19,9 @@ namespace {
 // Whether a piece that is a token becomes that token by the merges alone, whatever the token: then
 // ignore_merges makes no difference. An added token that is one piece would be found in plain text.
 bool merges_reach_every_token(BpeVocabulary vocabulary) {
-  const Pattern pattern = vocabulary.pattern;
+  const Regex regex = vocabulary.regex;
   for (const AddedToken& added : vocabulary.added) {
-    if (piece_end(pattern, added.text, 0) == added.text.size()) return false;
+    if (piece_end(regex, added.text, 0) == added.text.size()) return false;
   }
   vocabulary.ignore_merges = false;
   const Bpe merging(std::move(vocabulary));
@@ -37,17 +37,17 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
   return true;
 }
 
-// Without merges it does not matter how text is cut.
+// gpt-2 stands for tokenizers without merges, where it does not matter how text is cut.
 std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) return "gpt-2";
   const bool ignore = bpe->ignore_merges;
-  const bool smollm = bpe->pattern == Pattern::smollm;
-  if (bpe->pattern != Pattern::gpt2 && !smollm) {
+  const bool smollm = bpe->regex == Regex::smollm;
+  if (bpe->regex != Regex::gpt2 && !smollm) {
     return ignore || merges_reach_every_token(*bpe) ? "llama-bpe" : "smaug-bpe";
   }
   if (ignore && !merges_reach_every_token(*bpe)) {
-    refuse(path, "ignore_merges of the tokenizer", "false, with the pattern of GPT-2 or SmolLM",
+    refuse(path, "ignore_merges of the tokenizer", "false, with the regex of GPT-2 or SmolLM",
            "true", "--to hf keeps the tokenizer");
   }
   return smollm ? "smollm" : "gpt-2";
@@ -124,7 +124,7 @@ std::vector<int32_t> types_of(const Tokenizer& tokenizer, int64_t vocab_size) {
   return types;
 }
 
-// For a role that the tokenizer does not have.
+// The token to name for a role that the tokenizer does not have.
 int32_t hardly_ever_written(const Tokenizer& tokenizer, int64_t vocab_size) {
   if (tokenizer.vocab_size() == vocab_size && tokenizer.kind() != "chars") {
     for (int32_t id = 0; id < vocab_size; ++id) {

@@ -14,15 +14,15 @@ namespace cria {
 // last id get names of their own, [PAD300]. null: "no_vocab". Everything is a byte-level BPE there:
 //   bytes   256 tokens, no merges
 //   chars   a token for each character, and merges that put it together from its bytes
-//   bpe     `pre` says how text is cut. gpt-2 and llama-bpe are the two patterns; llama-bpe turns
+//   bpe     `pre` says how text is cut. gpt-2 and llama-bpe are the two regexes; llama-bpe turns
 //           ignore_merges on, so it is written when that is meant or makes no difference, otherwise
-//           smaug-bpe, the same pattern without.
+//           smaug-bpe, the same regex without.
 // llama-bpe would also put bos before every text: add_bos_token is always written. So are bos and
 // eos, which would be token 11 otherwise. A tokenizer without them gets a token that a model
 // hardly ever writes, since llama.cpp ends there: a row behind the vocabulary, or byte 0xFF, which
 // no UTF-8 has, or, of characters, the last one.
 // Error naming path for what the format cannot say: two tokens written alike, other ends than bos
-// and eos, ignore_merges with GPT-2's pattern where it matters, more tokens than rows.
+// and eos, ignore_merges with GPT-2's regex where it matters, more tokens than rows.
 void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, int64_t vocab_size,
                            const std::string& path);
 

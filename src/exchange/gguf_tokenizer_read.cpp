@@ -18,15 +18,15 @@ constexpr const char* kHint = "the weights alone: cria import --no-tokenizer";
 
 struct Cut {
   const char* pre;
-  Pattern pattern;
+  Regex regex;
   bool ignore_merges, adds_bos;
 };
 
 constexpr Cut kCuts[] = {
-    {"gpt-2", Pattern::gpt2, false, false},   {"default", Pattern::gpt2, false, false},
-    {"llama-bpe", Pattern::gpt4, true, true}, {"llama3", Pattern::gpt4, true, true},
-    {"llama-v3", Pattern::gpt4, true, true},  {"smaug-bpe", Pattern::gpt4, false, false},
-    {"dbrx", Pattern::gpt4, false, false},    {"smollm", Pattern::smollm, false, false},
+    {"gpt-2", Regex::gpt2, false, false},   {"default", Regex::gpt2, false, false},
+    {"llama-bpe", Regex::gpt4, true, true}, {"llama3", Regex::gpt4, true, true},
+    {"llama-v3", Regex::gpt4, true, true},  {"smaug-bpe", Regex::gpt4, false, false},
+    {"dbrx", Regex::gpt4, false, false},    {"smollm", Regex::smollm, false, false},
 };
 
 std::string at(const GgufFile& file, const std::string& key) {
@@ -112,7 +112,7 @@ class GgufTokenizerReader {
     for (const std::string& merge : merges) vocabulary.merges.push_back(parse_merge(merge));
     vocabulary.tokens = std::move(tokens_);
     vocabulary.added = std::move(added_);
-    vocabulary.pattern = cut_.pattern;
+    vocabulary.regex = cut_.regex;
     vocabulary.ignore_merges = cut_.ignore_merges;
     return std::make_unique<BpeTokenizer>(std::move(vocabulary));
   }

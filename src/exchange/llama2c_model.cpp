@@ -57,7 +57,7 @@ std::string byte_piece(unsigned char byte) {
   return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
 }
 
-// What run.c takes for a byte when it prints: it looks at the beginning only.
+// Whether run.c would print this token as a byte: it looks at the beginning only.
 bool looks_like_byte(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
   return text.size() > 3 && text.starts_with("<0x") && kDigits.find(text[3]) != kDigits.npos;

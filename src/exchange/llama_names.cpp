@@ -21,7 +21,7 @@ constexpr Names kLayerNames[] = {
     {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},
     {"mlp.down_proj", "ffn_down"}};
 
-// By Llama2cRole.
+// The names in the order of Llama2cRole.
 constexpr std::string_view kLlama2cNames[] = {"model.embed_tokens.weight",
                                               "input_layernorm.weight",
                                               "self_attn.q_proj.weight",

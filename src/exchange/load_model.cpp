@@ -27,7 +27,7 @@ std::vector<std::string> list_checkpoints(const std::string& run) {
         name.size() > 5 && name.find_first_not_of("0123456789", 5) == std::string::npos;
     if (name.starts_with("step-") && complete) found.push_back(entry.path().string());
   }
-  // By number: the names grow when steps pass eight digits.
+  // The order is that of the numbers: names grow when steps pass eight digits.
   std::ranges::sort(found, [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });

@@ -118,7 +118,7 @@ void write_model_directory(const std::string& directory, const Llama& model,
   if (tokenizer) add_special_tokens(about_generation, tokenizer->special_tokens());
   Json config = to_json(model.config());
   const Json ids = special_token_ids(about_generation);
-  // Not pad: in config.json it would be the padding row of the embedding table, see nn/embedding.
+  // pad is left out: in config.json it would be a padding row, see nn/embedding.
   for (const char* const key : {"bos_token_id", "eos_token_id"}) {
     if (const Json* const id = ids.find(key)) config.set(key, *id);
   }
@@ -135,7 +135,7 @@ void write_model_directory(const std::string& directory, const Llama& model,
 void require_llama(const ModelConfig& config, const std::string& where) {
   const std::optional<LlamaDifference> difference = difference_from_llama(config);
   if (!difference) return;
-  throw Error("no Llama as other programs know it",
+  throw Error("other programs do not know this as a Llama",
               {.where = where + ": model." + difference->key,
                .expected = difference->expected,
                .got = difference->got,
@@ -144,7 +144,7 @@ void require_llama(const ModelConfig& config, const std::string& where) {
 
 const Tokenizer& require_tokenizer(const LoadedModel& loaded) {
   if (loaded.tokenizer) return *loaded.tokenizer;
-  throw Error("no tokenizer here, so no text", {.where = loaded.directory});
+  throw Error("this needs a tokenizer, and there is none here", {.where = loaded.directory});
 }
 
 }  // namespace cria

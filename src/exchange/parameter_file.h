@@ -13,7 +13,7 @@ namespace cria {
 
 enum class StoredPlane { value, m, v };
 
-// Which plane, under what prefix.
+// A plane that a file holds, and the prefix that its tensors' names get.
 struct PlaneName {
   std::string_view prefix;
   StoredPlane plane;
@@ -22,7 +22,7 @@ struct PlaneName {
 // A file of weights.
 inline constexpr PlaneName kWeightPlanes[] = {{"", StoredPlane::value}};
 
-// Every slot once: an alias (tied weights) is not written. Of safetensors' formats.
+// Writes every slot once, without aliases (tied weights). format: one that safetensors has.
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
                       const std::string& path, NumberFormat format = NumberFormat::f32);
 

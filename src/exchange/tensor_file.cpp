@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kIndexEnd = ".index.json";
 
-// By what begins the file. The length that begins a safetensors file leaves bytes of it zero.
+// The first bytes show the format. The length that begins a safetensors file has high bytes of 0.
 std::optional<TensorFileFormat> format_of(std::string_view bytes) {
   if (bytes.starts_with("GGUF")) return TensorFileFormat::gguf;
   if (bytes.size() > 8 && bytes[8] == '{' && bytes.substr(4, 4) == std::string_view("\0\0\0\0", 4))
@@ -45,7 +45,7 @@ FileTensor::Read reader(const StoredTensor& tensor) {
   };
 }
 
-// For a message.
+// Says in a message what a file is instead.
 std::string beginning_of(const std::string& path) {
   return "a file that begins with " + quote(MappedFile(path).bytes().substr(0, 8));
 }

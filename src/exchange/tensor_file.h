@@ -21,12 +21,12 @@ enum class TensorFileFormat { safetensors, gguf, llama2c };
 
 const char* format_name(TensorFileFormat format);  // "safetensors", "GGUF", "llama2.c"
 
-// What the beginning of a file says that it is; nothing when it is none of these. A directory with
+// The format that a file's first bytes show; nothing when it is none of these. A directory with
 // model.safetensors or its index, and an index itself, are safetensors.
 std::optional<TensorFileFormat> tensor_file_format(const std::string& path);
 
 struct FileTensor {
-  // Elements first to first + count, row-major, as fp32. Inside of the tensor.
+  // Reads elements [first, first + count) of the tensor, row-major, as fp32.
   using Read = std::function<void(int64_t first, int64_t count, float* out)>;
 
   std::string name;            // as the file has it
@@ -37,7 +37,7 @@ struct FileTensor {
   Read read;                   // on any thread; empty when the dtype is not read as numbers
   // Its name in Hugging Face's Llama; "" when it has none there.
   std::string hugging_face_name;
-  // Of a query or key whose heads have the pairs that rotate side by side: how many heads. 0 where
+  // The number of heads of a query or key in which the pairs that rotate are side by side. 0 where
   // rows are in Hugging Face's order.
   int64_t interleaved_heads = 0;
 
@@ -56,7 +56,7 @@ class TensorFile {
  public:
   // Error naming the file when it is none of the formats, or is damaged.
   explicit TensorFile(const std::string& path);
-  // Of a file that is open, and stays so.
+  // The file is open already, and must stay so.
   explicit TensorFile(const SafetensorsFile& file);
   explicit TensorFile(const GgufFile& file);
   explicit TensorFile(const Llama2cFile& file);

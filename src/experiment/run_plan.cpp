@@ -123,7 +123,7 @@ class Planner {
   }
 
   ModelConfig resolved_model(const RunConfig& config) {
-    auto [tokenizer, added] = tokenizers_.try_emplace({config.data.tokenizer, config.start});
+    auto [tokenizer, added] = tokenizers_.try_emplace({config.data.tokenizer, config.init_from});
     if (added) tokenizer->second = read_run_tokenizer(config);
     return resolve_model(config, tokenizer->second.get());
   }

@@ -12,7 +12,7 @@ constexpr const char* kHint =
 
 void require_no_memory(const ModelConfig& model) {
   if (model.memory_length == 0) return;
-  throw Error("a memory of earlier positions reaches across documents",
+  throw Error("a segment memory reaches across documents",
               {.where = "data.mask_documents",
                .expected = "model.memory_length = 0",
                .got = std::to_string(model.memory_length),
@@ -29,14 +29,14 @@ void require_in_vocabulary(int64_t id, const ModelConfig& model, const std::stri
 
 }  // namespace
 
-DocumentMarks document_marks(const ModelConfig& model, std::span<const std::string> patterns,
+DocumentMarks document_marks(const ModelConfig& model, std::span<const std::string> globs,
                              const DocumentMarks& given) {
   require_no_memory(model);
   require_in_vocabulary(given.bos, model, "data.bos_token_id");
   require_in_vocabulary(given.eos, model, "data.eos_token_id");
   DocumentMarks marks = given;
-  for (const std::string& pattern : patterns) {
-    for (const std::string& directory : shard_directories(pattern)) {
+  for (const std::string& glob : globs) {
+    for (const std::string& directory : shard_directories(glob)) {
       const DatasetDescription file = read_dataset_json(directory);
       const std::string& path = file.path;
       // Whether these shards have a mark, be it one that is given.
@@ -59,7 +59,7 @@ DocumentMarks document_marks(const ModelConfig& model, std::span<const std::stri
       take("eos_token_id", given.eos, file.eos, marks.eos);
       if (known) continue;
       throw Error("nothing says where documents begin",
-                  {.where = path.empty() ? pattern : path,
+                  {.where = path.empty() ? glob : path,
                    .expected = "a bos_token_id or eos_token_id in dataset.json beside the shards",
                    .got = path.empty() ? "no dataset.json" : "neither",
                    .hint = kHint});

@@ -24,58 +24,97 @@ std::vector<int64_t> token_lengths(const Tokenizer* tokenizer) {
   return lengths;
 }
 
-Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+namespace {
+
+// Windows of the dataset as batches for the model.
+class WindowBatch {
+ public:
+  // size: windows in a batch at most.
+  WindowBatch(const Dataset& dataset, const EvaluationRequest& request, int64_t size)
+      : dataset_(dataset),
+        request_(request),
+        size_(size),
+        inputs_(static_cast<size_t>(size * request.sequence_length)),
+        targets_(inputs_.size()),
+        starts_(request.documents ? inputs_.size() : 0) {}
+
+  // Reads the windows from `first` on, none from `end` on. All have one length, so that a shard's
+  // short last one is read alone. Returns how many were read.
+  int64_t read(int64_t first, int64_t end) {
+    const Window begin = dataset_.evaluation_window(first, request_.sequence_length);
+    shard_ = begin.shard;
+    time_ = begin.length;
+    count_ = predicted_ = 0;
+    for (; count_ < size_ && first + count_ < end; ++count_) {
+      const Window window = dataset_.evaluation_window(first + count_, request_.sequence_length);
+      if (window.length != time_) break;
+      int32_t* const in = inputs_.data() + count_ * time_;
+      int32_t* const out = targets_.data() + count_ * time_;
+      dataset_.read(window, in, out);
+      predicted_ += request_.documents ? mark_documents(in, out, time_, *request_.documents,
+                                                        starts_.data() + count_ * time_)
+                                       : time_;
+    }
+    return count_;
+  }
+
+  TokenIds inputs() const { return ids(inputs_); }
+  TokenIds targets() const { return ids(targets_); }
+  TokenIds document_starts() const { return ids(starts_); }
+  int64_t shard() const { return shard_; }          // of the first window
+  int64_t predicted() const { return predicted_; }  // targets that are not ignored
+
+  // Bytes of the targets. Ids that the model has and the tokenizer lacks (padding of the
+  // vocabulary) have none, nor have targets that are ignored.
+  int64_t bytes() const {
+    int64_t bytes = 0;
+    for (int64_t n = 0; n < count_ * time_; ++n) {
+      const size_t id = static_cast<size_t>(targets_[n]);
+      if (id < request_.token_lengths.size()) bytes += request_.token_lengths[id];
+    }
+    return bytes;
+  }
+
+ private:
+  TokenIds ids(const std::vector<int32_t>& all) const {
+    return all.empty() ? TokenIds() : TokenIds(all.data(), {count_, time_});
+  }
+
+  const Dataset& dataset_;
+  const EvaluationRequest& request_;
+  int64_t size_, count_ = 0, time_ = 0, shard_ = 0, predicted_ = 0;
+  std::vector<int32_t> inputs_, targets_, starts_;
+};
+
+}  // namespace
+
+Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request) {
   const auto start = std::chrono::steady_clock::now();
-  const int64_t length = request.sequence_length;
-  const int64_t all = dataset.evaluation_windows(length);
+  const int64_t all = dataset.evaluation_windows(request.sequence_length);
   const int64_t windows =
       request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
-  // A memory goes from each window to the next: they come one by one.
+  // A segment memory goes from each window to the next, so they come one by one.
   std::optional<SegmentMemory> segments;
   if (model.config().memory_length > 0) segments.emplace(model.config(), 1);
-  const int64_t batch_size = segments ? 1 : request.batch_size;
-  int64_t shard = 0;
-  std::vector<int32_t> inputs(batch_size * length), targets(inputs.size());
-  std::vector<int32_t> starts(request.documents ? inputs.size() : 0);
+  WindowBatch batch(dataset, request, segments ? 1 : request.batch_size);
   Evaluation result;
   double loss = 0;
-  int64_t bytes = 0;
+  int64_t bytes = 0, shard = 0;
   for (int64_t next = 0; next < windows;) {
-    // As many windows of one length as follow each other: a shard's short last one goes alone.
-    const int64_t time = dataset.evaluation_window(next, length).length;
-    int64_t batch = 0;
-    while (batch < batch_size && next < windows) {
-      const Window window = dataset.evaluation_window(next, length);
-      if (window.length != time) break;
-      if (segments && window.shard != std::exchange(shard, window.shard)) segments->clear();
-      int32_t* const in = inputs.data() + batch * time;
-      int32_t* const out = targets.data() + batch * time;
-      dataset.read(window, in, out);
-      result.tokens += request.documents ? mark_documents(in, out, time, *request.documents,
-                                                          starts.data() + batch * time)
-                                         : time;
-      ++batch;
-      ++next;
-    }
-    const auto ids = [&](const std::vector<int32_t>& all) {
-      return all.empty() ? TokenIds() : TokenIds(all.data(), {batch, time});
-    };
+    next += batch.read(next, windows);
+    if (segments && batch.shard() != std::exchange(shard, batch.shard())) segments->clear();
     loss += model.loss_sum(
-        memory, ids(inputs), ids(targets),
-        {.document_starts = ids(starts), .segments = segments ? &*segments : nullptr});
-    for (int64_t n = 0; n < batch * time; ++n) {
-      // Ids that the model has and the tokenizer lacks (padding of the vocabulary) have no bytes,
-      // nor have targets that are ignored.
-      const size_t id = static_cast<size_t>(targets[n]);
-      if (id < request.token_lengths.size()) bytes += request.token_lengths[id];
-    }
+        activations, batch.inputs(), batch.targets(),
+        {.document_starts = batch.document_starts(), .segments = segments ? &*segments : nullptr});
+    result.tokens += batch.predicted();
+    bytes += batch.bytes();
     if (request.progress) request.progress(next, windows);
   }
   if (result.tokens == 0) {
-    throw Error("no token to predict", {.where = dataset.pattern(),
+    throw Error("no token to predict", {.where = dataset.glob(),
                                         .expected = "documents of more than one token",
-                                        .got = std::to_string(windows) + " windows without",
+                                        .got = std::to_string(windows) + " windows without any",
                                         .hint = "are the marks of documents the right ones?"});
   }
   result.loss = loss / static_cast<double>(result.tokens);

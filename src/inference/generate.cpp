@@ -46,7 +46,7 @@ class StopFilter {
   bool stopped_ = false;
 };
 
-// What is no number is never the highest. Four candidates: no comparison waits for the one before.
+// NaN is never the highest. Four candidates are kept so that no comparison waits for the last one.
 float highest(std::span<const float> logits) {
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   float a = kLowest, b = kLowest, c = kLowest, d = kLowest;
@@ -77,7 +77,7 @@ class Ranking {
   Ranking(std::span<const float> logits, float best, double temperature, std::span<float> p)
       : logits_(logits), p_(p), bucket_of_(logits.size()) {
     const double factor = 1 / std::max(temperature, 1e-300);
-    parallel_for(std::ssize(logits), 4096, [&](int64_t begin, int64_t end, int) {
+    parallel_for(std::ssize(logits), kGrain, [&](int64_t begin, int64_t end, int) {
       for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
         // Relative to the best, so that no temperature is too low.
         p[i] = static_cast<float>((static_cast<double>(logits[i]) - best) * factor);
@@ -120,7 +120,7 @@ class Ranking {
   }
 
  private:
-  // Of logits / temperature: what is less than e^-32 times as likely as the best shares a bucket.
+  // Buckets divide logits / temperature; tokens below e^-32 times the best's probability share one.
   static constexpr float kBucketsPerUnit = 128;
   static constexpr int kBuckets = 32 * 128;
   struct Bucket {
@@ -195,7 +195,7 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   const int64_t length =
       static_cast<int64_t>(ids.size()) + std::min(positions, sampling.max_new_tokens);
   const size_t capacity = static_cast<size_t>(std::min(positions, length));
-  Activations memory(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
+  Activations activations(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
   // The vocabulary may be padded beyond what the tokenizer can decode.
   const size_t tokens = static_cast<size_t>(tokenizer_->vocab_size());
   Rng rng(sampling.seed, "sample");
@@ -210,12 +210,12 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
            std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
   };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
-    if (static_cast<size_t>(memory.cached()) + (ids.size() - fed) > capacity) {
-      memory.clear_cache();
+    if (static_cast<size_t>(activations.cached()) + (ids.size() - fed) > capacity) {
+      activations.clear_cache();
       fed = ids.size() - std::max<size_t>(1, capacity / 2);
     }
     const int64_t count = static_cast<int64_t>(ids.size() - fed);
-    const ConstTensor logits = model_->next_logits(memory, TokenIds(&ids[fed], {1, count}));
+    const ConstTensor logits = model_->next_logits(activations, TokenIds(&ids[fed], {1, count}));
     fed = ids.size();
     ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
     ++produced;

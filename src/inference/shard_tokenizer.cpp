@@ -7,9 +7,9 @@
 
 namespace cria {
 
-void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer) {
+void require_tokenizer_of(const std::string& glob, const Tokenizer& tokenizer) {
   const std::string found = tokenizer_hash(tokenizer);
-  for (const std::string& directory : shard_directories(pattern)) {
+  for (const std::string& directory : shard_directories(glob)) {
     const DatasetDescription dataset = read_dataset_json(directory);
     const std::string& expected = dataset.tokenizer.hash;
     if (expected.empty() || expected == found) continue;

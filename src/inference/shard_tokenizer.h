@@ -7,8 +7,8 @@
 
 namespace cria {
 
-// Error when the dataset.json beside the shards that pattern names, if there is one, was made with
+// Error when the dataset.json beside the shards that glob names, if there is one, was made with
 // another tokenizer.
-void require_tokenizer_of(const std::string& pattern, const Tokenizer& tokenizer);
+void require_tokenizer_of(const std::string& glob, const Tokenizer& tokenizer);
 
 }  // namespace cria

@@ -149,8 +149,8 @@ void time_projections(KernelTimer& timer, double layers, const Block& block, con
                   weight_gradient(down, b.dx, m.activated));
 }
 
-// With its softmax: one block of the vocabulary for one chunk of rows; the last of either count as
-// the part that they are.
+// Times the head and its softmax for one block of the vocabulary and one chunk of rows. The last
+// block and chunk count as the part of one that they are.
 void time_head(KernelTimer& timer, const HeadLoss& head, const Buffers& b,
                const std::vector<int32_t>& ids) {
   const HeadLoss::Saved& saved = b.head;
@@ -231,7 +231,7 @@ void time_attention(KernelTimer& timer, double layers, const SelfAttention& laye
               [&] { layer.position->on_scores_backward(c.layer, tables, keys); });
   }
   if (!rotary) return;
-  // In place, and the angles' cosines and sines.
+  // q and k are read and written in place, and the angles' cosines and sines are read.
   const double rotated = static_cast<double>(2 * (heads.q.size() + heads.k.size())) +
                          time * static_cast<double>(c.head_dim);
   timer.add("rotary forward", layers, 0, rotated,
@@ -282,7 +282,7 @@ void time_optimizer(KernelTimer& timer, Parameters& parameters, const AdamWConfi
 
 std::vector<double> time_steps(Llama& model, const StepConfig& config, int64_t steps) {
   const int64_t batch = config.batch_size, time = config.sequence_length;
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   AdamWOptimizer optimizer(model.parameters(), config.optimizer);
   std::optional<SegmentMemory> segments;
   if (model.config().memory_length > 0) segments.emplace(model.config(), batch);
@@ -292,7 +292,7 @@ std::vector<double> time_steps(Llama& model, const StepConfig& config, int64_t s
   for (int64_t i = 0; i <= steps; ++i) {
     const double elapsed = seconds_of([&] {
       model.loss_and_gradient(
-          memory, tokens, targets,
+          activations, tokens, targets,
           {.randomness = {.seed = 1, .pass = static_cast<uint64_t>(i), .active = true},
            .segments = segments ? &*segments : nullptr,
            .gradient_scale = 1.0f / static_cast<float>(batch * time)});
@@ -323,19 +323,19 @@ std::vector<KernelTiming> time_kernels(Llama& model, const StepConfig& config) {
 }
 
 std::vector<KernelTiming> time_products(int64_t rows, int64_t out, int64_t in) {
-  Arena memory;
+  Arena activations;
   // Gradients in memory of their own: written over their factors, the numbers would grow from call
   // to call until they overflow.
   Tensor x, w, y, dx, dw;
   const auto carve = [&] {
-    x = memory.take({rows, in});
-    w = memory.take({out, in});
-    y = memory.take({rows, out});
-    dx = memory.take({rows, in});
-    dw = memory.take({out, in});
+    x = activations.take({rows, in});
+    w = activations.take({out, in});
+    y = activations.take({rows, out});
+    dx = activations.take({rows, in});
+    dw = activations.take({out, in});
   };
   carve();
-  memory.allocate("bench");
+  activations.allocate("bench");
   carve();
   for (const Tensor& tensor : {x, w, y, dx, dw}) {
     fill_normal(tensor.data, 0, static_cast<uint64_t>(tensor.size()), 1.0, 1, "bench");

@@ -92,23 +92,23 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
     }
   }
   const TokenIds inputs(tokens.data(), {batch, time}), outputs(targets.data(), {batch, time});
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   Parameters& parameters = model.parameters();
   parameters.zero_gradients();
   // Every pass drops the same elements.
   const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
   model.loss_and_gradient(
-      memory, inputs, outputs,
+      activations, inputs, outputs,
       {.randomness = randomness, .gradient_scale = 1.0f / static_cast<float>(count)});
   const auto mean_loss = [&] {
-    return model.loss_sum(memory, inputs, outputs, {.randomness = randomness}) /
+    return model.loss_sum(activations, inputs, outputs, {.randomness = randomness}) /
            static_cast<double>(count);
   };
   std::vector<GradientCheck> results;
   for (Parameter& parameter : parameters.slots()) {
     if (parameter.frozen) continue;
-    // By definition not the derivative: the mean of the uses, as if rows had not been shortened, or
-    // a part of it.
+    // These gradients are not the derivative by definition: they are the mean of the uses, or a part
+    // of it, or are taken as if rows had not been shortened.
     const bool defined =
         options.scale_grad_by_freq || options.max_norm || options.gradient_scale != 1;
     if (defined && &parameter == model.embed_tokens().weight) continue;

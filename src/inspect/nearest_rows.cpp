@@ -60,7 +60,7 @@ std::vector<NearRow> nearest_rows(const FileTensor& table, int64_t row, size_t t
         std::vector<NearRow> part;
         for (int64_t i = 0; i < count; ++i) {
           const float* const other = numbers + i * size;
-          // In range: the sum of squares of fp32 numbers is far from the ends of double.
+          // This does not overflow: squares of fp32 numbers are far from the ends of double.
           const double product = dot(wanted.data(), other, size);
           const double cosine = product / (norm * std::sqrt(dot(other, other, size)));
           if (first + i == row || !std::isfinite(cosine)) continue;

@@ -10,7 +10,7 @@
 
 namespace cria {
 
-// Of a to b, in double, where both are finite.
+// How b differs from a, in double, where both are finite.
 struct TensorChange {
   bool identical = false;  // the same numbers, bit for bit
   double largest = 0;      // max |a - b|
@@ -23,7 +23,7 @@ struct TensorChange {
   void add(const TensorChange& other);
 };
 
-// Of the same number of elements. Error when their numbers are not read.
+// Both must have as many elements. Error when their numbers are not read.
 TensorChange tensor_change(const FileTensor& a, const FileTensor& b);
 
 struct ComparedTensor {

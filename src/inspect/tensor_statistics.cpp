@@ -8,7 +8,7 @@
 namespace cria {
 namespace {
 
-// Of some of the numbers: squares are those of the differences to their mean.
+// The moments of some of the numbers; squares: the sum of those of the differences to the mean.
 struct Moments {
   TensorStatistics counts;  // with min and max
   double mean = 0, squares = 0, norm_squares = 0;

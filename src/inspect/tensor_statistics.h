@@ -9,7 +9,7 @@
 
 namespace cria {
 
-// In double. Of the finite numbers only, but for the counts; std divides by their number.
+// Computed in double. All but the counts are of the n finite numbers; std divides by n.
 struct TensorStatistics {
   int64_t finite = 0, zeros = 0, nans = 0, infinities = 0;
   double mean = 0, std = 0, min = 0, max = 0, norm = 0;  // 0 when none is finite
@@ -18,7 +18,8 @@ struct TensorStatistics {
   bool operator==(const TensorStatistics&) const = default;
 };
 
-// On all threads, in memory that does not depend on the size. Error when the numbers are not read.
+// Uses all threads, and memory that does not depend on the size. Error when the tensor's numbers
+// are of a kind that is not read.
 TensorStatistics tensor_statistics(const FileTensor& tensor);
 
 // Finite numbers counted by value, in bins of equal width from low to high.
@@ -30,7 +31,7 @@ struct Histogram {
   bool operator==(const Histogram&) const = default;
 };
 
-// From the smallest to the largest number, or, when these are further away, 4 std around the mean.
+// The bins go from the smallest to the largest number, but at most 4 std from the mean.
 // One bin when all are the same, none when there are none.
 Histogram tensor_histogram(const FileTensor& tensor, const TensorStatistics& statistics,
                            size_t bins);

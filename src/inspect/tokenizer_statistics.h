@@ -10,7 +10,7 @@
 
 namespace cria {
 
-// Of all tokens but the added ones, which are names rather than text.
+// Counts all tokens but the added ones, which are names rather than text.
 struct VocabularyStatistics {
   std::vector<int64_t> by_length;  // tokens of each length in bytes, from 0 to the longest
   std::vector<int32_t> longest;    // the longest first, of equals the lowest id first

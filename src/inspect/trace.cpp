@@ -33,10 +33,10 @@ TracedTensor difference(const ConstTensor& after, const ConstTensor& before) {
   return traced;
 }
 
-void trace_input(const Llama& model, const Activations& memory, Trace& result) {
+void trace_input(const Llama& model, const Activations& activations, Trace& result) {
   const Embedding& table = model.embed_tokens();
-  const Tensor& input = memory.residual().front();
-  const Tensor& sum = model.input().norm ? memory.input().embedded : input;
+  const Tensor& input = activations.residual().front();
+  const Tensor& sum = model.input().norm ? activations.input().embedded : input;
   const int64_t time = input.shape[1], columns = input.shape[2];
   result.table_shape = {table.weight->value.shape[0], columns};
   result.rows = zeros({1, time, columns});
@@ -48,14 +48,14 @@ void trace_input(const Llama& model, const Activations& memory, Trace& result) {
   // The pass added positions where it had written this.
   result.embedded = zeros({1, time, columns});
   const Tensor embedded(result.embedded.values.data(), {1, time, columns});
-  Embedding::Saved saved = memory.input().embed_tokens;
+  Embedding::Saved saved = activations.input().embed_tokens;
   table.forward(TokenIds(result.ids.data(), {1, time}), embedded, saved);
   result.added = difference(sum, embedded);
   result.sum = copy(sum);
   result.input = copy(input);
 }
 
-// What was planned may have room for a memory of segments before; here there is none.
+// The shape that was planned may have room for a segment memory, which is empty here.
 Tensor qkv_of(const Block::Saved& saved, const Trace& result) {
   const Tensor& qkv = saved.self_attn.qkv;
   return within(qkv, {1, static_cast<int64_t>(result.ids.size()), qkv.shape[2]});
@@ -66,8 +66,8 @@ void trace_queries_and_keys(const SelfAttention& attention, const Block::Saved& 
   const Tensor qkv = qkv_of(saved, result);
   const int64_t time = qkv.shape[1];
   // The pass turned q and k where it had written this.
-  std::vector<float> memory(qkv.size());
-  const Tensor projected(memory.data(), {1, time, qkv.shape[2]});
+  std::vector<float> activations(qkv.size());
+  const Tensor projected(activations.data(), {1, time, qkv.shape[2]});
   Linear::Saved projection = saved.self_attn.qkv_proj;
   attention.qkv_proj.forward(within(saved.attention_in, {1, time, saved.attention_in.shape[2]}),
                              projected, projection);
@@ -122,14 +122,14 @@ void trace_scores(const SelfAttention& attention, const Block::Saved& saved, Tra
   }
 }
 
-void trace_blocks(const Activations& memory, Trace& result) {
-  for (size_t l = 0; l < memory.blocks().size(); ++l) {
-    const Tensor &x = memory.residual()[l], &middle = memory.blocks()[l].middle;
+void trace_blocks(const Activations& activations, Trace& result) {
+  for (size_t l = 0; l < activations.blocks().size(); ++l) {
+    const Tensor &x = activations.residual()[l], &middle = activations.blocks()[l].middle;
     result.blocks.push_back({.x = copy(x),
                              .attention = difference(middle, x),
-                             .mlp = difference(memory.residual()[l + 1], middle)});
+                             .mlp = difference(activations.residual()[l + 1], middle)});
   }
-  result.output = copy(memory.residual().back());
+  result.output = copy(activations.residual().back());
 }
 
 void trace_head(const Llama& model, const Tokenizer& tokenizer, const ConstTensor& normed,
@@ -165,12 +165,12 @@ Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text) {
   for (const int32_t id : result.ids) result.tokens.emplace_back(tokenizer.token(id));
   const int64_t time = static_cast<int64_t>(result.ids.size());
   model.reserve_positions(time);
-  Activations memory(model, Purpose::training, 1, time);
-  const Tensor normed = model.forward(memory, TokenIds(result.ids.data(), {1, time}));
-  trace_input(model, memory, result);
-  trace_queries_and_keys(model.layers().front().self_attn, memory.blocks().front(), result);
-  trace_scores(model.layers().front().self_attn, memory.blocks().front(), result);
-  trace_blocks(memory, result);
+  Activations activations(model, Purpose::training, 1, time);
+  const Tensor normed = model.forward(activations, TokenIds(result.ids.data(), {1, time}));
+  trace_input(model, activations, result);
+  trace_queries_and_keys(model.layers().front().self_attn, activations.blocks().front(), result);
+  trace_scores(model.layers().front().self_attn, activations.blocks().front(), result);
+  trace_blocks(activations, result);
   trace_head(model, tokenizer, normed, result);
   return result;
 }

@@ -26,8 +26,8 @@ struct TracedTensor {
   bool operator==(const TracedTensor&) const = default;
 };
 
-// Of the last token in layer 0, with each key, the term by the position encoding apart: the score
-// is the sum of content, keys, queries and bias. Terms that the encoding lacks are empty.
+// The scores of the last token in layer 0 with each key, divided into terms: the score is the sum
+// of content, keys, queries and bias. Terms that the position encoding lacks are empty.
 struct TracedScores {
   double scale = 0;      // of the products
   TracedTensor content;  // [H,T]: scale q.k, with q and k as the encoding left them

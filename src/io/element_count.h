@@ -13,8 +13,8 @@ namespace cria {
 // The safetensors format's own bound for a dimension or an offset; nobody needs more elsewhere.
 inline constexpr int64_t kMaxSize = int64_t{1} << 48;
 
-// Of a tensor of this shape, no dimension of which is negative. Error when it has 2^54 or more:
-// what they take, up to 512 bytes each, is then a number of 64 bits, even signed.
+// The elements of a tensor of this shape, no dimension of which is negative. Error from 2^54 on, so
+// that their bytes, up to 512 for each, fit a signed number of 64 bits.
 inline int64_t element_count(const std::vector<int64_t>& shape, const std::string& where) {
   constexpr int64_t kMaxElements = (int64_t{1} << 54) - 1;
   int64_t count = 1;

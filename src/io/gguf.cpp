@@ -135,7 +135,7 @@ const GgufArray& require_array(const GgufValue& value, const std::string& where,
   throw_kind(where, expected, value);
 }
 
-// What convert makes of what `held`, the value or its array, holds, when it takes that.
+// The result of `convert` for what `held` (the value or its array) holds, if it takes that kind.
 template <class Result, class Variant, class Convert>
 Result converted(const Variant& held, const GgufValue& value, const std::string& where,
                  const char* expected, Convert convert) {
@@ -198,7 +198,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
                                          .expected = "a power of two below 2^32",
                                          .got = std::to_string(alignment)});
   }
-  // Without tensors there may be no padding.
+  // A file without tensors may end before the padding.
   const uint64_t begin =
       std::min<uint64_t>(padded(cursor.at(), static_cast<uint64_t>(alignment)), bytes.size());
   const std::string_view data = bytes.substr(begin);

@@ -14,7 +14,7 @@ inline constexpr const char* kAlignmentKey = "general.alignment";
 inline constexpr uint64_t kDefaultAlignment = 32;
 inline constexpr size_t kMaxKeyBytes = 65535;
 
-// By the number of GgufValue's alternative.
+// The name of each alternative of GgufValue, in their order.
 inline constexpr const char* kGgufTypeNames[] = {
     "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"};
 

@@ -104,7 +104,7 @@ void write_gguf(const std::string& path, const GgufMetadata& metadata,
   for (const TensorSource& tensor : tensors) {
     append_value(header, tensor.name);
     append(header, static_cast<uint32_t>(tensor.shape.size()));
-    // From the one that varies fastest.
+    // GGUF begins with the dimension that varies fastest.
     for (size_t axis = tensor.shape.size(); axis-- > 0;) append(header, tensor.shape[axis]);
     append(header, type_number(tensor.format));
     append(header, offset);

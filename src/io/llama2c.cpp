@@ -17,7 +17,7 @@ struct Bound {
   int64_t Llama2cHeader::*value;
   int64_t most;
 };
-// In the order of the file. No model has more; what is larger is another kind of file.
+// The fields in the order of the file. No model has larger ones: the file is then of another kind.
 constexpr Bound kBounds[] = {
     {"dim", &Llama2cHeader::dim, 1 << 20},
     {"hidden_dim", &Llama2cHeader::hidden_dim, 1 << 22},

@@ -27,7 +27,7 @@ struct Llama2cHeader {
   int64_t group_size = 0;  // version 2: weights that share a scale; 0 for the others
 };
 
-// In the order of version 0; `head` only when it is not tied.
+// The roles in the order of version 0; `head` is there only when it is not tied.
 enum class Llama2cRole {
   embedding,       // [vocab_size, dim]
   attention_norm,  // [dim]

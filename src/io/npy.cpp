@@ -204,7 +204,7 @@ uint64_t float_width(const std::string& dtype, const std::string& where) {
                                  : "save it with .astype(numpy.float32)"});
 }
 
-// Nothing to round to: fp32 would make an infinity of it.
+// Whether fp32 would make an infinity of a finite number.
 bool overflows(double value) {
   return std::isfinite(value) && std::abs(value) >= 0x1.ffffffp127;
 }

@@ -34,11 +34,11 @@ uint32_t magnitude_bits(float value) {
 }
 
 // Fewer numbers than these are not worth waking a thread for.
-constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kConversionGrain = 1 << 15;
 
 template <uint16_t (*kConvert)(float)>
 void encode_halves(const float* source, int64_t count, char* out) {
-  parallel_for(count, kGrain, [=](int64_t begin, int64_t end, int) {
+  parallel_for(count, kConversionGrain, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const uint16_t half = kConvert(source[i]);
       std::memcpy(out + 2 * i, &half, sizeof half);
@@ -48,7 +48,7 @@ void encode_halves(const float* source, int64_t count, char* out) {
 
 template <float (*kConvert)(uint16_t)>
 void decode_halves(const char* source, int64_t count, float* out) {
-  parallel_for(count, kGrain, [=](int64_t begin, int64_t end, int) {
+  parallel_for(count, kConversionGrain, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       uint16_t half;
       std::memcpy(&half, source + 2 * i, sizeof half);
@@ -69,7 +69,7 @@ static_assert(sizeof(Q8Block) == 34);
 // it: with the reciprocal of the scale before that is rounded to F16. False when F16 has no such
 // scale.
 bool encode_block(const float* values, Q8Block& block) {
-  // As integers, magnitudes have the order of the numbers, and NaN is above infinity.
+  // Magnitudes compare as integers like the numbers they are, and NaN is above infinity.
   uint32_t largest = 0;
   for (int64_t i = 0; i < kBlock; ++i) largest = std::max(largest, magnitude_bits(values[i]));
   const float scale = std::bit_cast<float>(largest) / 127.0f;
@@ -90,7 +90,7 @@ bool encode_block(const float* values, Q8Block& block) {
 
 void encode_blocks(const float* source, int64_t count, char* out, const std::string& where) {
   std::atomic<bool> fits = true;
-  parallel_for(count / kBlock, kGrain / kBlock, [&](int64_t begin, int64_t end, int) {
+  parallel_for(count / kBlock, kConversionGrain / kBlock, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       Q8Block block;
       if (!encode_block(source + i * kBlock, block)) fits = false;
@@ -118,7 +118,7 @@ void require_f16_range(const float* source, int64_t count, const std::string& wh
 }
 
 void decode_blocks(const char* source, int64_t count, float* out) {
-  parallel_for(count / kBlock, kGrain / kBlock, [=](int64_t begin, int64_t end, int) {
+  parallel_for(count / kBlock, kConversionGrain / kBlock, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       Q8Block block;
       std::memcpy(&block, source + i * static_cast<int64_t>(sizeof block), sizeof block);

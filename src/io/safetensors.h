@@ -24,10 +24,10 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return path_; }  // of the file or the index
-  // In the order of the files' names, and there in the order of the data.
+  // All tensors, in the order of the files' names and then of the data.
   const std::vector<StoredTensor>& entries() const { return entries_; }
   const StoredTensor* find(std::string_view name) const;
-  // Of the first file.
+  // The metadata of the first file.
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
 
   // The tensor, as one that fits `like`. Error when it is missing, when its shape is not like's

@@ -23,7 +23,7 @@ int64_t row_size(const std::vector<int64_t>& shape);
 void require_shape(const std::vector<int64_t>& shape, const ConstTensor& like,
                    const std::string& where);
 
-// In a file that is open.
+// A tensor in a file that is open.
 struct StoredTensor {
   std::string name;
   std::string dtype;                   // the file's word for it: "BF16", "I64", "Q4_K"
@@ -38,7 +38,7 @@ struct StoredTensor {
   void require_floats() const;  // the first of these errors
 };
 
-// To be written.
+// A tensor to be written.
 struct TensorSource {
   using ReadRows = std::function<void(int64_t first, int64_t count, float* out)>;
 

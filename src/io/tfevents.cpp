@@ -174,7 +174,7 @@ std::vector<std::string> event_files(const std::string& directory) {
   return paths;
 }
 
-// Without the events after `step` and a record that a crash has cut off.
+// Removes the events after `step`, and a record that a crash has cut off.
 void drop_after(const std::string& path, int64_t step) {
   const std::string bytes = read_file(path);
   std::string kept;

@@ -38,7 +38,7 @@ std::vector<double> multiply_add_runs(Precision precision) {
   return speeds;
 }
 
-// Not touched yet: a page belongs to the processor that first writes to it.
+// The memory is not touched yet: a page belongs to the processor that first writes to it.
 std::unique_ptr<float[]> untouched(int64_t count) {
   std::unique_ptr<float[]> memory(new (std::nothrow) float[static_cast<size_t>(count)]);
   if (!memory) throw Error("out of memory", {.where = "measuring the memory's bandwidth"});

@@ -1,5 +1,5 @@
-// For any machine: 16-byte vectors (SSE2, NEON) through the compiler's vector extension, at the
-// compiler's default instruction set.
+// The kernels for any machine: 16-byte vectors (SSE2, NEON) through the compiler's vector
+// extension, at the compiler's default instruction set.
 #define CRIA_ISA portable
 #define CRIA_VECTOR_FLOATS 4
 #ifdef __aarch64__  // 32 registers

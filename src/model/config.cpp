@@ -228,7 +228,7 @@ double training_flops_per_token(const ModelConfig& c, int64_t sequence_length) {
   const double weights = layers * block + hidden * static_cast<double>(c.vocab_size);
   const double memory = static_cast<double>(c.memory_length);
   const double visible_keys = static_cast<double>(sequence_length + 1) / 2 + memory;
-  // Of each query with a visible position: scores, values, and what the encoding adds.
+  // Each query has these products with a visible position: scores, values, and the encoding's own.
   const double products = c.position == "transformer_xl" ? 3 : c.position == "deberta" ? 4 : 2;
   return 6 * weights + layers * 6 * products * q * visible_keys;
 }

@@ -25,8 +25,8 @@ class ConfigReader {
 
   std::string place(const char* key) const { return where_ + ": " + key; }
 
-  // What the table of keys calls model.`as`, if it is there. What is to be derived is missing here,
-  // so 0 is out of range.
+  // Reads `name`, if it is there, into the field that the table of keys calls model.`as`. A value
+  // of 0, which asks [model] to derive it, is out of range here.
   void read(const char* name, const std::string& as) const {
     const Json* const json = find(name);
     if (!json) return;

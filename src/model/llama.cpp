@@ -41,7 +41,7 @@ PassContext context_of(const Pass& pass) {
 }  // namespace
 
 Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
-  // In the order of forward, as parameters are registered.
+  // Parameters are registered in the order in which forward uses them.
   const Embedding embed_tokens(
       parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, c.embedding,
       c.embedding_initializer_range.value_or(c.initializer_range), c.embedding_scale);
@@ -99,13 +99,13 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
   reserve_kernel_memory();
 }
 
-Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& pass) const {
+Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pass& pass) const {
   if (pass.document_starts) {
-    if (pass.segments || !memory.caches_.empty()) {
+    if (pass.segments || !activations.caches_.empty()) {
       throw Error("nothing comes before a document",
                   {.where = "document_starts",
-                   .expected = "neither a memory of segments nor a cache",
-                   .got = pass.segments ? "a memory of segments" : "a cache",
+                   .expected = "neither a segment memory nor a cache",
+                   .got = pass.segments ? "a segment memory" : "a cache",
                    .hint = "leave out one of the two"});
     }
     require_documents(pass.document_starts, tokens);
@@ -114,48 +114,49 @@ Tensor Llama::forward(Activations& memory, const TokenIds& tokens, const Pass& p
   SegmentMemory* const segments = pass.segments;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto residual = [&](size_t layer) {
-    const size_t index = std::min(layer, memory.residual_.size() - 1);
-    return within(memory.residual_[index], {batch, time, config_.hidden_size});
+    const size_t index = std::min(layer, activations.residual_.size() - 1);
+    return within(activations.residual_[index], {batch, time, config_.hidden_size});
   };
-  input_.forward(tokens, memory.cached(), residual(0), memory.input_, context);
+  input_.forward(tokens, activations.cached(), residual(0), activations.input_, context);
   for (size_t l = 0; l < layers_.size(); ++l) {
     const int64_t layer = static_cast<int64_t>(l);
     if (segments) segments->push(layer, residual(l));
-    layers_[l].forward(residual(l), residual(l + 1), memory.blocks_[l], context,
-                       memory.caches_.empty() ? nullptr : &memory.caches_[l],
+    layers_[l].forward(residual(l), residual(l + 1), activations.blocks_[l], context,
+                       activations.caches_.empty() ? nullptr : &activations.caches_[l],
                        segments ? segments->layer(layer) : Tensor{});
   }
   if (segments) segments->finish();
-  const Tensor normed = within(memory.normed_, {batch, time, config_.hidden_size});
-  norm_.forward(residual(layers_.size()), normed, memory.norm_);
+  const Tensor normed = within(activations.normed_, {batch, time, config_.hidden_size});
+  norm_.forward(residual(layers_.size()), normed, activations.norm_);
   return normed;
 }
 
-// From dx_ (the gradient of the final norm's output) down to the token table.
-void Llama::backward(Activations& memory, const TokenIds& tokens, const PassContext& pass) const {
+// Goes from dx_, the gradient of the final norm's output, down to the token table.
+void Llama::backward(Activations& activations, const TokenIds& tokens,
+                     const PassContext& pass) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto view = [&](const Tensor& whole) {
     return within(whole, {batch, time, config_.hidden_size});
   };
-  const Tensor dx = view(memory.dx_);
-  norm_.backward(dx, view(memory.residual_.back()), memory.norm_, dx);
+  const Tensor dx = view(activations.dx_);
+  norm_.backward(dx, view(activations.residual_.back()), activations.norm_, dx);
   for (size_t l = layers_.size(); l-- > 0;) {
-    layers_[l].backward(dx, view(memory.residual_[l]), memory.blocks_[l], pass, dx);
+    layers_[l].backward(dx, view(activations.residual_[l]), activations.blocks_[l], pass, dx);
   }
-  input_.backward(dx, tokens, memory.input_, pass);
+  input_.backward(dx, tokens, activations.input_, pass);
 }
 
-double Llama::loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+double Llama::loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
                        const Pass& pass) const {
   require_same_shape(tokens, targets);
-  memory.clear_cache();
-  return lm_head_.forward(forward(memory, tokens, pass), targets, memory.head_);
+  activations.clear_cache();
+  return lm_head_.forward(forward(activations, tokens, pass), targets, activations.head_);
 }
 
-double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
+double Llama::loss_and_gradient(Activations& activations, const TokenIds& tokens,
                                 const TokenIds& targets, const Pass& pass) const {
   require_same_shape(tokens, targets);
-  if (memory.purpose() != Purpose::training) {
+  if (activations.purpose() != Purpose::training) {
     throw Error("these activations keep nothing for a backward pass",
                 {.where = "loss_and_gradient", .hint = "make them for Purpose::training"});
   }
@@ -163,23 +164,24 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
     throw Error("this model has no gradients",
                 {.where = "loss_and_gradient", .hint = "make it with Planes::all"});
   }
-  const Tensor normed = forward(memory, tokens, pass);
-  const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
-  const double loss = lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale,
-                                                dx, pass.z_loss);
-  backward(memory, tokens, context_of(pass));
+  const Tensor normed = forward(activations, tokens, pass);
+  const Tensor dx =
+      within(activations.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
+  const double loss = lm_head_.forward_backward(normed, targets, activations.head_,
+                                                pass.gradient_scale, dx, pass.z_loss);
+  backward(activations, tokens, context_of(pass));
   return loss;
 }
 
-ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) const {
+ConstTensor Llama::next_logits(Activations& activations, const TokenIds& tokens) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
-  const Tensor normed = forward(memory, tokens);
+  const Tensor normed = forward(activations, tokens);
   // Only the last position of each sequence goes through the head.
   for (int64_t b = 0; b < batch; ++b) {
     std::memmove(&normed(0, 0) + b * config_.hidden_size, &normed(b, time - 1),
                  static_cast<size_t>(config_.hidden_size) * sizeof(float));
   }
-  const Tensor logits = within(memory.logits_, {batch, config_.vocab_size});
+  const Tensor logits = within(activations.logits_, {batch, config_.vocab_size});
   lm_head_.logits(Tensor(normed.data, {batch, config_.hidden_size}), logits);
   return logits;
 }

@@ -131,9 +131,9 @@ void SelfAttention::forward(const ConstTensor& x, const Tensor& out, Saved& save
   o_proj.forward(context, out, saved.o_proj, addend);
 }
 
-// Through o_proj, the attention kernel (see AttentionGradient), the position encoding's reverse,
-// and the fused q/k/v projection. There are no queries at the positions of the memory: their
-// gradient is 0.
+// The gradient goes through o_proj, the attention kernel (see AttentionGradient), the position
+// encoding's reverse, and the fused q/k/v projection. Positions of the segment memory have no
+// queries: their gradient is 0.
 void SelfAttention::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                              const PassContext& pass, const Tensor& dx) const {
   const int64_t batch = x.shape[0], time = dout.shape[1], remembered = x.shape[1] - time;

@@ -88,7 +88,7 @@ void Block::forward(const ConstTensor& x, const Tensor& out, Saved& saved, const
 }
 
 //   dmiddle = dout + norm'(mlp'(mask dout)),  dx = dmiddle + norm'(attention'(mask dmiddle))
-// The gradient of a memory ends here.
+// The gradient does not go on into the segment memory.
 void Block::backward(const ConstTensor& dout, const ConstTensor& x, Saved& saved,
                      const PassContext& pass, const Tensor& dx) const {
   const std::initializer_list<int64_t> shape = {x.shape[0], x.shape[1], x.shape[2]};

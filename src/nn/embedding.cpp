@@ -160,8 +160,7 @@ void Embedding::renormalize(const Saved& saved) const {
   const Tensor table = weight->mutable_value();
   const int64_t columns = table.shape[1];
   const double most = *options.max_norm;
-  constexpr int64_t kFloats = 4096;  // worth waking a thread for
-  const int64_t grain = std::max<int64_t>(1, kFloats / std::max<int64_t>(1, columns));
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns));
   compute_for(saved.distinct_count, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       float* const row = table.data + saved.distinct[i] * columns;

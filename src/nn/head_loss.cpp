@@ -105,7 +105,7 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
     const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);
     for (int64_t first = 0; first < vocabulary; first += most) {
       const SoftmaxBlock b = block(first);
-      // Of the blocks that share a place the last is still there, if it is the only one.
+      // Blocks that share a place have overwritten each other, so each is computed again.
       if (kept * most < vocabulary) compute(b);
       kernels().softmax_gradient(b, gradient_scale);
       const Tensor dz(b.logits, {count, b.columns});

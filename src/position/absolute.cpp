@@ -1,5 +1,6 @@
 #include "position/absolute.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cria/base/error.h"
@@ -8,8 +9,7 @@
 namespace cria {
 namespace {
 
-constexpr int64_t kRowGrain = 64;     // rows that are worth waking a thread for
-constexpr int64_t kColumnGrain = 64;  // columns, all rows of which are
+constexpr int64_t kColumnGrain = 64;  // columns, all rows of which are worth waking a thread for
 
 int64_t position_of(int64_t b, int64_t t, int64_t first, const TokenIds& document_starts) {
   return first + t - (document_starts ? document_starts(b, t) : 0);
@@ -18,13 +18,15 @@ int64_t position_of(int64_t b, int64_t t, int64_t first, const TokenIds& documen
 // x[b,t] += table[its position], x [B,T,C].
 void add_rows(const Tensor& x, const float* table, int64_t first, const TokenIds& starts) {
   const int64_t time = x.shape[1], columns = x.shape[2];
-  compute_for(x.shape[0] * time, kRowGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      float* row = &x(n / time, n % time);
-      const float* added = table + position_of(n / time, n % time, first, starts) * columns;
-      for (int64_t c = 0; c < columns; ++c) row[c] += added[c];
-    }
-  });
+  compute_for(x.shape[0] * time, std::max<int64_t>(1, kGrain / columns),
+              [&](int64_t begin, int64_t end, int) {
+                for (int64_t n = begin; n < end; ++n) {
+                  float* row = &x(n / time, n % time);
+                  const float* added =
+                      table + position_of(n / time, n % time, first, starts) * columns;
+                  for (int64_t c = 0; c < columns; ++c) row[c] += added[c];
+                }
+              });
 }
 
 }  // namespace

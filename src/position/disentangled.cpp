@@ -7,7 +7,7 @@
 
 namespace cria {
 
-// With mid = buckets / 2:
+// The bucket of distance x, with mid = buckets / 2:
 //   x <= mid: x,  else  mid + ceil(ln(x / mid) / ln((max_position - 1) / mid) (mid - 1))
 int64_t deberta_bucket(int64_t distance, int64_t buckets, int64_t max_position) {
   const int64_t mid = buckets / 2, x = std::min(distance, max_position - 1);

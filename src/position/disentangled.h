@@ -10,8 +10,8 @@
 
 namespace cria {
 
-// Of a distance: itself up to buckets / 2, then growing logarithmically, so that max_position - 1
-// falls into buckets - 1. Source: DeBERTa-v2's log buckets.
+// The bucket of a distance: itself up to buckets / 2, then growing logarithmically, so that
+// max_position - 1 falls into buckets - 1. Source: DeBERTa-v2's log buckets.
 int64_t deberta_bucket(int64_t distance, int64_t buckets, int64_t max_position);
 
 class Disentangled : public Position {

@@ -1,5 +1,6 @@
 #include "position/transformer_xl.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -12,12 +13,13 @@ namespace {
 // x[b,t,h,:] += bias[h,:]; x [B,T,H,D]
 void add_to_all(const ConstTensor& bias, const Tensor& x) {
   const int64_t time = x.shape[1], width = bias.size();
-  compute_for(x.shape[0] * time, 16, [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      float* __restrict row = &x(n / time, n % time);
-      for (int64_t i = 0; i < width; ++i) row[i] += bias.data[i];
-    }
-  });
+  compute_for(x.shape[0] * time, std::max<int64_t>(1, kGrain / width),
+              [&](int64_t begin, int64_t end, int) {
+                for (int64_t n = begin; n < end; ++n) {
+                  float* __restrict row = &x(n / time, n % time);
+                  for (int64_t i = 0; i < width; ++i) row[i] += bias.data[i];
+                }
+              });
 }
 
 // sum[h,:] += the sum of x[b,t,h,:]

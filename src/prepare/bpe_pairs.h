@@ -51,7 +51,7 @@ class Segments {
 // one first.
 class WordLists {
  public:
-  // To the list (kNoIndex: an empty one), unless it is the last one there.
+  // Adds a word to the list (kNoIndex: an empty one), unless it is the last one there.
   void add(uint32_t& list, uint32_t word) {
     int used = 0;
     while (list != kNoIndex && used < kWords && blocks_[list].words[used] != kNoIndex) ++used;

@@ -88,8 +88,8 @@ class Tokens {
   }
 
   std::vector<std::string> list_;  // the bytes of each id
-  // By the bytes that a special token's characters would stand for in a file of the vocabulary,
-  // where every token has one name and every name one token.
+  // Keys are the bytes that a special token's characters would stand for in a file of the
+  // vocabulary, where every token has one name and every name one token.
   std::unordered_map<std::string, int32_t> special_ids_;
   std::array<int32_t, kBytes> byte_ids_;
 };
@@ -116,7 +116,7 @@ class BpeTrainer {
                         counts.count(i)});
       for (const char byte : word) symbols_.push_back(tokens.byte_id(byte));
     }
-    counts = WordCounts(counts.pattern());  // their memory is needed for the pairs
+    counts = WordCounts(counts.regex());  // their memory is needed for the pairs
     for (uint32_t index = 0; index < words_.size(); ++index) {
       const Word& word = words_[index];
       const int32_t* const symbols = &symbols_[word.begin];
@@ -251,7 +251,7 @@ BpeVocabulary train_bpe(WordCounts words, int64_t vocab_size,
                         std::span<const std::string> special_tokens, const BpeProgress& progress,
                         int64_t min_frequency) {
   Tokens tokens(vocab_size, special_tokens);
-  const Pattern pattern = words.pattern();
+  const Regex regex = words.regex();
   BpeTrainer trainer(std::move(words), tokens, min_frequency);
   std::vector<BpeMerge> merges;
   for (Candidate best; tokens.size() < vocab_size && trainer.next(best);) {
@@ -268,7 +268,7 @@ BpeVocabulary train_bpe(WordCounts words, int64_t vocab_size,
   for (size_t id = 0; id < special_tokens.size(); ++id) {
     vocabulary.added.push_back({special_tokens[id], static_cast<int32_t>(id), true});
   }
-  vocabulary.pattern = pattern;
+  vocabulary.regex = regex;
   return vocabulary;
 }
 

@@ -28,14 +28,13 @@ struct PrepareRequest {
   DocumentRule documents = {};
   std::string tokenizer = "chars";  // "bytes", "chars", "bpe" or a path, see read_tokenizer
   int64_t vocab_size = 0;           // bpe: tokens to learn, bytes and special tokens included
-  std::string pattern = "";         // bpe ("": "gpt4") and tiktoken files, see text/pretokenizer
-  std::vector<std::string> special_tokens =
-      {};  // what the tokenizer is to have; it gets what is new
+  std::string regex = "";           // bpe ("": "gpt4") and tiktoken files, see text/pretokenizer
+  std::vector<std::string> special_tokens = {};  // added to the tokenizer where it lacks them
   // Tokens before and after each document: "" those of the tokenizer's file, "none" none, or a
   // special token, which the tokenizer gets as well.
   std::string bos = "", eos = "";
-  // Taken from the end: of n documents the first int((1 - f) n), at least one, train; of one
-  // document, so many of its tokens.
+  // f, the share at the end to validate on: the first int((1 - f) n) of n documents, at least one,
+  // are trained on; a single document is divided so by its tokens.
   double val_fraction = 0.1;
   int64_t shard_tokens = ShardSeries::kShardTokens;
   WordBudget words = {};  // bpe

@@ -27,8 +27,8 @@ void require_no_dataset(const std::string& directory) {
   }
 }
 
-// What a killed process left. Its dataset.json is there when it had begun to move the shards that
-// this names, and is itself moved last.
+// Clears away what a killed process left. If its dataset.json is there, it may have moved some of
+// the shards that this names into the directory: dataset.json itself is moved last.
 void clear(const std::string& scratch, const std::string& directory) {
   const DatasetDescription begun = read_dataset_json(scratch);
   for (const SplitDescription* split : {&begun.train, &begun.val}) {

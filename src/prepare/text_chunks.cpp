@@ -4,8 +4,8 @@
 
 namespace cria {
 
-// So much that the buffer never moves, and with it the text of closed chunks: almost a batch, what
-// is not closed yet, and what comes to it.
+// The buffer must never move, since closed chunks point into it: it has room for almost a batch,
+// the chunk that is still open, and what is added to it.
 ChunkMaker::ChunkMaker(const TextCut& cut, const TextInput::OnChunks& on_chunks)
     : cut_(cut), on_chunks_(on_chunks) {
   constexpr size_t kChunk = TextInput::kChunkBytes;

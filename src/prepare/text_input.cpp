@@ -29,8 +29,8 @@ std::string TextChunk::where() const {
 TextInput::TextInput(const std::vector<std::string>& files, DocumentRule rule)
     : rule_(std::move(rule)) {
   for (const std::string& file : files) {
-    const bool is_pattern = file.find_first_of("*?[") != file.npos;
-    for (const std::string& path : is_pattern ? glob_files(file) : std::vector{file}) {
+    const bool is_glob = file.find_first_of("*?[") != file.npos;
+    for (const std::string& path : is_glob ? glob_files(file) : std::vector{file}) {
       const bool is_jsonl =
           rule_.format.empty() ? path.ends_with(".jsonl") : rule_.format == "jsonl";
       files_.push_back({path == "-" ? "standard input" : path, path, is_jsonl});

@@ -11,8 +11,8 @@
 
 namespace cria {
 
-// What is a document. A byte order mark at the beginning of a file belongs to none, and a document
-// without bytes is passed over.
+// How files are divided into documents. A byte order mark at the beginning of a file belongs to
+// none, and a document without bytes is passed over.
 struct DocumentRule {
   std::string format = "";     // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
   std::string field = "text";  // jsonl: a line is an object, and this member of it the document
@@ -51,14 +51,14 @@ class TextInput {
   using OnChunks = std::function<void(std::span<const TextChunk>)>;
   using OnBytes = std::function<void(int64_t bytes)>;  // of the files, read so far
 
-  // How much of a document is one chunk: this, and what it takes to a place to cut.
+  // A chunk of a document ends at the first place to cut after so many bytes.
   static constexpr size_t kChunkBytes = size_t{128} << 10;
-  // on_chunks gets about so much at once. What it gets is made by the texts alone.
+  // on_chunks gets about so much at once. How texts are divided depends on nothing but the texts.
   static constexpr size_t kBatchBytes = size_t{4} << 20;
   static constexpr size_t kMostChunks = size_t{1} << 16;
   static constexpr size_t kLongestLine = size_t{64} << 20;  // of jsonl
 
-  // files: paths, patterns (* ? [abc]) and "-" for standard input. Error for what is not there.
+  // files: paths, globs (* ? [abc]) and "-" for standard input. Error for what is not there.
   TextInput(const std::vector<std::string>& files, DocumentRule rule);
 
   // Copies what can be read only once (standard input, pipes) into files in `directory`, which are

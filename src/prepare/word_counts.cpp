@@ -121,7 +121,7 @@ void WordCounts::keep_budget() {
 
 void WordCounts::add_pieces(std::string_view text) {
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = piece_end(pattern_, text, begin);
+    const size_t end = piece_end(regex_, text, begin);
     for (; begin < end; begin += std::min(end - begin, kLongestWord)) {
       add_word(text.substr(begin, std::min(end - begin, kLongestWord)), 1);
     }
@@ -132,7 +132,7 @@ void WordCounts::add(std::span<const std::string_view> texts) {
   std::vector<std::string_view> chunks;
   for (std::string_view text : texts) {
     while (!text.empty()) {
-      const size_t cut = find_cut(pattern_, text, kChunkBytes);
+      const size_t cut = find_cut(regex_, text, kChunkBytes);
       chunks.push_back(text.substr(0, cut));
       text.remove_prefix(cut);
     }
@@ -142,7 +142,7 @@ void WordCounts::add(std::span<const std::string_view> texts) {
   const auto count = std::ssize(chunks), together = kTogether * max_threads();
   for (int64_t first = 0; first < count; first += together) {
     const int64_t round = std::min(together, count - first), part_count = max_threads();
-    std::vector<WordCounts> parts(part_count, WordCounts(pattern_));
+    std::vector<WordCounts> parts(part_count, WordCounts(regex_));
     parallel_tasks(part_count, [&](int64_t part, int) {
       for (int64_t i = round * part / part_count; i < round * (part + 1) / part_count; ++i) {
         parts[part].add_pieces(chunks[first + i]);

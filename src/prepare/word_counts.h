@@ -24,8 +24,7 @@ struct WordBudget {
 // and Motwani, "Approximate Frequency Counts over Data Streams", VLDB 2002.
 class WordCounts {
  public:
-  explicit WordCounts(Pattern pattern, WordBudget budget = {})
-      : pattern_(pattern), budget_(budget) {}
+  explicit WordCounts(Regex regex, WordBudget budget = {}) : regex_(regex), budget_(budget) {}
 
   // Longer pieces are counted in parts: a merge walks through all words it changes.
   static constexpr size_t kLongestWord = 16 << 10;
@@ -37,7 +36,7 @@ class WordCounts {
 
   void add_word(std::string_view word, int64_t count);  // a word as it is, whatever the budget
 
-  Pattern pattern() const { return pattern_; }
+  Regex regex() const { return regex_; }
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
   int64_t dropped() const { return dropped_; }  // words, each time that one was
   std::string_view word(int64_t index) const;
@@ -59,7 +58,7 @@ class WordCounts {
   void index(size_t slots);
   void keep_budget();
 
-  Pattern pattern_;
+  Regex regex_;
   WordBudget budget_;
   int64_t dropped_ = 0;
   std::string bytes_;

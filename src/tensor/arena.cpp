@@ -37,7 +37,7 @@ AlignedBytes allocate_aligned(int64_t bytes, const char* what) {
   AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, size)));
   if (!memory) {
     throw Error("out of memory", {.where = what,
-                                  .got = "no " + std::to_string(size >> 20) + " MiB to be had",
+                                  .expected = std::to_string(size >> 20) + " MiB of free memory",
                                   .hint = "make the batch, the sequence or the model smaller"});
   }
 #ifdef MADV_HUGEPAGE

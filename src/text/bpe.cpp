@@ -98,7 +98,7 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
   BpeCaches::Loan cache = caches_->borrow();
   const auto encode_plain = [&](std::string_view plain, size_t) {
     for (size_t begin = 0; begin < plain.size();) {
-      const size_t end = piece_end(vocabulary_.pattern, plain, begin);
+      const size_t end = piece_end(vocabulary_.regex, plain, begin);
       const std::string_view piece = plain.substr(begin, end - begin);
       begin = end;
       if (cache->find(piece, ids)) continue;
@@ -112,15 +112,15 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
 }
 
 size_t Bpe::find_cut(std::string_view text, size_t from) const {
-  const Pattern pattern = vocabulary_.pattern;
-  if (!added_->any(false)) return cria::find_cut(pattern, text, from);
+  const Regex regex = vocabulary_.regex;
+  if (!added_->any(false)) return cria::find_cut(regex, text, from);
   const size_t limit = std::min(text.size(), from + kCutSearch);
-  size_t cut = next_cut(pattern, text, from, limit);
+  size_t cut = next_cut(regex, text, from, limit);
   while (cut < limit && added_->may_span(text, cut)) {
-    cut = next_cut(pattern, text, cut + 1, limit);
+    cut = next_cut(regex, text, cut + 1, limit);
   }
   if (cut < limit || cut == text.size()) return cut;
-  // As encode goes through it: text between added tokens begins where a piece does.
+  // The text is walked as encode does: what is between added tokens begins where a piece does.
   size_t at = 0;
   bool found = false;
   const auto visit = [&](size_t end, auto&& place) {
@@ -134,7 +134,7 @@ size_t Bpe::find_cut(std::string_view text, size_t from) const {
       text, false,
       [&](std::string_view part, size_t begin) {
         visit(begin + part.size(),
-              [&] { return begin + cria::find_cut(pattern, part, std::max(from, begin) - begin); });
+              [&] { return begin + cria::find_cut(regex, part, std::max(from, begin) - begin); });
       },
       [&](const AddedToken& added) {
         const size_t end = at + added.text.size();

@@ -20,7 +20,7 @@ struct BpeVocabulary {
   std::vector<std::string> tokens;  // the bytes of each id, added tokens included
   std::vector<BpeMerge> merges;     // in order of rank
   std::vector<AddedToken> added;
-  Pattern pattern = Pattern::gpt2;
+  Regex regex = Regex::gpt2;
   bool ignore_merges = false;  // a piece that is a token is that token, whatever the merges say
 };
 

@@ -55,7 +55,7 @@ BpeMerges::BpeMerges(std::span<const BpeMerge> merges, const std::vector<std::st
   }
 }
 
-// Where key is, or where it belongs. Fibonacci hashing, then the next free slot.
+// The slot that key is in, or belongs into: found by Fibonacci hashing, then the next free one.
 inline size_t BpeMerges::slot_of(uint64_t key) const {
   size_t slot = static_cast<size_t>((key ^ (key >> 29)) * 0x9E3779B97F4A7C15u >> pair_shift_);
   while (pairs_[slot].key != key && pairs_[slot].key != kNoPair) {

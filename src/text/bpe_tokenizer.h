@@ -24,7 +24,7 @@ class BpeTokenizer : public Tokenizer {
   void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
               uint64_t offset = 0, bool allow_special = false) const override;
 
-  // Between two pieces, where what follows does not matter.
+  // A cut is between two pieces, where what follows does not matter.
   size_t find_cut(std::string_view text, size_t from) const override;
 
   const std::vector<AddedToken>& added_tokens() const override;

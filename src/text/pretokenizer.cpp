@@ -150,49 +150,49 @@ size_t smollm_end(std::string_view text, size_t begin) {
 }
 
 // \s*[\r\n]+ is an alternative.
-bool cuts_after_newlines(Pattern pattern) {
-  return pattern == Pattern::gpt4 || pattern == Pattern::llama3;
+bool cuts_after_newlines(Regex regex) {
+  return regex == Regex::gpt4 || regex == Regex::llama3;
 }
 
 }  // namespace
 
-const std::vector<std::string>& pattern_names() {
+const std::vector<std::string>& regex_names() {
   static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3", "smollm"};
   return names;
 }
 
-Pattern pattern(const std::string& name) {
-  if (name == "gpt2") return Pattern::gpt2;
-  if (name == "gpt4") return Pattern::gpt4;
-  if (name == "llama3") return Pattern::llama3;
-  if (name == "smollm") return Pattern::smollm;
-  throw Error("unknown pre-tokenization pattern", {.expected = one_of(pattern_names()),
-                                                   .got = quote(name),
-                                                   .hint = did_you_mean(name, pattern_names())});
+Regex regex(const std::string& name) {
+  if (name == "gpt2") return Regex::gpt2;
+  if (name == "gpt4") return Regex::gpt4;
+  if (name == "llama3") return Regex::llama3;
+  if (name == "smollm") return Regex::smollm;
+  throw Error("unknown pretokenizer regex", {.expected = one_of(regex_names()),
+                                             .got = quote(name),
+                                             .hint = did_you_mean(name, regex_names())});
 }
 
-size_t piece_end(Pattern pattern, std::string_view text, size_t begin) {
+size_t piece_end(Regex regex, std::string_view text, size_t begin) {
   // A character more than the longest piece tells whether the piece would go on.
   text = text.substr(0, begin + std::min(text.size() - begin, kLongestPiece + 4));
-  const size_t end = pattern == Pattern::gpt2     ? gpt2_end(text, begin)
-                     : pattern == Pattern::smollm ? smollm_end(text, begin)
-                                                  : gpt4_end(text, begin);
+  const size_t end = regex == Regex::gpt2     ? gpt2_end(text, begin)
+                     : regex == Regex::smollm ? smollm_end(text, begin)
+                                              : gpt4_end(text, begin);
   return std::min(end, character_start(text, begin + kLongestPiece));
 }
 
-// In all patterns a character that is not white space and does not take the white space after it
+// In all regexes a character that is not white space and does not take the white space after it
 // into its own piece ends a piece there; in GPT-4's, so does the newline before a character that is
 // not white space. What came before and what follows make no difference.
-size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit) {
+size_t next_cut(Regex regex, std::string_view text, size_t from, size_t limit) {
   limit = std::min(limit, text.size());
   for (size_t at = std::max<size_t>(from, 1); at < limit; ++at) {
     if (is_ascii_space(text[at - 1])) {
-      const bool found = cuts_after_newlines(pattern) && is_newline(text[at - 1]) &&
+      const bool found = cuts_after_newlines(regex) && is_newline(text[at - 1]) &&
                          static_cast<unsigned char>(text[at]) < 0x80 && !is_ascii_space(text[at]);
       if (found) return at;
     } else if (is_ascii_space(text[at])) {
       const size_t begin = character_start(text, at - 1);
-      if (piece_end(pattern, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
+      if (piece_end(regex, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;
     }
   }
   return limit;
@@ -200,12 +200,12 @@ size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limi
 
 // White space at the end of a text is one piece, so it must not end a side that in the whole text
 // goes on with something else.
-size_t find_cut(Pattern pattern, std::string_view text, size_t from) {
+size_t find_cut(Regex regex, std::string_view text, size_t from) {
   const size_t limit = std::min(text.size(), from + kCutSearch);
-  const size_t cut = next_cut(pattern, text, from, limit);
+  const size_t cut = next_cut(regex, text, from, limit);
   if (cut < limit || cut == text.size()) return cut;
   for (size_t begin = 0, end; begin < text.size(); begin = end) {
-    end = piece_end(pattern, text, begin);
+    end = piece_end(regex, text, begin);
     if (end < from || end == text.size()) continue;
     if (run_end(text, begin, UnicodeClass::space) < end ||
         character_at(text, end).kind == UnicodeClass::space) {

@@ -8,20 +8,20 @@
 
 namespace cria {
 
-// The patterns of four tokenizers; of two alternatives that match, the first counts.
+// The regexes of four tokenizers; of two alternatives that match, the first counts.
 //   gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //   gpt4    (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
 //           | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+            (cl100k_base)
 //   llama3  the same as gpt4, under the name of the other family that uses it
 //   smollm  each \p{N} alone, and what is between them as gpt2, each part as a text of its own
 // \p{L}, \p{N} and \s are the classes of base/unicode_classes. Ignoring case, U+017F is an s.
-enum class Pattern { gpt2, gpt4, llama3, smollm };
+enum class Regex { gpt2, gpt4, llama3, smollm };
 
 // "gpt2", "gpt4", "llama3", "smollm"
-const std::vector<std::string>& pattern_names();
-Pattern pattern(const std::string& name);  // Error for an unknown name
+const std::vector<std::string>& regex_names();
+Regex regex(const std::string& name);  // Error for an unknown name
 
-// No piece is longer: the patterns know no limit, but one would have to hold the whole text then.
+// No piece is longer: the regexes know no limit, but one would have to hold the whole text then.
 inline constexpr size_t kLongestPiece = size_t{1} << 20;
 
 // The end of the piece that starts at byte `begin` < text.size(): pieces follow each other without
@@ -30,18 +30,18 @@ inline constexpr size_t kLongestPiece = size_t{1} << 20;
 // until there ends at the last character that ends within kLongestPiece bytes. The end of text
 // does matter: white space there keeps its last character. A byte outside valid UTF-8 is a
 // character of one byte, neither letter, number nor space.
-size_t piece_end(Pattern pattern, std::string_view text, size_t begin);
+size_t piece_end(Regex regex, std::string_view text, size_t begin);
 
 // The next place in [from, limit) where every text that begins like this one has the end of a
 // piece, whatever comes before; limit or text.size() if none is found. The two sides may be cut
 // into pieces one by one.
-size_t next_cut(Pattern pattern, std::string_view text, size_t from, size_t limit);
+size_t next_cut(Regex regex, std::string_view text, size_t from, size_t limit);
 
-// For a text that begins where a piece does: the end of a piece at or after `from` where the two
+// The text begins where a piece does. Returns the end of a piece at or after `from` where the two
 // sides may be cut into pieces one by one, or text.size(). It is the next_cut, if there is one
 // within kCutSearch bytes; else the pieces are walked from the beginning. What is more than two
 // longest pieces and 4 bytes after `from` makes no difference.
 inline constexpr size_t kCutSearch = size_t{64} << 10;
-size_t find_cut(Pattern pattern, std::string_view text, size_t from);
+size_t find_cut(Regex regex, std::string_view text, size_t from);
 
 }  // namespace cria

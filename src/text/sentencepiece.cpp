@@ -37,7 +37,7 @@ bool goes_on(char byte) {
   return (byte & 0xC0) == 0x80;
 }
 
-// As the vocabulary writes it; kNoCharacter for a byte outside valid UTF-8.
+// The character as the vocabulary writes it; kNoCharacter for a byte outside valid UTF-8.
 Decoded decoded_at(std::string_view text, size_t at) {
   const auto first = static_cast<unsigned char>(text[at]);
   if (first < kAsciiCharacters) return {first == ' ' ? kSpace : first, 1};

@@ -17,8 +17,7 @@
 
 namespace cria {
 
-// Which texts get a space in front. An added token parts a text, and so one part is what is between
-// two of them.
+// Which parts of a text get a space in front. Added tokens divide a text into parts.
 enum class FrontSpace {
   each_part,     // every part, whatever it begins with
   spaceless,     // every part that does not begin with a space itself
@@ -57,7 +56,7 @@ class SentencePieceTokenizer : public Tokenizer {
   void encode_after_cut(std::string_view text, std::vector<int32_t>& out, const std::string& where,
                         uint64_t offset) const override;
 
-  // Between two characters that no token has side by side; of a MiB without such a place, anywhere.
+  // Cuts are between characters that no token has side by side, or after a MiB without one.
   size_t find_cut(std::string_view text, size_t from) const override;
 
   bool adds_space() const override { return true; }

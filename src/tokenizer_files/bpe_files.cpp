@@ -129,7 +129,7 @@ BpeVocabulary read_gpt2_files(const std::string& vocab_path, const std::string& 
   return checked(std::move(vocabulary), vocab_path);
 }
 
-BpeVocabulary read_tiktoken_file(const std::string& path, Pattern pattern) {
+BpeVocabulary read_tiktoken_file(const std::string& path, Regex regex) {
   struct Entry {
     std::string bytes;
     int64_t rank;
@@ -154,7 +154,7 @@ BpeVocabulary read_tiktoken_file(const std::string& path, Pattern pattern) {
   }
   BpeVocabulary vocabulary;
   vocabulary.tokens = by_id.take();
-  vocabulary.pattern = pattern;
+  vocabulary.regex = regex;
   vocabulary.ignore_merges = true;
   Ids ids;
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {

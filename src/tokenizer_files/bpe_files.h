@@ -14,7 +14,7 @@ BpeVocabulary read_gpt2_files(const std::string& vocab_path, const std::string& 
 
 // A line per token: base64 of its bytes, a space, its rank, which is its id too. The merges are all
 // ways to make a token of two others, in order of the token's rank. The file holds no special
-// tokens and does not say which pattern cuts the text. Errors name file and line.
-BpeVocabulary read_tiktoken_file(const std::string& path, Pattern pattern);
+// tokens and does not say which regex cuts the text. Errors name file and line.
+BpeVocabulary read_tiktoken_file(const std::string& path, Regex regex);
 
 }  // namespace cria

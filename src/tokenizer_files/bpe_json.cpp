@@ -22,13 +22,13 @@ Json byte_level(bool use_regex) {
                       {"use_regex", use_regex}};
 }
 
-Json pre_tokenizer(Pattern pattern) {
+Json pre_tokenizer(Regex regex) {
   const auto sequence = [](Json first, Json second) {
     return Json::Object{{"type", "Sequence"},
                         {"pretokenizers", Json::Array{std::move(first), std::move(second)}}};
   };
-  if (pattern == Pattern::gpt2) return byte_level(true);
-  if (pattern == Pattern::smollm) {
+  if (regex == Regex::gpt2) return byte_level(true);
+  if (regex == Regex::smollm) {
     return sequence(Json::Object{{"type", "Digits"}, {"individual_digits", true}},
                     byte_level(true));
   }
@@ -39,8 +39,8 @@ Json pre_tokenizer(Pattern pattern) {
   return sequence(split, byte_level(false));
 }
 
-// By id: whether a token is more than an added one, since it takes part in a merge or is the only
-// one for its byte.
+// Says for each id whether its token is more than an added one, since it takes part in a merge or
+// is the only one for its byte.
 std::vector<bool> ordinary_tokens(const BpeVocabulary& vocabulary) {
   std::vector<bool> ordinary(vocabulary.tokens.size(), true);
   for (const AddedToken& added : vocabulary.added) ordinary[static_cast<size_t>(added.id)] = false;
@@ -100,7 +100,7 @@ Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends) {
         Json::Array{names[static_cast<size_t>(left)], names[static_cast<size_t>(right)]});
   }
   return to_json({.added_tokens = added_tokens_json(vocabulary.added),
-                  .pre_tokenizer = pre_tokenizer(vocabulary.pattern),
+                  .pre_tokenizer = pre_tokenizer(vocabulary.regex),
                   .post_processor = post_processor_json(
                       ends, [&](int32_t id) { return names[static_cast<size_t>(id)]; }),
                   .decoder = byte_level(true),

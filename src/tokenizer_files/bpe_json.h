@@ -13,12 +13,11 @@ namespace cria {
 // the form cannot express: its text is how the file writes another token.
 Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends);
 
-// file: all of tokenizer.json; `where` names it in errors. Read are: merges as strings and as
-// pairs; added tokens that are looked for as they are; the pre-tokenizers ByteLevel and Split +
-// ByteLevel with the patterns of GPT-2 and GPT-4 (the same as Llama 3's: it will be gpt4), Digits +
-// ByteLevel for SmolLM's;
-// ignore_merges; the post-processors ByteLevel and TemplateProcessing, of which the template for
-// one text counts. What would change ids and is not read is an Error that names it.
+// file: all of tokenizer.json; `where` names it in errors. It may have merges as strings or as
+// pairs, added tokens that are looked for as they are, and ignore_merges. Of pretokenizers it may
+// have ByteLevel, Split + ByteLevel with the regex of GPT-2 or GPT-4 (Llama 3's is the same and
+// becomes gpt4), or SmolLM's Digits + ByteLevel; of post-processors ByteLevel or
+// TemplateProcessing, whose template for one text counts. Error naming what else would change ids.
 std::unique_ptr<BpeTokenizer> bpe_from_json(const Json& file, const std::string& where);
 
 }  // namespace cria

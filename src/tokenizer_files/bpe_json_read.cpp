@@ -1,5 +1,3 @@
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/unicode.h"
@@ -8,7 +6,6 @@
 #include "tokenizer_files/bpe_json_regex.h"
 #include "tokenizer_files/byte_characters.h"
 #include "tokenizer_files/json_parts.h"
-#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -49,7 +46,7 @@ class BpeReader : JsonParts {
       require_keys(parts[0], first, {"type", "individual_digits"});
       require(first + ".individual_digits", flag(parts[0], first, "individual_digits", false),
               true);
-      vocabulary_.pattern = Pattern::smollm;
+      vocabulary_.regex = Regex::smollm;
       read_byte_level(parts[1], second, true);
       return;
     }
@@ -67,15 +64,15 @@ class BpeReader : JsonParts {
   void read_split(const Json& part, const std::string& name) {
     require(name + ".type", member(part, "type"), "Split");
     require_keys(part, name, {"type", "pattern", "behavior", "invert"});
-    // The patterns leave nothing between their matches: to remove it is to keep the matches.
+    // The regexes leave nothing between their matches: to remove it is to keep the matches.
     const bool inverted = flag(part, name, "invert", false);
     require(name + ".behavior", member(part, "behavior"), inverted ? "Removed" : "Isolated");
     const Json& regex = member(member(part, "pattern"), "Regex");
     if (regex == Json(kGpt4Regex)) {
-      vocabulary_.pattern = Pattern::gpt4;
+      vocabulary_.regex = Regex::gpt4;
     } else if (regex != Json(kGpt2Regex)) {
       fail(quote(name + ".pattern") + " is not supported",
-           "the pattern of GPT-2, GPT-4 or Llama-3, as Hugging Face's files write it",
+           "the regex of GPT-2, GPT-4 or Llama-3, as Hugging Face's files write it",
            member(part, "pattern").dump());
     }
   }
@@ -85,23 +82,18 @@ class BpeReader : JsonParts {
     // unk_token, fuse_unk and byte_fallback say what to do about a byte without a token; there is
     // none, or Bpe refuses the vocabulary.
     vocabulary_.ignore_merges = flag(model, "model", "ignore_merges", false);
-    names_ = tokens_by_id(member(model, "vocab").as_object(at("model.vocab")), where_);
-    for (size_t id = 0; id < names_.size(); ++id) {
-      ids_.emplace(names_[id], static_cast<int32_t>(id));
+    names_ = read_names(model);
+    ids_ = ids_of(names_);
+    for (const std::string& name : names_) {
       // The text of an added token is not mapped; add_tokens checks that it is one.
-      vocabulary_.tokens.push_back(from_byte_characters(names_[id]).value_or(""));
+      vocabulary_.tokens.push_back(from_byte_characters(name).value_or(""));
     }
     vocabulary_.merges = read_merges(model, ids_);
   }
 
   // Their texts are tokens as they are.
   void add_tokens() {
-    const auto known = [&](const std::string& text) -> std::optional<int32_t> {
-      const auto found = ids_.find(text);
-      if (found == ids_.end()) return std::nullopt;
-      return found->second;
-    };
-    vocabulary_.added = read_added_tokens(known, names_.size());
+    vocabulary_.added = read_added_tokens(ids_);
     for (const AddedToken& token : vocabulary_.added) {
       const auto id = static_cast<size_t>(token.id);
       if (id >= vocabulary_.tokens.size()) vocabulary_.tokens.resize(id + 1);
@@ -114,8 +106,8 @@ class BpeReader : JsonParts {
   }
 
   BpeVocabulary vocabulary_;
-  std::vector<std::string> names_;                     // of model.vocab, by id
-  std::unordered_map<std::string_view, int32_t> ids_;  // views of names_
+  std::vector<std::string> names_;  // of model.vocab, by id
+  TokenIdsByName ids_;              // views of names_
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Patterns as Hugging Face's files write them. GPT-4's and Llama-3's are the same.
+// Regexes as Hugging Face's files write them. GPT-4's and Llama-3's are the same.
 #pragma once
 
 namespace cria {

@@ -11,7 +11,7 @@ bool stands_for_itself(uint32_t byte) {
 
 constexpr uint32_t kFirst = 0x100, kLast = 0x143;  // the 68 others
 
-// By code point - kFirst.
+// The byte for each code point, from kFirst on.
 std::array<char, kLast - kFirst + 1> other_bytes() {
   std::array<char, kLast - kFirst + 1> bytes{};
   size_t next = 0;

@@ -8,8 +8,8 @@
 
 namespace cria {
 
-// By byte: one that is a printable, unspaced Latin-1 character stands for itself, the other 68 take
-// U+0100 and on, in order.
+// The character for each byte: a printable Latin-1 character other than a space stands for itself,
+// the other 68 bytes take U+0100 and on, in order.
 const std::array<std::string, 256>& byte_characters();
 
 // The stand-ins of bytes.

@@ -5,6 +5,7 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 
@@ -149,6 +150,25 @@ std::optional<BpeMerge> JsonParts::read_merge(const Json& merge, const std::stri
     return found->second;
   };
   return BpeMerge{id(left), id(right), id(left + right)};
+}
+
+std::vector<std::string> JsonParts::read_names(const Json& model) const {
+  return tokens_by_id(member(model, "vocab").as_object(at("model.vocab")), where_);
+}
+
+TokenIdsByName JsonParts::ids_of(const std::vector<std::string>& names) {
+  TokenIdsByName ids;
+  for (size_t id = 0; id < names.size(); ++id) ids.emplace(names[id], static_cast<int32_t>(id));
+  return ids;
+}
+
+std::vector<AddedToken> JsonParts::read_added_tokens(const TokenIdsByName& ids) const {
+  const auto known = [&](const std::string& text) -> std::optional<int32_t> {
+    const auto found = ids.find(text);
+    if (found == ids.end()) return std::nullopt;
+    return found->second;
+  };
+  return read_added_tokens(known, ids.size());
 }
 
 // The id is the vocabulary's, or else the next one: Hugging Face goes by that, not by the file.

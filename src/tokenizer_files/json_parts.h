@@ -48,9 +48,14 @@ class JsonParts {
   void require_model(const Json& model) const;
   std::vector<BpeMerge> read_merges(const Json& model, const TokenIdsByName& ids) const;
 
+  // model.vocab, by id.
+  std::vector<std::string> read_names(const Json& model) const;
+  static TokenIdsByName ids_of(const std::vector<std::string>& names);  // views of them
+
   // known(text): the id that the vocabulary has for it; count: ids of the vocabulary.
   std::vector<AddedToken> read_added_tokens(
       const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const;
+  std::vector<AddedToken> read_added_tokens(const TokenIdsByName& ids) const;
 
   // count: ids that there are.
   TextEnds read_ends(size_t count) const;

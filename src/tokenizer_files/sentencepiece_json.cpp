@@ -1,13 +1,11 @@
 #include "tokenizer_files/sentencepiece_json.h"
 
-#include <optional>
 #include <utility>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "tokenizer_files/json_parts.h"
 #include "tokenizer_files/tokenizer_layout.h"
-#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -75,7 +73,7 @@ class SentencePieceReader : JsonParts {
   void require_same(const std::string& key, const Json& found, const Json& expected) const {
     if (same(found, expected)) return;
     fail(quote(key) + " is not supported", expected.dump(), found.dump(),
-         "of BPE with byte_fallback, what is converted from Llama 2's SentencePiece is read");
+         "a BPE with byte_fallback must be converted from Llama 2's SentencePiece");
   }
 
   void read_front() {
@@ -104,21 +102,14 @@ class SentencePieceReader : JsonParts {
     require_model(model);
     require("model.byte_fallback", member(model, "byte_fallback"), true);
     require("model.ignore_merges", Json(flag(model, "model", "ignore_merges", false)), false);
-    vocabulary_.names = tokens_by_id(member(model, "vocab").as_object(at("model.vocab")), where_);
+    vocabulary_.names = read_names(model);
     vocabulary_.own = vocabulary_.names.size();
-    for (size_t id = 0; id < vocabulary_.own; ++id) {
-      ids_.emplace(vocabulary_.names[id], static_cast<int32_t>(id));
-    }
+    ids_ = ids_of(vocabulary_.names);
     vocabulary_.merges = read_merges(model, ids_);
   }
 
   void add_tokens() {
-    const auto known = [&](const std::string& text) -> std::optional<int32_t> {
-      const auto found = ids_.find(text);
-      if (found == ids_.end()) return std::nullopt;
-      return found->second;
-    };
-    vocabulary_.added = read_added_tokens(known, vocabulary_.own);
+    vocabulary_.added = read_added_tokens(ids_);
     ids_.clear();  // its views do not outlive what follows
     for (const AddedToken& token : vocabulary_.added) {
       if (static_cast<size_t>(token.id) < vocabulary_.own) continue;

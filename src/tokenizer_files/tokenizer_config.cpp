@@ -83,7 +83,7 @@ Json tokenizer_config_json(const Tokenizer& tokenizer, int64_t model_max_length)
   const Json roles = special_tokens_map_json(tokenizer);
   for (const auto& [key, token] : roles.as_object("")) json.set(key, token);
   if (model_max_length > 0) json.set("model_max_length", model_max_length);
-  // Or decoded text would lose spaces before punctuation.
+  // Cleaning up would take spaces before punctuation out of decoded text.
   json.set("clean_up_tokenization_spaces", false);
   json.set("added_tokens_decoder", std::move(added));
   return json;

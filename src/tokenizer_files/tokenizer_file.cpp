@@ -92,20 +92,19 @@ std::string description(std::string_view bytes) {
   return quote(bytes.substr(0, 40)) + (bytes.size() > 40 ? " ..." : "");
 }
 
-Pattern cut_like(Pattern pattern) {
-  return pattern == Pattern::llama3 ? Pattern::gpt4 : pattern;
+Regex cut_like(Regex regex) {
+  return regex == Regex::llama3 ? Regex::gpt4 : regex;
 }
 
-// A pattern that was asked for must be the file's own.
-void require_pattern(const Tokenizer& tokenizer, const std::string& wanted,
-                     const std::string& path) {
+// A regex that was asked for must be the file's own.
+void require_regex(const Tokenizer& tokenizer, const std::string& wanted, const std::string& path) {
   if (wanted.empty()) return;
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
-  const Pattern own = bpe ? bpe->pattern : Pattern::gpt2;
-  if (bpe && cut_like(own) == cut_like(pattern(wanted))) return;
-  throw Error("the file says itself how text is cut",
+  const Regex own = bpe ? bpe->regex : Regex::gpt2;
+  if (bpe && cut_like(own) == cut_like(regex(wanted))) return;
+  throw Error("the file already says how text is cut",
               {.where = path,
-               .expected = bpe ? "--pattern " + pattern_names()[static_cast<size_t>(own)]
+               .expected = bpe ? "--pattern " + regex_names()[static_cast<size_t>(own)]
                                : "no --pattern, as there is none for " + tokenizer.kind(),
                .got = "--pattern " + wanted,
                .hint = "leave --pattern out"});
@@ -130,11 +129,11 @@ std::unique_ptr<Tokenizer> read_tiktoken(const std::string& path, const std::str
   if (wanted.empty()) {
     throw Error("a tiktoken file does not say how text is cut into pieces",
                 {.where = path,
-                 .expected = "--pattern: " + one_of(pattern_names()),
+                 .expected = "--pattern: " + one_of(regex_names()),
                  .got = "no --pattern",
                  .hint = "gpt4 for cl100k_base, llama3 for Llama 3, gpt2 for r50k and p50k"});
   }
-  return std::make_unique<BpeTokenizer>(read_tiktoken_file(path, pattern(wanted)));
+  return std::make_unique<BpeTokenizer>(read_tiktoken_file(path, regex(wanted)));
 }
 
 void set_roles(Tokenizer& tokenizer, const TokenizerConfig& config) {
@@ -154,8 +153,8 @@ void set_roles(Tokenizer& tokenizer, const TokenizerConfig& config) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::string& pattern) {
-  if (std::filesystem::is_directory(path)) return read_tokenizer(choose_file(path), pattern);
+std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::string& regex) {
+  if (std::filesystem::is_directory(path)) return read_tokenizer(choose_file(path), regex);
   const TokenizerConfig config = read_tokenizer_config(directory_of(path));
   std::unique_ptr<Tokenizer> tokenizer;
   bool is_gpt2 = false;
@@ -173,7 +172,7 @@ std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::st
     } else if (file_name(path).ends_with(kMerges) || line.starts_with("#version")) {
       is_gpt2 = !text.empty();
     } else if (is_tiktoken_line(line)) {
-      tokenizer = read_tiktoken(path, pattern);
+      tokenizer = read_tiktoken(path, regex);
     }
     if (is_gpt2) {
       tokenizer = read_gpt2(is_json ? path : beside(path, kMerges, kVocab),
@@ -184,7 +183,7 @@ std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::st
                   {.where = path, .expected = kExpected, .got = description(text)});
     }
   }
-  require_pattern(*tokenizer, pattern, path);
+  require_regex(*tokenizer, regex, path);
   set_roles(*tokenizer, config);
   if (is_gpt2 && config.add_bos_token) {
     const int32_t bos = tokenizer->special_tokens().bos;

@@ -14,7 +14,6 @@
 #include "tokenizer_files/json_parts.h"
 #include "tokenizer_files/sentencepiece_json.h"
 #include "tokenizer_files/tokenizer_layout.h"
-#include "tokenizer_files/tokens_by_id.h"
 
 namespace cria {
 namespace {
@@ -45,11 +44,9 @@ class LayoutReader : JsonParts {
     }
     if (bytes && !has("pre_tokenizer", "use_regex", false)) return bpe_from_json(file_, where_);
     require_same(to_json(layout(bytes)), file_, "");
-    const Json::Object& vocabulary = file_.find("model")->find("vocab")->as_object(where_);
-    if (vocabulary.empty()) refuse("the vocabulary is empty", "at least one token", "none");
-    const std::vector<std::string> tokens = tokens_by_id(vocabulary, where_);
-    std::unordered_map<std::string_view, int32_t> ids;
-    for (size_t id = 0; id < tokens.size(); ++id) ids.emplace(tokens[id], static_cast<int32_t>(id));
+    const std::vector<std::string> tokens = read_names(member(file_, "model"));
+    if (tokens.empty()) refuse("the vocabulary is empty", "at least one token", "none");
+    const TokenIdsByName ids = ids_of(tokens);
     const auto known = [&](const std::string& text) -> std::optional<int32_t> {
       if (!ids.contains(text)) return std::nullopt;
       refuse("added token " + quote(text) + " is in the vocabulary", "another one", quote(text));
@@ -71,8 +68,7 @@ class LayoutReader : JsonParts {
   [[noreturn]] void refuse(const std::string& summary, const std::string& expected,
                            const std::string& got) const {
     fail(summary, expected, got,
-         "of tokenizers that are no byte-level BPE, only what `cria prepare` writes for bytes and "
-         "chars is read");
+         "all but byte-level BPE must be as 'cria prepare' writes it for bytes or chars");
   }
 
   bool has(const char* part, const char* key, const Json& value) const {

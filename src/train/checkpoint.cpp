@@ -26,7 +26,7 @@ struct NamedMemory {
   Tensor tensor;  // [B, length, C]
 };
 
-// Of each micro-batch and layer.
+// The memory of each micro-batch and layer, under the name that the file has for it.
 std::vector<NamedMemory> named_memories(std::span<SegmentMemory> segments,
                                         const ModelConfig& model) {
   std::vector<NamedMemory> all;

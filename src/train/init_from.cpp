@@ -15,22 +15,22 @@
 namespace cria {
 namespace {
 
-// What tensors there are, and of which shapes, and what their numbers mean.
-std::vector<std::string> decided_by_weights(const ModelConfig& start) {
+// The keys that decide which tensors there are, their shapes, and what their numbers mean.
+std::vector<std::string> decided_by_weights(const ModelConfig& init_from) {
   std::vector<std::string> names = {
       "vocab_size",        "hidden_size",         "intermediate_size",
       "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
       "head_dim",          "tie_word_embeddings", "attention_bias",
       "mlp_bias",          "embedding_norm",      "position"};
-  if (start.position == "learned") names.push_back("max_position_embeddings");
-  if (start.position == "t5") {
+  if (init_from.position == "learned") names.push_back("max_position_embeddings");
+  if (init_from.position == "t5") {
     for (const char* const name :
          {"relative_attention_num_buckets", "relative_attention_max_distance",
           "relative_attention_per_layer"}) {
       names.push_back(name);
     }
   }
-  if (start.position == "deberta") {
+  if (init_from.position == "deberta") {
     names.insert(names.end(), {"max_relative_positions", "position_buckets"});
   }
   return names;
@@ -40,7 +40,7 @@ const Key& find_key(const std::vector<Key>& keys, const std::string& name) {
   return *std::ranges::find(keys, "model." + name, &Key::name);
 }
 
-// What is to be derived is then the model's.
+// Whether a key leaves its value to be derived: it is then taken from the model.
 bool is_open(const Key& key) {
   int64_t* const* const number = std::get_if<int64_t*>(&key.field);
   return number && **number == 0 && key.may_derive;
@@ -48,7 +48,7 @@ bool is_open(const Key& key) {
 
 }  // namespace
 
-std::string starting_directory(const TrainConfig& train, bool resume) {
+std::string init_from_directory(const TrainConfig& train, bool resume) {
   if (resume) {
     const std::vector<std::string> checkpoints = list_checkpoints(train.output_dir);
     if (!checkpoints.empty()) return checkpoints.back();
@@ -56,25 +56,25 @@ std::string starting_directory(const TrainConfig& train, bool resume) {
   return find_model_directory(train.init_from);
 }
 
-ModelConfig starting_config(const std::string& directory) {
+ModelConfig init_from_config(const std::string& directory) {
   ModelConfig config = read_model_config(directory);
   config.embedding.padding_idx.reset();  // pad_token_id says it, until a key says otherwise
   return config;
 }
 
-void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
-                           const std::function<std::string(const std::string&)>& place) {
-  RunConfig start;
-  start.model = start_model;
-  const std::vector<Key> given = keys_of(config), wanted = keys_of(start);
-  for (const std::string& name : decided_by_weights(start_model)) {
+void settle_init_from(RunConfig& config, const ModelConfig& init_from,
+                      const std::function<std::string(const std::string&)>& place) {
+  RunConfig theirs;
+  theirs.model = init_from;
+  const std::vector<Key> given = keys_of(config), wanted = keys_of(theirs);
+  for (const std::string& name : decided_by_weights(init_from)) {
     const Key& key = find_key(given, name);
     const TomlValue value = value_of(find_key(wanted, name));
     if (is_open(key)) assign(key, value, config.source);
     if (value_of(key) == value) continue;
     throw Error(key.name + ": the weights of train.init_from are of another model",
                 {.where = place(key.name),
-                 .expected = dump_toml(value) + ", as in " + config.start,
+                 .expected = dump_toml(value) + ", as in " + config.init_from,
                  .got = dump_toml(value_of(key)),
                  .hint = name != "tie_word_embeddings" ? "leave it out to take the model's"
                          : start_model.tie_word_embeddings
@@ -82,21 +82,21 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
                              : kNoTying});
   }
   ModelConfig& model = config.model;
-  if (model.embedding.padding_idx && model.pad_token_id == start_model.pad_token_id) {
+  if (model.embedding.padding_idx && model.pad_token_id == init_from.pad_token_id) {
     model.pad_token_id = -1;
   }
   if (model.max_position_embeddings == 0) {
-    model.max_position_embeddings = start_model.max_position_embeddings;
+    model.max_position_embeddings = init_from.max_position_embeddings;
   }
   // A scaling that is new scales from the positions that the model was trained on.
   if (model.rope_scaling.original_max_position_embeddings == 0) {
-    model.rope_scaling.original_max_position_embeddings = start_model.max_position_embeddings;
+    model.rope_scaling.original_max_position_embeddings = init_from.max_position_embeddings;
   }
   if (config.data.sequence_length > model.max_position_embeddings) {
     throw Error("data.sequence_length: longer than the positions of the model of train.init_from",
                 {.where = place("data.sequence_length"),
                  .expected = "at most " + std::to_string(model.max_position_embeddings) +
-                             ", as in " + config.start,
+                             ", as in " + config.init_from,
                  .got = std::to_string(config.data.sequence_length),
                  .hint = "give a larger model.max_position_embeddings; with RoPE, "
                          "model.rope_scaling helps"});
@@ -105,8 +105,8 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
 
 std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config) {
   std::unique_ptr<Tokenizer> of_model, of_data;
-  if (!config.start.empty() && has_tokenizer(config.start)) {
-    of_model = read_tokenizer(config.start);
+  if (!config.init_from.empty() && has_tokenizer(config.init_from)) {
+    of_model = read_tokenizer(config.init_from);
   }
   if (config.data.tokenizer.empty()) return of_model;
   of_data = read_tokenizer(config.data.tokenizer);
@@ -121,9 +121,9 @@ std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config) {
     if (expected == got) continue;
     throw Error("not the tokenizer of the model that train.init_from names",
                 {.where = config.data.tokenizer + ": token " + std::to_string(id),
-                 .expected = expected + ", as in " + config.start,
+                 .expected = expected + ", as in " + config.init_from,
                  .got = got,
-                 .hint = "prepare the text with --tokenizer " + config.start});
+                 .hint = "prepare the text with --tokenizer " + config.init_from});
   }
   return of_data;
 }

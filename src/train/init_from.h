@@ -13,19 +13,19 @@ namespace cria {
 
 // The model directory that train.init_from names, or, to resume, the run's own latest checkpoint
 // once there is one.
-std::string starting_directory(const TrainConfig& train, bool resume);
+std::string init_from_directory(const TrainConfig& train, bool resume);
 
 // Its config.json, as the keys of [model].
-ModelConfig starting_config(const std::string& directory);
+ModelConfig init_from_config(const std::string& directory);
 
-// config is `start` with the keys of a file set over it. Those that the weights decide must be
-// start's; 0 leaves them open. What may differ: the number of positions (unless each has a learned
-// vector) and their scaling, RMSNorm's epsilon, dropout, options of the embedding table. Error
-// naming the key, both values and the directory. place: where a key was given, for the Error.
-void settle_starting_model(RunConfig& config, const ModelConfig& start,
-                           const std::function<std::string(const std::string&)>& place);
+// config is `init_from` with the keys of a file set over it. Those that the weights decide must be
+// init_from's; 0 leaves them open. What may differ: the number of positions (unless each has a
+// learned vector) and their scaling, RMSNorm's epsilon, dropout, options of the embedding table.
+// Error naming the key, both values and the directory. place: where a key was given, for the Error.
+void settle_init_from(RunConfig& config, const ModelConfig& init_from,
+                      const std::function<std::string(const std::string&)>& place);
 
-// The tokenizer of a run: data.tokenizer's, or else the starting model's, if they have one. With
+// The tokenizer of a run: data.tokenizer's, or else that of train.init_from, if they have one. With
 // both, Error at the first token that is another in the model's.
 std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config);
 

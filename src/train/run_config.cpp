@@ -52,7 +52,7 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
                                              .hint = hint});
 }
 
-// As TOML takes it: only letters, digits, '_' and '-' stand without quotes. No part holds a dot.
+// TOML takes only letters, digits, '_' and '-' without quotes. No part of a key holds a dot.
 std::string quoted_key(const std::string& key) {
   constexpr const char* kBare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   std::string quoted;
@@ -74,7 +74,7 @@ std::string override_key(const std::string& text, const std::string& where) {
   return entries.front().key;
 }
 
-// What to train on is said, and once.
+// The config must say what to train on, and only once.
 void require_training_data(const DataConfig& data, const std::string& path) {
   if (!data.train.empty() && !data.sources.empty()) {
     throw Error(
@@ -160,16 +160,16 @@ RunConfig run_config_of(const std::string& path, std::span<const Setting> settin
   config.source = path;
   set_keys(config, settings);
   if (!config.train.init_from.empty()) {
-    const std::string directory = starting_directory(config.train, resume);
-    ModelConfig start = starting_config(directory);
+    const std::string directory = init_from_directory(config.train, resume);
+    ModelConfig init_from = init_from_config(directory);
     // The run was started so; whether its head is one of its own by now is the trainer's to find.
-    if (resume && config.train.untie_at_step > 0) start.tie_word_embeddings = true;
+    if (resume && config.train.untie_at_step > 0) init_from.tie_word_embeddings = true;
     config = {};
     config.source = path;
-    config.start = directory;
-    config.model = start;
+    config.init_from = directory;
+    config.model = init_from;
     set_keys(config, settings);
-    settle_starting_model(config, start, [&](const std::string& key) {
+    settle_init_from(config, init_from, [&](const std::string& key) {
       const auto last = std::find_if(settings.rbegin(), settings.rend(),
                                      [&](const Setting& each) { return each.key == key; });
       return last == settings.rend() ? path : last->where;

@@ -49,10 +49,10 @@ class RunKeys : public KeyList {
     number("train.gradient_accumulation_steps", &c_.train.gradient_accumulation_steps, 1,
            kMostInt32, "micro-batches per step");
     text("train.init_from", &c_.train.init_from, {},
-         "model to go on from, its config.json being what [model] leaves open; \"\": new weights");
+         "model to start from; its config.json gives what [model] leaves out; \"\": new weights");
     text("train.precision", &c_.train.precision, {"fp32", "bf16"},
          "of the factors in products of linear layers and of attention; all else is fp32");
-    number("train.seed", &c_.train.seed, 0, 9e15, "of weights, order and samples");
+    number("train.seed", &c_.train.seed, 0, 9e15, "of weights, order of the data and samples");
     number("train.max_grad_norm", &c_.train.max_grad_norm, 0.0, kHuge,
            "gradients are scaled down to this norm; 0: never");
     number("train.z_loss", &c_.train.z_loss, 0.0, 1e6,
@@ -74,7 +74,8 @@ class RunKeys : public KeyList {
   }
 
   void optimizer() {
-    number("optimizer.learning_rate", &c_.optimizer.learning_rate, 0.0, kHuge, "at its peak");
+    number("optimizer.learning_rate", &c_.optimizer.learning_rate, 0.0, kHuge,
+           "peak learning rate");
     number("optimizer.beta1", &c_.optimizer.beta1, 0.0, 0.99999999, "AdamW: decay of the mean");
     number("optimizer.beta2", &c_.optimizer.beta2, 0.0, 0.99999999, "AdamW: decay of the square");
     number("optimizer.eps", &c_.optimizer.eps, 0.0, 1.0, "AdamW: added to the root");

@@ -78,7 +78,7 @@ void require_group_members(const RunConfig& config, const Parameters& parameters
   }
 }
 
-// What a position in the data means; a checkpoint can only go on over the same.
+// All that a position in the data depends on: a checkpoint can only go on over the same data.
 Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
   const std::vector<SourceConfig> sources = config.data.training_sources();
   int64_t tokens = 0;
@@ -119,9 +119,9 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train)));
   require_group_members(config_, model_->parameters());
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
-  if (!config_.start.empty()) {
-    if (!resumed) read_weights(config_.start, *model_);
-    generation_ = read_generation(config_.start);
+  if (!config_.init_from.empty()) {
+    if (!resumed) read_weights(config_.init_from, *model_);
+    generation_ = read_generation(config_.init_from);
   }
   if (!resumed) load_pretrained_embedding(config_, model_->embed_tokens());
   if (config_.model.memory_length > 0) {
@@ -139,13 +139,13 @@ Trainer::~Trainer() = default;
 
 // With an optimizer, and memory for its passes, in place of what there was.
 void Trainer::set_model(std::unique_ptr<Llama> model) {
-  memory_.reset();
+  activations_.reset();
   model_ = std::move(model);
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   optimizer_->set_steps(state_.step);
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
-                                          config_.data.sequence_length,
-                                          config_.train.gradient_accumulation_steps);
+  activations_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
+                                               config_.data.sequence_length,
+                                               config_.train.gradient_accumulation_steps);
   if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
 }
 
@@ -153,24 +153,24 @@ void Trainer::set_model(std::unique_ptr<Llama> model) {
 Batches Trainer::open_data() {
   const DataConfig& data = config_.data;
   const ShardFormat format = shard_format(data.shard_format);
-  const auto open = [&](const std::string& pattern) {
-    if (tokenizer_) require_tokenizer_of(pattern, *tokenizer_);
-    return std::make_unique<Dataset>(pattern, format, config_.model.vocab_size);
+  const auto open = [&](const std::string& glob) {
+    if (tokenizer_) require_tokenizer_of(glob, *tokenizer_);
+    return std::make_unique<Dataset>(glob, format, config_.model.vocab_size);
   };
-  std::vector<std::string> patterns;
+  std::vector<std::string> globs;
   std::vector<WeightedDataset> sources;
   for (const SourceConfig& source : data.training_sources()) {
     training_.push_back(open(source.train));
     sources.push_back({training_.back().get(), source.weight});
-    patterns.push_back(source.train);
+    globs.push_back(source.train);
   }
   if (!data.val.empty()) {
     validation_ = open(data.val);
     validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
-    patterns.push_back(data.val);
+    globs.push_back(data.val);
   }
   if (data.mask_documents) {
-    documents_ = document_marks(config_.model, patterns,
+    documents_ = document_marks(config_.model, globs,
                                 {.bos = static_cast<int32_t>(data.bos_token_id),
                                  .eos = static_cast<int32_t>(data.eos_token_id)});
   }
@@ -239,7 +239,7 @@ StepMetrics Trainer::step() {
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   const StepData& data = prefetch_->next();
   require_targets(data.counted);
-  // Of the whole step: every target that counts weighs the same, in whichever micro-batch.
+  // The loss is the mean over the whole step, so that a target weighs the same in any micro-batch.
   const double counted = static_cast<double>(data.counted);
   double loss = 0;
   for (int64_t micro = 0; micro < micro_batches; ++micro) {
@@ -247,7 +247,7 @@ StepMetrics Trainer::step() {
       return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
     };
     loss += model_->loss_and_gradient(
-        *memory_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
+        *activations_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
         {.document_starts = of_micro_batch(data.starts),
          .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
@@ -288,7 +288,7 @@ StepMetrics Trainer::step() {
 
 Evaluation Trainer::evaluate() {
   return cria::evaluate(
-      *model_, *memory_, *validation_,
+      *model_, *activations_, *validation_,
       {.sequence_length = config_.data.sequence_length,
        .batch_size = config_.train.batch_size,
        .batches = config_.train.eval_batches,

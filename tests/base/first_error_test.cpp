@@ -17,7 +17,7 @@ TEST(FirstError, IsTheLowestItems) {
     const ThreadCount count(threads);
     FirstError error;
     parallel_tasks(100, [&](int64_t item, int) {
-      // From the last to the first, so that later ones are not the lowest by chance.
+      // Items run from the last to the first, so that later ones are not the lowest by chance.
       const int64_t number = 99 - item;
       error.attempt(number, [&] {
         if (number % 10 == 7) throw Error("item " + std::to_string(number));

@@ -173,7 +173,7 @@ TEST(Parallel, TasksRunOnceEach) {
   });
 }
 
-// With one thread there is nothing to hand out: lowest first.
+// One thread has nobody to share with and takes the lowest first.
 TEST(Parallel, TasksOfOneThreadAreInOrder) {
   const ThreadCount scope(1);
   std::vector<int64_t> order;

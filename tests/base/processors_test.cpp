@@ -59,7 +59,7 @@ TEST_F(ProcessorsTest, NonsenseIsNoQuota) {
   }
 }
 
-// As many threads as the process may use, not as the machine has.
+// There are as many threads as the process may use, not as the machine has.
 TEST_F(CliTest, AffinityLimitsTheThreads) {
   const auto version = [](std::vector<std::string> command) {
     command.push_back(cria_binary());

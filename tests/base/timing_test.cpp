@@ -23,7 +23,7 @@ TEST(Timing, SpreadIsBetweenTheQuartiles) {
   EXPECT_DOUBLE_EQ(spread(from_one_to(8)), (7.0 - 3.0) / 5.0);
 }
 
-// By tables of the binomial distribution with p = 1/2: how often at most i of n fall below.
+// Tables of the binomial distribution with p = 1/2 say how often at most i of n fall below.
 TEST(Timing, TheMediansInterval) {
   const auto expect = [](int count, double low, double value, double high) {
     const Median median = median_interval(from_one_to(count));

@@ -20,7 +20,7 @@ TEST(UnicodeClasses, AsciiAsInC) {
   }
 }
 
-// As many as the regular expressions \p{L}, \p{N} and \s of Hugging Face's tokenizers match.
+// The regular expressions \p{L}, \p{N} and \s of Hugging Face's tokenizers match as many.
 TEST(UnicodeClasses, AsManyAsOthersHave) {
   std::array<int, 4> counts{};
   for (uint32_t c = 0; c < 0x110000; ++c) ++counts[static_cast<size_t>(unicode_class(c))];

@@ -49,9 +49,9 @@ TEST(Permuted, DependsOnSeedAndEpoch) {
   }
 }
 
-// Of independent uniform permutations of n: the correlation of index and place has mean 0 and
-// variance 1 / (n - 1), the mean displacement is (n^2 - 1) / (3 n), and a place follows directly on
-// the one before (n - 1) / n times on average, as a Poisson variable.
+// Independent uniform permutations of n have a correlation of index and place with mean 0 and
+// variance 1 / (n - 1), a mean displacement of (n^2 - 1) / (3 n), and places that follow directly
+// on the one before (n - 1) / n times on average, as a Poisson variable.
 TEST(Permuted, MixesWell) {
   for (const uint64_t count : {20, 64, 1000, 4357}) {
     const double n = static_cast<double>(count), middle = (n - 1) / 2;
@@ -256,7 +256,7 @@ TEST_F(SourcesTest, EveryWindowOfASourceOncePerItsEpoch) {
     for (size_t begin = 0; begin + windows <= read[source].size(); begin += windows) {
       const auto first = read[source].begin() + static_cast<std::ptrdiff_t>(begin);
       const std::vector<int32_t> epoch(first, first + static_cast<std::ptrdiff_t>(windows));
-      // By shifts that are the epoch's, no two windows of one have the same beginning.
+      // All windows of an epoch have its shift, so no two of them have the same beginning.
       EXPECT_EQ(std::set(epoch.begin(), epoch.end()).size(), windows);
       orders.insert(epoch);
     }

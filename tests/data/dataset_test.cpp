@@ -58,7 +58,7 @@ TEST_F(DatasetTest, CountsTokensAndWholeWindows) {
   // With length 4: 9 tokens hold two windows and their targets, 8 and 5 one, 4 and 1 none.
   const Dataset data = dataset({9, 4, 8, 1, 5});
   EXPECT_EQ(data.tokens(), 27);
-  EXPECT_EQ(data.pattern(), directory_ / "train_*.bin");
+  EXPECT_EQ(data.glob(), directory_ / "train_*.bin");
   ASSERT_EQ(data.training_windows(4), 4);
   std::vector<int32_t> firsts;
   for (int64_t i = 0; i < 4; ++i) {
@@ -157,15 +157,15 @@ TEST_F(DatasetTest, ShardsInSeveralDirectories) {
       write(directory + std::string(shard), tokens);
     }
   }
-  const std::string pattern = directory_ / "*/train_*.bin";
-  const Dataset data(pattern, ShardFormat::llmc, kVocabulary);
+  const std::string glob = directory_ / "*/train_*.bin";
+  const Dataset data(glob, ShardFormat::llmc, kVocabulary);
   EXPECT_EQ(data.tokens(), 54);
   ASSERT_EQ(data.training_windows(4), 12);
   const int32_t first[] = {300, 304, 400, 404, 100, 104, 200, 204, 500, 504, 600, 604};
   for (int64_t i = 0; i < 12; ++i) {
     EXPECT_EQ(first_token(data, data.training_window(i, 4, 0)), first[i]) << i;
   }
-  EXPECT_EQ(shard_directories(pattern),
+  EXPECT_EQ(shard_directories(glob),
             (Strings{directory_ / "de", directory_ / "en", directory_ / "fr"}));
   EXPECT_EQ(shard_directories(directory_ / "en/none_*.bin"), Strings{directory_ / "en"});
   EXPECT_EQ(shard_directories("none_*.bin"), Strings{""});

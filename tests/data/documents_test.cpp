@@ -48,7 +48,7 @@ TEST(Documents, AnEosAndABosAreOneBoundary) {
   EXPECT_EQ(m.counted, 6);
 }
 
-// As some tokenizers have it: <|endoftext|> before and after. Alone it is not known as either.
+// Some tokenizers put <|endoftext|> before and after. Alone it is not known as either.
 TEST(Documents, OneIdAsBoth) {
   const Marked m = marked({3, 5, 3, 3, 6, 3, 3, 7}, {.bos = 3, .eos = 3});
   EXPECT_EQ(m.starts, (Ids{0, 0, 0, 3, 3, 3, 6}));

@@ -18,7 +18,7 @@ TEST(Interleaving, OneSourceTakesEverything) {
   }
 }
 
-// In every prefix each source has what its weight says, and its own indices in order.
+// Every prefix has of each source what its weight says, and its own indices in order.
 TEST(Interleaving, SharesOfEveryPrefix) {
   const std::vector<std::vector<double>> all = {
       {1, 1},       {2.5, 1},           {1e-3, 0.7},    {1, 1, 1}, {0.34, 0.33, 0.33},
@@ -62,7 +62,7 @@ TEST(Interleaving, ExactFarOut) {
       EXPECT_EQ(there.index, near.index + (near.source == 0 ? far : 3 * far));
     }
   }
-  // And any shares go on counting in order.
+  // Any other shares go on counting in order.
   const Interleaving uneven(std::vector<double>{0.2137, 1, 0.077});
   std::vector<uint64_t> next(3);
   const uint64_t begin = (uint64_t{1} << 62) - 1000;

@@ -102,7 +102,7 @@ TEST_F(GgufModel, KeysAreTheTypesOfLlamaCpp) {
   EXPECT_EQ(file.text("llama.rope.scaling.type"), "yarn");
   EXPECT_EQ(file.real("llama.rope.scaling.factor"), 4.0);
   EXPECT_EQ(file.integer("llama.rope.scaling.original_context_length"), 12);
-  // Of the default 0.1 ln 4 + 1.
+  // The factor is relative to the default, 0.1 ln 4 + 1.
   EXPECT_FLOAT_EQ(file.real("llama.rope.scaling.attn_factor"), 1.25 / 1.1386294361);
   EXPECT_EQ(file.integer("general.file_type"), 32);
   EXPECT_FALSE(file.has("llama.attention.key_length"));

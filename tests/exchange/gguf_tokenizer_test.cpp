@@ -100,48 +100,48 @@ TEST_F(GgufTokenizer, CharactersComeBack) {
                    merge("\xF0\x9F\x98", "\x81")}));
 }
 
-BpeVocabulary vocabulary(Pattern pattern, bool ignore_merges) {
+BpeVocabulary vocabulary(Regex regex, bool ignore_merges) {
   BpeVocabulary made =
       tiny_vocabulary({{"a", "b"}, {" ", "ab"}, {"ab", "c"}, {"\n", "\n"}}, {"<s>", "</s>"});
-  made.pattern = pattern;
+  made.regex = regex;
   made.ignore_merges = ignore_merges;
   return made;
 }
 
 // A token that no merge leads to.
-BpeVocabulary with_unreached(Pattern pattern, bool ignore_merges) {
-  BpeVocabulary made = vocabulary(pattern, ignore_merges);
+BpeVocabulary with_unreached(Regex regex, bool ignore_merges) {
+  BpeVocabulary made = vocabulary(regex, ignore_merges);
   made.tokens.push_back("abcd");
   return made;
 }
 
 TEST_F(GgufTokenizer, BpeComesBack) {
-  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::llama3, Pattern::smollm}) {
-    BpeTokenizer tokenizer(vocabulary(pattern, false), {.before = {260}, .after = {}});
+  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm}) {
+    BpeTokenizer tokenizer(vocabulary(regex, false), {.before = {260}, .after = {}});
     tokenizer.set_special_tokens({.bos = 260, .eos = 261});
     expect_same(tokenizer, 262, kText);
     expect_same(tokenizer, 270, kText);
   }
-  expect_same(BpeTokenizer(with_unreached(Pattern::gpt4, true)), 263, kText);
-  expect_same(BpeTokenizer(with_unreached(Pattern::gpt4, false)), 263, kText);
+  expect_same(BpeTokenizer(with_unreached(Regex::gpt4, true)), 263, kText);
+  expect_same(BpeTokenizer(with_unreached(Regex::gpt4, false)), 263, kText);
 }
 
-// llama.cpp turns ignore_merges on with the name of a pattern.
+// llama.cpp turns ignore_merges on with the name of a regex.
 TEST_F(GgufTokenizer, PreTokenizerByPatternAndMerges) {
   const auto pre = [&](BpeVocabulary made) {
     const BpeTokenizer tokenizer(std::move(made));
     return write(&tokenizer, 263).text("tokenizer.ggml.pre");
   };
-  EXPECT_EQ(pre(vocabulary(Pattern::gpt2, false)), "gpt-2");
-  EXPECT_EQ(pre(vocabulary(Pattern::gpt2, true)), "gpt-2");
-  EXPECT_EQ(pre(vocabulary(Pattern::smollm, false)), "smollm");
-  EXPECT_EQ(pre(vocabulary(Pattern::gpt4, false)), "llama-bpe");
-  EXPECT_EQ(pre(with_unreached(Pattern::gpt4, true)), "llama-bpe");
-  EXPECT_EQ(pre(with_unreached(Pattern::llama3, false)), "smaug-bpe");
-  EXPECT_NE(error_of([&] { pre(with_unreached(Pattern::gpt2, true)); }).find("ignore_merges"),
+  EXPECT_EQ(pre(vocabulary(Regex::gpt2, false)), "gpt-2");
+  EXPECT_EQ(pre(vocabulary(Regex::gpt2, true)), "gpt-2");
+  EXPECT_EQ(pre(vocabulary(Regex::smollm, false)), "smollm");
+  EXPECT_EQ(pre(vocabulary(Regex::gpt4, false)), "llama-bpe");
+  EXPECT_EQ(pre(with_unreached(Regex::gpt4, true)), "llama-bpe");
+  EXPECT_EQ(pre(with_unreached(Regex::llama3, false)), "smaug-bpe");
+  EXPECT_NE(error_of([&] { pre(with_unreached(Regex::gpt2, true)); }).find("ignore_merges"),
             std::string::npos);
   // Found as a whole piece, it would be a special token in plain text.
-  BpeVocabulary word = vocabulary(Pattern::gpt4, false);
+  BpeVocabulary word = vocabulary(Regex::gpt4, false);
   word.added.push_back({"word", 262, true});
   word.tokens.push_back("word");
   EXPECT_EQ(pre(std::move(word)), "smaug-bpe");
@@ -194,7 +194,7 @@ TEST_F(GgufTokenizer, NoTokenizer) {
 }
 
 TEST_F(GgufTokenizer, ReadingRefusesByName) {
-  const BpeTokenizer tokenizer(vocabulary(Pattern::gpt2, false));
+  const BpeTokenizer tokenizer(vocabulary(Regex::gpt2, false));
   const auto error = [&](const std::string& key, const GgufValue& value) {
     GgufMetadata metadata;
     append_gguf_tokenizer(metadata, &tokenizer, 262, path_);

@@ -125,13 +125,13 @@ TEST_F(Llama2cModel, RefusesWhatTheFormatCannotSay) {
   refuse("model.head_dim", [](ModelConfig& c) { c.head_dim = 16; });
   refuse("model.rope_scaling.rope_type",
          [](ModelConfig& c) { c.rope_scaling = {.rope_type = "linear", .factor = 2.0}; });
-  // As fp32 it is the same.
+  // This is the same number in fp32.
   ModelConfig config = shape_of_32();
   config.rms_norm_eps = 1.00000001e-5;
   write_llama2c_model(path_, *random_model(resolved(config, 0, "test")), 0);
 }
 
-// As run.c prints a token.
+// What run.c prints for a token.
 std::string printed(const std::string& piece) {
   unsigned value = 0;
   if (std::sscanf(piece.c_str(), "<0x%02X>", &value) == 1) return {static_cast<char>(value)};

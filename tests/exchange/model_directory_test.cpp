@@ -177,10 +177,10 @@ TEST_F(ModelDirectory, HasNoMemoryForTraining) {
   EXPECT_EQ(loaded.model->parameters().grad(), nullptr);
   EXPECT_EQ(loaded.model->parameters().m(), nullptr);
   const TokenBatch tokens(1, 4, 37);
-  Activations memory(*loaded.model, Purpose::training, 1, 4);
-  EXPECT_GT(loaded.model->loss_sum(memory, tokens.inputs(), tokens.targets()), 0.0);
+  Activations activations(*loaded.model, Purpose::training, 1, 4);
+  EXPECT_GT(loaded.model->loss_sum(activations, tokens.inputs(), tokens.targets()), 0.0);
   EXPECT_NE(error_of([&] {
-              loaded.model->loss_and_gradient(memory, tokens.inputs(), tokens.targets(), {});
+              loaded.model->loss_and_gradient(activations, tokens.inputs(), tokens.targets(), {});
             }).find("no gradients"),
             std::string::npos);
 }
@@ -207,7 +207,7 @@ TEST_F(ModelDirectory, ShardedFiles) {
   expect_error(path, {"model-00002-of-00002.safetensors"});
 }
 
-// As transformers 4 wrote it, with what was in such files besides.
+// The config is one that transformers 4 wrote, with what was in such files besides.
 TEST_F(ModelDirectory, OldFormOfConfig) {
   ModelConfig config = tiny_config();
   config.rms_norm_eps = 1e-6;

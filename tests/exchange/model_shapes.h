@@ -26,7 +26,7 @@ inline ModelConfig shape_of_32() {
   return config;
 }
 
-// By what is special about them; D is 8 where nothing is said.
+// Models named by what is special about them; D is 8 where nothing is said.
 inline std::map<std::string, ModelConfig> exchange_shapes() {
   std::map<std::string, ModelConfig> all;
   for (const char* const name :

@@ -15,7 +15,7 @@ namespace {
 
 class DocumentMarksTest : public ::testing::Test {
  protected:
-  // A directory with a dataset.json of that text (none when it is empty); the pattern of its
+  // A directory with a dataset.json of that text (none when it is empty); the glob of its
   // shards.
   std::string dataset(const std::string& name, const std::string& text) const {
     std::filesystem::create_directory(directory_ / name);
@@ -23,14 +23,14 @@ class DocumentMarksTest : public ::testing::Test {
     return directory_ / (name + "/train_*.bin");
   }
 
-  DocumentMarks marks(const std::vector<std::string>& patterns,
+  DocumentMarks marks(const std::vector<std::string>& globs,
                       const DocumentMarks& given = {}) const {
-    return document_marks(model_, patterns, given);
+    return document_marks(model_, globs, given);
   }
 
-  void expect_error(const std::vector<std::string>& patterns, const DocumentMarks& given,
+  void expect_error(const std::vector<std::string>& globs, const DocumentMarks& given,
                     const std::vector<std::string>& parts) const {
-    const std::string message = error_of([&] { marks(patterns, given); });
+    const std::string message = error_of([&] { marks(globs, given); });
     for (const std::string& part : parts) {
       EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
     }

@@ -38,8 +38,8 @@ class EvaluateTest : public ::testing::Test {
   }
 
   Evaluation evaluated(EvaluationRequest request, Purpose purpose = Purpose::evaluation) const {
-    Activations memory(model_, purpose, request.batch_size, request.sequence_length);
-    return evaluate(model_, memory, dataset(), request);
+    Activations activations(model_, purpose, request.batch_size, request.sequence_length);
+    return evaluate(model_, activations, dataset(), request);
   }
 
   // -log p of every token but the first of each shard, given those before it in its window.
@@ -61,11 +61,11 @@ class EvaluateTest : public ::testing::Test {
   std::vector<std::vector<int32_t>> shards_;
 
  private:
-  // Of tokens[last + 1], given tokens[begin .. last].
+  // The loss of tokens[last + 1], given tokens[begin .. last].
   double loss_of(const std::vector<int32_t>& tokens, size_t begin, size_t last) const {
     const int64_t time = static_cast<int64_t>(last - begin + 1);
-    Activations memory(model_, Purpose::generation, 1, time);
-    const ConstTensor z = model_.next_logits(memory, TokenIds(&tokens[begin], {1, time}));
+    Activations activations(model_, Purpose::generation, 1, time);
+    const ConstTensor z = model_.next_logits(activations, TokenIds(&tokens[begin], {1, time}));
     double sum = 0;
     for (int64_t v = 0; v < z.size(); ++v) sum += std::exp(static_cast<double>(z.data[v]));
     return std::log(sum) - static_cast<double>(z.data[tokens[last + 1]]);
@@ -119,7 +119,7 @@ TEST_F(EvaluateTest, DocumentsKeptApartAreDocumentsAlone) {
   const Dataset all = dataset();
   double loss = 0;
   int64_t tokens = 0;
-  Activations memory(model_, Purpose::evaluation, 1, kLength);
+  Activations activations(model_, Purpose::evaluation, 1, kLength);
   for (int64_t w = 0; w < all.evaluation_windows(kLength); ++w) {
     const Window window = all.evaluation_window(w, kLength);
     std::vector<int32_t> in(static_cast<size_t>(window.length)), out = in, starts = in;
@@ -129,7 +129,7 @@ TEST_F(EvaluateTest, DocumentsKeptApartAreDocumentsAlone) {
       end = begin + 1;
       while (end < in.size() && starts[end] == starts[begin]) ++end;
       const int64_t length = static_cast<int64_t>(end - begin);
-      loss += model_.loss_sum(memory, TokenIds(&in[begin], {1, length}),
+      loss += model_.loss_sum(activations, TokenIds(&in[begin], {1, length}),
                               TokenIds(&out[begin], {1, length}));
     }
   }

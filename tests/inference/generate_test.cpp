@@ -109,8 +109,8 @@ std::vector<int32_t> greedy_without_cache(const Llama& model, std::vector<int32_
   for (int64_t i = 0; i < count; ++i) {
     if (ids.size() - first > capacity) first = ids.size() - capacity / 2;
     const int64_t time = static_cast<int64_t>(ids.size() - first);
-    Activations memory(model, Purpose::generation, 1, time);
-    const ConstTensor logits = model.next_logits(memory, TokenIds(&ids[first], {1, time}));
+    Activations activations(model, Purpose::generation, 1, time);
+    const ConstTensor logits = model.next_logits(activations, TokenIds(&ids[first], {1, time}));
     const int64_t best = std::max_element(logits.data, logits.data + logits.size()) - logits.data;
     ids.push_back(static_cast<int32_t>(best));
     produced.push_back(ids.back());
@@ -420,7 +420,7 @@ TEST(SampleToken, TopPKeepsTheFewestThatReachIt) {
   expect_frequencies({.temperature = 1, .top_p = 0.6}, p);
   p[6] = probabilities(1)[6];
   expect_frequencies({.temperature = 1, .top_p = 0.62}, p);
-  // Of what top_k leaves: 2 has 0.418 / (0.418 + 0.197) = 0.68 of two.
+  // top_p counts what top_k leaves: of two tokens, 2 has 0.418 / (0.418 + 0.197) = 0.68.
   p[4] = p[6] = 0;
   expect_frequencies({.temperature = 1, .top_k = 2, .top_p = 0.65}, p);
 }
@@ -522,7 +522,7 @@ TEST(SampleToken, TopKFollowsTheLogits) {
   std::vector<float> scratch;
   EXPECT_EQ(sample_token(logits, {.temperature = 0}, rng, scratch), 1);
   EXPECT_EQ(sample_token(logits, {.temperature = 100, .top_k = 1}, rng, scratch), 1);
-  // Of equals the first.
+  // The first of equals is taken.
   const std::vector<float> equal = {0.0f, 1.0f, 1.0f};
   EXPECT_EQ(sample_token(equal, {.temperature = 0}, rng, scratch), 1);
   EXPECT_EQ(sample_token(equal, {.temperature = 1, .top_k = 1}, rng, scratch), 1);

@@ -73,7 +73,7 @@ TEST_F(DatasetStatisticsTest, DocumentsWithBoth) {
   EXPECT_EQ(sorted(scan(8, 9).lengths), Lengths({3, 4}));
 }
 
-// As some vocabularies have it: alone it may be either, so only two of them are a boundary.
+// Some vocabularies have one token for both: alone it may be either, so only two are a boundary.
 TEST_F(DatasetStatisticsTest, OneTokenForBoth) {
   add({9, 5, 5, 9, 9, 5, 9});
   EXPECT_EQ(sorted(scan(9, 9).lengths), Lengths({3, 4}));

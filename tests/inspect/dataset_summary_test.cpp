@@ -100,7 +100,7 @@ TEST_F(DatasetSummaryTest, Errors) {
     EXPECT_NE(error.find(part), std::string::npos) << part << " is not in: " << error;
   };
   json_.set("bos_token_id", -7);
-  expect("dataset.json: bos_token_id: no token id");
+  expect("dataset.json: bos_token_id: not a token id");
   json_.set("bos_token_id", "<s>");
   expect("dataset.json: bos_token_id");
   json_.set("bos_token_id", nullptr);

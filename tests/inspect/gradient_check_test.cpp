@@ -124,7 +124,7 @@ TEST_F(GradientCheckTest, AGradientOfZero) {
   EXPECT_EQ(missing.analytic, 0);
   EXPECT_EQ(missing.error, std::abs(missing.numeric));
   EXPECT_GT(missing.error, kGradientTolerance);
-  // And right where nothing depends on w.
+  // It is right where nothing depends on w.
   std::fill(a_.begin(), a_.end(), 0.0f);
   EXPECT_EQ(check(std::vector<float>(w_.size(), 0.0f), 1).error, 0);
 }

@@ -15,7 +15,7 @@
 namespace cria {
 namespace {
 
-// Of the model's 37 tokens the last 7 are padding.
+// The last 7 of the model's 37 tokens are padding.
 std::unique_ptr<Tokenizer> letters() {
   std::vector<uint32_t> characters;
   for (uint32_t c = 'A'; c < 'A' + 30; ++c) characters.push_back(c);
@@ -107,8 +107,8 @@ TEST_P(EveryTrace, NextTokensAreTheModelsOwn) {
   Llama model(any_position(GetParam()));
   model.initialize(1);
   const Trace t = trace(model, *letters(), kText);
-  Activations memory(model, Purpose::generation, 1, kTime);
-  const ConstTensor logits = model.next_logits(memory, TokenIds(t.ids.data(), {1, kTime}));
+  Activations activations(model, Purpose::generation, 1, kTime);
+  const ConstTensor logits = model.next_logits(activations, TokenIds(t.ids.data(), {1, kTime}));
   std::vector<float> probabilities(logits.data, logits.data + 37);
   kernels().softmax(1, 37, probabilities.data());
   ASSERT_EQ(t.next.size(), 37u);

@@ -114,7 +114,7 @@ TEST_F(Gguf, ReadsTheGoldenBytes) {
   ASSERT_EQ(kGolden.size(), 184u);
   std::string second_version = kGolden;
   second_version[4] = 2;
-  // Without the padding of the last tensor, and with it.
+  // The last tensor comes without its padding, and with it.
   for (const std::string& bytes : {kGolden, kGolden + std::string(8, '\0'), second_version}) {
     const GgufFile file = open(bytes);
     EXPECT_EQ(file.text("general.architecture"), "llama");
@@ -369,7 +369,7 @@ TEST_F(Gguf, RefusesDamagedTensors) {
   expect({tensor("t", {65}, 0, 0)}, "260 bytes from byte 0 of the data\n  got: 256 bytes of data");
   expect({tensor("t", {64}, 0, 0), tensor("u", {1}, 0, 224)}, "tensor 'u': the tensor overlaps");
   expect({tensor("t", {1}, 0, 32), tensor("u", {9}, 0, 0)}, "tensor 't': the tensor overlaps");
-  // In any order, and with a gap.
+  // Tensors may come in any order, and with a gap.
   const GgufFile file = open(file_of({}, {tensor("t", {1}, 0, 224), tensor("u", {8}, 0, 0)}, data));
   EXPECT_EQ(file.find("u")->bytes.size(), 32u);
 }

@@ -127,7 +127,7 @@ void check_softmax_of(int64_t rows, int64_t columns, const std::vector<float>& l
   EXPECT_TRUE(within(got[0], reference::softmax(rows, columns, logits.data())));
 }
 
-// In blocks of at most `most` columns, as the output head computes them.
+// The logits come in blocks of at most `most` columns, as the output head computes them.
 void check_cross_entropy_of(int64_t rows, int64_t columns, int64_t most,
                             const std::vector<float>& values) {
   SCOPED_TRACE("blocks of " + std::to_string(most));

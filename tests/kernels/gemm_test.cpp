@@ -206,7 +206,7 @@ TEST_P(GemmTest, SeveralBlocksOfN) {
     check({5, 1403, block_k},
           {Layout::rows, Layout::columns, Addend::separate, true, precision, Epilogue::none});
   }
-  // As many columns for gate and up together.
+  // Gate and up together have as many columns.
   check({5, 1402, 384},
         {Layout::rows, Layout::rows, Addend::none, true, Precision::fp32, Epilogue::silu_mul});
 }
@@ -262,7 +262,7 @@ TEST_P(GemmTest, EpiloguesOfSeveralBlocks) {
   }
 }
 
-// With one block, and with several in each dimension.
+// The shapes take one block, and several in each dimension.
 TEST_P(GemmTest, PackedBeforehand) {
   for (const Shape& shape :
        {Shape{5, 18, 7}, Shape{3, 50, 33}, Shape{7, 98, 769}, Shape{101, 50, 35}}) {

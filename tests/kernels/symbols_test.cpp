@@ -30,7 +30,7 @@ std::vector<Symbol> symbols_of(const std::string& object) {
   return symbols;
 }
 
-// Of symbols that others can see, those a file of kernels may not have.
+// Whether a file of kernels may not have this symbol, since others can see it.
 bool is_forbidden(const Symbol& symbol, const std::string& table) {
   if (symbol.kind == 'U' || symbol.name == table) return false;
   const bool weak = std::string("wvu").find(symbol.kind) != std::string::npos;

@@ -157,7 +157,7 @@ TEST(ModelConfig, KeysOfWhatWasNotChosenAreIgnored) {
   EXPECT_TRUE(resolved(config, 0, "test") == config);
 }
 
-// By hand for 1 layer, C = 4, H D = 4, F = 8, V = 10, T = 3, one token:
+// Computed by hand for 1 layer, C = 4, H D = 4, F = 8, V = 10, T = 3, one token:
 // weights 4*4 (q) + 2*4*4 (k, v) + 4*4 (o) + 3*4*8 = 160, head 40; attention: 2 visible keys, and
 // for each 6 * 4 in every product: 2 of them, 3 with q.r, 4 with k.r too.
 TEST(ModelConfig, FlopsPerToken) {

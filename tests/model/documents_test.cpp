@@ -21,15 +21,15 @@ TEST(Documents, Golden) {
   const std::vector<int32_t> ids = golden.ints("tokens"), next = golden.ints("targets");
   const std::vector<int32_t> starts = golden.ints("document_starts");
   const TokenIds tokens(ids.data(), {batch, time}), targets(next.data(), {batch, time});
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   const double rows = static_cast<double>(
       std::count_if(next.begin(), next.end(), [](int32_t id) { return id != kIgnoredTarget; }));
   const Pass pass = {.document_starts = TokenIds(starts.data(), {batch, time}),
                      .gradient_scale = static_cast<float>(1 / rows)};
-  const double loss = model.loss_and_gradient(memory, tokens, targets, pass);
+  const double loss = model.loss_and_gradient(activations, tokens, targets, pass);
   const double want = golden.floats("loss")[0];
   EXPECT_NEAR(loss / rows, want, 1e-6 * want);
-  EXPECT_EQ(model.loss_sum(memory, tokens, targets, pass), loss);
+  EXPECT_EQ(model.loss_sum(activations, tokens, targets, pass), loss);
   for (const Parameter& slot : model.parameters().slots()) {
     expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);
   }
@@ -77,22 +77,22 @@ TEST_P(DocumentsWithPosition, PackedAreThoseAlone) {
   const Packed data;
   Llama model(position_config(GetParam(), 2, false));
   model.initialize(1);
-  Activations memory(model, Purpose::training, data.kBatch, data.kTime);
+  Activations activations(model, Purpose::training, data.kBatch, data.kTime);
   double alone = 0;
   data.each([&](int64_t b, int64_t begin, int64_t length) {
     const int64_t n = b * data.kTime + begin;
     alone +=
-        model.loss_and_gradient(memory, TokenIds(&data.ids[n], {1, length}),
+        model.loss_and_gradient(activations, TokenIds(&data.ids[n], {1, length}),
                                 TokenIds(&data.next[n], {1, length}), {.gradient_scale = 0.01f});
   });
   const float* gradients = model.parameters().grad();
   const std::vector<float> want(gradients, gradients + model.parameters().plane_size());
-  const double whole = model.loss_sum(memory, data.tokens(), data.targets());
+  const double whole = model.loss_sum(activations, data.tokens(), data.targets());
   EXPECT_GT(std::abs(whole - alone), 1e-4 * alone);
 
   model.parameters().zero_gradients();
   const Pass pass = {.document_starts = data.document_starts(), .gradient_scale = 0.01f};
-  const double packed = model.loss_and_gradient(memory, data.tokens(), data.targets(), pass);
+  const double packed = model.loss_and_gradient(activations, data.tokens(), data.targets(), pass);
   EXPECT_NEAR(packed, alone, 2e-6 * alone);
   Activations evaluation(model, Purpose::evaluation, data.kBatch, data.kTime);
   EXPECT_EQ(model.loss_sum(evaluation, data.tokens(), data.targets(), pass), packed);
@@ -111,8 +111,8 @@ TEST_P(DocumentsWithPosition, SameBitsForAnyNumberOfThreads) {
     config.attention_dropout = 0.1;
     Llama model(config);
     model.initialize(1);
-    Activations memory(model, Purpose::training, data.kBatch, data.kTime);
-    model.loss_and_gradient(memory, data.tokens(), data.targets(),
+    Activations activations(model, Purpose::training, data.kBatch, data.kTime);
+    model.loss_and_gradient(activations, data.tokens(), data.targets(),
                             {.document_starts = data.document_starts(),
                              .randomness = {.seed = 1, .pass = 2, .active = true},
                              .gradient_scale = 0.01f});
@@ -128,11 +128,11 @@ TEST(Documents, ArePartOfOnePass) {
   const Packed data;
   Llama model(position_config("learned", 2, false));
   model.initialize(1);
-  Activations memory(model, Purpose::training, data.kBatch, data.kTime);
-  const double whole = model.loss_sum(memory, data.tokens(), data.targets());
+  Activations activations(model, Purpose::training, data.kBatch, data.kTime);
+  const double whole = model.loss_sum(activations, data.tokens(), data.targets());
   const Pass pass = {.document_starts = data.document_starts()};
-  EXPECT_NE(model.loss_sum(memory, data.tokens(), data.targets(), pass), whole);
-  EXPECT_EQ(model.loss_sum(memory, data.tokens(), data.targets()), whole);
+  EXPECT_NE(model.loss_sum(activations, data.tokens(), data.targets(), pass), whole);
+  EXPECT_EQ(model.loss_sum(activations, data.tokens(), data.targets()), whole);
 }
 
 TEST(Documents, NothingToLearnFrom) {
@@ -140,8 +140,9 @@ TEST(Documents, NothingToLearnFrom) {
   const std::vector<int32_t> none(5, kIgnoredTarget);
   Llama model(tiny_config());
   model.initialize(1);
-  Activations memory(model, Purpose::training, 1, 5);
-  EXPECT_EQ(model.loss_and_gradient(memory, data.inputs(), TokenIds(none.data(), {1, 5}), {}), 0);
+  Activations activations(model, Purpose::training, 1, 5);
+  EXPECT_EQ(model.loss_and_gradient(activations, data.inputs(), TokenIds(none.data(), {1, 5}), {}),
+            0);
   const float* gradients = model.parameters().grad();
   EXPECT_TRUE(std::all_of(gradients, gradients + model.parameters().plane_size(),
                           [](float gradient) { return gradient == 0; }));
@@ -161,33 +162,33 @@ TEST(Documents, WhatIsNotAllowed) {
   Llama model(config);
   model.initialize(1);
   const TokenBatch data(2, 3, 37);
-  Activations memory(model, Purpose::training, 2, 3), cached(model, Purpose::generation, 2, 3);
+  Activations activations(model, Purpose::training, 2, 3), cached(model, Purpose::generation, 2, 3);
   const auto run = [&](const std::vector<int32_t>& starts, int64_t time, Activations& in,
                        SegmentMemory* segments = nullptr) {
     model.forward(in, data.inputs(),
                   {.document_starts = TokenIds(starts.data(), {2, time}), .segments = segments});
   };
-  EXPECT_NO_THROW(run({0, 1, 1, 0, 0, 2}, 3, memory));
+  EXPECT_NO_THROW(run({0, 1, 1, 0, 0, 2}, 3, activations));
   const std::string place = "document_starts, sequence 1, position ";
   expect_error(
       [&] {
-        run({0, 0, 0, 0, 2, 2}, 3, memory);
+        run({0, 0, 0, 0, 2, 2}, 3, activations);
       },
       {place + "1", "expected: 0 to 1", "got: 2"});
   expect_error(
       [&] {
-        run({0, 0, 0, 0, 1, 0}, 3, memory);
+        run({0, 0, 0, 0, 1, 0}, 3, activations);
       },
       {place + "2", "expected: 1 to 2", "got: 0"});
-  expect_error([&] { run({0, 0, 0, -1, 0, 0}, 3, memory); }, {place + "0", "got: -1"});
-  expect_error([&] { run({0, 0, 0, 0}, 2, memory); }, {"document_starts", "[2, 3]", "[2, 2]"});
+  expect_error([&] { run({0, 0, 0, -1, 0, 0}, 3, activations); }, {place + "0", "got: -1"});
+  expect_error([&] { run({0, 0, 0, 0}, 2, activations); }, {"document_starts", "[2, 3]", "[2, 2]"});
   expect_error([&] { run({0, 0, 0, 0, 0, 0}, 3, cached); }, {"document_starts", "got: a cache"});
   SegmentMemory segments(config, 2);
   expect_error(
       [&] {
-        run({0, 0, 0, 0, 0, 0}, 3, memory, &segments);
+        run({0, 0, 0, 0, 0, 0}, 3, activations, &segments);
       },
-      {"document_starts", "got: a memory of segments", "hint"});
+      {"document_starts", "got: a segment memory", "hint"});
 }
 
 }  // namespace

@@ -34,12 +34,12 @@ std::vector<double> losses(Precision precision, int threads) {
   Llama model(shape, precision);
   model.initialize(1);
   const TokenBatch data(2, 160, shape.vocab_size);
-  Activations memory(model, Purpose::training, data.batch, data.time);
+  Activations activations(model, Purpose::training, data.batch, data.time);
   AdamWOptimizer optimizer(model.parameters(), {});
   constexpr double kRows = 2 * 160;
   std::vector<double> all;
   for (int step = 0; step < 20; ++step) {
-    all.push_back(model.loss_and_gradient(memory, data.inputs(), data.targets(),
+    all.push_back(model.loss_and_gradient(activations, data.inputs(), data.targets(),
                                           {.gradient_scale = static_cast<float>(1 / kRows)}) /
                   kRows);
     optimizer.step(3e-4, clip_factor(optimizer.gradient_norm(), 1.0));

@@ -30,7 +30,7 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
   const std::vector<int32_t> tokens = golden.ints("tokens"), targets = golden.ints("targets");
   const std::vector<float> losses = golden.floats("losses"), norms = golden.floats("grad_norm");
   constexpr int64_t kBatch = 3, kTime = 13, kRows = kBatch * kTime;
-  Activations memory(model, Purpose::training, kBatch, kTime);
+  Activations activations(model, Purpose::training, kBatch, kTime);
   AdamWOptimizer optimizer(model.parameters(), {.learning_rate = golden.number("lr"),
                                                 .beta1 = golden.number("beta1"),
                                                 .beta2 = golden.number("beta2"),
@@ -40,10 +40,11 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
     const TokenIds inputs(tokens.data() + step * kRows, {kBatch, kTime});
     const TokenIds outputs(targets.data() + step * kRows, {kBatch, kTime});
     const double loss =
-        model.loss_and_gradient(memory, inputs, outputs, {.gradient_scale = 1.0f / kRows}) / kRows;
+        model.loss_and_gradient(activations, inputs, outputs, {.gradient_scale = 1.0f / kRows}) /
+        kRows;
     EXPECT_NEAR(loss, losses[step], 1e-6 * losses[step]) << "step " << step;
     if (step == 0) {
-      EXPECT_EQ(model.loss_sum(memory, inputs, outputs) / kRows, loss);
+      EXPECT_EQ(model.loss_sum(activations, inputs, outputs) / kRows, loss);
       for (const Parameter& slot : model.parameters().slots()) {
         expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);
       }
@@ -94,9 +95,9 @@ TEST(Llama, InitialLossIsLnV) {
       config.tie_word_embeddings = tied;
       Llama model(resolved(config, 32, "test"));
       model.initialize(1);
-      Activations memory(model, Purpose::evaluation, 4, 32);
+      Activations activations(model, Purpose::evaluation, 4, 32);
       const TokenBatch data(4, 32, 1000);
-      const double loss = model.loss_sum(memory, data.inputs(), data.targets()) / 128;
+      const double loss = model.loss_sum(activations, data.inputs(), data.targets()) / 128;
       EXPECT_NEAR(loss, std::log(1000.0), 0.03 * std::log(1000.0))
           << "hidden " << hidden << (tied ? ", tied" : ", untied");
     }
@@ -104,12 +105,12 @@ TEST(Llama, InitialLossIsLnV) {
 }
 
 double train(Llama& model, const TokenBatch& data, int steps, double learning_rate) {
-  Activations memory(model, Purpose::training, data.batch, data.time);
+  Activations activations(model, Purpose::training, data.batch, data.time);
   AdamWOptimizer optimizer(model.parameters(), {.weight_decay = 0});
   const double rows = static_cast<double>(data.batch * data.time);
   double loss = 0;
   for (int i = 0; i < steps; ++i) {
-    loss = model.loss_and_gradient(memory, data.inputs(), data.targets(),
+    loss = model.loss_and_gradient(activations, data.inputs(), data.targets(),
                                    {.gradient_scale = static_cast<float>(1 / rows)}) /
            rows;
     optimizer.step(learning_rate, clip_factor(optimizer.gradient_norm(), 1.0));
@@ -192,24 +193,24 @@ TEST(Llama, APassDropsOnlyWhenItIsTold) {
   model.initialize(1);
   plain.initialize(1);
   const TokenBatch data(2, 9, 37);
-  Activations memory(model, Purpose::training, 2, 9), other(plain, Purpose::training, 2, 9);
+  Activations activations(model, Purpose::training, 2, 9), other(plain, Purpose::training, 2, 9);
   Activations shared(model, Purpose::evaluation, 2, 9);
   const auto loss = [&](uint64_t seed, uint64_t pass) {
-    return model.loss_and_gradient(memory, data.inputs(), data.targets(),
+    return model.loss_and_gradient(activations, data.inputs(), data.targets(),
                                    {.randomness = {seed, pass, true}});
   };
   const double dropped = loss(1, 0);
   EXPECT_NE(loss(1, 1), dropped);
   EXPECT_NE(loss(2, 0), dropped);
   EXPECT_EQ(loss(1, 0), dropped);
-  for (Activations* const any : {&memory, &shared}) {
+  for (Activations* const any : {&activations, &shared}) {
     EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets(), {.randomness = {1, 0, true}}),
               dropped);
   }
   const double whole = plain.loss_and_gradient(other, data.inputs(), data.targets(), {});
   EXPECT_NE(whole, dropped);
-  EXPECT_EQ(model.loss_and_gradient(memory, data.inputs(), data.targets(), {}), whole);
-  for (Activations* const any : {&memory, &shared}) {
+  EXPECT_EQ(model.loss_and_gradient(activations, data.inputs(), data.targets(), {}), whole);
+  for (Activations* const any : {&activations, &shared}) {
     EXPECT_EQ(model.loss_sum(*any, data.inputs(), data.targets()), whole);
   }
   Activations generation(model, Purpose::generation, 2, 9);
@@ -232,8 +233,9 @@ TEST(Llama, EmbeddingScaleIsThatOfTheTable) {
   const Tensor table = plain.parameters().find("model.embed_tokens.weight")->mutable_value();
   for (int64_t i = 0; i < table.size(); ++i) table.data[i] *= std::sqrt(24.0f);
   const TokenBatch data(2, 9, 37);
-  Activations memory(model, Purpose::evaluation, 2, 9), other(plain, Purpose::evaluation, 2, 9);
-  EXPECT_EQ(model.loss_sum(memory, data.inputs(), data.targets()),
+  Activations activations(model, Purpose::evaluation, 2, 9),
+      other(plain, Purpose::evaluation, 2, 9);
+  EXPECT_EQ(model.loss_sum(activations, data.inputs(), data.targets()),
             plain.loss_sum(other, data.inputs(), data.targets()));
 }
 
@@ -247,18 +249,18 @@ TEST(Llama, MicroBatchesWithPackedWeightsGiveTheSameBits) {
     for (const int64_t micro_batches : {1, 2}) {
       Llama model(tiny_config(), precision);
       model.initialize(5);
-      Activations memory(model, Purpose::training, 2, 9, micro_batches);
+      Activations activations(model, Purpose::training, 2, 9, micro_batches);
       double loss = 0;
       for (int step = 0; step < 2; ++step) {
-        loss += model.loss_and_gradient(memory, first.inputs(), first.targets(),
+        loss += model.loss_and_gradient(activations, first.inputs(), first.targets(),
                                         {.gradient_scale = 0.1f});
-        loss += model.loss_and_gradient(memory, second.inputs(), second.targets(),
+        loss += model.loss_and_gradient(activations, second.inputs(), second.targets(),
                                         {.gradient_scale = 0.1f});
         // What an optimizer does: the weights change.
         float* value = model.parameters().mutable_value();
         const float* grad = model.parameters().grad();
         for (int64_t i = 0; i < model.parameters().plane_size(); ++i) value[i] -= 0.1f * grad[i];
-        loss += model.loss_sum(memory, first.inputs(), first.targets());
+        loss += model.loss_sum(activations, first.inputs(), first.targets());
       }
       losses.push_back(loss);
       gradients.emplace_back(model.parameters().grad(),
@@ -280,9 +282,9 @@ TEST(Llama, RenormalizedTablesAreNotPackedForGood) {
   for (const int64_t micro_batches : {1, 2}) {
     Llama model(config);
     model.initialize(5);
-    Activations memory(model, Purpose::training, 2, 9, micro_batches);
-    model.loss_and_gradient(memory, first.inputs(), first.targets(), {});
-    model.loss_and_gradient(memory, second.inputs(), second.targets(), {});
+    Activations activations(model, Purpose::training, 2, 9, micro_batches);
+    model.loss_and_gradient(activations, first.inputs(), first.targets(), {});
+    model.loss_and_gradient(activations, second.inputs(), second.targets(), {});
     gradients.emplace_back(model.parameters().grad(),
                            model.parameters().grad() + model.parameters().plane_size());
   }
@@ -291,9 +293,9 @@ TEST(Llama, RenormalizedTablesAreNotPackedForGood) {
 
 TEST(Llama, GradientNeedsTrainingMemory) {
   Llama model(tiny_config());
-  Activations memory(model, Purpose::evaluation, 1, 4);
+  Activations activations(model, Purpose::evaluation, 1, 4);
   const TokenBatch data(1, 4, 37);
-  EXPECT_THROW(model.loss_and_gradient(memory, data.inputs(), data.targets(), {}), Error);
+  EXPECT_THROW(model.loss_and_gradient(activations, data.inputs(), data.targets(), {}), Error);
 }
 
 TEST(Llama, TyingSharesStorageAndIsCountedOnce) {

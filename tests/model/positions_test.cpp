@@ -23,9 +23,9 @@ TEST_P(PositionGolden, LossAndGradients) {
   model.reserve_positions(time);
   const std::vector<int32_t> ids = golden.ints("tokens"), next = golden.ints("targets");
   const TokenIds tokens(ids.data(), {batch, time}), targets(next.data(), {batch, time});
-  Activations memory(model, Purpose::training, batch, time);
+  Activations activations(model, Purpose::training, batch, time);
   const double rows = static_cast<double>(batch * time), want = golden.floats("loss")[0];
-  const double loss = model.loss_and_gradient(memory, tokens, targets,
+  const double loss = model.loss_and_gradient(activations, tokens, targets,
                                               {.gradient_scale = static_cast<float>(1 / rows)}) /
                       rows;
   EXPECT_NEAR(loss, want, 1e-6 * want);
@@ -67,14 +67,14 @@ TEST(TransformerXlMemory, Golden) {
   const auto segment = [&](const std::vector<int32_t>& all, int64_t index) {
     return TokenIds(all.data() + index * kRows, {kBatch, kTime});
   };
-  Activations memory(model, Purpose::training, kBatch, kTime);
+  Activations activations(model, Purpose::training, kBatch, kTime);
   SegmentMemory evaluated(model.config(), kBatch), trained(model.config(), kBatch);
   for (int64_t i = 0; i < 3; ++i) {
     const double loss =
-        model.loss_sum(memory, segment(ids, i), segment(next, i), {.segments = &evaluated});
+        model.loss_sum(activations, segment(ids, i), segment(next, i), {.segments = &evaluated});
     EXPECT_NEAR(loss / kRows, losses[i], 1e-6 * losses[i]) << "segment " << i;
     model.parameters().zero_gradients();
-    EXPECT_EQ(model.loss_and_gradient(memory, segment(ids, i), segment(next, i),
+    EXPECT_EQ(model.loss_and_gradient(activations, segment(ids, i), segment(next, i),
                                       {.segments = &trained, .gradient_scale = 1.0f / kRows}),
               loss);
   }
@@ -134,8 +134,8 @@ TEST_P(EveryPosition, SameBitsForAnyNumberOfThreads) {
     const ThreadCount count(threads);
     Llama model(position_config(GetParam(), 2, false));
     model.initialize(1);
-    Activations memory(model, Purpose::training, 3, 110);
-    model.loss_and_gradient(memory, data.inputs(), data.targets(), {.gradient_scale = 0.01f});
+    Activations activations(model, Purpose::training, 3, 110);
+    model.loss_and_gradient(activations, data.inputs(), data.targets(), {.gradient_scale = 0.01f});
     const float* begin = model.parameters().grad();
     const std::vector<float> gradients(begin, begin + model.parameters().plane_size());
     if (first.empty()) first = gradients;
@@ -152,9 +152,9 @@ TEST_P(EveryPosition, LongerThanTrained) {
     return;
   }
   model.reserve_positions(300);
-  Activations memory(model, Purpose::evaluation, 1, 300);
+  Activations activations(model, Purpose::evaluation, 1, 300);
   const TokenBatch data(1, 300, 37);
-  EXPECT_TRUE(std::isfinite(model.loss_sum(memory, data.inputs(), data.targets())));
+  EXPECT_TRUE(std::isfinite(model.loss_sum(activations, data.inputs(), data.targets())));
 }
 
 }  // namespace

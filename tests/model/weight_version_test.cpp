@@ -17,13 +17,13 @@ class WeightVersion : public testing::TestWithParam<Precision> {
  protected:
   WeightVersion() { model_.initialize(5); }
 
-  double loss(const Llama& model, Activations& memory) const {
-    return model.loss_sum(memory, data_.inputs(), data_.targets());
+  double loss(const Llama& model, Activations& activations) const {
+    return model.loss_sum(activations, data_.inputs(), data_.targets());
   }
 
-  double loss_and_gradient(Llama& model, Activations& memory) const {
+  double loss_and_gradient(Llama& model, Activations& activations) const {
     model.parameters().zero_gradients();
-    return model.loss_and_gradient(memory, data_.inputs(), data_.targets(), {});
+    return model.loss_and_gradient(activations, data_.inputs(), data_.targets(), {});
   }
 
   static std::vector<float> gradients(Llama& model) {
@@ -31,28 +31,28 @@ class WeightVersion : public testing::TestWithParam<Precision> {
     return {begin, begin + model.parameters().plane_size()};
   }
 
-  // A pass with memory in which weights may be packed is to be that of a model just made.
+  // A pass whose weights may be packed already gives what a model just made does.
   void expect_fresh(Llama& model) {
     Llama fresh(tiny_config(), GetParam());
     std::copy_n(model.parameters().value(), model.parameters().plane_size(),
                 fresh.parameters().mutable_value());
-    Activations memory(fresh, Purpose::training, data_.batch, data_.time);
-    EXPECT_EQ(loss(model, memory_), loss(fresh, memory));
-    EXPECT_EQ(loss_and_gradient(model, memory_), loss_and_gradient(fresh, memory));
+    Activations activations(fresh, Purpose::training, data_.batch, data_.time);
+    EXPECT_EQ(loss(model, activations_), loss(fresh, activations));
+    EXPECT_EQ(loss_and_gradient(model, activations_), loss_and_gradient(fresh, activations));
     EXPECT_TRUE(same_bits(gradients(model), gradients(fresh)));
   }
 
   const TokenBatch data_{2, 9, 37};
   Llama model_{tiny_config(), GetParam()};
-  Activations memory_{model_, Purpose::training, 2, 9, 2};
+  Activations activations_{model_, Purpose::training, 2, 9, 2};
 };
 
 TEST_P(WeightVersion, EveryChangeIsNoticed) {
-  double before = loss_and_gradient(model_, memory_);
+  double before = loss_and_gradient(model_, activations_);
   const auto expect_noticed = [&](const char* change) {
     SCOPED_TRACE(change);
     expect_fresh(model_);
-    const double after = loss(model_, memory_);
+    const double after = loss(model_, activations_);
     EXPECT_NE(after, before);
     before = after;
   };
@@ -72,14 +72,14 @@ TEST_P(WeightVersion, EveryChangeIsNoticed) {
   read_parameters(model_.parameters(), values, directory / "model.safetensors");
   expect_noticed("weights out of a file");
   other.initialize(8);
-  EXPECT_NE(loss_and_gradient(other, memory_), before);
+  EXPECT_NE(loss_and_gradient(other, activations_), before);
   SCOPED_TRACE("another model with the same memory");
   expect_fresh(other);
   expect_fresh(model_);
 }
 
 TEST_P(WeightVersion, AGradientCheckSeesEachOfItsChanges) {
-  const double before = loss_and_gradient(model_, memory_);
+  const double before = loss_and_gradient(model_, activations_);
   Parameter& weight = *model_.parameters().find("model.layers.1.mlp.down_proj.weight");
   int passes = 0;
   check_gradient(
@@ -87,11 +87,11 @@ TEST_P(WeightVersion, AGradientCheckSeesEachOfItsChanges) {
       [&] {
         ++passes;
         expect_fresh(model_);
-        return loss(model_, memory_);
+        return loss(model_, activations_);
       },
       3);
   EXPECT_GE(passes, 4);
-  EXPECT_EQ(loss(model_, memory_), before);
+  EXPECT_EQ(loss(model_, activations_), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, WeightVersion,

@@ -309,7 +309,7 @@ TEST(Embedding, StartsAsNormalNumbersWithAZeroPaddingRow) {
       EXPECT_EQ(values == Floats(50, 0.0f), k == row) << k;
       for (const float value : values) square += double{value} * value;
     }
-    // Of 4950 numbers; the mean square of n has the standard deviation sqrt(2 / n).
+    // There are 4950 numbers; the mean square of n has the standard deviation sqrt(2 / n).
     EXPECT_NEAR(square / 4950, 1.0, 5 * 0.0201);
   }
 }

@@ -245,8 +245,8 @@ struct HeadRun {
   }
 };
 
-// In one chunk of rows and several, the vocabulary in one block and several, whose logits are kept
-// or computed again.
+// The rows are in one chunk or several, the vocabulary in one block or several, whose logits are
+// kept or computed again.
 TEST(HeadLoss, GoldenHoweverTheLogitsAreCut) {
   const Golden golden("head_loss");
   struct Cut {

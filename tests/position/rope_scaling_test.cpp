@@ -77,7 +77,7 @@ TEST(RopeScaling, Yarn) {
     const double ramp = i <= 20 ? 0.0 : i >= 46 ? 1.0 : (i - 20) / 26.0;
     EXPECT_NEAR(ratio[i], ramp / 4 + (1 - ramp), kRounding) << i;
   }
-  // Not rounded, it starts at 20.94 and ends at 45.03.
+  // The unrounded ramp starts at 20.94 and ends at 45.03.
   scaling.truncate = false;
   const std::vector<double> exact = ratios(scaling, 10000.0, 16384);
   EXPECT_EQ(exact[20], 1.0);

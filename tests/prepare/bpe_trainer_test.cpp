@@ -24,7 +24,7 @@ using Strings = std::vector<std::string>;
 constexpr int32_t kA = 'a' - '!', kB = kA + 1, kC = kA + 2, kD = kA + 3;
 
 WordCounts count(const std::vector<std::pair<std::string, int64_t>>& list) {
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   for (const auto& [word, times] : list) words.add_word(word, times);
   return words;
 }
@@ -149,7 +149,7 @@ TEST(BpeTrainer, GoldenVocabularies) {
     const auto at = [&settings = settings](const char* key) -> const Json& {
       return *settings.find(key);
     };
-    WordCounts words(Pattern::gpt2);
+    WordCounts words(Regex::gpt2);
     for (const auto& [word, times] : at("words").as_object(name)) {
       words.add_word(from_byte_characters(word).value(), times.as_int(name));
     }
@@ -201,7 +201,7 @@ TEST(BpeTrainer, GoldenChecksumsOfTexts) {
   const Json golden = Json::parse(read_file(path), path);
   for (const Json& settings : golden.as_array(path)) {
     const std::string name = settings.find("file")->as_string(path);
-    const Pattern by = pattern(settings.find("pattern")->as_string(path));
+    const Regex by = regex(settings.find("pattern")->as_string(path));
     const int64_t vocab_size = settings.find("vocab_size")->as_int(path);
     const std::string text = shared_file(name);
     if (text.empty()) GTEST_SKIP() << "CRIA_SHARED_DATA names no folder with " << name;
@@ -209,7 +209,7 @@ TEST(BpeTrainer, GoldenChecksumsOfTexts) {
     words.add(read_file(text));
     const BpeVocabulary learned = train_bpe(words, vocab_size, {});
     EXPECT_EQ(checksum(merges_of(learned)), settings.find("checksum")->as_string(path))
-        << name << ", " << vocab_size << " tokens, pattern " << settings.dump();
+        << name << ", " << vocab_size << " tokens, regex " << settings.dump();
   }
 }
 
@@ -221,7 +221,7 @@ TEST(BpeTrainer, AnyNumberOfThreadsLearnsTheSame) {
   Merges expected;
   for (const int threads : {1, 2, 3, 5}) {
     const ThreadCount scope(threads);
-    WordCounts words(Pattern::gpt4);
+    WordCounts words(Regex::gpt4);
     words.add(text);
     const Merges merges = merges_of(train_bpe(words, 800, {}));
     if (threads == 1) expected = merges;

@@ -61,7 +61,7 @@ class PrepareTest : public testing::Test {
   TemporaryDirectory directory_;
 };
 
-// Words of letters, signs and white space, in which GPT-4's pattern finds long pieces and short.
+// Words of letters, signs and white space, in which GPT-4's regex finds long pieces and short.
 std::string random_text(size_t bytes) {
   std::mt19937 random(1);
   std::string text;
@@ -274,7 +274,7 @@ TEST_F(PrepareTest, TwoDoNotMeet) {
 TEST_F(PrepareTest, WhatAKilledOneLeftIsClearedAway) {
   const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
   prepare_dataset(bytes);
-  // As if it had been killed between two renames.
+  // The directory looks as if prepare had been killed between two renames.
   const std::string d = bytes.directory;
   make_directories(d + "/prepare.tmp/texts");
   write_file(d + "/prepare.tmp/lock", "");

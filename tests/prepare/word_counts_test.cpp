@@ -20,16 +20,16 @@ Counts list(const WordCounts& words) {
   return counts;
 }
 
-std::vector<std::string> pieces(Pattern pattern, std::string_view text) {
+std::vector<std::string> pieces(Regex regex, std::string_view text) {
   std::vector<std::string> list;
   for (size_t begin = 0, end; begin < text.size(); begin = end) {
-    end = piece_end(pattern, text, begin);
+    end = piece_end(regex, text, begin);
     list.emplace_back(text.substr(begin, end - begin));
   }
   return list;
 }
 
-// Characters that the patterns treat differently, and bytes that are none.
+// Characters that the regexes treat differently, and bytes that are none.
 std::string random_text(uint32_t seed, size_t characters) {
   const std::vector<std::string> alphabet = {
       "a",          "B",      "s",        "'",      "7",
@@ -43,11 +43,10 @@ std::string random_text(uint32_t seed, size_t characters) {
   return text;
 }
 
-const std::vector<Pattern> kPatterns = {Pattern::gpt2, Pattern::gpt4, Pattern::llama3,
-                                        Pattern::smollm};
+const std::vector<Regex> kRegexes = {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm};
 
 TEST(WordCounts, CountsPiecesInOrderOfFirstOccurrence) {
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   words.add("the cat, the dog");
   words.add("the end");
   words.add("");
@@ -57,7 +56,7 @@ TEST(WordCounts, CountsPiecesInOrderOfFirstOccurrence) {
 }
 
 TEST(WordCounts, NoPieceGoesFromOneTextIntoTheNext) {
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   const std::vector<std::string_view> texts = {"ab", "", "cd", "ab"};
   words.add(texts);
   const Counts expected = {{"ab", 2}, {"cd", 1}};
@@ -65,7 +64,7 @@ TEST(WordCounts, NoPieceGoesFromOneTextIntoTheNext) {
 }
 
 TEST(WordCounts, TakesWordsAsTheyAre) {
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   const std::string zeros(3, '\0');
   words.add_word("two words", 5);
   words.add_word(zeros, 2);
@@ -77,7 +76,7 @@ TEST(WordCounts, TakesWordsAsTheyAre) {
 
 TEST(WordCounts, ManyWordsAsAMapCountsThem) {
   std::map<std::string, int64_t> expected;
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   std::mt19937 random(1);
   for (int i = 0; i < 50000; ++i) {
     const std::string word = std::to_string(random() % 20000);
@@ -94,10 +93,10 @@ TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {
   const std::string long_text = random_text(1, 200000);
   const std::string uncut(300000, 'a');
   const std::vector<std::string_view> texts = {long_text, "short", uncut, long_text};
-  for (const Pattern pattern : kPatterns) {
-    WordCounts expected(pattern);
+  for (const Regex regex : kRegexes) {
+    WordCounts expected(regex);
     for (const std::string_view text : texts) {
-      for (const std::string& piece : pieces(pattern, text)) {
+      for (const std::string& piece : pieces(regex, text)) {
         for (size_t at = 0; at < piece.size(); at += WordCounts::kLongestWord) {
           expected.add_word(piece.substr(at, WordCounts::kLongestWord), 1);
         }
@@ -105,7 +104,7 @@ TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {
     }
     for (const int threads : {1, 2, 3, 5}) {
       const ThreadCount scope(threads);
-      WordCounts words(pattern);
+      WordCounts words(regex);
       words.add(texts);
       EXPECT_EQ(list(words), list(expected)) << threads << " threads";
     }
@@ -113,14 +112,14 @@ TEST(WordCounts, AnyNumberOfThreadsCountsTheSame) {
 }
 
 TEST(WordCounts, LongPiecesAreCountedInParts) {
-  WordCounts words(Pattern::gpt2);
+  WordCounts words(Regex::gpt2);
   words.add(std::string(2 * WordCounts::kLongestWord + 5, 'a'));
   const Counts expected = {{std::string(WordCounts::kLongestWord, 'a'), 2}, {"aaaaa", 1}};
   EXPECT_EQ(list(words), expected);
 }
 
 TEST(WordCounts, DropsTheRarestBeyondTheBudget) {
-  WordCounts words(Pattern::gpt2, {.words = 6, .bytes = 1000});
+  WordCounts words(Regex::gpt2, {.words = 6, .bytes = 1000});
   words.add("a;a;a;b;b;c");  // a 3, ; 5, b 2, c 1
   EXPECT_EQ(words.size(), 4);
   EXPECT_EQ(words.dropped(), 0);
@@ -134,7 +133,7 @@ TEST(WordCounts, DropsTheRarestBeyondTheBudget) {
 }
 
 TEST(WordCounts, DropsByBytesToo) {
-  WordCounts words(Pattern::gpt2, {.words = 1000, .bytes = 20});
+  WordCounts words(Regex::gpt2, {.words = 1000, .bytes = 20});
   words.add("aaaaaaaa 1 22222222 aaaaaaaa");
   EXPECT_EQ(list(words), (Counts{{" aaaaaaaa", 1}}));  // 9 of the 28 bytes: at most 10 stay
   EXPECT_EQ(words.dropped(), 3);
@@ -145,7 +144,7 @@ TEST(WordCounts, WhatIsDroppedDoesNotDependOnThreads) {
   Counts first;
   for (const int threads : {1, 3}) {
     const ThreadCount scope(threads);
-    WordCounts words(Pattern::gpt4, {.words = 3000, .bytes = 20000});
+    WordCounts words(Regex::gpt4, {.words = 3000, .bytes = 20000});
     for (size_t at = 0; at < text.size(); at += 100000) {
       words.add(std::string_view(text).substr(at, 100000));
     }

@@ -129,7 +129,7 @@ class Tables {
             uniform_from};
   }
 
-  // From this distance on the rows of keys are the same, and those of queries.
+  // Makes the rows of keys the same from this distance on, and those of queries.
   void make_uniform(int64_t distance) {
     uniform_from = distance;
     for (Guarded* table : {&keys, &queries}) {

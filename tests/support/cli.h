@@ -67,7 +67,7 @@ class CliTest : public testing::Test {
     return Process(cria_binary(), arguments, directory_.path(), max_file_bytes).wait();
   }
 
-  // As above; a failure of the test unless it succeeds.
+  // Runs cria as above; the test fails unless cria succeeds.
   ProcessResult run(const Arguments& arguments) const {
     const ProcessResult result = cria(arguments);
     EXPECT_EQ(result.exit_code, 0) << arguments.front() << '\n' << result.err;

@@ -13,7 +13,7 @@
 
 namespace cria {
 
-// In place, where write_file makes a new file and flushes it: for thousands of tiny files.
+// Writes thousands of tiny files quickly, in place: write_file makes a new file and flushes it.
 inline void write_quickly(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::app) << "";
   std::fstream(path, std::ios::binary | std::ios::in | std::ios::out) << bytes;

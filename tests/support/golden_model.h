@@ -48,7 +48,7 @@ inline ModelConfig golden_config(const Golden& golden, int64_t sequence_length =
   if (scale.is_number()) c.embedding_scale = scale.as_double("embedding_scale");
   if (scale == Json("sqrt_hidden_size")) c.embedding_scale = 0;
   if (const Json scaling = golden.find_setting("rope_scaling"); scaling.is_object()) {
-    // As config.json has it.
+    // The settings have config.json's form.
     Json json;
     json.set("rope_scaling", scaling);
     c.rope_scaling = model_config_from_json(json, "golden").rope_scaling;
@@ -63,16 +63,16 @@ inline void expect_golden_logits(const Llama& model, const Golden& golden, int64
   const std::vector<int32_t> tokens = golden.ints("tokens");
   const std::vector<float> want = golden.floats("logits0");
   const int64_t vocabulary = model.config().vocab_size;
-  Activations memory(model, Purpose::generation, 1, time);
+  Activations activations(model, Purpose::generation, 1, time);
   for (int64_t t = 0; t < time;) {
     const int64_t count = t == 0 ? prompt : 1;
-    const ConstTensor logits = model.next_logits(memory, TokenIds(&tokens[t], {1, count}));
+    const ConstTensor logits = model.next_logits(activations, TokenIds(&tokens[t], {1, count}));
     t += count;
     const float* row = &want[(t - 1) * vocabulary];
     expect_near_norm(logits, {row, row + vocabulary}, 1e-5,
                      "prompt of " + std::to_string(prompt) + ", position " + std::to_string(t - 1));
   }
-  EXPECT_EQ(memory.cached(), time);
+  EXPECT_EQ(activations.cached(), time);
 }
 
 }  // namespace cria

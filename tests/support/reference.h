@@ -22,13 +22,13 @@ inline Bounded dot(int64_t count, const float* a, int64_t a_stride, const float*
   return sum.total();
 }
 
-// To the nearest bf16, ties to even. NaN would not stay NaN: not to be asked about it.
+// Rounds to the nearest bf16, ties to even. It must not be given NaN, which would not stay NaN.
 inline float round_to_bf16(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x), lowest_kept = bits >> 16 & 1;
   return std::bit_cast<float>((bits + 0x7fff + lowest_kept) & 0xffff0000);
 }
 
-// For negative x as exp(x) / (1 + exp(x)), which does not overflow.
+// Negative x take exp(x) / (1 + exp(x)), which does not overflow.
 inline Bounded sigmoid(const Bounded& x) {
   const Bounded one = 1.0;
   return x.value < 0 ? exp(x) / (one + exp(x)) : one / (one + exp(-x));

@@ -21,7 +21,7 @@ struct StoredMember {
   uint32_t crc32;  // as the archive has it
 };
 
-// By the members' names. Throws where the archive contradicts itself.
+// The members by their names. Throws where the archive contradicts itself.
 inline std::map<std::string, StoredMember> stored_members(std::string_view archive) {
   const auto require = [](bool is_so, const char* what) {
     if (!is_so) throw std::runtime_error(what);

@@ -15,10 +15,10 @@ namespace {
 using Pieces = std::vector<std::string>;
 
 // What piece_end cuts text into.
-Pieces pieces(Pattern pattern, std::string_view text) {
+Pieces pieces(Regex regex, std::string_view text) {
   Pieces all;
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = piece_end(pattern, text, begin);
+    const size_t end = piece_end(regex, text, begin);
     if (end <= begin || end > text.size()) {
       ADD_FAILURE() << "a piece from " << begin << " to " << end << " of " << text.size();
       break;
@@ -30,23 +30,23 @@ Pieces pieces(Pattern pattern, std::string_view text) {
 }
 
 Pieces gpt2(std::string_view text) {
-  return pieces(Pattern::gpt2, text);
+  return pieces(Regex::gpt2, text);
 }
 
 // llama3 cuts as gpt4 does.
 Pieces gpt4(std::string_view text) {
-  const Pieces all = pieces(Pattern::gpt4, text);
-  EXPECT_EQ(pieces(Pattern::llama3, text), all);
+  const Pieces all = pieces(Regex::gpt4, text);
+  EXPECT_EQ(pieces(Regex::llama3, text), all);
   return all;
 }
 
 TEST(Pretokenizer, Names) {
-  EXPECT_EQ(pattern_names(), (Pieces{"gpt2", "gpt4", "llama3", "smollm"}));
-  EXPECT_EQ(pattern("gpt2"), Pattern::gpt2);
-  EXPECT_EQ(pattern("gpt4"), Pattern::gpt4);
-  EXPECT_EQ(pattern("llama3"), Pattern::llama3);
-  EXPECT_EQ(pattern("smollm"), Pattern::smollm);
-  const std::string message = error_of([] { pattern("lama3"); });
+  EXPECT_EQ(regex_names(), (Pieces{"gpt2", "gpt4", "llama3", "smollm"}));
+  EXPECT_EQ(regex("gpt2"), Regex::gpt2);
+  EXPECT_EQ(regex("gpt4"), Regex::gpt4);
+  EXPECT_EQ(regex("llama3"), Regex::llama3);
+  EXPECT_EQ(regex("smollm"), Regex::smollm);
+  const std::string message = error_of([] { regex("lama3"); });
   EXPECT_NE(message.find("'lama3'"), std::string::npos) << message;
   EXPECT_NE(message.find("did you mean 'llama3'?"), std::string::npos) << message;
 }
@@ -57,13 +57,13 @@ TEST(Pretokenizer, NothingHasNoPieces) {
 }
 
 TEST(PretokenizerSmollm, EachNumberAlone) {
-  const auto smollm = [](std::string_view text) { return pieces(Pattern::smollm, text); };
+  const auto smollm = [](std::string_view text) { return pieces(Regex::smollm, text); };
   EXPECT_EQ(smollm("in 1984, x2"), (Pieces{"in", " ", "1", "9", "8", "4", ",", " x", "2"}));
   EXPECT_EQ(smollm("  7 \n 8  a"), (Pieces{"  ", "7", " \n ", "8", " ", " a"}));
   EXPECT_EQ(smollm("it's\u00B2\u0664"), (Pieces{"it", "'s", "\u00B2", "\u0664"}));
 }
 
-// By its definition: what is between two numbers is cut as if it were all of the text.
+// Its definition cuts what is between two numbers as if it were all of the text.
 TEST(PretokenizerSmollm, PartsBetweenNumbersAreGpt2s) {
   std::mt19937 random(2);
   const std::string_view alphabet = "  \n\t'slLre12a!\xC2\xFF";
@@ -85,7 +85,7 @@ TEST(PretokenizerSmollm, PartsBetweenNumbersAreGpt2s) {
       }
     }
     end_part();
-    EXPECT_EQ(pieces(Pattern::smollm, text), expected) << testing::PrintToString(text);
+    EXPECT_EQ(pieces(Regex::smollm, text), expected) << testing::PrintToString(text);
   }
 }
 
@@ -203,15 +203,15 @@ TEST(Pretokenizer, PiecesOnEitherSideOfACut) {
   for (int round = 0; round < 2000; ++round) {
     std::string text;
     for (int i = 0; i < 24; ++i) text += alphabet[random() % alphabet.size()];
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
-      const Pieces whole = pieces(pattern, text);
+    for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
+      const Pieces whole = pieces(regex, text);
       size_t cut = whole.front().size();
       for (size_t i = 1; i < whole.size(); cut += whole[i++].size()) {
-        Pieces both = pieces(pattern, std::string_view(text).substr(cut));
+        Pieces both = pieces(regex, std::string_view(text).substr(cut));
         EXPECT_EQ(both, Pieces(whole.begin() + static_cast<std::ptrdiff_t>(i), whole.end()))
             << testing::PrintToString(text);
         if (is_space(text[cut - 1]) && !is_space(text[cut])) continue;
-        const Pieces before = pieces(pattern, std::string_view(text).substr(0, cut));
+        const Pieces before = pieces(regex, std::string_view(text).substr(0, cut));
         both.insert(both.begin(), before.begin(), before.end());
         EXPECT_EQ(both, whole) << testing::PrintToString(text);
         ++cuts;
@@ -230,9 +230,9 @@ TEST(Pretokenizer, TimeIsLinear) {
     std::string text;
     while (text.size() < kSize) text += unit;
     for (const std::string& around : {text, "\n" + text, text + "a", "\n" + text + "\n \t!"}) {
-      for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
+      for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
         size_t begin = 0;
-        while (begin < around.size()) begin = piece_end(pattern, around, begin);
+        while (begin < around.size()) begin = piece_end(regex, around, begin);
         EXPECT_EQ(begin, around.size());
       }
     }
@@ -244,20 +244,20 @@ TEST(Pretokenizer, TimeIsLinear) {
 
 TEST(Pretokenizer, NoPieceIsLongerThanTheLongest) {
   const std::string letters(2 * kLongestPiece + 7, 'a');
-  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
-    EXPECT_EQ(piece_end(pattern, letters, 0), kLongestPiece);
-    EXPECT_EQ(piece_end(pattern, letters, 3), kLongestPiece + 3);
-    EXPECT_EQ(piece_end(pattern, letters, 2 * kLongestPiece), letters.size());
+  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
+    EXPECT_EQ(piece_end(regex, letters, 0), kLongestPiece);
+    EXPECT_EQ(piece_end(regex, letters, 3), kLongestPiece + 3);
+    EXPECT_EQ(piece_end(regex, letters, 2 * kLongestPiece), letters.size());
     // One that is as long is whole.
-    EXPECT_EQ(piece_end(pattern, letters.substr(0, kLongestPiece) + ".", 0), kLongestPiece);
-    EXPECT_EQ(piece_end(pattern, std::string(kLongestPiece + 9, ' '), 0), kLongestPiece);
+    EXPECT_EQ(piece_end(regex, letters.substr(0, kLongestPiece) + ".", 0), kLongestPiece);
+    EXPECT_EQ(piece_end(regex, std::string(kLongestPiece + 9, ' '), 0), kLongestPiece);
   }
 }
 
 TEST(Pretokenizer, ALongPieceEndsBetweenCharacters) {
   std::string text = "a";
   while (text.size() < kLongestPiece + 10) text += "\u4e2d";
-  const size_t end = piece_end(Pattern::gpt4, text, 0);
+  const size_t end = piece_end(Regex::gpt4, text, 0);
   EXPECT_LE(end, kLongestPiece);
   EXPECT_GT(end, kLongestPiece - 3);
   EXPECT_EQ((end - 1) % 3, 0u);
@@ -268,15 +268,14 @@ TEST(Pretokenizer, ManyLongPiecesTakeLinearTime) {
   const std::string text(size_t{64} << 20, 'a');
   const auto start = std::chrono::steady_clock::now();
   size_t count = 0;
-  for (size_t begin = 0; begin < text.size(); begin = piece_end(Pattern::gpt4, text, begin))
-    ++count;
+  for (size_t begin = 0; begin < text.size(); begin = piece_end(Regex::gpt4, text, begin)) ++count;
   EXPECT_EQ(count, 64u);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 // --- cuts
 
-// Characters that the patterns treat differently, and bytes that are none.
+// Characters that the regexes treat differently, and bytes that are none.
 std::string random_text(uint32_t seed, size_t characters, bool with_ascii_space) {
   std::vector<std::string> alphabet = {"a",
                                        "B",
@@ -305,9 +304,9 @@ std::string random_text(uint32_t seed, size_t characters, bool with_ascii_space)
 }
 
 // Both sides, piece by piece.
-Pieces pieces_around(Pattern pattern, std::string_view text, size_t cut) {
-  Pieces both = pieces(pattern, text.substr(0, cut));
-  for (std::string& piece : pieces(pattern, text.substr(cut))) both.push_back(std::move(piece));
+Pieces pieces_around(Regex regex, std::string_view text, size_t cut) {
+  Pieces both = pieces(regex, text.substr(0, cut));
+  for (std::string& piece : pieces(regex, text.substr(cut))) both.push_back(std::move(piece));
   return both;
 }
 
@@ -315,11 +314,11 @@ TEST(NextCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
   size_t cuts = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     const std::string text = random_text(seed, 60, true);
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
-      const Pieces whole = pieces(pattern, text);
-      const auto next = [&](size_t from) { return next_cut(pattern, text, from, text.size()); };
+    for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
+      const Pieces whole = pieces(regex, text);
+      const auto next = [&](size_t from) { return next_cut(regex, text, from, text.size()); };
       for (size_t cut = next(0); cut < text.size(); cut = next(cut + 1)) {
-        EXPECT_EQ(pieces_around(pattern, text, cut), whole) << "seed " << seed << " at " << cut;
+        EXPECT_EQ(pieces_around(regex, text, cut), whole) << "seed " << seed << " at " << cut;
         ++cuts;
       }
     }
@@ -329,10 +328,10 @@ TEST(NextCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
 
 TEST(NextCut, FindsTheNextOneOrTheEnd) {
   const auto gpt2 = [](std::string_view text, size_t from) {
-    return next_cut(Pattern::gpt2, text, from, text.size());
+    return next_cut(Regex::gpt2, text, from, text.size());
   };
   const auto gpt4 = [](std::string_view text, size_t from) {
-    return next_cut(Pattern::gpt4, text, from, text.size());
+    return next_cut(Regex::gpt4, text, from, text.size());
   };
   EXPECT_EQ(gpt2("one two three", 0), 3u);
   EXPECT_EQ(gpt2("one two three", 3), 3u);
@@ -345,7 +344,7 @@ TEST(NextCut, FindsTheNextOneOrTheEnd) {
   EXPECT_EQ(gpt4("end.\n x", 0), 7u);
   EXPECT_EQ(gpt4("end. x", 0), 4u);
   EXPECT_EQ(gpt2("\u4e2d\n\u4e2d", 0), 3u);
-  EXPECT_EQ(next_cut(Pattern::gpt2, "one two three", 4, 6), 6u);  // not found
+  EXPECT_EQ(next_cut(Regex::gpt2, "one two three", 4, 6), 6u);  // not found
 }
 
 // Far from every next_cut the pieces are walked: their ends are the whole text's.
@@ -355,13 +354,13 @@ TEST(FindCut, WalksWhereNothingElseHelps) {
   for (uint32_t seed = 0; seed < 100; ++seed) {
     // What follows is all that is looked at: the search stops before the first ASCII space.
     const std::string text = random_text(seed, 40, false) + start + " b";
-    for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::smollm}) {
-      const Pieces whole = pieces(pattern, text);
+    for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
+      const Pieces whole = pieces(regex, text);
       for (const size_t from : {0u, 7u, 30u, 50u}) {
-        const size_t cut = find_cut(pattern, text, from);
+        const size_t cut = find_cut(regex, text, from);
         ASSERT_GE(cut, from);
         ASSERT_GT(cut, 0u);
-        EXPECT_EQ(pieces_around(pattern, text, cut), whole) << "seed " << seed << " from " << from;
+        EXPECT_EQ(pieces_around(regex, text, cut), whole) << "seed " << seed << " from " << from;
         walked += cut < text.size() - 2;
       }
     }
@@ -372,9 +371,9 @@ TEST(FindCut, WalksWhereNothingElseHelps) {
 TEST(FindCut, WhatIsFarAwayMakesNoDifference) {
   const std::string text = std::string(3 * kLongestPiece, 'a') + " b c";
   const std::string_view near = std::string_view(text).substr(0, 2 * kLongestPiece + 100);
-  EXPECT_EQ(find_cut(Pattern::gpt4, text, 100), kLongestPiece);
-  EXPECT_EQ(find_cut(Pattern::gpt4, near, 100), kLongestPiece);
-  EXPECT_EQ(find_cut(Pattern::gpt4, "", 0), 0u);
+  EXPECT_EQ(find_cut(Regex::gpt4, text, 100), kLongestPiece);
+  EXPECT_EQ(find_cut(Regex::gpt4, near, 100), kLongestPiece);
+  EXPECT_EQ(find_cut(Regex::gpt4, "", 0), 0u);
 }
 
 }  // namespace

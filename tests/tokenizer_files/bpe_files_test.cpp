@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
@@ -61,7 +60,7 @@ class BpeFiles : public testing::Test {
 
   BpeVocabulary read_tiktoken(const std::string& text) const {
     write_quickly(vocab_, text);
-    return read_tiktoken_file(vocab_, Pattern::llama3);
+    return read_tiktoken_file(vocab_, Regex::llama3);
   }
 
   static void expect_start(const std::string& message, const std::string& start) {
@@ -89,7 +88,7 @@ TEST_F(BpeFiles, ReadsGpt2) {
   EXPECT_EQ(vocabulary.merges[0].left, ' ');
   EXPECT_EQ(vocabulary.merges[2].right, 256);
   EXPECT_FALSE(vocabulary.ignore_merges);
-  EXPECT_EQ(vocabulary.pattern, Pattern::gpt2);
+  EXPECT_EQ(vocabulary.regex, Regex::gpt2);
   // What nothing makes is special, and its text is not mapped.
   ASSERT_EQ(vocabulary.added.size(), 2u);
   EXPECT_EQ(vocabulary.added[1].text, "<|end of é|>");
@@ -127,7 +126,7 @@ TEST_F(BpeFiles, ReadsTiktoken) {
   const BpeVocabulary vocabulary = read_tiktoken(tiktoken({"ab", "bc", "abc", "xyz"}));
   EXPECT_EQ(vocabulary.tokens[258], "abc");
   EXPECT_TRUE(vocabulary.ignore_merges);
-  EXPECT_EQ(vocabulary.pattern, Pattern::llama3);
+  EXPECT_EQ(vocabulary.regex, Regex::llama3);
   // Both ways to make abc, by the ranks of their parts.
   ASSERT_EQ(vocabulary.merges.size(), 4u);
   EXPECT_EQ(vocabulary.merges[2].left, 'a');

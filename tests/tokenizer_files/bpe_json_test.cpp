@@ -47,10 +47,10 @@ void expect_error(const std::vector<std::string>& keys, const std::string& value
 }
 
 TEST(BpeJson, ReadsWhatItWrote) {
-  for (const Pattern pattern : {Pattern::gpt2, Pattern::gpt4, Pattern::llama3, Pattern::smollm}) {
+  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm}) {
     BpeVocabulary vocabulary = sample();
-    vocabulary.pattern = pattern;
-    vocabulary.ignore_merges = pattern == Pattern::llama3;
+    vocabulary.regex = regex;
+    vocabulary.ignore_merges = regex == Regex::llama3;
     vocabulary.added[1].special = false;
     const BpeTokenizer tokenizer(vocabulary, {.before = {260, 'x'}, .after = {261}});
     const Json json = json_of(tokenizer);
@@ -61,7 +61,7 @@ TEST(BpeJson, ReadsWhatItWrote) {
     const BpeVocabulary& read = *back->bpe_vocabulary();
     EXPECT_EQ(read.tokens, vocabulary.tokens);
     // gpt4 and llama3 cut alike.
-    EXPECT_EQ(read.pattern, pattern == Pattern::llama3 ? Pattern::gpt4 : pattern);
+    EXPECT_EQ(read.regex, regex == Regex::llama3 ? Regex::gpt4 : regex);
     EXPECT_EQ(read.ignore_merges, vocabulary.ignore_merges);
     EXPECT_EQ(read.merges[2].result, 258);
     EXPECT_EQ(read.added[0].special, true);

@@ -58,18 +58,18 @@ class TokenizerFiles : public testing::Test {
   }
 
   std::unique_ptr<Tokenizer> read(const std::string& name = "",
-                                  const std::string& pattern = "") const {
-    return read_tokenizer(name.empty() ? directory_.path() : directory_ / name, pattern);
+                                  const std::string& regex = "") const {
+    return read_tokenizer(name.empty() ? directory_.path() : directory_ / name, regex);
   }
 
-  std::string error(const std::string& name, const std::string& pattern = "") const {
-    return error_of([&] { read(name, pattern); });
+  std::string error(const std::string& name, const std::string& regex = "") const {
+    return error_of([&] { read(name, regex); });
   }
 
   // The error names the file, and says this.
-  void expect_error(const std::string& name, const std::string& pattern,
+  void expect_error(const std::string& name, const std::string& regex,
                     const std::string& part) const {
-    const std::string message = error(name, pattern);
+    const std::string message = error(name, regex);
     EXPECT_TRUE(message.starts_with(name.empty() ? directory_.path() : directory_ / name) &&
                 message.find(part) != message.npos)
         << message << "\nwanted " << part;
@@ -107,7 +107,7 @@ TEST_F(TokenizerFiles, ADirectoryHasOneOfThem) {
   expect_error("", "", "no tokenizer here");
   write("b.tiktoken", tiktoken());
   EXPECT_EQ(read("", "gpt4")->vocab_size(), 257);
-  EXPECT_FALSE(has_tokenizer(directory_.path()));  // which needs a pattern
+  EXPECT_FALSE(has_tokenizer(directory_.path()));  // which needs a regex
   write("tokenizer.model", tiktoken());
   expect_error("", "gpt4", "got: b.tiktoken and tokenizer.model");
   write_gpt2();
@@ -158,7 +158,7 @@ TEST_F(TokenizerFiles, ThePatternIsTheFilesOrMustBeGiven) {
   expect_error("tokenizer.json", "gpt4", "expected: --pattern gpt2\n  got: --pattern gpt4");
   // These two cut alike.
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}});
-  vocabulary.pattern = Pattern::gpt4;
+  vocabulary.regex = Regex::gpt4;
   write("tokenizer.json", tokenizer_json(BpeTokenizer(vocabulary)));
   EXPECT_EQ(error("", "gpt4"), "");
   EXPECT_EQ(error("", "llama3"), "");
@@ -174,7 +174,7 @@ TEST_F(TokenizerFiles, ThePatternIsTheFilesOrMustBeGiven) {
 TEST_F(TokenizerFiles, RolesAreNamedBesideTheFile) {
   write("tokenizer.json", bpe_file({"<s>", "</s>", "<pad>"}));
   EXPECT_EQ(read()->special_tokens(), SpecialTokens());
-  // In all the ways there are to say it, beside what does not matter.
+  // The file says it in all the ways there are, beside what does not matter.
   write("tokenizer_config.json",
         R"({"bos_token":"<s>","eos_token":{"content":"</s>","lstrip":true},"pad_token":null,)"
         R"("unk_token":"a","model_max_length":1000000000000000019884624838656,)"
@@ -241,7 +241,7 @@ std::vector<std::unique_ptr<Tokenizer>> all_kinds() {
   all.push_back(make_char_tokenizer({' ', '/', '<', '>', 'a', 'b', 's'}));
   all.push_back(std::make_unique<BpeTokenizer>(tiny_vocabulary({{"a", "b"}})));
   BpeVocabulary llama = tiny_vocabulary({{"a", "b"}});
-  llama.pattern = Pattern::gpt4;
+  llama.regex = Regex::gpt4;
   llama.ignore_merges = true;
   all.push_back(std::make_unique<BpeTokenizer>(std::move(llama)));
   return all;
@@ -300,7 +300,7 @@ TEST_F(TokenizerFiles, WhatWasWrittenComesBack) {
 }
 
 TEST_F(TokenizerFiles, TokensThatAreThereOnlyGetTheirRoles) {
-  // As the trainer puts them: before the bytes.
+  // The trainer puts them before the bytes.
   BpeVocabulary vocabulary = tiny_vocabulary({});
   vocabulary.tokens.insert(vocabulary.tokens.begin(), "<s>");
   vocabulary.added = {{"<s>", 0, false}};
@@ -328,7 +328,7 @@ TEST_F(TokenizerFiles, RefusesSpecialTokens) {
   EXPECT_TRUE(error(make_byte_tokenizer(), {"\xFF"}).find("is not UTF-8") != std::string::npos);
   EXPECT_TRUE(error(make_byte_tokenizer(), {}, "\xFF").find("is not UTF-8") != std::string::npos);
   EXPECT_EQ(error(make_byte_tokenizer(), {"<s>"}, "<s>"), "");
-  // As the file writes a byte, a character, a token.
+  // These are how the file writes a byte, a character, a token.
   const std::string written = "is how a token of the text is written";
   for (const char* text : {"a", "Ġ"}) {
     EXPECT_NE(error(make_byte_tokenizer(), {text}).find(written), std::string::npos) << text;
@@ -351,7 +351,7 @@ TEST_F(TokenizerFiles, DamagedFilesAreReadOrRefused) {
       R"({"bos_token":"<s>","eos_token":{"content":"</s>"},"add_bos_token":false})",
       R"({"tokenizer_class":"GPT2Tokenizer","pad_token":null})"};
   struct Form {
-    const char *name, *pattern;
+    const char *name, *regex;
     std::vector<std::string> seeds;
   };
   const std::vector<Form> forms = {
@@ -375,14 +375,14 @@ TEST_F(TokenizerFiles, DamagedFilesAreReadOrRefused) {
     for (int i = 0; i < kRounds; ++i) {
       write(name, mutated(form.seeds, rng));
       const std::string message = error_of([&] {
-        const auto tokenizer = read(beside ? "tokenizer.json" : name, form.pattern);
+        const auto tokenizer = read(beside ? "tokenizer.json" : name, form.regex);
         ASSERT_GT(tokenizer->vocab_size(), 0);
         const Ids ids = encode(*tokenizer, "ab a");
         const std::string text = tokenizer->decode(ids);
         ASSERT_TRUE(text.ends_with("ab a")) << text;
       });
       if (message.empty()) ++readable;
-      // Not to be encoded: the damaged vocabulary may lack the character.
+      // Text may fail to encode: the damaged vocabulary may lack the character.
       const bool named = message.starts_with(directory_.path()) || message.starts_with("text at");
       ASSERT_TRUE(message.empty() || named) << message;
     }

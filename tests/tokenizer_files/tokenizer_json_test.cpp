@@ -19,7 +19,7 @@ namespace {
 
 class TokenizerJson : public testing::Test {
  protected:
-  // Not write_file, which waits for the disk.
+  // write_file would wait for the disk.
   std::unique_ptr<Tokenizer> read(const std::string& text) const {
     std::ofstream(path_, std::ios::binary) << text;
     return read_tokenizer(path_);
@@ -37,7 +37,7 @@ class TokenizerJson : public testing::Test {
     return "no error";
   }
 
-  // As tokenizer_json wrote it but for one value: keys are "model", "vocab", ...
+  // What tokenizer_json wrote but for one value: keys are "model", "vocab", ...
   static std::string changed(const Tokenizer& tokenizer, std::vector<std::string> keys,
                              const Json& value) {
     Json whole = value;
@@ -197,7 +197,7 @@ TEST_F(TokenizerJson, HashesStayWhatTheyAre) {
             "fnv1a:aaf92888c2dbc405");
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}, {"ab", "c"}});
   EXPECT_EQ(tokenizer_hash(BpeTokenizer(vocabulary)), "fnv1a:6b07686cbbaf1832");
-  vocabulary.pattern = Pattern::gpt4;
+  vocabulary.regex = Regex::gpt4;
   EXPECT_EQ(tokenizer_hash(BpeTokenizer(vocabulary)), "fnv1a:110836bd10f93cd3");
 }
 

@@ -213,7 +213,7 @@ TEST_F(BenchTest, ComparesProducts) {
   EXPECT_EQ(all.find("comparison")->as_array("").size(), 2u * 3);  // precisions, products
   const ProcessResult other = cria({"bench", "--products", "4x4x4", "--compare", "then.json"});
   EXPECT_EQ(other.exit_code, 1);
-  EXPECT_TRUE(contains(other.err, "then.json: nothing in it was measured now")) << other.err;
+  EXPECT_TRUE(contains(other.err, "then.json: nothing in common with this bench")) << other.err;
   EXPECT_TRUE(contains(other.err, "got: '9x8x7 fp32 forward'")) << other.err;
 }
 
@@ -243,8 +243,9 @@ TEST_F(BenchTest, RefusesOtherFilesAndOtherWork) {
   const Json no_interval = Json::Array{then.find("kernels")->as_array("").front(), kernel};
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"{\"machine\"", "then.json:1:11: "},
-      {"[]", "then.json: no result of 'cria bench'\n  expected: an object with a step or kernels"},
-      {"{}", "then.json: no result of 'cria bench'"},
+      {"[]",
+       "then.json: not a result of 'cria bench'\n  expected: an object with a step or kernels"},
+      {"{}", "then.json: not a result of 'cria bench'"},
       {with(then, {"kernels"}, 3).dump(), "then.json: kernels: wrong kind of JSON value"},
       {with(then, {"kernels"}, no_interval).dump(),
        "then.json: kernels[1].seconds_high: missing\n  hint: 'cria bench CONFIG --json'"},
@@ -252,16 +253,18 @@ TEST_F(BenchTest, RefusesOtherFilesAndOtherWork) {
        "then.json: kernels[0].name: missing"},
       {with(then, {"step", "seconds"}, "fast").dump(),
        "then.json: step.seconds: wrong kind of JSON value"},
-      {with(then, {"step", "seconds_low"}, 0.0).dump(), "then.json: step: these are no seconds"},
-      {with(then, {"step", "seconds_low"}, 3.0).dump(), "then.json: step: these are no seconds"},
-      {with(then, {"step", "seconds_high"}, 1.5).dump(), "then.json: step: these are no seconds"},
+      {with(then, {"step", "seconds_low"}, 0.0).dump(), "then.json: step: not a time in seconds"},
+      {with(then, {"step", "seconds_low"}, 3.0).dump(), "then.json: step: not a time in seconds"},
+      {with(then, {"step", "seconds_high"}, 1.5).dump(), "then.json: step: not a time in seconds"},
       {with(then, {"config", "batch_size"}, 5).dump(),
-       "then.json: config.batch_size: of another config\n  expected: 2, as now\n  got: 5\n  "
+       "then.json: config.batch_size: measured with another config\n  expected: 2, as now\n  got: "
+       "5\n  "
        "hint: "},
       {with(then, {"config", "model", "hidden_size"}, "\x1b").dump(),
-       "then.json: config.model.hidden_size: of another config\n  expected: 16, as now\n  got: "
+       "then.json: config.model.hidden_size: measured with another config\n  expected: 16, as "
+       "now\n  got: "
        "\"\\u001b\"\n"},
-      {with(then, {"config"}, Json()).dump(), "then.json: config: of another config\n"},
+      {with(then, {"config"}, Json()).dump(), "then.json: config: measured with another config\n"},
       {json({"--products", "2x2x2"}).dump(), "got: nothing\n  hint: "},
   };
   for (const auto& [text, message] : cases) {
@@ -315,7 +318,8 @@ TEST_F(BenchTest, SweepsThreadsAndLengths) {
 TEST_F(BenchTest, WrongUsage) {
   const std::vector<std::pair<Arguments, std::string>> cases = {
       {{"tiny.toml", "--sweep-lengths", "4,3"},
-       "cria bench: --sweep-lengths: a batch is no whole number of such sequences\n  expected: "
+       "cria bench: --sweep-lengths: the tokens of a batch do not divide into such sequences\n  "
+       "expected: "
        "divisors of the tokens of a batch, 2 x 8\n  got: 3"},
       {{"tiny.toml", "--sweep-lengths", "4,-4"},
        "cria bench: invalid value of --sweep-lengths\n  expected: integers 1 to 16777216, "
@@ -326,9 +330,9 @@ TEST_F(BenchTest, WrongUsage) {
       {{"tiny.toml", "--sweep-threads", ""}, "cria bench: invalid value of --sweep-threads\n"},
       {{"--sweep-threads", "1"}, "cria bench: too few arguments\n"},
       {{"tiny.toml", "--sweep-threads", "1", "--compare", "x"},
-       "cria bench: a sweep goes with neither --products nor --compare"},
+       "cria bench: a sweep excludes --products and --compare"},
       {{"--products", "8x8x8", "--sweep-lengths", "4"},
-       "cria bench: a sweep goes with neither --products nor --compare"},
+       "cria bench: a sweep excludes --products and --compare"},
       {{"--products", ""}, "cria bench: --products: not the shape of a product\n"},
       {{"--products", "8x8x8,8x8"}, "cria bench: --products: not the shape of a product\n"},
       {{"--products", "8x0x8"}, "cria bench: --products: not the shape of a product\n"},

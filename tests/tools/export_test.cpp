@@ -76,8 +76,8 @@ TEST_F(ExportTest, RefusesBeforeItWrites) {
   const auto before = files();
   const std::vector<std::pair<Arguments, std::string>> cases = {
       {{"other", "--to", "hf", "-o", "x"},
-       "cria: error: other/checkpoints/step-00000004: model.position: no Llama as other programs "
-       "know it\n  expected: \"rope\"\n  got: \"alibi\""},
+       "cria: error: other/checkpoints/step-00000004: model.position: other programs do not "
+       "know this as a Llama\n  expected: \"rope\"\n  got: \"alibi\""},
       {{"run", "--to", "hf", "-o", "taken"}, "cria: error: taken: exists already"},
       {{"run", "--to", "npz", "-o", "taken"}, "cria: error: taken: exists already"},
       {{"run", "--to", "tsv", "-o", "x", "--tensor", "model.norm.weight"},

@@ -170,13 +170,14 @@ TEST_F(InspectModelTest, Refusals) {
   expect_failure(rows("9223372036854775807"), 2, "invalid value of --rows");
   expect_failure(rows("0:3"), 1, "no such rows\n  expected: 0:2 or a part of it\n  got: '0:3'");
   expect_failure(rows("1:1"), 1, "no such rows");
-  expect_failure({"inspect", "run", "--rows", "1"}, 2, "--rows of what?");
+  expect_failure({"inspect", "run", "--rows", "1"}, 2,
+                 "--rows needs --tensor NAME, and no --histogram");
   expect_failure({"inspect", "run", "--diff", "run", "--tensor", "x"}, 2, "more than one thing");
   expect_failure({"inspect", "run", "--tensor", "lm_haed.weight"}, 1,
                  "did you mean 'lm_head.weight'?");
-  expect_failure({"inspect", "run", "--eos-id", "1"}, 2, "--eos-id has no meaning for a model");
+  expect_failure({"inspect", "run", "--eos-id", "1"}, 2, "--eos-id does not apply to a model");
   expect_failure({"inspect", "data/tokenizer.json", "--tensor", "x"}, 2,
-                 "--tensor has no meaning for a tokenizer");
+                 "--tensor does not apply to a tokenizer");
   cut("a.safetensors", 1);
   expect_failure({"inspect", "a.safetensors"}, 1, "is the file cut off?");
 }

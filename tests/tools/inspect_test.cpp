@@ -190,9 +190,9 @@ TEST_F(InspectTest, Refusals) {
   expect_failure({"inspect", "nothing"}, 1, "nothing");
   expect_failure({"inspect", "nothing*.bin"}, 1, "no such file");
   expect_failure({"inspect", "text.txt"}, 1, "text.txt");
-  expect_failure({"inspect", "data", "--text", "a"}, 2, "--text has no meaning for a dataset");
+  expect_failure({"inspect", "data", "--text", "a"}, 2, "--text does not apply to a dataset");
   expect_failure({"inspect", "tiny.json", "--eos-id", "1"}, 2,
-                 "--eos-id has no meaning for a tokenizer");
+                 "--eos-id does not apply to a tokenizer");
   expect_failure({"inspect", "tiny.json", "--text", "a", "--file", "text.txt"}, 2, "one of them");
   expect_failure({"inspect"}, 2, "too few arguments");
 }

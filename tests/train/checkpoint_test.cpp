@@ -149,7 +149,7 @@ TEST_F(CheckpointTest, CarriesTheRolesOfTokens) {
   EXPECT_EQ(loaded.tokenizer->special_tokens(), tokenizer->special_tokens());
   EXPECT_EQ(loaded.tokenizer->ends(), tokenizer->ends());
   EXPECT_EQ(loaded.end_tokens, (std::vector<int32_t>{4}));
-  // As others write it; config.json counts when the other file says nothing.
+  // Others write a list; config.json counts when the other file says nothing.
   write_file(join_path(path, "generation_config.json"), R"({"eos_token_id":[7,9]})");
   EXPECT_EQ(load_model(path).end_tokens, (std::vector<int32_t>{7, 9}));
   write_file(join_path(path, "generation_config.json"), R"({"eos_token_id":null})");
@@ -185,7 +185,7 @@ TEST_F(CheckpointTest, LoadModel) {
   EXPECT_EQ(load_model(checkpoint_path(run, 7)).step, 0);
   save_checkpoint(checkpoint_path(run, 8), model, nullptr, {.step = 8});
   EXPECT_EQ(load_model(checkpoint_path(run, 8)).step, 8);
-  // As somebody else's model comes.
+  // Somebody else's model comes without these.
   fs::remove(join_path(checkpoint_path(run, 12), "optimizer.safetensors"));
   fs::remove(join_path(checkpoint_path(run, 12), "trainer.json"));
   EXPECT_TRUE(same_bits(weights(*load_model(run).model), weights(model)));

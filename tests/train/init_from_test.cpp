@@ -74,7 +74,7 @@ TEST_F(StartingModel, ConfigIsTheModels) {
   ModelConfig expected = read_model_config(path("model"));
   expected.attention_dropout = 0.25;
   EXPECT_EQ(to_json(resolved(read_config.model, 12, "test")), to_json(expected));
-  EXPECT_EQ(read_config.start, path("model"));
+  EXPECT_EQ(read_config.init_from, path("model"));
 }
 
 TEST_F(StartingModel, WeightsDecideKeys) {
@@ -206,7 +206,7 @@ TEST_F(StartingModel, ResumesWithoutTheModel) {
   EXPECT_EQ(load_model(path("whole")).tokenizer->vocab_size(), 30);
   // A run is a model to start from.
   const RunConfig next = read({"train.init_from='" + path("whole") + "'"});
-  EXPECT_EQ(next.start, checkpoint_path(path("whole"), 4));
+  EXPECT_EQ(next.init_from, checkpoint_path(path("whole"), 4));
 }
 
 TEST_F(StartingModel, TokenizerMustBeTheModels) {

@@ -72,7 +72,7 @@ TEST_F(MetricsLogTest, AResumedRunDropsWhatCameAfterAndWhatWasCut) {
   EXPECT_EQ(csv(), kept + "2,0.75,\n");
 }
 
-// Of an earlier version, which knew fewer keys, or no CSV at all.
+// The run is of an earlier version, which knew fewer keys, or no CSV at all.
 TEST_F(MetricsLogTest, AnOlderRunGetsTheColumnsItLacks) {
   write_file(lines_, "{\"step\":1,\"loss\":2.0}\n");
   for (const bool with_csv : {true, false}) {

@@ -28,7 +28,7 @@ class RunConfigTest : public ::testing::Test {
     return read_run_config(file(), overrides);
   }
 
-  // With the one key that has no default.
+  // The file has the one key without a default.
   RunConfig with(const Overrides& overrides) const { return read(kData, overrides); }
 
   std::string error(const std::string& text, const Overrides& overrides = {}) const {
@@ -79,7 +79,7 @@ TEST_F(RunConfigTest, EveryKeyRoundTrips) {
   EXPECT_GT(entries.size(), 40u);
   Overrides all;
   for (const TomlEntry& entry : entries) {
-    if (entry.key == "train.init_from") continue;  // must be there, see starting_model_test.cpp
+    if (entry.key == "train.init_from") continue;  // must be there, see init_from_test.cpp
     all.push_back(entry.key + "=" + another(entry));
     const std::string text = to_toml(with({all.back()}));
     EXPECT_EQ(to_toml(read(text)), text) << entry.key;

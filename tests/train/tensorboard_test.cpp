@@ -144,7 +144,7 @@ TEST(TensorBoard, ResumedWithoutDuplicates) {
     Recorder got;
     got.stop_after = stop_after;
     EXPECT_FALSE(run_training(cut, got));
-    // As a crash leaves it: events are there of steps after the last checkpoint, one of them cut.
+    // A crash leaves events of steps after the last checkpoint, one of them cut.
     if (stop_after == 7) {
       std::filesystem::remove_all(checkpoint_path(cut.train.output_dir, 7));
       for (const std::string& name : names_in(cut)) {

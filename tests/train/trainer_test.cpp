@@ -197,7 +197,7 @@ TEST(TrainerDropout, NoneInEvaluation) {
   EXPECT_NE(dropping.evaluate().loss, initial);
 }
 
-// As a crash leaves it: the last checkpoint is older than the last line.
+// A crash leaves a last checkpoint that is older than the last line.
 TEST(Trainer, ResumesFromTheLastCheckpointAndDropsWhatCameAfter) {
   const TinyRun run;
   RunConfig whole = run.config("whole"), crashed = run.config("crashed");
@@ -346,7 +346,7 @@ TEST(Trainer, TrainsInBf16) {
   EXPECT_EQ(written.train.precision, "bf16");
 }
 
-// As with the learning rate: what is resumed is the state, under the config given.
+// What is resumed is the state; precision, like the learning rate, is the given config's.
 TEST(Trainer, ResumesInAnotherPrecision) {
   const TinyRun run;
   RunConfig config = run.config("run");
@@ -368,7 +368,7 @@ TEST(Trainer, AStepAllocatesNothing) {
   int* volatile number = new int;
   void* volatile aligned = std::aligned_alloc(64, 64);
   ASSERT_EQ(allocations() - before, 3) << "the counter does not count";
-  std::free(memory);
+  std::free(activations);
   delete number;
   std::free(aligned);
 
@@ -498,7 +498,7 @@ TEST(Trainer, MetricsLinesHaveTheirKeys) {
   EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops"),
               rate * training_flops_per_token(resolved(config.model, 12, ""), 12) * 1e-9,
               1e-9 * rate);
-  // Of a peak that only the machine knows; tiny as the model is, far below it.
+  // Only the machine knows the peak; a model as tiny as this is far below it.
   EXPECT_NEAR(lines[2].find("gflops")->as_double("gflops") * 1e9 / peak_flops(Precision::fp32),
               lines[2].find("mfu")->as_double("mfu"), 1e-12);
   EXPECT_GT(lines[2].find("mfu")->as_double("mfu"), 0);
@@ -777,7 +777,7 @@ TEST(TrainerData, AMaskedStepIsItsDocumentsAlone) {
 
     Llama alone(trainer.config().model);
     alone.initialize(seed);
-    Activations memory(alone, Purpose::training, 1, time);
+    Activations activations(alone, Purpose::training, 1, time);
     const Dataset dataset(config.data.train, ShardFormat::llmc, kTinyVocabulary);
     Batches batches(dataset, 1, time, seed);
     std::vector<int32_t> in(static_cast<size_t>(time)), out = in, starts = in;
@@ -791,7 +791,7 @@ TEST(TrainerData, AMaskedStepIsItsDocumentsAlone) {
         end = begin + 1;
         while (end < in.size() && starts[end] == starts[begin]) ++end;
         const int64_t length = static_cast<int64_t>(end - begin);
-        loss += alone.loss_and_gradient(memory, TokenIds(&in[begin], {1, length}),
+        loss += alone.loss_and_gradient(activations, TokenIds(&in[begin], {1, length}),
                                         TokenIds(&out[begin], {1, length}), {});
         ++documents;
       }

@@ -13,7 +13,7 @@
 namespace cria {
 namespace {
 
-// As it is typed: "--json", "-o".
+// A name as it is typed: "--json", "-o".
 std::string dashed(const std::string& name) {
   return (name.size() == 1 ? "-" : "--") + name;
 }

@@ -25,11 +25,11 @@ Median read_seconds(const Json& json, const std::string& place) {
   if (seconds.low > 0 && seconds.low <= seconds.value && seconds.value <= seconds.high) {
     return seconds;
   }
-  throw Error("these are no seconds",
+  throw Error("not a time in seconds",
               {.where = place, .expected = "0 < seconds_low <= seconds <= seconds_high"});
 }
 
-// Of the step, if there is one, and of the kernels.
+// The medians of the step, if there is one, and of the kernels.
 std::vector<std::pair<std::string, Median>> read_medians(const Json& json,
                                                          const std::string& path) {
   std::vector<std::pair<std::string, Median>> medians;
@@ -59,10 +59,10 @@ void require_equal(const Json* then, const Json& now, const std::string& place) 
     }
     return;
   }
-  throw Error("of another config", {.where = place,
-                                    .expected = now.dump() + ", as now",
-                                    .got = shown(then),
-                                    .hint = "compare the same model and batch"});
+  throw Error("measured with another config", {.where = place,
+                                               .expected = now.dump() + ", as now",
+                                               .got = shown(then),
+                                               .hint = "compare the same model and batch"});
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ void require_equal(const Json* then, const Json& now, const std::string& place) 
 EarlierBench::EarlierBench(const std::string& path)
     : path_(path), json_(read_json(path)), medians_(read_medians(json_, path)) {
   if (!medians_.empty()) return;
-  throw Error("no result of 'cria bench'",
+  throw Error("not a result of 'cria bench'",
               {.where = path, .expected = "an object with a step or kernels", .hint = kHint});
 }
 
@@ -85,10 +85,10 @@ std::vector<Change> EarlierBench::changes(const Json& now) const {
     if (then != medians_.end()) changes.push_back({name, then->second, seconds});
   }
   if (!changes.empty()) return changes;
-  throw Error("nothing in it was measured now", {.where = path_,
-                                                 .expected = "the step or kernels of this bench",
-                                                 .got = quote(medians_.front().first),
-                                                 .hint = "use the same options"});
+  throw Error("nothing in common with this bench", {.where = path_,
+                                                    .expected = "the step or kernels of this bench",
+                                                    .got = quote(medians_.front().first),
+                                                    .hint = "use the same options"});
 }
 
 std::vector<std::string> EarlierBench::warnings(const Json& now) const {

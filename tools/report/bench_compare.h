@@ -16,7 +16,7 @@ struct Change {
   Median then, now;  // seconds
 
   double ratio() const { return now.value / then.value; }
-  // As far apart as the two intervals allow.
+  // The ratio is between these two, as far as both intervals tell.
   double ratio_low() const { return now.low / then.high; }
   double ratio_high() const { return now.high / then.low; }
   bool is_noise() const { return ratio_low() <= 1 && ratio_high() >= 1; }  // the intervals overlap

@@ -50,7 +50,7 @@ std::vector<int64_t> parse_shape(const std::string& text) {
 RunConfig with_length(const RunConfig& config, std::vector<std::string> arguments, int64_t length) {
   const int64_t batch = config.train.batch_size, time = config.data.sequence_length;
   if (batch * time % length != 0) {
-    throw UsageError("a batch is no whole number of such sequences",
+    throw UsageError("the tokens of a batch do not divide into such sequences",
                      {.where = "cria bench: --sweep-lengths",
                       .expected = "divisors of the tokens of a batch, " + std::to_string(batch) +
                                   " x " + std::to_string(time),

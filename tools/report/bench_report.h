@@ -16,7 +16,7 @@ Json config_json(const RunConfig& config);
 Json to_json(const Report& report);
 void print(const Report& report);
 
-// For each report the same as above, and its speedup over the first.
+// Shows each report as above, and its speedup over the first.
 Json to_json(const std::vector<Sweep>& sweeps);
 void print(const std::vector<Sweep>& sweeps);
 

@@ -28,7 +28,7 @@ struct Figures {
   std::optional<int64_t> documents, bytes, never;  // never: ids of the vocabulary that do not occur
 };
 
-// Of all tokens' text, in which added tokens have no part.
+// The bytes of all tokens' text, in which added tokens have no part.
 std::optional<int64_t> text_bytes(const ShardStatistics& statistics, const Tokenizer* tokenizer) {
   if (!tokenizer || static_cast<int64_t>(statistics.counts.size()) > tokenizer->vocab_size()) {
     return std::nullopt;

@@ -199,7 +199,7 @@ int32_t token_id(const ModelFile& model, const std::string& text) {
     return static_cast<int32_t>(id);
   }
   if (!model.tokenizer) {
-    throw Error("no tokenizer here, so no text",
+    throw Error("this needs a tokenizer, and there is none here",
                 {.where = model.path,
                  .got = model.tokenizer_problem,
                  .hint = "give the token as id:N, or a tokenizer by --tokenizer"});
@@ -269,8 +269,8 @@ int inspect_model(const Options& options, const std::string& path) {
   }
   for (const char* const name : {"rows", "columns"}) {
     if (!options.has(name) || (options.has("tensor") && !options.has("histogram"))) continue;
-    throw UsageError("--" + std::string(name) + " of what?",
-                     {.where = "cria inspect", .hint = "name a tensor: --tensor NAME"});
+    throw UsageError("--" + std::string(name) + " needs --tensor NAME, and no --histogram",
+                     {.where = "cria inspect"});
   }
   const ModelFile model = open_model(path, options.text("tokenizer", ""));
   if (options.has("diff")) return show_difference(options, model);

@@ -123,7 +123,7 @@ std::string share(int64_t part, int64_t total) {
 }
 
 void print_statistics(const ModelReport& report) {
-  // Where all have the same, the header says which.
+  // The header names the dtype where all tensors have the same.
   const bool show_dtypes = report.counts.dtypes.size() > 1;
   std::vector<TableColumn> columns = {{"tensor", true}, {"shape", true}};
   if (show_dtypes) columns.push_back({"dtype", true});
@@ -177,7 +177,7 @@ void print_histograms(const ModelReport& report) {
 
 // --- comparison
 
-// In place of figures; "" where there are some.
+// Stands in place of figures; "" where there are some.
 std::string state_text(const ComparedTensor& tensor) {
   switch (tensor.state) {
     case ComparedTensor::State::only_in_a:

@@ -128,7 +128,7 @@ std::string quoted_token(const Tokenizer* tokenizer, int32_t id) {
   constexpr size_t kWidth = 76;
   if (!tokenizer) return "";
   const std::optional<std::string_view> token = token_of(tokenizer, id);
-  return token ? shortened(quote(*token), kWidth) : "(none of the tokenizer's)";
+  return token ? shortened(quote(*token), kWidth) : kNoToken;
 }
 
 Json tokens_json(const Tokenizer* tokenizer, const std::vector<int32_t>& ids) {

@@ -23,10 +23,10 @@ std::string shortened(const std::string& text, size_t width);
 
 Json shape_json(const std::vector<int64_t>& shape);
 
-// To so many significant digits: "0.0123", "1.2e-05".
+// A number to so many significant digits: "0.0123", "1.2e-05".
 std::string significant(double value, int digits);
 
-// With so many digits after the point: "12.30".
+// A number with so many digits after the point: "12.30".
 std::string fixed(double value, int digits);
 
 // "12.3%" of a total above 0.
@@ -57,6 +57,9 @@ size_t report_width();
 
 // The bytes of a token; nothing without a tokenizer, or for an id that is none of its.
 std::optional<std::string_view> token_of(const Tokenizer* tokenizer, int32_t id);
+
+// Stands where a token is shown, for an id that the tokenizer does not have.
+inline constexpr const char* kNoToken = "(not in the tokenizer)";
 
 // The token for a column at the end of a line, quoted; "" without a tokenizer.
 std::string quoted_token(const Tokenizer* tokenizer, int32_t id);

@@ -108,7 +108,7 @@ TokenizerSample sample_of(const Tokenizer& tokenizer, std::string_view text,
 std::string description(const Tokenizer& tokenizer) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   std::string text = tokenizer.kind();
-  if (bpe) text += ", pattern " + pattern_names()[static_cast<size_t>(bpe->pattern)];
+  if (bpe) text += ", pattern " + regex_names()[static_cast<size_t>(bpe->regex)];
   text += ", " + std::to_string(tokenizer.vocab_size()) + " tokens";
   if (bpe) text += ", " + std::to_string(bpe->merges.size()) + " merges";
   return text;
@@ -139,7 +139,7 @@ Json to_json(const TokenizerReport& report) {
   }
   Json json = Json::Object{{"path", report.path}, {"kind", tokenizer.kind()}};
   if (bpe) {
-    json.set("pattern", pattern_names()[static_cast<size_t>(bpe->pattern)]);
+    json.set("pattern", regex_names()[static_cast<size_t>(bpe->regex)]);
     json.set("merges", bpe->merges.size());
   }
   json.set("vocab_size", tokenizer.vocab_size());

@@ -30,7 +30,7 @@ double norm(Row x) {
   return std::sqrt(dot(x, x));
 }
 
-// In degrees: of x to y; 0 when one of them is 0.
+// The angle between x and y in degrees; 0 when one of them is 0.
 double angle(Row x, Row y) {
   const double norms = norm(x) * norm(y);
   const double cosine = norms > 0 ? std::clamp(dot(x, y) / norms, -1.0, 1.0) : 1.0;
@@ -113,7 +113,7 @@ class Printer {
     for (size_t t = 0; t <= last_; ++t) width_ = std::max(width_, count_characters(quoted(t)));
   }
 
-  // From the text to the residual stream before the first block.
+  // Shows all from the text to the residual stream before the first block.
   void input() const {
     const ModelConfig& c = report_.config;
     std::printf("model     %s\n          %lld layers, hidden %lld, %lld heads of %lld\n",
@@ -171,7 +171,7 @@ class Printer {
       const NextToken& token = trace_.next[i];
       std::printf("%6d %7.3f  %11.4f  %s\n", token.id, static_cast<double>(token.logit),
                   static_cast<double>(token.probability),
-                  token.text ? quote(*token.text).c_str() : "(none of the tokenizer's)");
+                  token.text ? quote(*token.text).c_str() : kNoToken);
     }
   }
 

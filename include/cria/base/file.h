@@ -125,9 +125,9 @@ void move_file(const std::string& from, const std::string& to);
 bool exists(const std::string& path);
 void make_directories(const std::string& path);
 
-// The existing files that a pattern (* ? [abc]) names, sorted; Error when there is none. The name
+// The existing files that a glob (* ? [abc]) names, sorted; Error when there is none. The name
 // of an existing file names that file alone.
-std::vector<std::string> glob_files(const std::string& pattern);
+std::vector<std::string> glob_files(const std::string& glob);
 
 // "a/b" for ("a", "b").
 std::string join_path(std::string_view directory, std::string_view name);

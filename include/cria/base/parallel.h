@@ -25,6 +25,9 @@ using RangeBody = void (*)(void* context, int64_t begin, int64_t end, int thread
 // before, it does after the loop.
 enum class Denormals { kept, flushed };
 
+// Work on this many numbers, a few operations for each, is worth waking a thread for.
+inline constexpr int64_t kGrain = 4096;
+
 // Hands ranges of [0, count) of at least `grain` items (or all there are) to the threads. Each has
 // a share of its own, the same on every call, and takes ranges from the others' shares when it is
 // done with that.

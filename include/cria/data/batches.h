@@ -14,7 +14,7 @@ namespace cria {
 // (Black & Rogaway, 2002). Constant time and memory whatever count is.
 uint64_t permuted(uint64_t index, uint64_t count, uint64_t seed, uint64_t epoch);
 
-// Windows of a dataset, so many of them among those of others as its weight says.
+// A source of a data mixture.
 struct WeightedDataset {
   const Dataset* dataset;
   double weight;  // > 0, in proportion to the others'
@@ -29,9 +29,9 @@ class Batches {
   Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int64_t length,
           uint64_t seed);
 
-  // From now on nothing is shuffled: the windows are cut into `lanes` stretches, and each sequence
-  // of `lanes` that follow each other (one or several batches) goes on where it was. For a memory
-  // of what came before; Error with several sources.
+  // Ends shuffling, for models with a segment memory: the windows are cut into `lanes` stretches,
+  // and sequence i of every `lanes` sequences (one or several batches) continues stretch i. Error
+  // with several sources.
   void read_in_lanes(int64_t lanes);
 
   // The next batch: inputs and targets [B,T]. Allocates nothing.

@@ -13,28 +13,28 @@ struct Window {
   int64_t shard, begin, length;
 };
 
-// The directories of the shards that a pattern names, each once; what belongs to the shards lies
-// beside them. When only the last part of the pattern is one, they need not exist.
-std::vector<std::string> shard_directories(const std::string& pattern);
+// The directories of the shards that a glob names, each once; what belongs to the shards lies
+// beside them. When only the last part holds wildcards, they need not exist.
+std::vector<std::string> shard_directories(const std::string& glob);
 
 class Dataset {
  public:
-  // pattern: a file or a glob; shards in the order of their names. Error when nothing matches
+  // glob: a file or a glob; shards in the order of their names. Error when nothing matches
   // or an id is not below vocab_size.
-  Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_size);
+  Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size);
 
   int64_t tokens() const;
-  const std::string& pattern() const { return pattern_; }
+  const std::string& glob() const { return glob_; }
 
   // Windows of exactly `length` that do not overlap within a shard: (tokens - 1) / length each.
-  // Error when no shard is long enough, naming the pattern, the length and the tokens there are.
+  // Error when no shard is long enough, naming the glob, the length and the tokens there are.
   int64_t training_windows(int64_t length) const;
   // Window `index` of them, moved on by `shift` tokens (so that an epoch need not cut the text
   // where the last one did), the last of a shard no further than its end.
   Window training_window(int64_t index, int64_t length, int64_t shift) const;
 
-  // As above without a shift, and also what is left at the end of each shard: every token but the
-  // first of a shard is a target exactly once.
+  // These windows include what is left at the end of each shard, and are never shifted: every token
+  // but the first of a shard is a target exactly once.
   int64_t evaluation_windows(int64_t length) const;
   Window evaluation_window(int64_t index, int64_t length) const;
 
@@ -42,7 +42,7 @@ class Dataset {
   void read(const Window& window, int32_t* inputs, int32_t* targets) const;
 
  private:
-  std::string pattern_;
+  std::string glob_;
   int64_t vocab_size_;
   std::vector<Shard> shards_;
 };

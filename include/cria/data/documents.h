@@ -19,7 +19,7 @@ inline bool begins_document(int32_t token, int32_t next, const DocumentMarks& ma
   return marks.bos == marks.eos ? after && before : after || before;
 }
 
-// For one window of `count` inputs and targets (the tokens one further on):
+// Marks the documents of one window of `count` inputs and targets (the tokens one further on):
 // starts[t] = the place in the window where the document of inputs[t] begins (0 when it began
 // before the window), and targets[t] = kIgnoredTarget where the next token begins another document.
 // Returns the number of other targets.

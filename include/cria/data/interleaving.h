@@ -1,4 +1,4 @@
-// Several sources read as one sequence, each as often as its weight says.
+// A data mixture: several sources read as one sequence, each as often as its weight says.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class Interleaving {
   Place at(uint64_t position) const;
 
  private:
-  // In 2^-32, of the positions that the sources before leave; the last source takes what is left.
+  // Each source's part, in 2^-32, of the positions that those before it leave; the last takes all.
   std::vector<uint64_t> shares_;
 };
 

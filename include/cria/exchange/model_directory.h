@@ -53,8 +53,8 @@ void write_model_directory(const std::string& directory, const Llama& model,
                            const Tokenizer* tokenizer, NumberFormat format = NumberFormat::f32,
                            const Json& generation = {});
 
-// For files that promise other programs a Llama: Error naming the key of config that makes it
-// another model. where: what is to be exported.
+// Error naming the key of config that makes it another model than a Llama, which a file promises
+// other programs. where: what is to be exported.
 void require_llama(const ModelConfig& config, const std::string& where);
 
 // Error naming the directory when the model has none.

@@ -31,14 +31,14 @@ struct EvaluationRequest {
   int64_t batches = 0;                      // only the first ones; 0: the whole set
   std::vector<int64_t> token_lengths = {};  // see above
   // Documents are kept apart: attention and positions stay inside one, and what begins the next is
-  // not predicted. Not with a memory.
+  // not predicted. The model must not have a segment memory.
   std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
 };
 
 // bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.
-// memory: activations for at least [batch_size, sequence_length].
-Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& dataset,
+// activations: for at least [batch_size, sequence_length].
+Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request);
 
 }  // namespace cria

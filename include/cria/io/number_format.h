@@ -28,9 +28,9 @@ uint16_t to_bf16(float value);
 // [count]; on all cores.
 void decode_numbers(NumberFormat format, const char* source, int64_t count, float* out);
 
-// And back, rounded. Error naming `where` when the format cannot hold them: F16 nothing finite that
-// would round to infinity, Q8_0 no infinities, NaN, or numbers beyond 127 times F16's largest,
-// about 8.3 million. F32 and BF16 hold everything.
+// Writes numbers in a format, rounded. Error naming `where` when it cannot hold them: F16 holds
+// nothing finite that would round to infinity, Q8_0 no infinities, NaN, or numbers beyond 127 times
+// F16's largest, about 8.3 million. F32 and BF16 hold everything.
 void encode_numbers(NumberFormat format, const float* source, int64_t count, char* out,
                     const std::string& where);
 

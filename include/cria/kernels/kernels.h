@@ -18,7 +18,7 @@ namespace cria {
 enum class Precision { fp32, bf16 };
 
 // C[M,N] = A[M,K] B[K,N] + bias[N] + addend[M,N].
-// Of A's two strides one is 1, and of B's, so that all three products of a linear layer are this:
+// One of A's two strides is 1, and one of B's, so that all three products of a linear layer fit:
 //   Y = X W^T, dX = dY W, dW += dY^T X.
 struct Gemm {
   int64_t m = 0, n = 0, k = 0;
@@ -117,8 +117,7 @@ struct Attention {
   // [B, queries]: query i sees the keys from first_key[b queries + i] on. Not decreasing in i,
   // never beyond the query's own position. Null: 0 everywhere.
   const int32_t* first_key = nullptr;
-  // Of the products; of those with tables of relative keys and queries, and of all where there are
-  // such tables, fp32.
+  // The precision of all products; tables of relative keys or queries make it fp32.
   Precision precision = Precision::fp32;
 };
 

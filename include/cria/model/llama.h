@@ -28,21 +28,21 @@ class Llama;
 struct Pass {
   // [B,T], contiguous: for each position the one in its sequence where its document begins. A token
   // sees its own document only, whose positions count from 0. Empty: a sequence is one document.
-  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a memory of
-  // segments or a cache: nothing comes before a document.
+  // Error unless 0 <= document_starts[b,t] <= t, not decreasing in t. Error with a
+  // segment memory or a cache: nothing comes before a document.
   TokenIds document_starts = {};
   PassRandomness randomness = {};  // for dropout; by default nothing is dropped
-  // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
+  // What earlier segments left, and this one leaves, if model.memory_length > 0. Null: nothing.
   SegmentMemory* segments = nullptr;
   float gradient_scale = 1.0f;  // see Llama::loss_and_gradient
   double z_loss = 0;            // the same
 };
 
-// The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
+// What passes of at most [B,T] compute; its memory is allocated here, none during a pass.
 class Activations {
  public:
-  // With several micro-batches in a step, weights are packed once for all of them: again only when
-  // they have changed (see Parameter::mutable_value).
+  // Several micro-batches in a step share packed weights: these are packed again only when they
+  // have changed (see Parameter::mutable_value).
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 
@@ -51,8 +51,8 @@ class Activations {
   int64_t cached() const { return caches_.empty() ? 0 : caches_.front().length; }
   void clear_cache();
 
-  // What the last pass left here. In memory for training that of every block, in the shapes
-  // planned; otherwise the blocks share one.
+  // What the last pass left here, in the shapes planned: when training, of every block; otherwise
+  // the blocks share one.
   const Input::Saved& input() const { return input_; }
   const std::vector<Tensor>& residual() const { return residual_; }
   const std::vector<Block::Saved>& blocks() const { return blocks_; }
@@ -86,7 +86,7 @@ class Llama {
 
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
-  // For passes longer than max_position_embeddings: see Position::reserve.
+  // Allows passes longer than max_position_embeddings: see Position::reserve.
   void reserve_positions(int64_t count) { position_->reserve(count + config_.memory_length); }
 
   const ModelConfig& config() const { return config_; }
@@ -98,28 +98,28 @@ class Llama {
   const Embedding& embed_tokens() const { return input_.embed_tokens; }
   const HeadLoss& lm_head() const { return lm_head_; }
 
-  // tokens [B,T], after those in memory's cache -> the final norm's output [B,T,C], in memory.
-  Tensor forward(Activations& memory, const TokenIds& tokens, const Pass& pass = {}) const;
+  // tokens [B,T], after those in the cache -> the final norm's output [B,T,C], in activations.
+  Tensor forward(Activations& activations, const TokenIds& tokens, const Pass& pass = {}) const;
 
   // tokens and targets [B,T] -> the sum over all B*T positions of -log p(target), natural log; a
   // target of kIgnoredTarget adds nothing.
-  // Nothing is dropped, unless a pass of loss_and_gradient is to be repeated: then its randomness.
-  double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
+  // Dropout is off by default; the randomness of a pass of loss_and_gradient repeats that pass.
+  double loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
                   const Pass& pass = {}) const;
 
   // The same, and the backward of pass.gradient_scale times that sum, to which z_loss (log Z)^2 of
   // each position with a target is added first, Z being the sum of exp(logit): gradients accumulate
-  // in the parameters. Error when memory is not for training, or the parameters have no gradients.
-  double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
-                           const Pass& pass) const;
+  // in the parameters. Error when activations are not for training, or the parameters have no gradients.
+  double loss_and_gradient(Activations& activations, const TokenIds& tokens,
+                           const TokenIds& targets, const Pass& pass) const;
 
-  // Appends tokens [B,T] to what memory's cache holds; the logits [B,V] of the last position.
-  ConstTensor next_logits(Activations& memory, const TokenIds& tokens) const;
+  // Appends tokens [B,T] to what the cache holds; the logits [B,V] of the last position.
+  ConstTensor next_logits(Activations& activations, const TokenIds& tokens) const;
 
  private:
   friend class Activations;
 
-  void backward(Activations& memory, const TokenIds& tokens, const PassContext& pass) const;
+  void backward(Activations& activations, const TokenIds& tokens, const PassContext& pass) const;
 
   ModelConfig config_;
   Parameters parameters_;

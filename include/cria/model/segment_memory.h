@@ -12,7 +12,7 @@ namespace cria {
 
 class SegmentMemory {
  public:
-  // For `batch` sequences; all memory is allocated here.
+  // The memory of `batch` sequences, all of it allocated here.
   SegmentMemory(const ModelConfig& config, int64_t batch);
 
   // Positions remembered: those of the segments before, at most memory_length.
@@ -26,7 +26,7 @@ class SegmentMemory {
   void push(int64_t layer, const ConstTensor& x);
   void finish();
 
-  // To restore what a checkpoint holds: layer() is then there to be filled. 0 to memory_length.
+  // Restores what a checkpoint holds: layer() is then to be filled. length: 0 to memory_length.
   void set_length(int64_t length) { length_ = length; }
 
  private:

@@ -42,7 +42,7 @@ struct Input {
   // positions in them.
   void forward(const TokenIds& tokens, int64_t first, const Tensor& out, Saved& saved,
                const PassContext& pass) const;
-  // Of a forward from position 0. dout [B,T,C] is used up.
+  // The forward must have begun at position 0. dout [B,T,C] is used up.
   void backward(const Tensor& dout, const TokenIds& tokens, Saved& saved,
                 const PassContext& pass) const;
 };

@@ -11,7 +11,7 @@ class PackedWeight {
  public:
   PackedWeight() = default;
 
-  // For products like this one (n, k, precision and epilogue count), if the plan is for several
+  // Serves products like this one (n, k, precision and epilogue count), if the plan is for several
   // passes with the same weights; otherwise each product packs for itself, and needs no memory.
   PackedWeight(Plan& plan, const Gemm& product);
 

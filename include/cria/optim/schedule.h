@@ -25,8 +25,7 @@ const std::vector<std::string>& schedule_names();
 //   linear:    1 - (1 - r) x
 //   constant:  1
 //   wsd:       1, then linear to r over the last cooldown_steps before d (warmup-stable-decay; Hu
-//   et
-//              al., MiniCPM, 2024)
+//              et al., MiniCPM, 2024)
 double learning_rate_factor(const ScheduleConfig& config, int64_t step);
 
 }  // namespace cria

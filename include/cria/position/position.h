@@ -16,7 +16,7 @@
 
 namespace cria {
 
-// Of the encodings that learn something for each distance.
+// Options of the encodings that learn something for each distance.
 struct RelativePositionOptions {
   // t5
   int64_t num_buckets = 32;
@@ -98,8 +98,8 @@ class Position {
   // Makes the rows of distances tables.filled .. keys - 1.
   virtual void on_scores(int64_t /*layer*/, const RelativeTables& /*tables*/,
                          int64_t /*keys*/) const {}
-  // From the gradients of the tables, sequence 0's being the sum of all, to those of the
-  // parameters. Comes before on_qk_backward.
+  // Takes the gradients of the tables (sequence 0's is the sum of all) back to the parameters.
+  // Comes before on_qk_backward.
   virtual void on_scores_backward(int64_t /*layer*/, const RelativeTables& /*tables*/,
                                   int64_t /*keys*/) const {}
 

@@ -76,7 +76,7 @@ class Parameters {
   void initialize(uint64_t seed);
   void zero_gradients();  // and forgets which rows were touched
 
-  // In registration order; aliases are not slots.
+  // All parameters in the order of their registration; aliases are not slots.
   const std::deque<Parameter>& slots() const { return slots_; }
   std::deque<Parameter>& slots() { return slots_; }
   // Slot or alias; nullptr when unknown.

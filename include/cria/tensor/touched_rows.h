@@ -17,7 +17,7 @@ class TouchedRows {
   void add(int64_t row);
   void add_all();  // for a gradient that is not sparse
 
-  // In the order in which they were first added, each once.
+  // Each row once, in the order in which they were first added.
   std::span<const int32_t> rows() const { return rows_; }
 
   void clear();

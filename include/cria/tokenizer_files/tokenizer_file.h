@@ -14,13 +14,13 @@ namespace cria {
 //   a tokenizer.json;
 //   GPT-2's vocab.json or merges.txt, the other one beside it;
 //   a tiktoken file, which Llama 3 calls tokenizer.model; it does not say how text is cut, so the
-//   pattern must be given (see text/pretokenizer);
+//   regex must be given (see text/pretokenizer);
 //   a directory with one of these, the first in this order.
 // What a file is, its content tells. tokenizer_config.json and special_tokens_map.json beside it
 // name the tokens with a role (see tokenizer_files/tokenizer_config). Errors name the file, what
-// was expected there and what was found: another format, a pattern other than the file's own, a
+// was expected there and what was found: another format, a regex other than the file's own, a
 // role whose token does not exist.
-std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::string& pattern = "");
+std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::string& regex = "");
 
 // Whether read_tokenizer would find a tokenizer.json or GPT-2's two files there.
 bool has_tokenizer(const std::string& directory);

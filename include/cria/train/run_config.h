@@ -61,9 +61,9 @@ struct LogConfig {
 };
 
 struct RunConfig {
-  // Not keys: the file that it was read from, for errors, and the model directory that
+  // These two are no keys: the file that it was read from, for errors, and the model directory that
   // train.init_from stands for, "" without.
-  std::string source, start;
+  std::string source, init_from;
   ModelConfig model;
   DataConfig data;
   TrainConfig train;

@@ -75,7 +75,7 @@ class Trainer {
   std::vector<std::unique_ptr<Dataset>> training_;  // one for each source
   std::unique_ptr<Dataset> validation_;
   std::unique_ptr<Llama> model_;
-  std::unique_ptr<Activations> memory_;
+  std::unique_ptr<Activations> activations_;
   std::unique_ptr<AdamWOptimizer> optimizer_;
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length

@@ -54,15 +54,16 @@ inline void score_tile(const Attention& a, const RelativeHead& head, const Block
   add_relative(a, head, tile, transposed + kWideStart);
 }
 
-// How far a row of probabilities or of gradients is to be 0 where it does not see. A left factor
-// that is packed is read whole; one read where it is stored, as far as its panel needs it.
+// The column up to which row i must hold zeros after its visible columns: a left factor that is
+// packed is read whole, one that is read where it is stored as far as its panel needs it.
 template <class Cells>
 inline int64_t zeros_until(const ScoreTile& tile, int64_t i) {
   if (!Cells::kAsStored) return tile.columns;
   return needed_columns<Cells>(tile, i / Cells::kMR * Cells::kMR);
 }
 
-// Scores of row i to probabilities, 0 where it does not see, as far as `columns`; returns the sum.
+// Turns the scores of row i into exp(score - shift), and into 0 where it does not see, up to
+// `columns`. Returns the sum.
 CRIA_INLINE float exponentiate_row(const ScoreTile& tile, int64_t i, int64_t columns, float shift) {
   float* row = tile.scores + i * tile.row_stride;
   const int64_t hidden = hidden_columns(tile, i);
@@ -131,7 +132,7 @@ inline void attention_forward_in(const Attention& a) {
   const int64_t task_rows = is_wide(a) ? kWideForwardRows : kForwardRows;
   const int64_t row_tiles = ceil_div(a.queries, task_rows);
   compute_tasks(a.batch * a.heads * row_tiles, [&](int64_t task, int thread) {
-    // The longest rows first: what is left for the end is short.
+    // The longest rows come first, so that threads finish at about the same time.
     const int64_t i0 = (row_tiles - 1 - task / (a.batch * a.heads)) * task_rows;
     const int64_t batch = task % (a.batch * a.heads) / a.heads, head = task % a.heads;
     [[maybe_unused]] const ThreadTiles<Cells::kTiles> tiles;
@@ -140,8 +141,8 @@ inline void attention_forward_in(const Attention& a) {
   });
 }
 
-// Products in bf16, where their precision is that. With tables of relative keys or queries all is
-// computed in fp32: their products read the tiles of scores askew.
+// Whether products are in bf16. Tables of relative keys or queries rule it out, since their
+// products read the tiles of scores askew.
 inline bool computes_in_bf16(const Attention& a) {
   return a.precision == Precision::bf16 && !is_wide(a);
 }
@@ -157,8 +158,8 @@ inline void attention_forward(const Attention& a) noexcept {
 
 // A tile of keys packed for the backward pass.
 struct PackedKeys {
-  int64_t key;                                      // the first
-  Packed keys_transposed, values_transposed, keys;  // keys: with packed_scale, both times
+  int64_t key;                                      // position of the first
+  Packed keys_transposed, values_transposed, keys;  // both forms of keys have packed_scale
 };
 
 template <class Cells>
@@ -179,10 +180,10 @@ inline int64_t first_queries(const Attention& a, int64_t j0) {
   return max(0, j0 - (a.keys - a.queries)) / kTile * kTile;
 }
 
-// Adds the part of query tile i0 and a tile of keys to dQ, or to dK and dV, or to all, of one head.
-// The first part that reaches a row overwrites it: of dQ that of the first keys, of dK and dV that
-// of the first query head and of the first queries that see them. The gradients of tables only add,
-// and with first_key all do.
+// Adds the part of query tile i0 and a tile of keys to one head's dQ, or to its dK and dV, or to
+// all. The first part that reaches a row overwrites it: in dQ the part of the first keys, in dK and
+// dV the part of the first query head and the first queries that see them. Gradients of tables are
+// always added to, and with first_key all gradients are.
 template <class Cells>
 inline void attention_tile_backward(const AttentionGradient& g, const RelativeHead& head,
                                     int64_t i0, const PackedKeys& packed, Wanted wanted,
@@ -249,7 +250,7 @@ inline void attention_tile_backward(const AttentionGradient& g, const RelativeHe
   }
 }
 
-// All that reads keys j0.. of one kv head.
+// Visits all tiles of queries that see the keys from j0 on of one kv head.
 template <class Cells>
 inline void attention_keys_backward(const AttentionGradient& g, int64_t batch, int64_t kv_head,
                                     int64_t j0, Wanted wanted, const Workspace& memory) {

@@ -11,7 +11,7 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// To the nearest bf16, ties to even, as floats; NaN stays NaN.
+// Rounds to the nearest bf16, ties to even, as floats; NaN stays NaN.
 inline Vector round_to_bf16(Vector x) {
   typedef uint32_t Bits __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(uint32_t))));
   const Bits bits = reinterpret_cast<Bits>(x);
@@ -41,7 +41,7 @@ struct Fp32Cells : RegisterBlock {
   static Vector multiply_add(Vector sum, Vector a, Vector b) { return sum + a * b; }
 };
 
-// Where no instruction multiplies bf16.
+// These cells stand in for bf16 where no instruction multiplies it.
 struct RoundedCells : RegisterBlock {
   static constexpr const char* kName = "fp32 of rounded numbers";
   static constexpr int64_t kNumbers = 1;
@@ -74,7 +74,7 @@ struct Pairs {
     typedef int16_t Halves __attribute__((vector_size(64)));
     const Halves both = reinterpret_cast<Halves>(
         round(load_lanes(p, count), next ? load_lanes(next, count) : Vector{}));
-    // From all of the first row, then all of the second, to pairs.
+    // `both` holds all of the first row, then all of the second; a cell is a pair.
     return reinterpret_cast<Vector>(CRIA_SHUFFLE_HALVES(both));
   }
 

@@ -22,7 +22,7 @@ struct BlockC {
   int64_t row, rows, column, columns;
   bool first, last;
 
-  // Where its sums are added to, if anywhere: the addend, then C itself.
+  // What its sums are added to, if anything: at first the addend, then C itself.
   const float* addend(const Gemm& g) const { return first ? g.addend : g.c; }
   int64_t addend_row(const Gemm& g) const { return first ? g.addend_row : g.c_row; }
   Gemm::Epilogue epilogue(const Gemm& g) const { return last ? g.epilogue : Gemm::Epilogue::none; }

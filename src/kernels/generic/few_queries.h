@@ -12,7 +12,7 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// From more of them on a packed tile is used often enough.
+// More queries use a packed tile often enough to be worth the packing.
 constexpr int64_t kFewQueries = 4;
 
 // Keys whose scores are computed before the first of their values is read.

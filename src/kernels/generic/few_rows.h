@@ -15,8 +15,8 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// With more of them arithmetic takes longer than to pack W; with bf16 numbers are rounded each
-// time.
+// More rows take longer to compute this way than it takes to pack W; in bf16 the limit comes
+// sooner, since numbers are rounded again for each row.
 constexpr int64_t kFewRows = 8, kFewRoundedRows = 4;
 
 inline bool has_few_rows(const Gemm& g) {

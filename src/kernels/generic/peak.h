@@ -8,7 +8,7 @@
 namespace cria::CRIA_ISA {
 namespace {
 
-// As many sums as the microkernel has, and nothing to load.
+// The loop keeps as many sums as the microkernel does and loads nothing, so it shows the peak.
 template <class Cells>
 inline double multiply_add_rounds(int64_t rounds) {
   constexpr int64_t kSums = Cells::kMR * Cells::kNR / kWidth;

@@ -322,7 +322,7 @@ inline float row_sum(const float* row, int64_t count) {
   return sum(total);
 }
 
-// What the tables add to dQ; of a far tile: dQ(r) += scale far_key sum_c dS(r, c).
+// Adds to dQ what comes of the tables; a far tile adds dQ(r) += scale far_key sum_c dS(r, c).
 inline void add_relative_to_dq(const Attention& a, const RelativeHead& relative,
                                const ScoreTile& ds, float* dq) {
   if (!a.relative.keys) return;
@@ -336,15 +336,15 @@ inline void add_relative_to_dq(const Attention& a, const RelativeHead& relative,
   }
 }
 
-// What they add to dK, and their own gradients. Of a far tile:
+// Adds to dK what comes of the tables, and to the tables' own gradients. A far tile adds:
 //   dfar_key += scale sum_r q_r sum_c dS(r, c)
 //   dK(c) += scale far_query sum_r dS(r, c),  dfar_query += scale sum_c k_c sum_r dS(r, c)
-// packed_q, packed_k: scaled, plain.
+// packed_q and packed_k are scaled and packed plain.
 template <class Cells>
 inline void add_relative_to_dk(const Attention& a, const RelativeHead& relative,
                                const ScoreTile& ds, const Packed& packed_q, const Packed& packed_k,
                                float* dk) {
-  // Without the scale ds is the gradient of the scores.
+  // ds divided by the scale is the gradient of the scores, which the bias is added to.
   if (relative.dbias) add_to_dbias(relative, ds, 1 / score_scale<Cells>(a));
   if (!is_wide(a)) return;
   if (!is_far(relative, ds)) {

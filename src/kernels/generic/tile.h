@@ -24,8 +24,8 @@ static_assert(kTile % Bf16Cells::kMR == 0 && kTile % Bf16Cells::kNR == 0 &&
 static_assert(kTile % Fp32Cells::kNR == 0 && kRelativeRows % Fp32Cells::kNR == 0 &&
               (kMaxHeadDim + Fp32Cells::kNR) * kTile <= kHeadTileFloats);
 
-// With tables of relative keys or queries a tile has a gap between its rows, and rows of room
-// before and after it: see relative.h. A task then takes two tiles of queries.
+// A tile has a gap between its rows, and rows of room before and after it, where there are tables
+// of relative keys or queries: see relative.h. A task then takes two tiles of queries.
 constexpr int64_t kWideRow = kTile + 48;
 constexpr int64_t kWideForwardRows = 2 * kTile;
 constexpr int64_t kWideStart = (kMR + 1) * kWideRow;
@@ -99,9 +99,9 @@ inline BlockA stored(const float* a, int64_t row, int64_t step) {
   return {a, Fp32Cells::kMR * row, row, step};
 }
 
-// What is needed of the product of MR rows: columns [first, last), summed over [begin, end). The
-// first column is a multiple of kWidth. Where a cell or a step holds several numbers, the sum
-// begins with the first of them: what is not needed is to be 0 in A.
+// The part of the product of MR rows that somebody reads: columns [first, last), summed over
+// [begin, end). The first column is a multiple of kWidth. Cells and steps that hold several numbers
+// are summed whole, so A must be 0 where such a sum reaches beyond [begin, end).
 struct Band {
   int64_t begin, end, first, last;
 };
@@ -113,7 +113,7 @@ struct Target {
   bool accumulate;
 };
 
-// C[rows, ...] = A B, or += A B. band(i): what is needed of the rows from i on.
+// C[rows, ...] = A B, or += A B. band(i): the Band of the MR rows from i on.
 template <class Cells, class BandOfRows>
 inline void multiply_tile(int64_t rows, const BlockA& a, const Packed& b, const Target& target,
                           BandOfRows&& band) {
@@ -127,7 +127,7 @@ inline void multiply_tile(int64_t rows, const BlockA& a, const Packed& b, const 
     const Band needed = band(i);
     const int64_t skipped_cells = needed.begin / (Cells::kNumbers * Cells::kStep) * Cells::kStep;
     const int64_t cells = cells_of<Cells>(needed.end - skipped_cells * Cells::kNumbers);
-    // The first panel may be met in its middle.
+    // The band may begin in the middle of a panel.
     int64_t column = needed.first, skipped = needed.first % b.width;
     while (column < needed.last) {
       const int64_t columns = min(b.width - skipped, needed.last - column);
@@ -151,11 +151,11 @@ inline void multiply_tile(int64_t rows, const BlockA& a, const Packed& b, const 
   }
 }
 
-// Scaled, not yet masked.
+// Scores of some queries and keys, scaled and not yet masked.
 struct ScoreTile {
   float* scores;             // [rows, columns], or their gradient
-  int64_t rows, columns;     //
-  int64_t row_stride;        //
+  int64_t rows, columns;     // at most kTile columns
+  int64_t row_stride;        // kTile or kWideRow
   int64_t query, key;        // positions of the tile's first row and first column in the sequence
   const int32_t* first_key;  // of each row; null: 0
 };
@@ -165,8 +165,8 @@ inline int64_t first_key(const Attention& a, int64_t batch, int64_t query) {
   return a.first_key ? a.first_key[batch * a.queries + query] : 0;
 }
 
-// Where a tile stands: queries from i0, keys from j0. The last rows, as far as they begin to see
-// after its keys, are left out. memory: [kTileFloats]
+// The tile of the queries from i0 and the keys from j0 on. Rows at its end that see none of its
+// keys, since their first key comes later, are left out. memory: [kTileFloats]
 inline ScoreTile tile_at(const Attention& a, const Head& head, int64_t i0, int64_t rows, int64_t j0,
                          float* memory) {
   const bool wide = is_wide(a);
@@ -201,7 +201,7 @@ inline int64_t visible_columns(const ScoreTile& tile, int64_t i) {
   return max(0, min(tile.columns, tile.query + i - tile.key + 1));
 }
 
-// How many columns before those its row i may not see, none beyond those it may.
+// How many of those its row i may still not see, since they come before its first key.
 inline int64_t hidden_columns(const ScoreTile& tile, int64_t i) {
   return tile.first_key ? max(0, tile.first_key[i] - tile.key) : 0;
 }

@@ -80,8 +80,8 @@ struct TilesInUse {
   TilesInUse() {}  // user-provided, so that a variable of it counts as used
 };
 
-// As the instruction does it: the products of the first and of the second numbers of a step's pairs
-// are summed apart, each fused with its addition, then both sums are added to C.
+// Computes what the instruction does: the products of the first and of the second numbers of a
+// step's pairs are summed apart, each fused with its addition, then both sums are added to C.
 template <int kRowTiles, int kLaneTiles>
 inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
   const auto first = [](float cell) {

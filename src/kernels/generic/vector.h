@@ -15,7 +15,7 @@
 #define CRIA_UNROLL _Pragma("GCC unroll 32")
 #endif
 
-// For what stands in the innermost loops: a call would put all vectors into memory.
+// Functions of the innermost loops must be inlined: a call would put all vectors into memory.
 #define CRIA_INLINE __attribute__((always_inline)) inline
 
 namespace cria::CRIA_ISA {
@@ -25,12 +25,9 @@ constexpr int64_t kWidth = CRIA_VECTOR_FLOATS;
 
 typedef float Vector __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(float))));
 typedef int32_t IntVector __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(int32_t))));
-// For memory at any address.
+// This one may be loaded from any address.
 typedef float UnalignedVector
     __attribute__((vector_size(CRIA_VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float))));
-
-// Work below this many elements is not worth waking a thread for.
-constexpr int64_t kGrain = 4096;
 
 constexpr int64_t min(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -52,7 +49,7 @@ inline Vector broadcast(float x) {
   return x - Vector{};
 }
 
-// Of a NaN and a number the second operand, as the instructions have it.
+// A NaN and a number give the second operand, as the instructions have it.
 inline Vector max(Vector a, Vector b) {
 #ifdef __AVX512F__
   return reinterpret_cast<Vector>(
@@ -71,7 +68,7 @@ inline Vector min(Vector a, Vector b) {
 }
 
 #ifdef __AVX512F__
-// For the first `count` < kWidth lanes.
+// Selects the first `count` < kWidth lanes.
 inline __mmask16 lane_mask(int64_t count) {
   return static_cast<__mmask16>((1u << count) - 1);
 }
