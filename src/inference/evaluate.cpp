@@ -70,6 +70,7 @@ Evaluation evaluate(const Llama& model, Activations& memory, const Dataset& data
       const size_t id = static_cast<size_t>(targets[n]);
       if (id < request.token_lengths.size()) bytes += request.token_lengths[id];
     }
+    if (request.each_loss) request.each_loss(ids(targets), within(memory.losses(), {batch * time}));
     if (request.progress) request.progress(next, windows);
   }
   if (result.tokens == 0) {

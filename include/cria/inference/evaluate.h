@@ -34,6 +34,8 @@ struct EvaluationRequest {
   // not predicted. Not with a memory.
   std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
+  // Hears the loss of each target [N], 0 where it is ignored.
+  std::function<void(const TokenIds& targets, const ConstTensor& losses)> each_loss = {};
 };
 
 // bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.
