@@ -19,6 +19,7 @@ namespace cria {
 
 class Prefetch;
 class RunDirectory;
+class TrainingDiagnostics;
 
 // Hears what happens; the trainer itself prints nothing.
 class TrainingObserver {
@@ -45,10 +46,10 @@ class Trainer {
   bool run(const std::atomic<bool>& stop);
 
   // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
-  // finite, or there is no target to learn. Allocates nothing.
+  // finite, or there is no target to learn. Allocates nothing, unless it is one of log.diagnostics.
   StepMetrics step();
 
-  Evaluation evaluate();
+  Evaluation evaluate(const EachLoss& each_loss = {});
   std::string sample();
   void save();
 
@@ -62,6 +63,7 @@ class Trainer {
  private:
   Batches open_data();
   void open_run_directory(bool resume);
+  void begin_diagnostics(Batches batches);
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
   void report_evaluation();
@@ -78,8 +80,9 @@ class Trainer {
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
   std::unique_ptr<RunDirectory> directory_;
-  std::vector<double> change_squares_;      // of the step's update, for each parameter
-  std::optional<DocumentMarks> documents_;  // with data.mask_documents
+  std::unique_ptr<TrainingDiagnostics> diagnostics_;  // with log.diagnostics
+  std::vector<double> change_squares_;                // of the step's update, for each parameter
+  std::optional<DocumentMarks> documents_;            // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
