@@ -11,7 +11,7 @@
 namespace cria {
 namespace {
 
-constexpr int64_t kLogitRows = 64;  // as many rows of logits are in memory at once
+constexpr int64_t kLogitFloats = 4 << 20;  // as many logits of a layer are in memory at once
 
 // The positions looked at, of all B T.
 std::vector<int64_t> sample_positions(int64_t all, int64_t most) {
@@ -154,8 +154,9 @@ PassStatistics pass_statistics(const Llama& model, const Activations& memory,
   result.positions = count;
   result.logit_max = -INFINITY;
   result.lens_kl.resize(model.layers().size());
-  for (int64_t first = 0; first < count; first += kLogitRows) {
-    const size_t rows = static_cast<size_t>(std::min(kLogitRows, count - first));
+  const int64_t chunk = std::max<int64_t>(16, kLogitFloats / model.config().vocab_size);
+  for (int64_t first = 0; first < count; first += chunk) {
+    const size_t rows = static_cast<size_t>(std::min(chunk, count - first));
     look_through(model, memory, tokens,
                  std::span(positions).subspan(static_cast<size_t>(first), rows), result);
   }

@@ -101,10 +101,15 @@ void print_gradient(const TableGradient& g, bool tied) {
 }
 
 void print_logits(const PassStatistics& p) {
-  std::printf("logits of %lld positions\n", static_cast<long long>(p.positions));
-  std::printf("mean %s, max %s, log Z %s, entropy %s, of the input token %s\n",
-              number(p.logit_mean).c_str(), number(p.logit_max).c_str(), number(p.log_z).c_str(),
-              number(p.entropy).c_str(), number(p.self_logit).c_str());
+  print_table(
+      {{.heading = "logits, " + std::to_string(p.positions) + " positions", .is_text = true},
+       {.heading = "mean"},
+       {.heading = "max"},
+       {.heading = "log Z"},
+       {.heading = "entropy"},
+       {.heading = "of the input token"}},
+      {{"", number(p.logit_mean), number(p.logit_max), number(p.log_z), number(p.entropy),
+        number(p.self_logit)}});
 }
 
 void print_layers(const PassStatistics& p) {
