@@ -105,7 +105,7 @@ int run_inspect(const Arguments& arguments) {
       {"pattern", "NAME", "tokenizer: how a tiktoken file cuts text: gpt2, gpt4, llama3 or smollm"},
       {"ids", "", "tokenizer: show the ids of the text too"},
       {"tokenizer", "PATH", "model, dataset: the tokenizer, if not the one that comes with it"},
-      {"shard-format", "NAME", "dataset: llmc (default) or raw_uint16"},
+      {"shard-format", "NAME", "dataset, --data: llmc (default) or raw_uint16"},
       {"bos-id", "N", "dataset: a document begins at every N, if dataset.json does not say"},
       {"eos-id", "N", "dataset: a document ends with every N, if dataset.json does not say"},
       {"tokens", "N", "dataset: first tokens of each split shown (default 64)"},
@@ -126,7 +126,8 @@ int run_inspect(const Arguments& arguments) {
                      {.where = "cria inspect", .expected = "one of them"});
   }
   const bool asks_tokenizer = options.has("text") || options.has("file") || options.has("ids");
-  if (!asks_tokenizer && !options.has("shard-format") && names_model(path)) {
+  const bool asks_dataset = options.has("shard-format") && !options.has("diagnostics");
+  if (!asks_tokenizer && !asks_dataset && names_model(path)) {
     refuse(options, "a model", {"pattern", "bos-id", "eos-id", "tokens"}, false);
     return inspect_model(options, path);
   }

@@ -8,6 +8,9 @@
 namespace cria {
 namespace {
 
+template <class T>
+constexpr bool kIsNumber = std::is_same_v<T, double> || std::is_same_v<T, int64_t>;
+
 // What a key takes, for errors.
 std::string expectation(const Key& key) {
   if (std::holds_alternative<bool*>(key.field)) return "true or false";
@@ -36,9 +39,9 @@ TomlValue value_of(const Key& key) {
       [&](auto* field) {
         using T = std::remove_pointer_t<decltype(field)>;
         const auto value = [&]<class Held>(const Held& held) {
-          if constexpr (std::is_same_v<Held, double>) {
+          if constexpr (kIsNumber<Held>) {
             for (const Word& word : key.words) {
-              if (held == word.number) return TomlValue{word.word};
+              if (held == static_cast<Held>(word.number)) return TomlValue{word.word};
             }
           }
           return TomlValue{held};
@@ -70,12 +73,14 @@ void assign(const Key& key, const TomlValue& value, const std::string& where) {
         converted = static_cast<double>(*whole);
         held = &converted;
       }
+    }
+    if constexpr (kIsNumber<T>) {
       for (const Word& word : key.words) {
-        if (text && *text == word.word) return void(*field = word.number);
+        if (text && *text == word.word) return void(*field = static_cast<T>(word.number));
       }
     }
     if (!held) fail(std::string("wrong type: ") + value.kind_name());
-    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, int64_t>) {
+    if constexpr (kIsNumber<T>) {
       const double number = static_cast<double>(*held);
       const bool is_derived = key.may_derive && number == 0;
       if (!is_derived && (number < key.least || number > key.most)) fail("out of range");

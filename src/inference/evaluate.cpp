@@ -109,6 +109,10 @@ Evaluation evaluate(const Llama& model, Activations& activations, const Dataset&
         {.document_starts = batch.document_starts(), .segments = segments ? &*segments : nullptr});
     result.tokens += batch.predicted();
     bytes += batch.bytes();
+    if (request.each_loss) {
+      const TokenIds targets = batch.targets();
+      request.each_loss(targets, within(activations.losses(), {targets.size()}));
+    }
     if (request.progress) request.progress(next, windows);
   }
   if (result.tokens == 0) {

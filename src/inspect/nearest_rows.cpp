@@ -10,11 +10,6 @@
 namespace cria {
 namespace {
 
-double dot(const float* x, const float* y, int64_t count) {
-  return sum_terms(
-      count, [&](int64_t i) { return static_cast<double>(x[i]) * static_cast<double>(y[i]); });
-}
-
 bool is_nearer(const NearRow& a, const NearRow& b) {
   return a.cosine != b.cosine ? a.cosine > b.cosine : a.row < b.row;
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "cria/base/error.h"
 #include "cria/kernels/kernels.h"
+#include "inspect/attention_scores.h"
 
 namespace cria {
 namespace {
@@ -55,69 +55,48 @@ void trace_input(const Llama& model, const Activations& activations, Trace& resu
   result.input = copy(input);
 }
 
-// The shape that was planned may have room for a segment memory, which is empty here.
-Tensor qkv_of(const Block::Saved& saved, const Trace& result) {
-  const Tensor& qkv = saved.self_attn.qkv;
-  return within(qkv, {1, static_cast<int64_t>(result.ids.size()), qkv.shape[2]});
-}
-
 void trace_queries_and_keys(const SelfAttention& attention, const Block::Saved& saved,
                             Trace& result) {
-  const Tensor qkv = qkv_of(saved, result);
-  const int64_t time = qkv.shape[1];
+  const int64_t time = static_cast<int64_t>(result.ids.size());
+  const int64_t features = attention.qkv_proj.out_features;
   // The pass turned q and k where it had written this.
-  std::vector<float> activations(qkv.size());
-  const Tensor projected(activations.data(), {1, time, qkv.shape[2]});
+  std::vector<float> activations(time * features);
+  const Tensor projected(activations.data(), {1, time, features});
   Linear::Saved projection = saved.self_attn.qkv_proj;
   attention.qkv_proj.forward(within(saved.attention_in, {1, time, saved.attention_in.shape[2]}),
                              projected, projection);
   const SelfAttention::Heads before = attention.split_heads(projected);
-  const SelfAttention::Heads after = attention.split_heads(qkv);
+  const SelfAttention::Heads after = AttentionScores(attention, saved, 1, time).heads();
   result.q_before = copy(before.q);
   result.k_before = copy(before.k);
   result.q = copy(after.q);
   result.k = copy(after.k);
 }
 
-double inner_product(const float* x, const float* y, int64_t count) {
-  return std::inner_product(x, x + count, y, 0.0, std::plus<>(), [](float a, float b) {
-    return static_cast<double>(a) * static_cast<double>(b);
-  });
-}
-
-// See RelativeScores, with the terms apart:
-//   S_hj = scale (q.k_j + q.keys[d] + k_j.queries[d]) + bias[d],  weights = exp(S - log_sum_exp)
+// The last token's, with the terms apart: weights = exp(score - log_sum_exp).
 void trace_scores(const SelfAttention& attention, const Block::Saved& saved, Trace& result) {
   const RelativeTables& tables = saved.self_attn.relative;
-  const auto [q, k, v] = attention.split_heads(qkv_of(saved, result));
-  const int64_t time = q.shape[1], heads = q.shape[2], dim = q.shape[3];
-  const int64_t group = heads / k.shape[2], last = time - 1;
+  const int64_t time = static_cast<int64_t>(result.ids.size()), last = time - 1;
+  const AttentionScores all(attention, saved, 1, time);
+  const int64_t heads = all.heads().q.shape[2];
   TracedScores& scores = result.scores;
-  scores.scale = static_cast<double>(attention.position->score_scale());
+  scores.scale = all.scale();
   scores.content = scores.weights = zeros({heads, time});
   if (tables.keys) scores.keys = zeros({heads, time});
   if (tables.queries) scores.queries = zeros({heads, time});
   if (tables.bias) scores.bias = zeros({heads, time});
   for (int64_t h = 0; h < heads; ++h) {
-    const float* query = &q(0, last, h);
     for (int64_t j = 0; j < time; ++j) {
-      const float* key = &k(0, j, h / group);
-      const int64_t row = tables.rows - 1 - (last - j), at = h * time + j;
-      double score = 0;
-      const auto add = [&](TracedTensor& term, double value) {
-        term.values[at] = static_cast<float>(value);
-        score += value;
+      const ScoreTerms terms = all.at(0, h, last, j);
+      const auto set = [&](TracedTensor& term, double value) {
+        if (!term.values.empty()) term.values[h * time + j] = static_cast<float>(value);
       };
-      add(scores.content, scores.scale * inner_product(query, key, dim));
-      if (tables.keys) {
-        add(scores.keys, scores.scale * inner_product(query, &tables.keys(row, h / group), dim));
-      }
-      if (tables.queries) {
-        add(scores.queries, scores.scale * inner_product(key, &tables.queries(row, h), dim));
-      }
-      if (tables.bias) add(scores.bias, static_cast<double>(tables.bias(h, row)));
+      set(scores.content, terms.content);
+      set(scores.keys, terms.keys);
+      set(scores.queries, terms.queries);
+      set(scores.bias, terms.bias);
       const double denominator = static_cast<double>(saved.self_attn.log_sum_exp(0, h, last));
-      scores.weights.values[at] = static_cast<float>(std::exp(score - denominator));
+      set(scores.weights, std::exp(terms.sum() - denominator));
     }
   }
 }

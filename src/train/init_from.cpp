@@ -77,7 +77,7 @@ void settle_init_from(RunConfig& config, const ModelConfig& init_from,
                  .expected = dump_toml(value) + ", as in " + config.init_from,
                  .got = dump_toml(value_of(key)),
                  .hint = name != "tie_word_embeddings" ? "leave it out to take the model's"
-                         : start_model.tie_word_embeddings
+                         : init_from.tie_word_embeddings
                              ? "train.untie_at_step = 1 makes the head a tensor of its own"
                              : kNoTying});
   }

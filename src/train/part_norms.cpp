@@ -13,7 +13,7 @@ namespace {
 struct Piece {
   const float* values;
   int64_t count;
-  size_t part;
+  size_t slot;
   double squares;
 };
 
@@ -29,21 +29,14 @@ std::string part_name(const Parameter& parameter) {
   return std::string(name.substr(0, name.find('.', part)));
 }
 
-std::vector<PartNorms> part_norms(const Parameters& parameters,
-                                  std::span<const double> change_squares) {
+std::vector<double> slot_squares(const Parameters& parameters, const float* plane) {
   constexpr int64_t kPiece = 64 * 1024;
-  std::vector<PartNorms> parts;  // squares at first
   std::vector<Piece> pieces;
   for (size_t slot = 0; slot < parameters.slots().size(); ++slot) {
     const Parameter& parameter = parameters.slots()[slot];
-    const std::string name = part_name(parameter);
-    auto part = std::ranges::find(parts, name, &PartNorms::part);
-    if (part == parts.end()) part = parts.insert(part, {name, 0.0, 0.0});
-    part->update += change_squares[slot];
     const int64_t size = parameter.value.size();
     for (int64_t begin = 0; begin < size; begin += kPiece) {
-      pieces.push_back({parameter.value.data + begin, std::min(kPiece, size - begin),
-                        static_cast<size_t>(part - parts.begin()), 0.0});
+      pieces.push_back({plane + parameter.offset + begin, std::min(kPiece, size - begin), slot, 0});
     }
   }
   parallel_for(static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end, int) {
@@ -51,10 +44,28 @@ std::vector<PartNorms> part_norms(const Parameters& parameters,
       pieces[i].squares = kernels().sum_of_squares(pieces[i].count, pieces[i].values);
     }
   });
-  for (const Piece& piece : pieces) parts[piece.part].weight += piece.squares;
+  std::vector<double> squares(parameters.slots().size());
+  for (const Piece& piece : pieces) squares[piece.slot] += piece.squares;
+  return squares;
+}
+
+std::vector<PartNorms> part_norms(const Parameters& parameters,
+                                  std::span<const double> weight_squares,
+                                  std::span<const double> gradient_squares,
+                                  std::span<const double> change_squares) {
+  std::vector<PartNorms> parts;  // squares at first
+  for (size_t slot = 0; slot < parameters.slots().size(); ++slot) {
+    const std::string name = part_name(parameters.slots()[slot]);
+    auto part = std::ranges::find(parts, name, &PartNorms::part);
+    if (part == parts.end()) part = parts.insert(part, {name, 0.0, 0.0, 0.0});
+    part->weight += weight_squares[slot];
+    if (!gradient_squares.empty()) part->gradient += gradient_squares[slot];
+    part->update += change_squares[slot];
+  }
   for (PartNorms& part : parts) {
-    part.weight = std::sqrt(part.weight);
-    part.update = std::sqrt(part.update);
+    for (double* const squares : {&part.weight, &part.gradient, &part.update}) {
+      *squares = std::sqrt(*squares);
+    }
   }
   return parts;
 }

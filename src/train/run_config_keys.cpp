@@ -112,6 +112,10 @@ class RunKeys : public KeyList {
          "event files in the run directory, and its embedding");
     number("log.norms_every", &c_.log.norms_every, 0, kMostSteps,
            "steps; tensorboard: norms of weights and updates; 0: never");
+    number("log.diagnostics", &c_.log.diagnostics, 0, kMostSteps,
+           "steps; what goes on in the tables and between the layers; 0: never; \"log\": 1, 2, 5, "
+           "10, 20, ...",
+           {{"log", static_cast<double>(LogConfig::kLogarithmic)}});
   }
 
   RunConfig& c_;

@@ -42,6 +42,11 @@ void TensorBoardLog::scalars(const Json& line) {
     const Json* value = line.find(key);
     if (value) scalars.push_back({tag, static_cast<float>(value->as_double(key))});
   }
+  // What is diagnosed has its group before a slash in its name already.
+  for (const auto& [key, value] : line.as_object("line")) {
+    if (!key.starts_with("diag_")) continue;
+    scalars.push_back({key, static_cast<float>(value.as_double(key))});
+  }
   events_.scalars(line.find("step")->as_int("step"), now(), scalars);
 }
 

@@ -15,6 +15,7 @@
 #include "inference/document_marks.h"
 #include "inference/shard_tokenizer.h"
 #include "kernels/peak.h"
+#include "train/diagnostics.h"
 #include "train/init_from.h"
 #include "train/run_directory.h"
 
@@ -131,6 +132,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   flops_per_token_ = training_flops_per_token(config_.model, data.sequence_length);
   state_.data = describe_data(config_, training_);
   open_run_directory();
+  if (config_.log.diagnostics != 0) begin_diagnostics(batches);
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);
 }
@@ -146,7 +148,8 @@ void Trainer::set_model(std::unique_ptr<Llama> model) {
   activations_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
                                                config_.data.sequence_length,
                                                config_.train.gradient_accumulation_steps);
-  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
+  if (config_.log.tensorboard || config_.log.diagnostics != 0)
+    change_squares_.resize(model_->parameters().slots().size());
 }
 
 // Training and validation shards, and how the training windows follow each other.
@@ -201,6 +204,17 @@ void Trainer::open_run_directory() {
   directory_->open(config_, state_.step);
 }
 
+// With what the steps before, if any, have read and lost.
+void Trainer::begin_diagnostics(Batches batches) {
+  diagnostics_ = std::make_unique<TrainingDiagnostics>(config_, *model_, training_,
+                                                       read_losses(config_.train.output_dir));
+  std::vector<int32_t> inputs(batches.batch() * batches.length()), targets(inputs.size());
+  while (batches.position() < state_.windows) {
+    batches.next(inputs.data(), targets.data());
+    diagnostics_->see(inputs);
+  }
+}
+
 int64_t Trainer::tokens_per_step() const {
   return config_.train.gradient_accumulation_steps * config_.train.batch_size *
          config_.data.sequence_length;
@@ -241,20 +255,23 @@ StepMetrics Trainer::step() {
   require_targets(data.counted);
   // The loss is the mean over the whole step, so that a target weighs the same in any micro-batch.
   const double counted = static_cast<double>(data.counted);
+  const bool diagnosed = diagnostics_ && diagnostics_->is_due(state_.step + 1);
+  if (diagnostics_) diagnostics_->see({data.inputs, static_cast<size_t>(tokens_per_step())});
   double loss = 0;
+  const auto of_micro_batch = [&](int64_t micro, const int32_t* ids) {
+    return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
+  };
   for (int64_t micro = 0; micro < micro_batches; ++micro) {
-    const auto of_micro_batch = [&](const int32_t* ids) {
-      return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
-    };
     loss += model_->loss_and_gradient(
-        *activations_, of_micro_batch(data.inputs), of_micro_batch(data.targets),
-        {.document_starts = of_micro_batch(data.starts),
+        *activations_, of_micro_batch(micro, data.inputs), of_micro_batch(micro, data.targets),
+        {.document_starts = of_micro_batch(micro, data.starts),
          .randomness = {.seed = static_cast<uint64_t>(config_.train.seed),
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
          .segments = segments_.empty() ? nullptr : &segments_[micro],
          .gradient_scale = static_cast<float>(1.0 / counted),
          .z_loss = config_.train.z_loss});
+    if (diagnosed) diagnostics_->after_backward(*activations_, of_micro_batch(micro, data.inputs));
   }
   loss /= counted;
   require_finite("the loss", loss);
@@ -262,11 +279,18 @@ StepMetrics Trainer::step() {
   require_finite("the gradient norm", norm);
   const double learning_rate =
       config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
-  const bool measured = directory_->wants_norms(state_.step + 1);
+  if (diagnosed) {
+    const int64_t last = micro_batches - 1;
+    diagnostics_->before_update(*activations_, of_micro_batch(last, data.inputs),
+                                of_micro_batch(last, data.starts), loss);
+  }
+  const bool measured = diagnosed || directory_->wants_norms(state_.step + 1);
   optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
                    measured ? change_squares_ : std::span<double>());
+  if (diagnosed) diagnostics_->after_update(change_squares_);
+  if (diagnostics_) diagnostics_->add_loss(loss);
 
-  const double elapsed = seconds_since(start);
+  const double elapsed = seconds_since(start) - (diagnosed ? diagnostics_->seconds() : 0);
   const double tokens = static_cast<double>(tokens_per_step());
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
@@ -286,7 +310,7 @@ StepMetrics Trainer::step() {
           .step_seconds = elapsed};
 }
 
-Evaluation Trainer::evaluate() {
+Evaluation Trainer::evaluate(const EachLoss& each_loss) {
   return cria::evaluate(
       *model_, *activations_, *validation_,
       {.sequence_length = config_.data.sequence_length,
@@ -294,12 +318,22 @@ Evaluation Trainer::evaluate() {
        .batches = config_.train.eval_batches,
        .token_lengths = token_lengths_,
        .documents = documents_,
-       .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); }});
+       .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); },
+       .each_loss = each_loss});
 }
 
 void Trainer::report_evaluation() {
-  last_evaluation_ = evaluate();
-  directory_->log(to_json(last_evaluation_, state_.step));
+  GroupMeans losses;
+  EachLoss each_loss;
+  if (diagnostics_) {
+    each_loss = [&](const TokenIds& targets, const ConstTensor& each) {
+      add_losses(losses, diagnostics_->deciles(), targets, each);
+    };
+  }
+  last_evaluation_ = evaluate(each_loss);
+  Json line = to_json(last_evaluation_, state_.step);
+  for (const auto& [name, value] : loss_by_decile(losses)) line.set(name, value);
+  directory_->log(line);
   observer_->evaluated(state_.step, last_evaluation_);
 }
 
@@ -333,8 +367,14 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   while (state_.step < train.steps && !stop) {
     const StepMetrics metrics = step();
     directory_->log(to_json(metrics));
+    if (diagnostics_ && diagnostics_->is_due(state_.step)) {
+      directory_->log(diagnostics_->line(state_.step));
+    }
     if (directory_->wants_norms(state_.step)) {
-      directory_->norms(state_.step, part_norms(model_->parameters(), change_squares_));
+      const Parameters& parameters = model_->parameters();
+      directory_->norms(state_.step,
+                        part_norms(parameters, slot_squares(parameters, parameters.value()), {},
+                                   change_squares_));
     }
     observer_->stepped(metrics);
     const bool last = state_.step == train.steps;

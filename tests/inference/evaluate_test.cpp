@@ -183,6 +183,24 @@ TEST_F(EvaluateTest, ReportsProgress) {
   EXPECT_EQ(seen, (std::vector<int64_t>{2, 3, 4, 6, 7}));
 }
 
+TEST_F(EvaluateTest, EachLossIsHeard) {
+  std::vector<int32_t> heard;
+  std::vector<double> losses;
+  evaluated({.sequence_length = kLength,
+             .batch_size = 2,
+             .each_loss = [&](const TokenIds& targets, const ConstTensor& each) {
+               EXPECT_EQ(targets.size(), each.size());
+               heard.insert(heard.end(), targets.data, targets.data + targets.size());
+               losses.insert(losses.end(), each.data, each.data + each.size());
+             }});
+  std::vector<int32_t> targets;
+  for (const auto& shard : shards_) targets.insert(targets.end(), shard.begin() + 1, shard.end());
+  EXPECT_EQ(heard, targets);
+  const std::vector<double> want = token_losses();
+  ASSERT_EQ(losses.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(losses[i], want[i], 1e-5) << i;
+}
+
 TEST_F(EvaluateTest, BitsPerByteCountTheBytesOfCharacters) {
   std::vector<uint32_t> characters;
   for (uint32_t i = 0; i < 10; ++i) {

@@ -159,6 +159,46 @@ TEST_F(InspectModelTest, Differences) {
   EXPECT_TRUE(same.find("all")->find("identical")->as_bool("identical"));
 }
 
+TEST_F(InspectModelTest, Diagnostics) {
+  const Arguments arguments = {"inspect", "run", "--diagnostics", "--data", "data/val_*.bin"};
+  const std::string out = run(arguments).out;
+  for (const char* const part : {"\nspikes     0 in 4 steps\n", "\ntables ", "\nisotropy, centred ",
+                                 "\nbetween the two: ", "\n1, most frequent ", "\nfrom the lookup ",
+                                 "\nlogits of ", "\n0 ", "\nlm_head "}) {
+    EXPECT_TRUE(contains(out, part)) << part << "is not in:\n" << out;
+  }
+  for (size_t begin = 0, end; (end = out.find('\n', begin)) != out.npos; begin = end + 1) {
+    EXPECT_LE(end - begin, 80u) << out.substr(begin, end - begin);
+  }
+  const Json got = json({"run", "--diagnostics", "--data", "data/val_*.bin", "--sequences", "2"});
+  EXPECT_EQ(got.find("sequences")->as_int("sequences"), 2);
+  EXPECT_EQ(got.find("sequence_length")->as_int("length"), 8);
+  EXPECT_DOUBLE_EQ(got.find("loss")->as_double("loss") - got.find("ln_v")->as_double("ln_v"),
+                   got.find("diag_loss/over_ln_v")->as_double("over"));
+  for (const char* const key :
+       {"diag_table_gradient/head_share_l2", "diag_head/effective_rank", "diag_alignment/cosine",
+        "diag_logits/self", "diag_attention_max/layers.0", "diag_lens_kl/layers.0",
+        "diag_gradient_norm/layers.0.mlp", "diag_spikes/count", "ids_not_in_data"}) {
+    EXPECT_TRUE(got.find(key)) << key;
+  }
+}
+
+TEST_F(InspectModelTest, DiagnosticsRefused) {
+  expect_failure({"inspect", "run", "--diagnostics"}, 2, "--diagnostics of which data?");
+  expect_failure({"inspect", "run", "--data", "data/val_*.bin"}, 2, "--data of what?");
+  expect_failure({"inspect", "run", "--diagnostics", "--diff", "run"}, 2, "more than one thing");
+  const auto failure = [&](const Arguments& more, int code, const std::string& part) {
+    Arguments arguments = {"inspect", "run", "--diagnostics", "--data", "data/val_*.bin"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_failure(arguments, code, part);
+  };
+  failure({"--sequences", "0"}, 2, "--sequences");
+  failure({"--data", "none_*.bin"}, 1, "none_*.bin");
+  failure({"--shard-format", "raw_uint"}, 2, "--shard-format");
+  expect_failure({"inspect", "a.safetensors", "--diagnostics", "--data", "data/val_*.bin"}, 1,
+                 "no model here");
+}
+
 TEST_F(InspectModelTest, Refusals) {
   const auto rows = [](const std::string& range) {
     return Arguments{"inspect", "a.safetensors", "--tensor", "model.layers.0.norm", "--rows",

@@ -17,7 +17,8 @@ Names part_names(const ModelConfig& config) {
   const Llama model(config);
   const std::vector<double> squares(model.parameters().slots().size());
   Names names;
-  for (const PartNorms& part : part_norms(model.parameters(), squares)) names.push_back(part.part);
+  for (const PartNorms& part : part_norms(model.parameters(), squares, {}, squares))
+    names.push_back(part.part);
   return names;
 }
 
@@ -46,7 +47,9 @@ TEST(PartNorms, AreTheNorms) {
   std::vector<PartNorms> first;
   for (const int threads : {1, 2, 3}) {
     const ThreadCount scope(threads);
-    const std::vector<PartNorms> parts = part_norms(model.parameters(), squares);
+    const std::vector<double> weights =
+        slot_squares(model.parameters(), model.parameters().value());
+    const std::vector<PartNorms> parts = part_norms(model.parameters(), weights, squares, squares);
     if (threads == 1) first = parts;
     for (size_t i = 0; i < parts.size(); ++i) {
       EXPECT_EQ(parts[i].weight, first[i].weight) << parts[i].part;
@@ -62,6 +65,7 @@ TEST(PartNorms, AreTheNorms) {
       // Sums of up to 1024 squares are in float lanes.
       EXPECT_NEAR(parts[i].weight, std::sqrt(weight), 1e-5 * std::sqrt(weight)) << parts[i].part;
       EXPECT_DOUBLE_EQ(parts[i].update, std::sqrt(update)) << parts[i].part;
+      EXPECT_EQ(parts[i].gradient, parts[i].update) << parts[i].part;
     }
   }
 }

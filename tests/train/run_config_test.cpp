@@ -352,6 +352,17 @@ TEST_F(RunConfigTest, NumbersWithAName) {
   EXPECT_EQ(to_toml(read(text)), text);
 }
 
+TEST_F(RunConfigTest, AWordForAnInteger) {
+  RunConfig config = with({"log.diagnostics='log'"});
+  EXPECT_EQ(config.log.diagnostics, LogConfig::kLogarithmic);
+  EXPECT_NE(to_toml(config).find("\ndiagnostics = \"log\"\n"), std::string::npos);
+  EXPECT_EQ(read(to_toml(config)).log.diagnostics, LogConfig::kLogarithmic);
+  EXPECT_EQ(with({"log.diagnostics=50"}).log.diagnostics, 50);
+  expect_error(kData, {"log.diagnostics='never'"},
+               {"log.diagnostics: wrong type: string", "an integer, 0 to", ", or \"log\""});
+  expect_error(kData, {"log.diagnostics=-1"}, {"log.diagnostics: out of range"});
+}
+
 TEST_F(RunConfigTest, WordsAndNumbersThatAreNot) {
   expect_error("[model]\nembedding.padding_idx = \"nine\"\n", {},
                {file() + ":2:1: model.embedding.padding_idx: wrong type: string",

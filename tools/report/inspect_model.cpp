@@ -12,6 +12,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "model/config_json.h"
+#include "report/inspect_diagnostics.h"
 #include "report/model_report.h"
 #include "report/tensor_report.h"
 
@@ -256,12 +257,16 @@ const std::vector<Option>& model_options() {
       {"columns", "A:B", "model: which columns of it (default: as many as fit a line)"},
       {"histogram", "", "model: how the numbers of --tensor, or of all tensors, are spread"},
       {"neighbors", "TOKEN", "model: the --top tokens with the nearest vectors; a text or id:N"},
-      {"diff", "OTHER", "model: what differs from another model or file, tensor by tensor"}};
+      {"diff", "OTHER", "model: what differs from another model or file, tensor by tensor"},
+      {"diagnostics", "",
+       "model: what goes on inside, on --data: tables, gradients, logits, attention, layers"},
+      {"data", "GLOB", "model: token shards for --diagnostics"},
+      {"sequences", "N", "model: how many sequences of them (default 32)"}};
   return all;
 }
 
 int inspect_model(const Options& options, const std::string& path) {
-  const std::vector<std::string> views = {"tensor", "neighbors", "diff"};
+  const std::vector<std::string> views = {"tensor", "neighbors", "diff", "diagnostics"};
   if (std::ranges::count_if(views, [&](const std::string& view) { return options.has(view); }) >
       1) {
     throw UsageError("more than one thing to show",
@@ -272,6 +277,12 @@ int inspect_model(const Options& options, const std::string& path) {
     throw UsageError("--" + std::string(name) + " needs --tensor NAME, and no --histogram",
                      {.where = "cria inspect"});
   }
+  for (const char* const name : {"data", "sequences"}) {
+    if (!options.has(name) || options.has("diagnostics")) continue;
+    throw UsageError("--" + std::string(name) + " of what?",
+                     {.where = "cria inspect", .hint = "ask for --diagnostics"});
+  }
+  if (options.has("diagnostics")) return inspect_diagnostics(options, path);
   const ModelFile model = open_model(path, options.text("tokenizer", ""));
   if (options.has("diff")) return show_difference(options, model);
   if (options.has("tensor")) return show_tensor(options, model);

@@ -25,6 +25,7 @@ class Dataset {
 
   int64_t tokens() const;
   const std::string& glob() const { return glob_; }
+  const std::vector<Shard>& shards() const { return shards_; }
 
   // Windows of exactly `length` that do not overlap within a shard: (tokens - 1) / length each.
   // Error when no shard is long enough, naming the glob, the length and the tokens there are.

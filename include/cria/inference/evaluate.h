@@ -25,6 +25,9 @@ struct Evaluation {
 // Bytes that each token stands for; empty without a tokenizer.
 std::vector<int64_t> token_lengths(const Tokenizer* tokenizer);
 
+// Hears the loss of each target [N], 0 where it is ignored.
+using EachLoss = std::function<void(const TokenIds& targets, const ConstTensor& losses)>;
+
 struct EvaluationRequest {
   int64_t sequence_length;                  // windows of this many tokens, side by side
   int64_t batch_size;                       //
@@ -34,6 +37,7 @@ struct EvaluationRequest {
   // not predicted. The model must not have a segment memory.
   std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
+  EachLoss each_loss = {};
 };
 
 // bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.

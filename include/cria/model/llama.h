@@ -56,6 +56,9 @@ class Activations {
   const Input::Saved& input() const { return input_; }
   const std::vector<Tensor>& residual() const { return residual_; }
   const std::vector<Block::Saved>& blocks() const { return blocks_; }
+  const Tensor& losses() const { return head_.losses; }  // [N]: of each target, ignored ones 0
+  // [B,T,C]: the gradient of the rows looked up, scaled, as they came out of the table.
+  const Tensor& embedded_gradient() const { return dx_; }
 
  private:
   friend class Llama;
@@ -96,6 +99,7 @@ class Llama {
 
   const Input& input() const { return input_; }
   const Embedding& embed_tokens() const { return input_.embed_tokens; }
+  const RmsNorm& norm() const { return norm_; }  // between the last block and the head
   const HeadLoss& lm_head() const { return lm_head_; }
 
   // tokens [B,T], after those in the cache -> the final norm's output [B,T,C], in activations.

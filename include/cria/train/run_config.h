@@ -58,6 +58,10 @@ struct TrainConfig {
 struct LogConfig {
   bool tensorboard = false;
   int64_t norms_every = 100;  // steps; 0: never
+  // Steps; 0: never; kLogarithmic: the first, second, fifth, tenth, ... The first and the last are
+  // always among them.
+  int64_t diagnostics = 0;
+  static constexpr int64_t kLogarithmic = -1;
 };
 
 struct RunConfig {

@@ -19,6 +19,7 @@ namespace cria {
 
 class Prefetch;
 class RunDirectory;
+class TrainingDiagnostics;
 
 // Hears what happens; the trainer itself prints nothing.
 class TrainingObserver {
@@ -46,10 +47,10 @@ class Trainer {
 
   // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
   // finite, or there is no target to learn. Allocates nothing, but at train.untie_at_step, when
-  // model() becomes another.
+  // model() becomes another, and for log.diagnostics.
   StepMetrics step();
 
-  Evaluation evaluate();
+  Evaluation evaluate(const EachLoss& each_loss = {});
   std::string sample();
   void save();
 
@@ -64,6 +65,7 @@ class Trainer {
   Batches open_data();
   void set_model(std::unique_ptr<Llama> model);
   void open_run_directory();
+  void begin_diagnostics(Batches batches);
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
   void report_evaluation();
@@ -80,8 +82,9 @@ class Trainer {
   std::unique_ptr<Prefetch> prefetch_;
   std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
   std::unique_ptr<RunDirectory> directory_;
-  std::vector<double> change_squares_;      // of the step's update, for each parameter
-  std::optional<DocumentMarks> documents_;  // with data.mask_documents
+  std::unique_ptr<TrainingDiagnostics> diagnostics_;  // with log.diagnostics
+  std::vector<double> change_squares_;                // of the step's update, for each parameter
+  std::optional<DocumentMarks> documents_;            // with data.mask_documents
   std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
