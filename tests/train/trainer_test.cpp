@@ -368,7 +368,7 @@ TEST(Trainer, AStepAllocatesNothing) {
   int* volatile number = new int;
   void* volatile aligned = std::aligned_alloc(64, 64);
   ASSERT_EQ(allocations() - before, 3) << "the counter does not count";
-  std::free(activations);
+  std::free(memory);
   delete number;
   std::free(aligned);
 
