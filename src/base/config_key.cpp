@@ -35,15 +35,18 @@ TomlValue value_of(const Key& key) {
   return std::visit(
       [&](auto* field) {
         using T = std::remove_pointer_t<decltype(field)>;
-        if constexpr (kIsOptional<T>) {
-          return *field ? TomlValue{**field} : TomlValue{std::string("none")};
-        } else {
-          if constexpr (std::is_same_v<T, double>) {
+        const auto value = [&]<class Held>(const Held& held) {
+          if constexpr (std::is_same_v<Held, double>) {
             for (const Word& word : key.words) {
-              if (*field == word.number) return TomlValue{word.word};
+              if (held == word.number) return TomlValue{word.word};
             }
           }
-          return TomlValue{*field};
+          return TomlValue{held};
+        };
+        if constexpr (kIsOptional<T>) {
+          return *field ? value(**field) : TomlValue{std::string("none")};
+        } else {
+          return value(*field);
         }
       },
       key.field);

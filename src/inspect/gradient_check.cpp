@@ -107,8 +107,10 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   std::vector<GradientCheck> results;
   for (Parameter& parameter : parameters.slots()) {
     if (parameter.frozen) continue;
-    // By definition not the derivative: the mean of the uses, or as if rows had not been shortened.
-    const bool defined = options.scale_grad_by_freq || options.max_norm;
+    // By definition not the derivative: the mean of the uses, as if rows had not been shortened, or
+    // a part of it.
+    const bool defined =
+        options.scale_grad_by_freq || options.max_norm || options.gradient_scale != 1;
     if (defined && &parameter == model.embed_tokens().weight) continue;
     results.push_back(check_gradient(parameter, mean_loss, seed));
   }

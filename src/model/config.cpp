@@ -25,6 +25,7 @@ class Resolver {
 
   void embedding() {
     padding();
+    initial_ranges();
     if (c_.embedding_scale == 0) {
       c_.embedding_scale = std::sqrt(static_cast<double>(c_.hidden_size));
     }
@@ -87,6 +88,18 @@ class Resolver {
   }
 
  private:
+  void initial_ranges() {
+    for (std::optional<double>* range :
+         {&c_.embedding_initializer_range, &c_.head_initializer_range}) {
+      if (*range == 0.0) *range = 1 / std::sqrt(static_cast<double>(c_.hidden_size));
+    }
+    if (c_.tie_word_embeddings && c_.head_initializer_range) {
+      fail("head_initializer_range", "a tied head is the embedding table, one tensor", "\"none\"",
+           shortest_double(*c_.head_initializer_range),
+           "embedding_initializer_range is that of both");
+    }
+  }
+
   // nn.Embedding's padding_idx counts from the end when it is negative, Hugging Face's pad_token_id
   // is none then; resolved, both are one token.
   void padding() {

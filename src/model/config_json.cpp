@@ -229,6 +229,14 @@ Json to_json(const ModelConfig& c) {
   json.set("mlp_bias", c.mlp_bias);
   json.set("attention_dropout", c.attention_dropout);
   // Unknown to Hugging Face, but a trained model is the same without them.
+  if (c.embedding_initializer_range) {
+    json.set("embedding_initializer_range", *c.embedding_initializer_range);
+  }
+  if (c.head_initializer_range) json.set("head_initializer_range", *c.head_initializer_range);
+  if (c.logit_scale != 1) json.set("logit_scale", c.logit_scale);
+  if (c.embedding.gradient_scale != 1) {
+    json.set("embedding_gradient_scale", c.embedding.gradient_scale);
+  }
   if (c.embedding_dropout > 0) json.set("embedding_dropout", c.embedding_dropout);
   if (c.residual_dropout > 0) json.set("residual_dropout", c.residual_dropout);
   is_llama ? write_rope(c, json) : write_cria(c, json);
@@ -261,6 +269,8 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
                "initializer_range", "rms_norm_eps", "tie_word_embeddings", "attention_bias",
                "mlp_bias", "pad_token_id", "attention_dropout", "embedding_dropout",
                "residual_dropout"});
+  reader.read({"embedding_initializer_range", "head_initializer_range", "logit_scale"});
+  reader.read("embedding_gradient_scale", "embedding.gradient_scale");
   is_cria ? read_cria(reader, where, c) : read_rope(reader, where, c);
   return resolved(c, 0, where + ": ");
 }

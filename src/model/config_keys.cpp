@@ -39,8 +39,15 @@ class ModelKeys : public KeyList {
            "the same as embedding.padding_idx, as Hugging Face has it; -1: none");
     number("model.initializer_range", &c_.initializer_range, kTiny, 1e6,
            "standard deviation of initial weights");
+    const std::vector<Word> by_width = {{"1/sqrt(hidden_size)", 0.0}};
+    derivable("model.embedding_initializer_range", &c_.embedding_initializer_range, kTiny, 1e6,
+              "the same of the embedding table; \"none\": initializer_range", by_width);
+    derivable("model.head_initializer_range", &c_.head_initializer_range, kTiny, 1e6,
+              "the same of an untied output head; \"none\": initializer_range", by_width);
     flag("model.scale_residual_init", &c_.scale_residual_init,
          "o_proj and down_proj start smaller by 1/sqrt(2 num_hidden_layers)");
+    number("model.logit_scale", &c_.logit_scale, kTiny, 1e6,
+           "initial value of the last norm's weights, by which the logits then are scaled");
   }
 
   void embedding() {
@@ -58,6 +65,8 @@ class ModelKeys : public KeyList {
     text("model.embedding.pretrained", &c_.embedding_pretrained, {},
          "start from FILE.npy, FILE.safetensors or FILE.safetensors:TENSOR");
     flag("model.embedding.freeze", &table.freeze, "the table is not trained");
+    number("model.embedding.gradient_scale", &table.gradient_scale, 0.0, 1e6,
+           "factor of the gradient that comes from looking up, not of a tied head's");
     derivable("model.embedding_scale", &c_.embedding_scale, kTiny, kHuge,
               "factor of the embeddings: \"none\", \"sqrt_hidden_size\" or a number",
               {{"none", 1.0}, {"sqrt_hidden_size", 0.0}});

@@ -41,8 +41,9 @@ PassContext context_of(const Pass& pass) {
 
 Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
   // In the order of forward, as parameters are registered.
-  const Embedding embed_tokens(parameters_, "model.embed_tokens.weight", c.vocab_size,
-                               c.hidden_size, c.embedding, c.initializer_range, c.embedding_scale);
+  const Embedding embed_tokens(
+      parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, c.embedding,
+      c.embedding_initializer_range.value_or(c.initializer_range), c.embedding_scale);
   position_ = make_position(parameters_, {.name = c.position,
                                           .hidden_size = c.hidden_size,
                                           .layers = c.num_hidden_layers,
@@ -82,13 +83,14 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
                                      .precision = precision},
                          *position_);
   }
-  norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps);
+  norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps, c.logit_scale);
   if (c.tie_word_embeddings) {
     parameters_.alias("lm_head.weight", *embed_tokens.weight);
     lm_head_.weight = embed_tokens.weight;
   } else {
-    lm_head_.weight = &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}},
-                                       ParameterKind::matrix, {.std = c.initializer_range});
+    lm_head_.weight =
+        &parameters_.add({"lm_head.weight", {c.vocab_size, c.hidden_size}}, ParameterKind::matrix,
+                         {.std = c.head_initializer_range.value_or(c.initializer_range)});
   }
   lm_head_.precision = precision;
   if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);

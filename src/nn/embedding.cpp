@@ -189,18 +189,19 @@ void Embedding::forward(const TokenIds& ids, const Tensor& out, Saved& saved) co
                               .out = out.data});
 }
 
-// dweight[k] += scale * sum of dout[s] over ids[s] == k; with scale_grad_by_freq divided by their
-// number.
+// dweight[k] += scale * gradient_scale * sum of dout[s] over ids[s] == k; with scale_grad_by_freq
+// divided by their number.
 void Embedding::backward(const ConstTensor& dout, const TokenIds& ids, Saved& saved) const {
   if (weight->frozen) return;
   const int64_t rows = weight->value.shape[0], columns = weight->value.shape[1];
   check_shapes(ids, dout, columns);
   check_ids(ids, rows);
   const int64_t padding = options.padding_idx.value_or(-1);
+  const float gradient_scale = scale * static_cast<float>(options.gradient_scale);
   if (options.scale_grad_by_freq) {
     find_distinct(ids, saved);
     for (int64_t n = 0; n < ids.size(); ++n) {
-      saved.factor[n] = scale / static_cast<float>(saved.count[saved.place[ids.data[n]]]);
+      saved.factor[n] = gradient_scale / static_cast<float>(saved.count[saved.place[ids.data[n]]]);
     }
   }
   kernels().embedding_scatter_add({.rows = ids.size(),
@@ -208,7 +209,7 @@ void Embedding::backward(const ConstTensor& dout, const TokenIds& ids, Saved& sa
                                    .ids = ids.data,
                                    .padding_idx = padding,
                                    .factor = options.scale_grad_by_freq ? saved.factor : nullptr,
-                                   .scale = scale,
+                                   .scale = gradient_scale,
                                    .dout = dout.data,
                                    .dtable = weight->grad.data});
   if (!weight->touched) return;

@@ -4,8 +4,10 @@
 
 namespace cria {
 
-RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double epsilon)
-    : weight(&parameters.add({name, {columns}}, ParameterKind::norm, {.constant = 1.0f})),
+RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double epsilon,
+                 double initial)
+    : weight(&parameters.add({name, {columns}}, ParameterKind::norm,
+                             {.constant = static_cast<float>(initial)})),
       eps(static_cast<float>(epsilon)) {}
 
 RmsNorm::Saved RmsNorm::plan(Plan& plan, int64_t batch, int64_t time) const {

@@ -50,6 +50,10 @@ TEST(ConfigJson, WhatLlamaCanExpressIsLlama) {
         c.head_dim = 8;
       },
       [](ModelConfig& c) { c.attention_dropout = 0.1; },
+      [](ModelConfig& c) {
+        c.embedding_initializer_range = 1.0, c.head_initializer_range = 0.0;
+        c.logit_scale = 0.5, c.embedding.gradient_scale = 0.25;
+      },
       [](ModelConfig& c) { c.embedding_dropout = 0.2, c.residual_dropout = 0.3; },
       [](ModelConfig& c) { c.rope_scaling = {.rope_type = "linear", .factor = 2.5}; },
       [](ModelConfig& c) { c.rope_scaling = {.rope_type = "dynamic", .factor = 3}; },

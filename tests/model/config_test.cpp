@@ -37,6 +37,9 @@ TEST(ModelConfig, WhatDoesNotFitIsNamed) {
       {[](ModelConfig& c) { c.head_dim = 5; }, "model.head_dim"},
       {[](ModelConfig& c) { c.head_dim = 258; }, "at most 256"},
       {[](ModelConfig& c) { c.vocab_size = 0; }, "model.vocab_size: not given"},
+      {[](ModelConfig& c) { c.tie_word_embeddings = true, c.head_initializer_range = 0.5; },
+       "model.head_initializer_range: a tied head is the embedding table, one tensor\n  expected: "
+       "\"none\"\n  got: 0.5\n  hint: embedding_initializer_range is that of both"},
       {[](ModelConfig& c) { c.pad_token_id = 37; }, "expected: -1 to 36\n  got: 37"},
       {[](ModelConfig& c) { c.max_position_embeddings = 8; }, "at least data.sequence_length = 64"},
       // Padding: two names for one token.
@@ -99,6 +102,16 @@ TEST(ModelConfig, WhatDoesNotFitIsNamed) {
       EXPECT_NE(std::string(error.what()).find(test.expected), std::string::npos) << error.what();
     }
   }
+}
+
+TEST(ModelConfig, InitialRangesOfTableAndHead) {
+  ModelConfig config = tiny_config();
+  config.embedding_initializer_range = 0;
+  config.head_initializer_range = 0.5;
+  const ModelConfig full = resolved(config, 0, "test");
+  EXPECT_EQ(full.embedding_initializer_range, 1 / std::sqrt(24.0));
+  EXPECT_EQ(full.head_initializer_range, 0.5);
+  EXPECT_EQ(resolved(tiny_config(), 0, "test").embedding_initializer_range, std::nullopt);
 }
 
 TEST(ModelConfig, PaddingHasTwoNames) {

@@ -63,6 +63,8 @@ std::string another(const TomlEntry& entry) {
   if (entry.key == "model.embedding.padding_idx") return "-3";
   if (entry.key == "model.embedding.max_norm") return "0.5";
   if (entry.key == "model.embedding_scale") return "\"sqrt_hidden_size\"";
+  if (entry.key == "model.embedding_initializer_range") return "\"1/sqrt(hidden_size)\"";
+  if (entry.key == "model.head_initializer_range") return "0.5";
   if (entry.key == "model.position") return "\"none\"";
   if (entry.key == "model.rope_scaling.rope_type") return "\"yarn\"";
   if (entry.key == "data.shard_format") return "\"raw_uint16\"";
@@ -110,7 +112,11 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "model.tie_word_embeddings=true",
                             "model.pad_token_id=20",
                             "model.initializer_range=0.21",
+                            "model.embedding_initializer_range=67",
+                            "model.head_initializer_range=68",
                             "model.scale_residual_init=false",
+                            "model.logit_scale=69",
+                            "model.embedding.gradient_scale=70",
                             "model.embedding.padding_idx=-44",
                             "model.embedding.max_norm=45",
                             "model.embedding.norm_type=46",
@@ -188,6 +194,10 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_TRUE(with({"model.mlp_bias=true"}).model.mlp_bias);
   EXPECT_EQ(c.model.pad_token_id, 20);
   EXPECT_EQ(c.model.initializer_range, 0.21);
+  EXPECT_EQ(c.model.embedding_initializer_range, 67.0);
+  EXPECT_EQ(c.model.head_initializer_range, 68.0);
+  EXPECT_EQ(c.model.logit_scale, 69.0);
+  EXPECT_EQ(c.model.embedding.gradient_scale, 70.0);
   EXPECT_FALSE(c.model.scale_residual_init);
   EXPECT_EQ(c.model.embedding.padding_idx, -44);
   EXPECT_EQ(c.model.embedding.max_norm, 45.0);
@@ -321,8 +331,18 @@ TEST_F(RunConfigTest, NumbersWithAName) {
   };
   EXPECT_EQ(norm_type("'inf'"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(norm_type("0.5"), 0.5);
-  const std::string text = to_toml(
-      with({"model.embedding.norm_type='inf'", "model.embedding_scale='sqrt_hidden_size'"}));
+  const auto head = [&](const std::string& value) {
+    return with({"model.head_initializer_range=" + value}).model.head_initializer_range;
+  };
+  EXPECT_EQ(head("'none'"), std::nullopt);
+  EXPECT_EQ(head("'1/sqrt(hidden_size)'"), 0.0);
+  EXPECT_EQ(head("0.3"), 0.3);
+  const std::string text =
+      to_toml(with({"model.embedding.norm_type='inf'", "model.embedding_scale='sqrt_hidden_size'",
+                    "model.embedding_initializer_range='1/sqrt(hidden_size)'"}));
+  EXPECT_NE(text.find("\nembedding_initializer_range = \"1/sqrt(hidden_size)\"\n"),
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("\nembedding.norm_type = \"inf\"\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\nembedding_scale = \"sqrt_hidden_size\"\n"), std::string::npos) << text;
   EXPECT_EQ(to_toml(read(text)), text);
@@ -343,6 +363,9 @@ TEST_F(RunConfigTest, WordsAndNumbersThatAreNot) {
   expect_error(kData, {"model.embedding_scale='sqrt'"},
                {"model.embedding_scale: wrong type: string",
                 "a number, 1e-30 to 1e+300, or \"none\", or \"sqrt_hidden_size\", or 0"});
+  expect_error(kData, {"model.head_initializer_range='1/sqrt'"},
+               {"model.head_initializer_range: wrong type: string",
+                "a number, 1e-30 to 1e+06, or \"none\", or \"1/sqrt(hidden_size)\", or 0"});
   expect_error(kData, {"model.attention_dropout=1"},
                {"model.attention_dropout: out of range", "a number, 0.0 to 0.9999\n"});
   expect_error(kData, {"model.rope_scaling.rope_type='longrope'"},
@@ -523,7 +546,7 @@ TEST_F(RunConfigTest, ConfigJsonHasTheSameRanges) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 2 * 32);
+  EXPECT_EQ(checked, 2 * 36);
 }
 
 TEST_F(RunConfigTest, NotAnOverride) {

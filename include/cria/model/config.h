@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cria/nn/embedding.h"
@@ -24,9 +25,12 @@ struct ModelConfig {
   bool mlp_bias = false;        // on gate, up and down
   int64_t pad_token_id = -1;    // -1: none; the same as embedding.padding_idx once resolved
   double initializer_range = 0.02;
+  // Of the token table (also a tied one) and of the head; none: initializer_range; 0: 1/sqrt(C).
+  std::optional<double> embedding_initializer_range, head_initializer_range;
   // Residual projections (o_proj, down_proj) start at initializer_range / sqrt(2 L), as in GPT-2;
   // Hugging Face's Llama does not.
   bool scale_residual_init = false;
+  double logit_scale = 1.0;  // the final norm's weights start at it, and so do the logits
 
   EmbeddingOptions embedding;        // of the token table
   std::string embedding_pretrained;  // file to start the token table from; "": none

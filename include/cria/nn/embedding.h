@@ -33,6 +33,10 @@ struct EmbeddingOptions {
   // from_pretrained, where the default is true.)
   bool freeze = false;
 
+  // Multiplies the gradient of the rows looked up, and not what a tied head adds to it. (No
+  // argument of PyTorch's.)
+  double gradient_scale = 1.0;
+
   bool operator==(const EmbeddingOptions&) const = default;
 };
 
@@ -74,8 +78,8 @@ struct Embedding {
   // the place of an id outside [0, V), before anything is written or renormalised.
   void forward(const TokenIds& ids, const Tensor& out, Saved& saved) const;
 
-  // dweight[k] += scale times the sum of dout[s] over the places s with ids[s] == k (their mean
-  // when scale_grad_by_freq), except padding_idx; nothing when frozen.
+  // dweight[k] += scale gradient_scale times the sum of dout[s] over the places s with ids[s] == k
+  // (their mean when scale_grad_by_freq), except padding_idx; nothing when frozen.
   void backward(const ConstTensor& dout, const TokenIds& ids, Saved& saved) const;
 
  private:

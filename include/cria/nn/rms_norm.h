@@ -17,7 +17,9 @@ struct RmsNorm {
   };
 
   RmsNorm() = default;
-  RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double eps);
+  // All weights start at initial.
+  RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double eps,
+          double initial = 1.0);
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;
 
