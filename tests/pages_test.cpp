@@ -135,7 +135,7 @@ TEST(Pages, ConfigsListEveryKey) {
 
 TEST(Pages, NameOnlyKeysThatThereAre) {
   const std::set<std::string> keys = known_keys();
-  const std::regex source("data\\.sources\\.[a-z]+\\.");
+  const std::regex named("(data\\.sources|optimizer\\.groups)\\.[a-z]+\\.");
   // Of the file of an experiment: what is around the keys, and its own.
   const std::regex around("^(common|sweep|variants\\.[a-z_]+)\\.");
   const std::set<std::string> own = {"base", "seeds", "sweep_seeds", "match"};
@@ -149,8 +149,8 @@ TEST(Pages, NameOnlyKeysThatThereAre) {
     const std::string text = page(path);
     for (const std::string& block : blocks(text, "toml")) {
       for (const TomlEntry& entry : parse_toml(block, path.string())) {
-        const std::string key = std::regex_replace(std::regex_replace(entry.key, around, ""), source,
-                                                   "data.sources.NAME.");
+        const std::string key =
+            std::regex_replace(std::regex_replace(entry.key, around, ""), named, "$1.NAME.");
         if (own.contains(key)) continue;
         EXPECT_TRUE(keys.contains(key)) << path << ": " << entry.key;
       }

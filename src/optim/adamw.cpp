@@ -1,11 +1,12 @@
 #include "cria/optim/adamw.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "cria/base/parallel.h"
-#include "cria/kernels/kernels.h"
 
 namespace cria {
 namespace {
@@ -31,6 +32,13 @@ double update_and_measure(AdamW update) {
 
 }  // namespace
 
+const ParameterGroup* group_of(std::span<const ParameterGroup> groups, const std::string& name) {
+  const auto group = std::ranges::find_if(groups, [&](const ParameterGroup& each) {
+    return ::fnmatch(each.pattern.c_str(), name.c_str(), 0) == 0;
+  });
+  return group == groups.end() ? nullptr : &*group;
+}
+
 AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config)
     : parameters_(&parameters), config_(config) {
   int64_t rows = 0;  // of all tables
@@ -38,18 +46,25 @@ AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config
     Parameter& slot = parameters.slots()[index];
     const bool decays = slot.kind == ParameterKind::matrix ||
                         (slot.kind == ParameterKind::embedding && config.decay_embeddings);
+    const ParameterGroup* found = group_of(config.groups, slot.name);
+    const ParameterGroup group = found ? *found : ParameterGroup{};
+    rules_.push_back({.learning_rate_factor = group.learning_rate_factor,
+                      .weight_decay = decays ? config.weight_decay * group.weight_decay_factor : 0,
+                      .beta1 = group.beta1.value_or(config.beta1),
+                      .beta2 = group.beta2.value_or(config.beta2)});
     if (slot.frozen) continue;
     if (slot.touched) {
-      tables_.push_back({&slot, decays, index});
+      tables_.push_back({&slot, index});
       rows += slot.value.shape[0];
       continue;
     }
     const int64_t size = slot.value.size();
     for (int64_t begin = 0; begin < size; begin += kPiece) {
-      pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), decays, index});
+      pieces_.push_back({slot.offset + begin, std::min(kPiece, size - begin), index});
     }
   }
   squares_.resize(pieces_.size() + rows);
+  settings_.resize(rules_.size());
 }
 
 template <class Body>
@@ -66,7 +81,7 @@ int64_t AdamWOptimizer::for_pieces(Body&& body) const {
     compute_for(count, grain, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t offset = table.parameter->offset + rows[i] * columns;
-        body(first + i, Piece{offset, columns, table.decays, table.slot});
+        body(first + i, Piece{offset, columns, table.slot});
       }
     });
     first += count;
@@ -87,23 +102,26 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale,
                           std::span<double> change_squares) {
   ++steps_;
   const double t = static_cast<double>(steps_);
-  AdamW settings{};
-  settings.grad_scale = static_cast<float>(gradient_scale);
-  settings.beta1 = static_cast<float>(config_.beta1);
-  settings.beta2 = static_cast<float>(config_.beta2);
-  settings.eps = static_cast<float>(config_.eps);
-  settings.step_size = static_cast<float>(learning_rate / (1 - std::pow(config_.beta1, t)));
-  settings.v_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
+  std::ranges::transform(rules_, settings_.begin(), [&](const Rule& rule) {
+    const double rate = learning_rate * rule.learning_rate_factor;
+    AdamW settings{};
+    settings.grad_scale = static_cast<float>(gradient_scale);
+    settings.decay = static_cast<float>(1 - rate * rule.weight_decay);
+    settings.beta1 = static_cast<float>(rule.beta1);
+    settings.beta2 = static_cast<float>(rule.beta2);
+    settings.eps = static_cast<float>(config_.eps);
+    settings.step_size = static_cast<float>(rate / (1 - std::pow(rule.beta1, t)));
+    settings.v_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(rule.beta2, t)));
+    return settings;
+  });
   float* const value = parameters_->mutable_value();
-  const float decay = static_cast<float>(1 - learning_rate * config_.weight_decay);
   for_pieces([&](int64_t i, const Piece& piece) {
-    AdamW update = settings;
+    AdamW update = settings_[piece.slot];
     update.p = value + piece.offset;
     update.g = parameters_->grad() + piece.offset;
     update.m = parameters_->m() + piece.offset;
     update.v = parameters_->v() + piece.offset;
     update.count = piece.count;
-    update.decay = piece.decays ? decay : 1.0f;
     if (change_squares.empty()) {
       kernels().adamw(update);
     } else {

@@ -12,19 +12,21 @@
 namespace cria {
 namespace {
 
-// The first key of a source makes it.
-void add_source(DataConfig& data, const std::string& key) {
-  if (!key.starts_with(kSources)) return;
-  const size_t begin = kSources.size(), dot = key.find('.', begin);
+// [prefix NAME]: the first key of such a table makes it.
+template <class Table>
+void add_table(std::vector<Table>& tables, const std::string& prefix, const std::string& key) {
+  if (!key.starts_with(prefix)) return;
+  const size_t begin = prefix.size(), dot = key.find('.', begin);
   if (dot == std::string::npos) return;
   const std::string name = key.substr(begin, dot - begin);
-  if (std::ranges::find(data.sources, name, &SourceConfig::name) != data.sources.end()) return;
-  data.sources.push_back({.name = name, .train = ""});
+  if (std::ranges::find(tables, name, &Table::name) != tables.end()) return;
+  tables.emplace_back().name = name;
 }
 
 void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
              const std::string& where) {
-  add_source(config.data, name);
+  add_table(config.data.sources, kSources, name);
+  add_table(config.optimizer.groups, kGroups, name);
   std::vector<std::string> names;
   for (const Key& key : keys_of(config)) {
     if (name == key.name) return assign(key, value, where);
@@ -36,8 +38,12 @@ void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
       names, [&](const std::string& key) { return key.substr(key.rfind('.') + 1) == last; });
   std::string hint =
       same != names.end() ? "did you mean '" + *same + "'?" : did_you_mean(name, names);
-  if (hint.empty() && name.starts_with("data.sources")) {
+  const bool is_named_table = std::ranges::count(name, '.') < 3;
+  if (is_named_table && name.starts_with("data.sources")) {
     hint = "a source is a table of its own, [data.sources.NAME], with train and weight";
+  }
+  if (is_named_table && name.starts_with("optimizer.groups")) {
+    hint = "a group is a table of its own, [optimizer.groups.NAME], with pattern and factors";
   }
   if (hint.empty()) hint = "a key stands below its [table], or is written table.key";
   throw Error("unknown key '" + name + "'", {.where = where,
@@ -87,11 +93,21 @@ void require_training_data(const DataConfig& data, const std::string& path) {
   }
 }
 
+void require_patterns(const std::vector<ParameterGroup>& groups, const std::string& path) {
+  for (const ParameterGroup& group : groups) {
+    if (!group.pattern.empty()) continue;
+    throw Error(kGroups + group.name + ".pattern is missing",
+                {.where = path,
+                 .expected = "a pattern of parameter names, such as \"model.embed_tokens.*\""});
+  }
+}
+
 void set_keys(RunConfig& config, std::span<const Setting> settings) {
   for (const Setting& setting : settings) {
     set_key(config, setting.key, setting.value, setting.where);
   }
   require_training_data(config.data, config.source);
+  require_patterns(config.optimizer.groups, config.source);
   if (config.train.output_dir.empty()) {
     config.train.output_dir = "runs/" + std::filesystem::path(config.source).stem().string();
   }
@@ -189,6 +205,7 @@ std::string describe_keys() {
   std::string text, open_table;
   RunConfig config;
   config.data.sources = {{.name = "NAME", .train = ""}};
+  config.optimizer.groups = {{.name = "NAME", .pattern = ""}};
   list_keys(config, [&](const std::string& table, const std::string& key, const std::string& value,
                         const char* meaning) {
     if (table != open_table) text += (text.empty() ? "[" : "\n[") + table + "]\n";

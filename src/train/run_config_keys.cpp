@@ -78,6 +78,17 @@ class RunKeys : public KeyList {
            "decoupled, on matrices");
     flag("optimizer.decay_embeddings", &c_.optimizer.decay_embeddings,
          "weight decay on the embedding table too");
+    for (ParameterGroup& group : c_.optimizer.groups) {
+      const std::string table = kGroups + group.name;
+      text(table + ".pattern", &group.pattern, {},
+           "the parameters whose names match it, and no earlier group's pattern");
+      number(table + ".learning_rate_factor", &group.learning_rate_factor, 0.0, kHuge,
+             "of optimizer.learning_rate");
+      number(table + ".weight_decay_factor", &group.weight_decay_factor, 0.0, kHuge,
+             "of optimizer.weight_decay, where that acts");
+      number(table + ".beta1", &group.beta1, 0.0, 0.99999999, "\"none\": optimizer.beta1");
+      number(table + ".beta2", &group.beta2, 0.0, 0.99999999, "\"none\": optimizer.beta2");
+    }
   }
 
   void schedule() {

@@ -10,7 +10,7 @@
 
 namespace cria {
 
-inline const std::string kSources = "data.sources.";
+inline const std::string kSources = "data.sources.", kGroups = "optimizer.groups.";
 
 // The one list of keys. Everything that reads, writes or explains a config walks it.
 std::vector<Key> keys_of(RunConfig& config);

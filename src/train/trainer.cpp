@@ -1,5 +1,6 @@
 #include "cria/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -43,6 +44,31 @@ void load_pretrained_embedding(const RunConfig& config, const Embedding& table) 
   table.load_pretrained(rows);
 }
 
+// Every group of the optimizer has something to do.
+void require_group_members(const RunConfig& config, const Parameters& parameters) {
+  const std::string layers = "model.layers.";
+  const std::vector<ParameterGroup>& groups = config.optimizer.groups;
+  std::vector<std::string> names, patterns;  // patterns: the names, one for all layers
+  for (const Parameter& slot : parameters.slots()) names.push_back(slot.name);
+  for (std::string name : names) {
+    if (name.starts_with(layers)) {
+      name.replace(layers.size(), name.find('.', layers.size()) - layers.size(), "*");
+    }
+    if (std::ranges::find(patterns, name) == patterns.end()) patterns.push_back(name);
+  }
+  for (const ParameterGroup& group : groups) {
+    const auto is_member = [&](const std::string& name) {
+      return group_of(groups, name) == &group;
+    };
+    if (std::ranges::any_of(names, is_member)) continue;
+    throw Error("matches no parameter that an earlier group leaves",
+                {.where = config.source + ": optimizer.groups." + group.name + ".pattern",
+                 .expected = one_of(patterns),
+                 .got = "\"" + group.pattern + "\"",
+                 .hint = did_you_mean(group.pattern, patterns)});
+  }
+}
+
 // What a position in the data means; a checkpoint can only go on over the same.
 Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
   const std::vector<SourceConfig> sources = config.data.training_sources();
@@ -81,6 +107,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   Batches batches = open_data();
 
   model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
+  require_group_members(config_, model_->parameters());
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   if (!config_.start.empty()) {
     if (!resumed) read_weights(config_.start, *model_);

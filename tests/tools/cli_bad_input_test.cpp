@@ -463,7 +463,7 @@ TEST_F(CliFullDiskTest, TheRunGoesOnFromTheCheckpointBefore) {
 
 TEST_F(CliFullDiskTest, NoLineOfMetricsIsCut) {
   const ProcessResult result =
-      cria({"train", "tiny.toml", "train.steps=60", "train.checkpoint_every=0"}, 2000);
+      cria({"train", "tiny.toml", "train.steps=60", "train.checkpoint_every=0"}, 3000);
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(contains(result.err, "new/metrics.jsonl: cannot write")) << result.err;
   const std::string metrics = read("new/metrics.jsonl");

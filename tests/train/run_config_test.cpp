@@ -477,6 +477,50 @@ TEST_F(RunConfigTest, SourcesThatAreNot) {
   expect_error(web, {"a=1\nb=2"}, {"override"});
 }
 
+TEST_F(RunConfigTest, Groups) {
+  const std::string text =
+      "[optimizer.groups.table]\npattern = 'model.embed_tokens.*'\nlearning_rate_factor = 3\n"
+      "[optimizer.groups.\"my mlp\"]\npattern = '*.mlp.*'\nbeta1 = 0.5\n[optimizer]\nbeta2 = "
+      "0.7\n" +
+      std::string(kData);
+  const RunConfig c = read(text, {"optimizer.groups.table.weight_decay_factor=0",
+                                  "optimizer.groups.head.pattern='lm_head.weight'",
+                                  "optimizer.groups.'my mlp'.beta2=0.25"});
+  const std::vector<ParameterGroup>& groups = c.optimizer.groups;
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].name, "table");
+  EXPECT_EQ(groups[0].pattern, "model.embed_tokens.*");
+  EXPECT_EQ(groups[0].learning_rate_factor, 3.0);
+  EXPECT_EQ(groups[0].weight_decay_factor, 0.0);
+  EXPECT_EQ(groups[0].beta1, std::nullopt);
+  EXPECT_EQ(groups[1].name, "my mlp");
+  EXPECT_EQ(groups[1].learning_rate_factor, 1.0);
+  EXPECT_EQ(groups[1].weight_decay_factor, 1.0);
+  EXPECT_EQ(groups[1].beta1, 0.5);
+  EXPECT_EQ(groups[1].beta2, 0.25);
+  EXPECT_EQ(groups[2].pattern, "lm_head.weight");
+  EXPECT_EQ(c.optimizer.beta2, 0.7);
+  const std::string written = to_toml(c);
+  EXPECT_NE(written.find("\ngroups.table.learning_rate_factor = 3.0\n"), std::string::npos)
+      << written;
+  EXPECT_EQ(to_toml(read(written)), written);
+}
+
+TEST_F(RunConfigTest, GroupsThatAreNot) {
+  const std::string table = std::string(kData) + "[optimizer.groups.a]\nlearning_rate_factor = 2\n";
+  expect_error(table, {}, {file() + ": optimizer.groups.a.pattern is missing", "model.embed_tok"});
+  expect_error(table + "learning_rate = 2\n", {},
+               {"unknown key 'optimizer.groups.a.learning_rate'",
+                "did you mean 'optimizer.learning_rate'?"});
+  expect_error(table + "patern = '*'\n", {}, {"did you mean 'optimizer.groups.a.pattern'?"});
+  expect_error(std::string(kData) + "[optimizer]\ngroups = ['*']\n", {},
+               {"unknown key 'optimizer.groups'", "[optimizer.groups.NAME]"});
+  for (const char* wrong :
+       {"learning_rate_factor=-1", "weight_decay_factor=-1", "beta1=1", "beta2=-0.1"}) {
+    expect_error(table, {std::string("optimizer.groups.a.") + wrong}, {"out of range"});
+  }
+}
+
 TEST_F(RunConfigTest, TheTokenizerBesideTheFirstSource) {
   const auto source = [&](const char* name) {
     return std::string("data.sources.") + name + ".train='" + (directory_ / name) + "/*/t_*.bin'";
@@ -565,9 +609,9 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
   const std::string help = describe_keys();
   auto explained = parse_toml(help, "help");
   const auto defaults = parse_toml(to_toml({}), "defaults");
-  // Those of a source, of which there is none by default.
-  const auto of_source = [](const TomlEntry& e) { return e.key.starts_with("data.sources.NAME."); };
-  EXPECT_EQ(std::erase_if(explained, of_source), 2u);
+  // Those of a source and of a group, of which there are none by default.
+  const auto named = [](const TomlEntry& e) { return e.key.find(".NAME.") != std::string::npos; };
+  EXPECT_EQ(std::erase_if(explained, named), 2u + 5u);
   ASSERT_EQ(explained.size(), defaults.size());
   for (size_t i = 0; i < defaults.size(); ++i) {
     EXPECT_EQ(explained[i].key, defaults[i].key);
@@ -579,7 +623,7 @@ TEST_F(RunConfigTest, HelpIsACommentedConfigOfTheDefaults) {
     EXPECT_GT(help.find('\n', at) - at, 6u);
     ++lines;
   }
-  EXPECT_EQ(lines, defaults.size() + 2);
+  EXPECT_EQ(lines, defaults.size() + 2 + 5);
 }
 
 TEST_F(RunConfigTest, TheConfigsOfTheRepository) {

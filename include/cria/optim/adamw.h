@@ -1,12 +1,27 @@
 // AdamW over the parameter planes, with the gradient norm and clipping.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "cria/kernels/kernels.h"
 #include "cria/tensor/parameters.h"
 
 namespace cria {
+
+// What is different for the parameters whose names match a pattern.
+struct ParameterGroup {
+  std::string name;
+  std::string pattern;  // as of files: "model.layers.*.mlp.*"
+  double learning_rate_factor = 1.0;
+  double weight_decay_factor = 1.0;
+  std::optional<double> beta1 = {}, beta2 = {};  // none: the optimizer's
+};
+
+// The first of the groups that a parameter of this name matches, or null.
+const ParameterGroup* group_of(std::span<const ParameterGroup> groups, const std::string& name);
 
 struct AdamWConfig {
   double learning_rate = 1e-3;
@@ -15,9 +30,13 @@ struct AdamWConfig {
   double eps = 1e-8;
   double weight_decay = 0.1;
   bool decay_embeddings = true;  // norms and biases never decay
+  std::vector<ParameterGroup> groups = {};
 };
 
 // Source: Loshchilov & Hutter, 2019; the arithmetic is PyTorch's (see AdamW in kernels.h).
+//
+// A parameter's group multiplies learning rate and weight decay, as PyTorch's parameter groups with
+// such an lr and weight_decay do: the decay of a step is their product.
 //
 // A frozen parameter is left out: no decay, no moments, no part in the norm.
 //
@@ -44,17 +63,20 @@ class AdamWOptimizer {
   void set_steps(int64_t steps) { steps_ = steps; }  // after loading m and v
 
  private:
+  // What a step does to one parameter.
+  struct Rule {
+    double learning_rate_factor, weight_decay, beta1, beta2;
+  };
+
   // A stretch of one parameter: the unit of parallel work, and of summation for the norm.
   struct Piece {
     int64_t offset, count;
-    bool decays;
     size_t slot;  // whose piece it is
   };
 
   // A parameter with a sparse gradient, of which a touched row is a piece.
   struct Table {
     Parameter* parameter;
-    bool decays;
     size_t slot;
   };
 
@@ -67,7 +89,9 @@ class AdamWOptimizer {
 
   Parameters* parameters_;
   AdamWConfig config_;
-  std::vector<Piece> pieces_;  // of the dense parameters
+  std::vector<Rule> rules_;      // by slot
+  std::vector<AdamW> settings_;  // the same of the step under way
+  std::vector<Piece> pieces_;    // of the dense parameters
   std::vector<Table> tables_;
   std::vector<double> squares_;  // one sum per piece, of gradients or of changes
   int64_t steps_ = 0;
