@@ -164,8 +164,8 @@ double Llama::loss_and_gradient(Activations& memory, const TokenIds& tokens,
   }
   const Tensor normed = forward(memory, tokens, pass);
   const Tensor dx = within(memory.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
-  const double loss =
-      lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale, dx);
+  const double loss = lm_head_.forward_backward(normed, targets, memory.head_, pass.gradient_scale,
+                                                dx, pass.z_loss);
   backward(memory, tokens, context_of(pass));
   return loss;
 }

@@ -47,7 +47,7 @@ HeadLoss::Saved HeadLoss::plan(Plan& plan, int64_t batch, int64_t time) const {
 }
 
 double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
-                                  float gradient_scale, const Tensor& dx) const {
+                                  float gradient_scale, const Tensor& dx, double z_loss) const {
   const int64_t vocabulary = weight->value.shape[0], columns = weight->value.shape[1];
   const int64_t rows = x.rows();
   if (x.columns() != columns || targets.size() != rows) {
@@ -95,6 +95,11 @@ double HeadLoss::forward_backward(const ConstTensor& x, const TokenIds& targets,
       const double loss =
           std::log(saved.total[n]) - static_cast<double>(saved.target_logit(n) - saved.maximum(n));
       losses(begin + n) = targets.data[begin + n] == kIgnoredTarget ? 0 : static_cast<float>(loss);
+      // The gradient's softmax is exp(z - maximum) / total: times 1 + 2 z_loss log Z.
+      if (z_loss > 0) {
+        const double log_z = std::log(saved.total[n]) + static_cast<double>(saved.maximum(n));
+        saved.total[n] /= 1 + 2 * z_loss * log_z;
+      }
     }
     if (!dx) continue;
     const Tensor dx_chunk = dx.reshape({rows, columns}).narrow(0, begin, count);

@@ -55,6 +55,8 @@ class RunKeys : public KeyList {
     number("train.seed", &c_.train.seed, 0, 9e15, "of weights, order and samples");
     number("train.max_grad_norm", &c_.train.max_grad_norm, 0.0, kHuge,
            "gradients are scaled down to this norm; 0: never");
+    number("train.z_loss", &c_.train.z_loss, 0.0, 1e6,
+           "factor of the mean of (log Z)^2, minimised with the loss but not reported in it");
     number("train.eval_every", &c_.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
     number("train.eval_batches", &c_.train.eval_batches, 0, kMostInt32,
            "0: the whole validation set");

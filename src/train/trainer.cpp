@@ -232,7 +232,8 @@ StepMetrics Trainer::step() {
                         .pass = static_cast<uint64_t>(state_.step * micro_batches + micro),
                         .active = true},
          .segments = segments_.empty() ? nullptr : &segments_[micro],
-         .gradient_scale = static_cast<float>(1.0 / counted)});
+         .gradient_scale = static_cast<float>(1.0 / counted),
+         .z_loss = config_.train.z_loss});
   }
   loss /= counted;
   require_finite("the loss", loss);

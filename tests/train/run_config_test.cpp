@@ -159,6 +159,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.precision='bf16'",
                             "train.seed=27",
                             "train.max_grad_norm=28.0",
+                            "train.z_loss=71",
                             "train.eval_every=29",
                             "train.eval_batches=30",
                             "train.checkpoint_every=31",
@@ -248,6 +249,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_TRUE(precision_of(c.train) == Precision::bf16);
   EXPECT_EQ(c.train.seed, 27);
   EXPECT_EQ(c.train.max_grad_norm, 28.0);
+  EXPECT_EQ(c.train.z_loss, 71.0);
   EXPECT_EQ(c.train.eval_every, 29);
   EXPECT_EQ(c.train.eval_batches, 30);
   EXPECT_EQ(c.train.checkpoint_every, 31);

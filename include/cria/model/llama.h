@@ -35,6 +35,7 @@ struct Pass {
   // With model.memory_length: what the segments before left, and this one leaves. Null: nothing.
   SegmentMemory* segments = nullptr;
   float gradient_scale = 1.0f;  // see Llama::loss_and_gradient
+  double z_loss = 0;            // the same
 };
 
 // The memory of passes of at most [B,T]; all of it is allocated here, none during a pass.
@@ -106,8 +107,9 @@ class Llama {
   double loss_sum(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
                   const Pass& pass = {}) const;
 
-  // The same, and the backward of pass.gradient_scale times that sum: gradients accumulate in the
-  // parameters. Error when memory is not for training, or the parameters have no gradients.
+  // The same, and the backward of pass.gradient_scale times that sum, to which z_loss (log Z)^2 of
+  // each position with a target is added first, Z being the sum of exp(logit): gradients accumulate
+  // in the parameters. Error when memory is not for training, or the parameters have no gradients.
   double loss_and_gradient(Activations& memory, const TokenIds& tokens, const TokenIds& targets,
                            const Pass& pass) const;
 

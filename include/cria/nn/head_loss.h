@@ -26,9 +26,12 @@ struct HeadLoss {
   // (natural log), of ignored ones 0; each row's own is left in saved.losses. With dx, also the
   // backward of gradient_scale times that sum:
   //   dz = gradient_scale (softmax(z) - onehot),  dx = dz W (overwritten),  dW += dz^T x
-  // (no dW when the weight is frozen).
+  // (no dW when the weight is frozen). z_loss (log Z)^2, Z = sum of exp(z), is added to each row's
+  // loss for the backward only:
+  //   dz += gradient_scale 2 z_loss log Z softmax(z)
+  // Source: Chowdhery et al., PaLM, 2022, section 5.
   double forward_backward(const ConstTensor& x, const TokenIds& targets, Saved& saved,
-                          float gradient_scale, const Tensor& dx) const;
+                          float gradient_scale, const Tensor& dx, double z_loss = 0) const;
   double forward(const ConstTensor& x, const TokenIds& targets, Saved& saved) const;
 
   // x [N,C] -> logits [N,V], for generation.
