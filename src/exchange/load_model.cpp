@@ -34,6 +34,11 @@ std::vector<std::string> list_checkpoints(const std::string& run) {
   return found;
 }
 
+int64_t steps_of(const std::string& checkpoint) {
+  const std::string trainer = join_path(checkpoint, kTrainerFile);
+  return read_json(trainer).count_at("step", trainer);
+}
+
 std::string find_model_directory(const std::string& path) {
   if (is_model_directory(path)) return path;
   const std::vector<std::string> checkpoints = list_checkpoints(path);
@@ -48,10 +53,7 @@ std::string find_model_directory(const std::string& path) {
 
 LoadedModel load_model(const std::string& path, Precision precision) {
   LoadedModel loaded = read_model_directory(find_model_directory(path), precision);
-  const std::string trainer = join_path(loaded.directory, kTrainerFile);
-  if (exists(trainer)) {
-    loaded.step = read_json(trainer).count_at("step", trainer);
-  }
+  if (exists(join_path(loaded.directory, kTrainerFile))) loaded.step = steps_of(loaded.directory);
   return loaded;
 }
 

@@ -1,5 +1,6 @@
 #include "cria/model/llama.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -181,6 +182,21 @@ ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) cons
   const Tensor logits = within(memory.logits_, {batch, config_.vocab_size});
   lm_head_.logits(Tensor(normed.data, {batch, config_.hidden_size}), logits);
   return logits;
+}
+
+std::unique_ptr<Llama> untied(const Llama& tied) {
+  ModelConfig config = tied.config();
+  config.tie_word_embeddings = false;
+  auto model = std::make_unique<Llama>(config, tied.lm_head().precision);
+  for (Parameter& slot : model->parameters().slots()) {
+    // lm_head.weight is another name of the table there.
+    const Parameter& source = *tied.parameters().find(slot.name);
+    const int64_t count = slot.value.size();
+    std::copy_n(source.value.data, count, slot.mutable_value().data);
+    std::copy_n(source.m.data, count, slot.m.data);
+    std::copy_n(source.v.data, count, slot.v.data);
+  }
+  return model;
 }
 
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,

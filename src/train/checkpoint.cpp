@@ -74,8 +74,10 @@ void require_same_architecture(const std::string& checkpoint, const ModelConfig&
                   {.where = path + ": " + key,
                    .expected = value.dump() + " (as the config says)",
                    .got = other ? other->dump() : "nothing",
-                   .hint = "resume with the config the run was started with, or give another "
-                           "train.output_dir"});
+                   .hint = key == "tie_word_embeddings" && model.tie_word_embeddings
+                               ? kNoTying
+                               : "resume with the config the run was started with, or give another "
+                                 "train.output_dir"});
     }
   }
 }

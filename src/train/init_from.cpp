@@ -9,6 +9,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/exchange/model_directory.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "cria/train/checkpoint.h"
 #include "train/run_config_keys.h"
 
 namespace cria {
@@ -75,7 +76,10 @@ void settle_starting_model(RunConfig& config, const ModelConfig& start_model,
                 {.where = place(key.name),
                  .expected = dump_toml(value) + ", as in " + config.start,
                  .got = dump_toml(value_of(key)),
-                 .hint = "leave it out to take the model's"});
+                 .hint = name != "tie_word_embeddings" ? "leave it out to take the model's"
+                         : start_model.tie_word_embeddings
+                             ? "train.untie_at_step = 1 makes the head a tensor of its own"
+                             : kNoTying});
   }
   ModelConfig& model = config.model;
   if (model.embedding.padding_idx && model.pad_token_id == start_model.pad_token_id) {
@@ -134,6 +138,12 @@ ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer) {
                              config.data.tokenizer + ")",
                  .got = std::to_string(model.vocab_size),
                  .hint = "leave it out to take the tokenizer's"});
+  }
+  if (config.train.untie_at_step > 0 && !model.tie_word_embeddings) {
+    throw Error("the head is a tensor of its own from the start",
+                {.where = config.source + ": train.untie_at_step",
+                 .expected = "0, or model.tie_word_embeddings = true",
+                 .got = std::to_string(config.train.untie_at_step)});
   }
   return resolved(model, config.data.sequence_length, config.source + ": model.");
 }

@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
+#include "cria/exchange/load_model.h"
 #include "train/init_from.h"
 #include "train/run_config_keys.h"
 
@@ -161,7 +162,12 @@ RunConfig run_config_of(const std::string& path, std::span<const Setting> settin
   set_keys(config, settings);
   if (!config.train.init_from.empty()) {
     const std::string directory = starting_directory(config.train, resume);
-    const ModelConfig start = starting_config(directory);
+    ModelConfig start = starting_config(directory);
+    // The run began so; whether its head has become a tensor of its own the trainer finds.
+    if (resume && config.train.untie_at_step > 0 &&
+        !list_checkpoints(config.train.output_dir).empty()) {
+      start.tie_word_embeddings = true;
+    }
     config = {};
     config.source = path;
     config.start = directory;

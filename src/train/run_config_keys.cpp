@@ -57,6 +57,8 @@ class RunKeys : public KeyList {
            "gradients are scaled down to this norm; 0: never");
     number("train.z_loss", &c_.train.z_loss, 0.0, 1e6,
            "factor of the mean of (log Z)^2, minimised with the loss but not reported in it");
+    number("train.untie_at_step", &c_.train.untie_at_step, 0, kMostSteps,
+           "before this step a tied head becomes a tensor of its own; 0: never");
     number("train.eval_every", &c_.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
     number("train.eval_batches", &c_.train.eval_batches, 0, kMostInt32,
            "0: the whole validation set");

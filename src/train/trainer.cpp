@@ -50,6 +50,7 @@ void require_group_members(const RunConfig& config, const Parameters& parameters
   const std::vector<ParameterGroup>& groups = config.optimizer.groups;
   std::vector<std::string> names, patterns;  // patterns: the names, one for all layers
   for (const Parameter& slot : parameters.slots()) names.push_back(slot.name);
+  if (config.train.untie_at_step > 0) names.push_back("lm_head.weight");
   for (std::string name : names) {
     if (name.starts_with(layers)) {
       name.replace(layers.size(), name.find('.', layers.size()) - layers.size(), "*");
@@ -102,11 +103,11 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   config_.model = resolve_model(config_, tokenizer_.get());
   token_lengths_ = token_lengths(tokenizer_.get());
 
-  const int64_t batch = config_.train.batch_size, time = data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   Batches batches = open_data();
 
-  model_ = std::make_unique<Llama>(config_.model, precision_of(config_.train));
+  // First, as its Error says what to make smaller.
+  set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train)));
   require_group_members(config_, model_->parameters());
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
   if (!config_.start.empty()) {
@@ -114,14 +115,11 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
     generation_ = read_generation(config_.start);
   }
   if (!resumed) load_pretrained_embedding(config_, model_->embed_tokens());
-  optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
-  // First, as its Error says what to make smaller.
-  memory_ = std::make_unique<Activations>(*model_, Purpose::training, batch, time, micro_batches);
   if (config_.model.memory_length > 0) {
-    segments_.assign(micro_batches, SegmentMemory(config_.model, batch));
+    segments_.assign(micro_batches, SegmentMemory(config_.model, config_.train.batch_size));
   }
   prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, documents_);
-  flops_per_token_ = training_flops_per_token(config_.model, time);
+  flops_per_token_ = training_flops_per_token(config_.model, data.sequence_length);
   state_.data = describe_data(config_, training_);
   open_run_directory();
   peak_flops_ = peak_flops(precision_of(config_.train));
@@ -129,6 +127,18 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 }
 
 Trainer::~Trainer() = default;
+
+// With an optimizer, and memory for its passes, in place of what there was.
+void Trainer::set_model(std::unique_ptr<Llama> model) {
+  memory_.reset();
+  model_ = std::move(model);
+  optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
+  optimizer_->set_steps(state_.step);
+  memory_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
+                                          config_.data.sequence_length,
+                                          config_.train.gradient_accumulation_steps);
+  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
+}
 
 // Training and validation shards, and how the training windows follow each other.
 Batches Trainer::open_data() {
@@ -167,6 +177,8 @@ Batches Trainer::open_data() {
 void Trainer::open_run_directory() {
   if (!directory_->resumed().empty()) {
     const Json data = state_.data;
+    const int64_t untie_at = config_.train.untie_at_step;
+    if (untie_at > 0 && steps_of(directory_->resumed()) >= untie_at) set_model(untied(*model_));
     state_ = load_checkpoint(directory_->resumed(), *model_, segments_);
     if (!(state_.data == data)) {
       throw Error("the checkpoint was trained on other data",
@@ -178,7 +190,6 @@ void Trainer::open_run_directory() {
     optimizer_->set_steps(state_.step);
   }
   directory_->open(config_, state_.step);
-  if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
 }
 
 int64_t Trainer::tokens_per_step() const {
@@ -214,6 +225,7 @@ void Trainer::require_targets(int64_t counted) const {
 
 StepMetrics Trainer::step() {
   const Clock::time_point start = Clock::now();
+  if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   const StepData& data = prefetch_->next();

@@ -91,7 +91,8 @@ TEST_F(StartingModel, WeightsDecideKeys) {
   expect_error({"model.num_key_value_heads=4"}, {"num_key_value_heads", "expected: 2"});
   expect_error({"model.head_dim=8"}, {"head_dim", "expected: 6"});
   expect_error({"model.intermediate_size=8"}, {"intermediate_size", "expected: 40"});
-  expect_error({"model.tie_word_embeddings=true"}, {"tie_word_embeddings", "expected: false"});
+  expect_error({"model.tie_word_embeddings=true"},
+               {"tie_word_embeddings", "expected: false", "have grown apart: as one tensor"});
   expect_error({"model.attention_bias=true"}, {"attention_bias"});
   expect_error({"model.mlp_bias=true"}, {"mlp_bias"});
   expect_error({"model.embedding_norm=true"}, {"embedding_norm"});
@@ -107,6 +108,36 @@ TEST_F(StartingModel, WeightsDecideKeys) {
   EXPECT_EQ(config.model.rms_norm_eps, 1e-5);
   fs::remove_all(path("model"));
   expect_error({}, {path("model") + ": no model here"});
+}
+
+// A tied model, whose head becomes a tensor of its own: also when the run is resumed after that.
+TEST_F(StartingModel, Untying) {
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  write_model(config);
+  expect_error({"model.tie_word_embeddings=false"},
+               {"tie_word_embeddings", "expected: true", "train.untie_at_step = 1"});
+  for (const Overrides& overrides :
+       {Overrides{"train.untie_at_step=2"},
+        Overrides{"train.untie_at_step=2", "model.tie_word_embeddings=true"}}) {
+    Recorder whole, cut;
+    run_training(read(overrides), whole);
+    fs::rename(path("run"), path("whole"));
+    for (const int64_t stop_after : {1, 2, 3}) {
+      cut.stop = false;
+      cut.stop_after = stop_after;
+      EXPECT_FALSE(run_training(read(overrides), cut));
+      cut.stop = false;
+      EXPECT_TRUE(run_training(read(overrides, true), cut, true));
+      for (const char* const name : {"model.safetensors", "optimizer.safetensors", "config.json"}) {
+        EXPECT_TRUE(read_file(join_path(checkpoint_path(path("run"), 4), name)) ==
+                    read_file(join_path(checkpoint_path(path("whole"), 4), name)))
+            << name << ", stopped after " << stop_after;
+      }
+      fs::remove_all(path("run"));
+    }
+    fs::remove_all(path("whole"));
+  }
 }
 
 TEST_F(StartingModel, LongerSequences) {

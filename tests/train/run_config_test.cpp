@@ -160,6 +160,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.seed=27",
                             "train.max_grad_norm=28.0",
                             "train.z_loss=71",
+                            "train.untie_at_step=72",
                             "train.eval_every=29",
                             "train.eval_batches=30",
                             "train.checkpoint_every=31",
@@ -250,6 +251,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.train.seed, 27);
   EXPECT_EQ(c.train.max_grad_norm, 28.0);
   EXPECT_EQ(c.train.z_loss, 71.0);
+  EXPECT_EQ(c.train.untie_at_step, 72);
   EXPECT_EQ(c.train.eval_every, 29);
   EXPECT_EQ(c.train.eval_batches, 30);
   EXPECT_EQ(c.train.checkpoint_every, 31);

@@ -620,6 +620,87 @@ TEST(Trainer, ResumeWithASparseTableGivesTheSameBits) {
   });
 }
 
+// All that changes how table and head are trained; the head becomes a tensor of its own before the
+// fifth step.
+void with_knobs(RunConfig& config) {
+  config.model.tie_word_embeddings = true;
+  config.model.embedding_initializer_range = 0.0;
+  config.model.logit_scale = 0.5;
+  config.model.embedding.gradient_scale = 0.25;
+  config.train.z_loss = 1e-2;
+  config.train.untie_at_step = 5;
+  config.optimizer.groups = {
+      {.name = "head", .pattern = "lm_head.*", .learning_rate_factor = 0.5, .beta2 = 0.9},
+      {.name = "table", .pattern = "*embed*", .weight_decay_factor = 2.0, .beta1 = 0.8}};
+}
+
+TEST(TrainerKnobs, ResumeBeforeAndAfterUntyingGivesTheSameBits) {
+  const TinyRun run;
+  RunConfig whole = run.config("whole");
+  with_knobs(whole);
+  Recorder want;
+  ASSERT_TRUE(run_training(whole, want));
+  for (const int64_t stop_after : {0, 3, 4, 5, 8}) {
+    SCOPED_TRACE("stopped after step " + std::to_string(stop_after));
+    RunConfig cut = run.config("cut" + std::to_string(stop_after));
+    with_knobs(cut);
+    Recorder got;
+    got.stop_after = stop_after;
+    got.stop = stop_after == 0;
+    EXPECT_FALSE(run_training(cut, got));
+    const ModelConfig model = read_model_config(got.checkpoints.back());
+    EXPECT_EQ(model.tie_word_embeddings, stop_after < 5);
+    got.stop = false;
+    got.stop_after = -1;
+    EXPECT_TRUE(run_training(cut, got, true));
+    expect_same_course(got, want);
+    expect_same_files(cut, whole);
+  }
+  EXPECT_FALSE(load_model(final_checkpoint(whole)).model->config().tie_word_embeddings);
+}
+
+TEST(TrainerKnobs, AnyNumberOfThreadsGivesTheSameBits) {
+  const TinyRun run;
+  expect_same_with_any_threads([&](int threads) {
+    RunConfig config = run.config("threads" + std::to_string(threads));
+    config.model.hidden_size = 64;
+    config.model.num_attention_heads = 4;
+    config.data.sequence_length = 40;
+    config.log.tensorboard = true;
+    config.log.norms_every = 2;
+    with_knobs(config);
+    return config;
+  });
+}
+
+// Up to its first step as an untied model the run is the tied one; then it is another.
+TEST(TrainerKnobs, UntyingIsBeforeItsStep) {
+  const TinyRun run;
+  RunConfig tied = run.config("tied"), untying = run.config("untying");
+  tied.model.tie_word_embeddings = untying.model.tie_word_embeddings = true;
+  untying.train.untie_at_step = 3;
+  Recorder want, got;
+  run_training(tied, want);
+  run_training(untying, got);
+  for (const size_t step : {0, 1, 2}) EXPECT_EQ(got.steps[step].loss, want.steps[step].loss);
+  EXPECT_EQ(got.steps[1].grad_norm, want.steps[1].grad_norm);
+  EXPECT_NE(got.steps[2].grad_norm, want.steps[2].grad_norm);
+  EXPECT_NE(got.steps[3].loss, want.steps[3].loss);
+}
+
+// It changes what is minimised, and not the loss that is told.
+TEST(TrainerKnobs, ZLossIsNotReported) {
+  const TinyRun run;
+  RunConfig plain = run.config("plain"), with_z = run.config("z");
+  with_z.train.z_loss = 0.1;
+  Recorder want, got;
+  run_training(plain, want);
+  run_training(with_z, got);
+  EXPECT_EQ(got.steps[0].loss, want.steps[0].loss);
+  EXPECT_NE(got.steps[0].grad_norm, want.steps[0].grad_norm);
+  EXPECT_NE(got.steps[1].loss, want.steps[1].loss);
+}
+
 void from_two_sources(RunConfig& config) {
   const std::string all = config.data.train, stem = all.substr(0, all.find('*'));
   config.data.train = "";
@@ -903,6 +984,49 @@ TEST_F(TrainerRefuses, AnotherArchitecture) {
   refused("rope_theta", &ModelConfig::rope_theta, 5000.0);
   refused("rms_norm_eps", &ModelConfig::rms_norm_eps, 1e-6);
   EXPECT_EQ(refusal(config, true), "");
+}
+
+TEST_F(TrainerRefuses, TyingAndUntyingThatCannotBe) {
+  RunConfig config = run_.config("run");
+  config.train.untie_at_step = 2;
+  expect_mentions(refusal(config, false),
+                  {"test.toml: train.untie_at_step", "from the start", "got: 2"});
+  config.model.tie_word_embeddings = true;
+  Recorder recorder;
+  recorder.stop_after = 2;
+  run_training(config, recorder);
+  EXPECT_EQ(refusal(config, true), "");
+  // Tied until later, or for ever.
+  for (const int64_t step : {3, 0}) {
+    config.train.untie_at_step = step;
+    expect_mentions(refusal(config, true), {"tie_word_embeddings", "expected: true", "got: false",
+                                            "have grown apart: as one tensor"});
+  }
+}
+
+TEST_F(TrainerRefuses, AGroupWithoutAMember) {
+  const auto refused = [&](const std::vector<ParameterGroup>& groups, bool tied = false,
+                           int64_t untie_at_step = 0) {
+    RunConfig config = run_.config("run");
+    config.model.tie_word_embeddings = tied;
+    config.train.untie_at_step = untie_at_step;
+    config.optimizer.groups = groups;
+    const std::string message = refusal(config, false);
+    std::filesystem::remove_all(config.train.output_dir);
+    return message;
+  };
+  expect_mentions(
+      refused({{.name = "a", .pattern = "lm_head.wieght"}}),
+      {"test.toml: optimizer.groups.a.pattern: matches no parameter", "got: \"lm_head.wieght\"",
+       "expected: one of \"model.embed_tokens.weight\", \"model.layers.*.input_layernorm.weight\"",
+       "did you mean 'lm_head.weight'?"});
+  expect_mentions(refused({{.name = "a", .pattern = "*"}, {.name = "b", .pattern = "lm_head.*"}}),
+                  {"optimizer.groups.b.pattern", "an earlier group leaves"});
+  // The head of a tied model has no name of its own, unless it will have.
+  const std::vector<ParameterGroup> head = {{.name = "h", .pattern = "lm_head.*"}};
+  expect_mentions(refused(head, true), {"optimizer.groups.h.pattern"});
+  EXPECT_EQ(refused(head, true, 3), "");
+  EXPECT_EQ(refused(head), "");
 }
 
 TEST_F(TrainerRefuses, ARunThatIsBeingTrained) {

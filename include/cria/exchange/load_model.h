@@ -18,6 +18,9 @@ std::string checkpoint_path(const std::string& run, int64_t step);
 // The checkpoints of a run directory, oldest first.
 std::vector<std::string> list_checkpoints(const std::string& run);
 
+// The optimizer steps that a checkpoint has behind it.
+int64_t steps_of(const std::string& checkpoint);
+
 // path itself when it is a model directory, or the latest checkpoint of the run that it is. Error
 // when it is neither.
 std::string find_model_directory(const std::string& path);

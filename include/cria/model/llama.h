@@ -130,4 +130,8 @@ class Llama {
   HeadLoss lm_head_;
 };
 
+// The same model with a head of its own, which starts as a copy of the table that was both: of its
+// values and of the optimizer's m and v, with which training goes on. Gradients are zero.
+std::unique_ptr<Llama> untied(const Llama& tied);
+
 }  // namespace cria

@@ -12,6 +12,10 @@
 
 namespace cria {
 
+// Why a tied model does not go on from an untied one.
+inline constexpr const char* kNoTying =
+    "embedding and head have grown apart: as one tensor, one of them would be lost";
+
 // Where training stands, besides the four planes. The order of the data and all random numbers are
 // functions of the seed and these counters.
 struct TrainingState {

@@ -43,6 +43,7 @@ struct TrainConfig {
   int64_t seed = 1;
   double max_grad_norm = 1.0;      // 0: no clipping
   double z_loss = 0;               // see Llama::loss_and_gradient
+  int64_t untie_at_step = 0;       // see untied() in model/llama.h; 0: never
   int64_t eval_every = 250;        // steps; 0: only at the end
   int64_t eval_batches = 0;        // 0: the whole validation set
   int64_t checkpoint_every = 500;  // steps; 0: only at the end

@@ -45,7 +45,8 @@ class Trainer {
   bool run(const std::atomic<bool>& stop);
 
   // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
-  // finite, or there is no target to learn. Allocates nothing.
+  // finite, or there is no target to learn. Allocates nothing, but at train.untie_at_step, when
+  // model() becomes another.
   StepMetrics step();
 
   Evaluation evaluate();
@@ -61,6 +62,7 @@ class Trainer {
 
  private:
   Batches open_data();
+  void set_model(std::unique_ptr<Llama> model);
   void open_run_directory();
   void require_targets(int64_t counted) const;
   void require_finite(const char* what, double value) const;
