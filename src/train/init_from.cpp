@@ -139,6 +139,12 @@ ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer) {
                  .got = std::to_string(model.vocab_size),
                  .hint = "leave it out to take the tokenizer's"});
   }
+  if (config.train.untie_at_step > 0 && !model.tie_word_embeddings) {
+    throw Error("the head is a tensor of its own from the start",
+                {.where = config.source + ": train.untie_at_step",
+                 .expected = "0, or model.tie_word_embeddings = true",
+                 .got = std::to_string(config.train.untie_at_step)});
+  }
   return resolved(model, config.data.sequence_length, config.source + ": model.");
 }
 

@@ -30,7 +30,8 @@ void settle_init_from(RunConfig& config, const ModelConfig& init_from,
 std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config);
 
 // config.model with nothing left open. vocab_size, where the config leaves it open, is that of the
-// run's tokenizer (null: none); Error when the two do not fit.
+// run's tokenizer (null: none); Error when the two do not fit, and when a model that is not tied is
+// to be untied.
 ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer);
 
 }  // namespace cria

@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
+#include "cria/exchange/load_model.h"
 #include "train/init_from.h"
 #include "train/run_config_keys.h"
 
@@ -162,8 +163,11 @@ RunConfig run_config_of(const std::string& path, std::span<const Setting> settin
   if (!config.train.init_from.empty()) {
     const std::string directory = init_from_directory(config.train, resume);
     ModelConfig init_from = init_from_config(directory);
-    // The run was started so; whether its head is one of its own by now is the trainer's to find.
-    if (resume && config.train.untie_at_step > 0) init_from.tie_word_embeddings = true;
+    // The run began so; whether its head has become a tensor of its own the trainer finds.
+    if (resume && config.train.untie_at_step > 0 &&
+        !list_checkpoints(config.train.output_dir).empty()) {
+      init_from.tie_word_embeddings = true;
+    }
     config = {};
     config.source = path;
     config.init_from = directory;

@@ -45,14 +45,6 @@ void load_pretrained_embedding(const RunConfig& config, const Embedding& table) 
   table.load_pretrained(rows);
 }
 
-void require_tied_before_untying(const RunConfig& config) {
-  if (config.train.untie_at_step == 0 || config.model.tie_word_embeddings) return;
-  throw Error("the head is a tensor of its own from the start",
-              {.where = config.source + ": train.untie_at_step",
-               .expected = "0, or model.tie_word_embeddings = true",
-               .got = std::to_string(config.train.untie_at_step)});
-}
-
 // Every group of the optimizer has something to do.
 void require_group_members(const RunConfig& config, const Parameters& parameters) {
   const std::string layers = "model.layers.";
@@ -110,7 +102,6 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
   tokenizer_ = read_run_tokenizer(config_);
   config_.model = resolve_model(config_, tokenizer_.get());
-  require_tied_before_untying(config_);
   token_lengths_ = token_lengths(tokenizer_.get());
 
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;

@@ -113,7 +113,8 @@ class Llama {
 
   // The same, and the backward of pass.gradient_scale times that sum, to which z_loss (log Z)^2 of
   // each position with a target is added first, Z being the sum of exp(logit): gradients accumulate
-  // in the parameters. Error when activations are not for training, or the parameters have no gradients.
+  // in the parameters. Error when activations are not for training, or the parameters have no
+  // gradients.
   double loss_and_gradient(Activations& activations, const TokenIds& tokens,
                            const TokenIds& targets, const Pass& pass) const;
 
