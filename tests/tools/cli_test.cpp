@@ -693,7 +693,7 @@ TEST_F(CliTest, TraceSaysWhatItCannotRead) {
     EXPECT_TRUE(contains(result.err, message)) << result.err;
   }
   std::filesystem::remove(path(std::string(kCheckpoint) + "/tokenizer.json"));
-  EXPECT_TRUE(contains(cria({"trace", "run", "--text", "L"}).err, "no tokenizer here"));
+  EXPECT_TRUE(contains(cria({"trace", "run", "--text", "L"}).err, "there is none here"));
 }
 
 // --- instruction sets

@@ -139,7 +139,7 @@ TEST_F(InspectModelTest, Neighbors) {
   expect_failure({"inspect", "run", "--neighbors", "La"}, 1, "not one token");
   expect_failure({"inspect", "run", "--neighbors", "La"}, 1, "'La': 'L' (id:");
   expect_failure({"inspect", "run", "--neighbors", "id:999"}, 1, "no such row");
-  expect_failure({"inspect", "a.safetensors", "--neighbors", "a"}, 1, "no tokenizer here");
+  expect_failure({"inspect", "a.safetensors", "--neighbors", "a"}, 1, "there is none here");
 }
 
 TEST_F(InspectModelTest, Differences) {
