@@ -64,7 +64,8 @@ Diagnostics diagnose(const Llama& model, const Activations& memory, const TokenI
                      .pass = pass_statistics(model, memory, tokens, document_starts)};
   if (head.data != embedding.data) {
     result.head = table_statistics(head, deciles);
-    result.alignment = table_alignment(embedding, head, deciles);
+    result.alignment = table_alignment(embedding, result.embedding.centred_scatter, head,
+                                       result.head->centred_scatter, deciles);
   }
   return result;
 }

@@ -220,43 +220,48 @@ double effective_rank(const Doubles& squares) {
   return total > 0 ? std::exp(entropy) : std::numeric_limits<double>::quiet_NaN();
 }
 
-// The rows nearest to each of `queries` by cosine, `top` of them, in ascending order of rows. Rows
-// without a direction are near nothing.
+// The `top` rows with the largest product with `wanted`, over their own norms; `self` left out and
+// rows without a direction. In ascending order of rows.
+std::vector<int32_t> nearest_to(std::span<const float> products, const Doubles& norms, int32_t self,
+                                size_t top) {
+  std::vector<std::pair<double, int32_t>> best;  // the nearest first, of equals the lowest
+  for (int32_t row = 0; row < std::ssize(norms); ++row) {
+    if (row == self || !(norms[row] > 0)) continue;
+    const double cosine = static_cast<double>(products[row]) / norms[row];
+    if (best.size() == top && cosine <= best.back().first) continue;
+    if (best.size() == top) best.pop_back();
+    const auto place = std::ranges::find_if(best, [&](const auto& b) { return b.first < cosine; });
+    best.insert(place, {cosine, row});
+  }
+  std::vector<int32_t> rows;
+  for (const auto& [cosine, row] : best) rows.push_back(row);
+  std::ranges::sort(rows);
+  return rows;
+}
+
+// Of each query, by cosine.
 std::vector<std::vector<int32_t>> neighbors(const ConstTensor& table, const Doubles& norms,
-                                            std::span<const int32_t> queries, int64_t top) {
-  constexpr int64_t kQueries = 32;
+                                            std::span<const int32_t> queries, size_t top) {
   const int64_t rows = table.shape[0], columns = table.shape[1];
+  constexpr int64_t kProducts = 4 << 20;  // in memory at once
+  const int64_t most = std::max<int64_t>(16, kProducts / rows);
   reserve_kernel_memory();
-  std::vector<float> wanted(kQueries * columns), products(kQueries * rows);
+  std::vector<float> wanted(most * columns), products(most * rows);
   std::vector<std::vector<int32_t>> nearest;
-  for (int64_t first = 0; first < std::ssize(queries); first += kQueries) {
-    const int64_t count = std::min(kQueries, std::ssize(queries) - first);
+  for (int64_t first = 0; first < std::ssize(queries); first += most) {
+    const int64_t count = std::min(most, std::ssize(queries) - first);
     for (int64_t q = 0; q < count; ++q) {
       std::copy_n(&table(queries[first + q], 0), columns, wanted.data() + q * columns);
     }
-    const Tensor chunk(products.data(), {count, rows});
-    kernels().gemm(weight_product(ConstTensor(wanted.data(), {count, columns}), table, chunk,
-                                  Precision::fp32));
+    kernels().gemm(weight_product(ConstTensor(wanted.data(), {count, columns}), table,
+                                  Tensor(products.data(), {count, rows}), Precision::fp32));
     for_each_chunk(
         count, 1,
         [&](int64_t q, int64_t, int) {
-          const int32_t self = queries[first + q];
-          const auto closeness = [&](int32_t row) {
-            return row == self || !(norms[row] > 0)
-                       ? -INFINITY
-                       : static_cast<double>(chunk(q, row)) / norms[row];
-          };
-          std::vector<int32_t> order(rows);
-          std::iota(order.begin(), order.end(), 0);
-          std::ranges::nth_element(order, order.begin() + top, [&](int32_t a, int32_t b) {
-            const double x = closeness(a), y = closeness(b);
-            return x != y ? x > y : a < b;
-          });
-          order.resize(top);
-          std::ranges::sort(order);
-          return order;
+          const auto of_query = std::span(products).subspan(q * rows, rows);
+          return nearest_to(of_query, norms, queries[first + q], top);
         },
-        [&](const std::vector<int32_t>& order) { nearest.push_back(order); });
+        [&](const std::vector<int32_t>& found) { nearest.push_back(found); });
   }
   return nearest;
 }
@@ -265,15 +270,14 @@ double shared_neighbors(const ConstTensor& a, const ConstTensor& b, const Double
                         const Doubles& norms_b, const FrequencyDeciles& deciles) {
   constexpr size_t kMostQueries = 256, kNeighbors = 10;
   const size_t queries = std::min(kMostQueries, deciles.ranked().size());
-  const int64_t top = std::min<int64_t>(kNeighbors, a.shape[0] - 1);
+  const size_t top = std::min(kNeighbors, static_cast<size_t>(a.shape[0] - 1));
   const std::span<const int32_t> ids(deciles.ranked().data(), queries);
   const auto near_a = neighbors(a, norms_a, ids, top), near_b = neighbors(b, norms_b, ids, top);
   std::vector<int32_t> both;
   for (size_t q = 0; q < queries; ++q) {
     std::ranges::set_intersection(near_a[q], near_b[q], std::back_inserter(both));
   }
-  return static_cast<double>(both.size()) /
-         static_cast<double>(static_cast<int64_t>(queries) * top);
+  return static_cast<double>(both.size()) / static_cast<double>(queries * top);
 }
 
 }  // namespace
@@ -304,6 +308,7 @@ TableStatistics table_statistics(const ConstTensor& table, const FrequencyDecile
   result.effective_rank = effective_rank(eigens[0].values);
   result.top_share = top_share(eigens[0].values, 1);
   result.top_ten_share = top_share(eigens[0].values, 10);
+  result.centred_scatter = norm(eigens[1].values);
   const auto isotropy = [&](const SymmetricEigen& eigen, const Doubles& origin) {
     return gram.of_rows ? isotropy_of_rows(eigen, rows, columns)
                         : isotropy_of_columns(eigen, table, origin);
@@ -313,8 +318,8 @@ TableStatistics table_statistics(const ConstTensor& table, const FrequencyDecile
   return result;
 }
 
-TableAlignment table_alignment(const ConstTensor& a, const ConstTensor& b,
-                               const FrequencyDeciles& deciles) {
+TableAlignment table_alignment(const ConstTensor& a, double scatter_a, const ConstTensor& b,
+                               double scatter_b, const FrequencyDeciles& deciles) {
   require_table(a, deciles);
   require_table(b, deciles);
   const int64_t rows = a.shape[0], columns = a.shape[1];
@@ -329,11 +334,8 @@ TableAlignment table_alignment(const ConstTensor& a, const ConstTensor& b,
     ++pointing;
   }
   result.cosine /= pointing;
-  const Doubles mean_a = mean_row(a), mean_b = mean_row(b);
-  const double self_a = norm(centred(cross_product(a, a), rows, mean_a, mean_a));
-  const double self_b = norm(centred(cross_product(b, b), rows, mean_b, mean_b));
-  const double across = norm(centred(cross_product(a, b), rows, mean_a, mean_b));
-  result.linear_cka = across * across / (self_a * self_b);
+  const double across = norm(centred(cross_product(a, b), rows, mean_row(a), mean_row(b)));
+  result.linear_cka = across * across / (scatter_a * scatter_b);
   result.shared_neighbors = shared_neighbors(a, b, norms_a, norms_b, deciles);
   return result;
 }

@@ -27,6 +27,7 @@ struct TableStatistics {
   double effective_rank = 0;
   // Of the sum of the squares of all singular values, what the largest have.
   double top_share = 0, top_ten_share = 0;
+  double centred_scatter = 0;  // Frobenius norm of W^T W of the rows less their mean
 
   bool operator==(const TableStatistics&) const = default;
 };
@@ -48,8 +49,9 @@ struct TableAlignment {
   bool operator==(const TableAlignment&) const = default;
 };
 
-// Error naming the shapes unless both are contiguous and [V,C] for the deciles' V.
-TableAlignment table_alignment(const ConstTensor& a, const ConstTensor& b,
-                               const FrequencyDeciles& deciles);
+// scatter_a, scatter_b: centred_scatter of the two. Error naming the shapes unless both are
+// contiguous and [V,C] for the deciles' V.
+TableAlignment table_alignment(const ConstTensor& a, double scatter_a, const ConstTensor& b,
+                               double scatter_b, const FrequencyDeciles& deciles);
 
 }  // namespace cria

@@ -19,6 +19,13 @@ FrequencyDeciles deciles_of(const std::vector<int32_t>& counts) {
   return FrequencyDeciles(std::vector<int64_t>(counts.begin(), counts.end()));
 }
 
+// The statistics of the two made too.
+TableAlignment alignment_of(const ConstTensor& a, const ConstTensor& b,
+                            const FrequencyDeciles& deciles) {
+  return table_alignment(a, table_statistics(a, deciles).centred_scatter, b,
+                         table_statistics(b, deciles).centred_scatter, deciles);
+}
+
 void expect_near(double got, double want, double relative, const std::string& what) {
   EXPECT_NEAR(got, want, relative * std::abs(want)) << what;
 }
@@ -63,8 +70,8 @@ TEST(TableAlignment, AgreesWithNumPy) {
   for (const std::string name : {"tall", "wide"}) {
     std::vector<float> a = golden.floats(name + ".a"), b = golden.floats(name + ".b");
     const TableAlignment alignment =
-        table_alignment(golden.shaped(name + ".a", a.data()), golden.shaped(name + ".b", b.data()),
-                        deciles_of(golden.ints(name + ".counts")));
+        alignment_of(golden.shaped(name + ".a", a.data()), golden.shaped(name + ".b", b.data()),
+                     deciles_of(golden.ints(name + ".counts")));
     const Json want = golden.setting(name + ".alignment");
     const auto number = [&](const char* what) { return want.find(what)->as_double(what); };
     expect_near(alignment.cosine, number("cosine"), 1e-12, name);
@@ -83,8 +90,8 @@ TEST(TableAlignment, OfATurnedTable) {
   }
   const std::vector<int64_t> counts(kRows, 1);
   const TableAlignment alignment =
-      table_alignment(ConstTensor(a.data(), {kRows, kColumns}),
-                      ConstTensor(b.data(), {kRows, kColumns}), FrequencyDeciles(counts));
+      alignment_of(ConstTensor(a.data(), {kRows, kColumns}),
+                   ConstTensor(b.data(), {kRows, kColumns}), FrequencyDeciles(counts));
   EXPECT_NEAR(alignment.cosine, 0, 1e-12);
   EXPECT_NEAR(alignment.linear_cka, 1, 1e-12);
   EXPECT_EQ(alignment.shared_neighbors, 1);
@@ -104,7 +111,7 @@ TEST(TableStatistics, TheSameBitsWithAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3}) {
     const ThreadCount scope(threads);
     const TableStatistics s = table_statistics(first, deciles);
-    const TableAlignment both = table_alignment(first, second, deciles);
+    const TableAlignment both = alignment_of(first, second, deciles);
     if (threads == 1) {
       statistics = s;
       alignment = both;
@@ -136,7 +143,7 @@ TEST(TableStatistics, Errors) {
                        }),
                        "table statistics"));
   EXPECT_TRUE(contains(error_of([&] {
-                         table_alignment(table, ConstTensor(values.data(), {4, 2}), deciles);
+                         alignment_of(table, ConstTensor(values.data(), {4, 2}), deciles);
                        }),
                        "table alignment"));
 }

@@ -164,7 +164,7 @@ TEST_F(InspectModelTest, Diagnostics) {
   const std::string out = run(arguments).out;
   for (const char* const part : {"\nspikes     0 in 4 steps\n", "\ntables ", "\nisotropy, centred ",
                                  "\nbetween the two: ", "\n1, most frequent ", "\nfrom the lookup ",
-                                 "\nlogits of ", "\n0 ", "\nlm_head "}) {
+                                 "\nlogits, 128 positions ", "\n0 ", "\nlm_head "}) {
     EXPECT_TRUE(contains(out, part)) << part << "is not in:\n" << out;
   }
   for (size_t begin = 0, end; (end = out.find('\n', begin)) != out.npos; begin = end + 1) {
