@@ -71,11 +71,11 @@ class Comparer {
   }
 
   // The median over the seeds that finished; 0 when none did.
-  double tokens_per_second(size_t variant, size_t point) const {
+  double tokens_per_cpu_second(size_t variant, size_t point) const {
     std::vector<double> speeds;
     for (const int64_t seed : experiment_.seeds) {
       const RunResult& run = result(variant, point, seed);
-      if (run.status == RunStatus::finished) speeds.push_back(run.tokens_per_second);
+      if (run.status == RunStatus::finished) speeds.push_back(run.tokens_per_cpu_second);
     }
     return speeds.empty() ? 0 : median(speeds);
   }
@@ -84,8 +84,10 @@ class Comparer {
     VariantResult all;
     all.point = point;
     all.parameters = plan_.run(variant, point, experiment_.seeds.front()).parameters;
-    all.tokens_per_second = tokens_per_second(variant, point);
-    const double ratio = all.tokens_per_second / tokens_per_second(0, first_point);
+    all.tokens_per_cpu_second = tokens_per_cpu_second(variant, point);
+    const double first_speed = tokens_per_cpu_second(0, first_point);
+    const bool timed = all.tokens_per_cpu_second > 0 && first_speed > 0;
+    const double ratio = timed ? all.tokens_per_cpu_second / first_speed : 1;
     std::vector<double> losses, at_end, at_tokens, at_seconds, log_speed;
     for (const int64_t seed : experiment_.seeds) {
       const RunResult &run = result(variant, point, seed), &first = result(0, first_point, seed);
@@ -100,7 +102,8 @@ class Comparer {
       // Time is tokens by the variant's speed, since that of a single run depends on its
       // neighbours.
       const double in_time = std::min(first_tokens, run_tokens / ratio);
-      log_speed.push_back(std::log(run.tokens_per_second / first.tokens_per_second));
+      if (timed)
+        log_speed.push_back(std::log(run.tokens_per_cpu_second / first.tokens_per_cpu_second));
       at_end.push_back(run.val_loss - first.val_loss);
       at_tokens.push_back(loss_at_tokens(run, tokens) - loss_at_tokens(first, tokens));
       at_seconds.push_back(loss_at_tokens(run, in_time * ratio) - loss_at_tokens(first, in_time));
@@ -173,7 +176,7 @@ std::string verdict(const Experiment& experiment, const Comparison& comparison, 
   const std::string speed = one.log_speed.is_certain()
                                 ? change(std::exp(one.log_speed.sample.mean), "faster", "slower")
                                 : "";
-  text += "; " + (speed.empty() ? "same speed" : speed);
+  if (one.log_speed.sample.count > 0) text += "; " + (speed.empty() ? "same speed" : speed);
   for (const VariantResult* const each : {&one, &first}) {
     if (each->diverged == 0) continue;
     text += "; " + std::to_string(each->diverged) + " of " + std::to_string(each->runs) + " " +
@@ -196,7 +199,7 @@ Json results_json(const Experiment& experiment, const RunPlan& plan,
     if (each.val_loss.count > 0) {
       json.set("val_loss", each.val_loss.mean);
       json.set("val_loss_deviation", each.val_loss.deviation);
-      json.set("tokens_per_s", each.tokens_per_second);
+      json.set("tokens_per_cpu_s", each.tokens_per_cpu_second);
     }
     if (v > 0) {
       json.set("difference", to_json(each.at_end));
@@ -219,7 +222,7 @@ Json results_json(const Experiment& experiment, const RunPlan& plan,
     json.set("steps", result.steps);
     json.set("tokens", result.tokens);
     json.set("seconds", result.seconds);
-    json.set("tokens_per_s", result.tokens_per_second);
+    json.set("tokens_per_cpu_s", result.tokens_per_cpu_second);
     json.set("parameters", run.parameters);
     json.set("train_loss", result.train_loss);
     json.set("val_loss", result.val_loss);

@@ -25,14 +25,14 @@ struct Difference {
 struct VariantResult {
   size_t point = 0;  // the best of the sweep, which all numbers are of
   int64_t parameters = 0;
-  size_t runs = 0, diverged = 0;  // of those that are done
-  Sample val_loss;                // of the finished ones, as all that follows
-  double tokens_per_second = 0;   // the median
+  size_t runs = 0, diverged = 0;     // of those that are done
+  Sample val_loss;                   // of the finished ones, as all that follows
+  double tokens_per_cpu_second = 0;  // the median
   // From the first variant's, over the seeds that finished in both: at the end, and when both had
   // spent as many tokens, or as much time (tokens by the variant's speed), as the one that spent
   // less.
   Difference at_end, at_tokens, at_seconds;
-  Difference log_speed;  // the logarithm of tokens/s, minus the first variant's
+  Difference log_speed;  // the logarithm of tokens_per_cpu_second, minus the first variant's
 };
 
 struct Comparison {

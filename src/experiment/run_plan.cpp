@@ -197,11 +197,16 @@ std::string difference_from_begun(const PlannedRun& run) {
   const std::string path = join_path(run.config.train.output_dir, kPlanned);
   if (!exists(path)) return "";
   const std::vector<TomlEntry> then = parse_toml(read_file(path), path);
-  for (const TomlEntry& now : parse_toml(to_toml(run.config), "")) {
-    const auto same = std::ranges::find(then, now.key, &TomlEntry::key);
-    if (same == then.end()) return now.key + " = " + dump_toml(now.value) + ", not given there";
-    if (same->value == now.value) continue;
-    return now.key + " = " + dump_toml(now.value) + ", not " + dump_toml(same->value);
+  // A key that an earlier version did not have was what is its default now.
+  const std::vector<TomlEntry> defaults = parse_toml(to_toml(RunConfig()), "defaults");
+  for (const TomlEntry& now : parse_toml(to_toml(run.config), path)) {
+    auto before = std::ranges::find(then, now.key, &TomlEntry::key);
+    if (before == then.end()) {
+      before = std::ranges::find(defaults, now.key, &TomlEntry::key);
+      if (before == defaults.end()) return now.key + " = " + dump_toml(now.value);
+    }
+    if (before->value == now.value) continue;
+    return now.key + " = " + dump_toml(now.value) + ", not " + dump_toml(before->value);
   }
   return "";
 }

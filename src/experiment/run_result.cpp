@@ -28,14 +28,14 @@ RunResult read_run_result(const PlannedRun& run) {
   RunResult result;
   const std::string path = metrics_path(run);
   if (!exists(path)) return result;
-  std::vector<double> losses, speeds;
+  std::vector<double> losses, costs;  // costs: of each step
   bool finite = true;
   read_metrics(path, [&](const Json& line) {
     const auto number = [&](const char* key) { return line.at(key, path).as_double(path); };
     if (line.find("not_finite")) finite = false;
     if (line.find("loss")) {
       losses.push_back(number("loss"));
-      speeds.push_back(number("tokens_per_s"));
+      if (line.find("cpu_seconds")) costs.push_back(number("cpu_seconds"));
       result.steps = line.count_at("step", path);
       result.tokens = line.count_at("tokens", path);
       result.seconds = number("seconds");
@@ -52,7 +52,10 @@ RunResult read_run_result(const PlannedRun& run) {
     result.train_loss =
         std::accumulate(losses.end() - static_cast<ptrdiff_t>(last), losses.end(), 0.0) /
         static_cast<double>(last);
-    result.tokens_per_second = median(speeds);
+    if (!costs.empty()) {
+      result.tokens_per_cpu_second =
+          static_cast<double>(result.tokens) / static_cast<double>(result.steps) / median(costs);
+    }
   }
   const bool complete = result.steps == run.config.train.steps && !result.evaluations.empty() &&
                         result.evaluations.back().step == result.steps &&

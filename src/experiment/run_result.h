@@ -24,10 +24,12 @@ struct Evaluated {
 struct RunResult {
   RunStatus status = RunStatus::pending;
   int64_t steps = 0, tokens = 0;
-  double seconds = 0;            // of training alone
-  double tokens_per_second = 0;  // the median of its steps
-  double train_loss = 0;         // mean over the last tenth of the steps
-  double val_loss = 0;           // at the end
+  double seconds = 0;  // of training alone
+  // Tokens per second of processor time, the median of its steps: what a run costs, whoever else
+  // was on the machine. 0 where the metrics do not say.
+  double tokens_per_cpu_second = 0;
+  double train_loss = 0;  // mean over the last tenth of the steps
+  double val_loss = 0;    // at the end
   std::vector<Evaluated> evaluations;
 };
 

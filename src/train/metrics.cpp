@@ -31,6 +31,7 @@ Json to_json(const StepMetrics& m) {
   json.set("mfu", m.mfu);
   json.set("seconds", m.seconds);
   json.set("data_wait", m.data_wait);
+  json.set("cpu_seconds", m.cpu_seconds);
   return json;
 }
 

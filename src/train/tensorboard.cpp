@@ -25,6 +25,7 @@ constexpr std::array kTags = {
     Tag{"gflops", "throughput/gflops"},
     Tag{"mfu", "throughput/mfu"},
     Tag{"data_wait", "throughput/data_wait"},
+    Tag{"cpu_seconds", "throughput/cpu_seconds"},
 };
 
 double now() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -239,6 +240,7 @@ void Trainer::require_targets(int64_t counted) const {
 
 StepMetrics Trainer::step() {
   const Clock::time_point start = Clock::now();
+  const std::clock_t cpu_start = std::clock();
   if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
@@ -281,24 +283,27 @@ StepMetrics Trainer::step() {
   if (diagnosed) diagnostics_->after_update(change_squares_);
   if (diagnostics_) diagnostics_->add_loss(loss);
 
-  const double elapsed = seconds_since(start) - (diagnosed ? diagnostics_->seconds() : 0);
+  const double diagnosing = diagnosed ? diagnostics_->seconds() : 0;
+  const double elapsed = seconds_since(start) - diagnosing;
   const double tokens = static_cast<double>(tokens_per_step());
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
   state_.windows += static_cast<uint64_t>(micro_batches * batch);
   state_.seconds += elapsed;
-  return {.step = state_.step,
-          .tokens = state_.tokens,
-          .loss = loss,
-          .learning_rate = learning_rate,
-          .grad_norm = norm,
-          .tokens_per_second = tokens / elapsed,
-          .gflops = flops * 1e-9,
-          .mfu = flops / peak_flops_,
-          .seconds = state_.seconds,
-          .data_wait = data.waited,
-          .step_seconds = elapsed};
+  return {
+      .step = state_.step,
+      .tokens = state_.tokens,
+      .loss = loss,
+      .learning_rate = learning_rate,
+      .grad_norm = norm,
+      .tokens_per_second = tokens / elapsed,
+      .gflops = flops * 1e-9,
+      .mfu = flops / peak_flops_,
+      .seconds = state_.seconds,
+      .data_wait = data.waited,
+      .cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC - diagnosing,
+      .step_seconds = elapsed};
 }
 
 Evaluation Trainer::evaluate(const EachLoss& each_loss) {

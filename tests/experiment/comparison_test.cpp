@@ -45,7 +45,7 @@ class ComparisonTest : public testing::Test {
     run.status = RunStatus::finished;
     run.steps = 100;
     run.tokens = 1000;
-    run.tokens_per_second = speed;
+    run.tokens_per_cpu_second = speed;
     run.val_loss = loss;
     run.evaluations = {{50, 500, (4 + loss) / 2}, {100, 1000, loss}};
   }

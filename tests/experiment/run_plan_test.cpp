@@ -110,6 +110,13 @@ TEST_F(RunPlanTest, WhatWasBegunIsCompared) {
   EXPECT_EQ(difference_from_begun(before.runs[0]), "");
   const RunPlan changed = plan(variants + "optimizer.beta1 = 0.5\n");
   EXPECT_EQ(difference_from_begun(changed.runs[0]), "optimizer.beta1 = 0.5, not 0.9");
+  // A file of an earlier version, which did not have the key.
+  const std::string path = join_path(before.runs[0].config.train.output_dir, "planned.toml");
+  std::string text = read_file(path);
+  const std::string line = "beta1 = 0.9\n";
+  write_file(path, text.erase(text.find(line), line.size()));
+  EXPECT_EQ(difference_from_begun(before.runs[0]), "");
+  EXPECT_EQ(difference_from_begun(changed.runs[0]), "optimizer.beta1 = 0.5, not 0.9");
 }
 
 }  // namespace

@@ -331,7 +331,7 @@ TEST_F(CliTest, MetricsHaveExactlyTheseKeys) {
   ASSERT_EQ(lines.size(), 5u);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(keys(lines[i]), (Names{"step", "tokens", "loss", "lr", "grad_norm", "tokens_per_s",
-                                     "gflops", "mfu", "seconds", "data_wait"}));
+                                     "gflops", "mfu", "seconds", "data_wait", "cpu_seconds"}));
     EXPECT_EQ(lines[i].find("step")->as_int(""), static_cast<int64_t>(i) + 1);
     EXPECT_EQ(lines[i].find("tokens")->as_int(""), 16 * (static_cast<int64_t>(i) + 1));
   }

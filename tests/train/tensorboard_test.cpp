@@ -78,7 +78,8 @@ std::string event_of(const Json& line, double wall_time) {
       {"tokens_per_s", "throughput/tokens_per_s"},
       {"gflops", "throughput/gflops"},
       {"mfu", "throughput/mfu"},
-      {"data_wait", "throughput/data_wait"}};
+      {"data_wait", "throughput/data_wait"},
+      {"cpu_seconds", "throughput/cpu_seconds"}};
   std::vector<EventScalar> scalars;
   for (const auto& [key, tag] : kTags) {
     if (!line.find(key)) continue;

@@ -74,7 +74,7 @@ std::vector<std::string> timeless(const std::vector<Json>& lines) {
     Json kept;
     for (const auto& [key, value] : line.as_object("line")) {
       const bool timed = key == "seconds" || key == "tokens_per_s" || key == "gflops" ||
-                         key == "mfu" || key == "data_wait";
+                         key == "mfu" || key == "data_wait" || key == "cpu_seconds";
       if (!timed) kept.set(key, value);
     }
     texts.push_back(kept.dump());
@@ -481,9 +481,9 @@ TEST(Trainer, ClipsToTheNorm) {
 
 TEST(Trainer, MetricsLinesHaveTheirKeys) {
   const TinyRun run;
-  const std::vector<std::string> step_keys = {"step",      "tokens",       "loss",   "lr",
-                                              "grad_norm", "tokens_per_s", "gflops", "mfu",
-                                              "seconds",   "data_wait"};
+  const std::vector<std::string> step_keys = {"step",      "tokens",       "loss",       "lr",
+                                              "grad_norm", "tokens_per_s", "gflops",     "mfu",
+                                              "seconds",   "data_wait",    "cpu_seconds"};
   RunConfig config = run.config("run");
   Recorder recorder;
   run_training(config, recorder);

@@ -77,7 +77,7 @@ void print_comparison(const Experiment& experiment, const RunPlan& plan,
   for (const char* const heading : {"val_loss", "s.d.", "change", ""}) {
     columns.push_back({.heading = heading});
   }
-  for (const char* const heading : {"diverged", "params", "in time", "", "tokens/s"}) {
+  for (const char* const heading : {"diverged", "params", "in time", "", "tok/cpu s"}) {
     columns.push_back({.heading = heading, .is_optional = true});
   }
   std::vector<std::vector<std::string>> lines;
@@ -96,7 +96,7 @@ void print_comparison(const Experiment& experiment, const RunPlan& plan,
     add({std::to_string(each.diverged) + "/" + std::to_string(each.runs),
          short_count(static_cast<double>(each.parameters))});
     add(v == 0 ? std::vector<std::string>{"", ""} : difference_cells(each.at_seconds));
-    add({any ? short_count(each.tokens_per_second) : "-"});
+    add({any ? short_count(each.tokens_per_cpu_second) : "-"});
     other_tokens |= each.at_tokens.sample.mean != each.at_end.sample.mean;
     lines.push_back(std::move(cells));
   }
@@ -113,7 +113,7 @@ void print_comparison(const Experiment& experiment, const RunPlan& plan,
   if (comparison.variants.size() > 1) {
     std::printf(
         "change: the loss minus the first variant's with the same seed, with a 95%% interval;\n"
-        "in time: the same when both had trained as long as the faster one did.\n");
+        "in time: the same when both had used as much processor time as the cheaper one.\n");
   }
 }
 
