@@ -91,7 +91,6 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
                                        ParameterKind::matrix, {.std = c.initializer_range});
   }
   lm_head_.precision = precision;
-  if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);
   parameters_.allocate(planes);
   reserve_kernel_memory();
 }
@@ -184,6 +183,8 @@ ConstTensor Llama::next_logits(Activations& memory, const TokenIds& tokens) cons
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
                          int64_t micro_batches)
     : purpose_(purpose), batch_(batch), time_(time) {
+  const ModelConfig& config = model.config_;
+  model.position_->prepare(std::min(time, config.max_position_embeddings) + config.memory_length);
   plan_.backward = purpose == Purpose::training;
   plan_.repeats_weights = micro_batches > 1;
   carve(model);

@@ -12,19 +12,26 @@
 namespace cria {
 namespace {
 
+// Their keys are looked through for each key of a config.
+constexpr size_t kMostSources = 256;
+
 // The first key of a source makes it.
-void add_source(DataConfig& data, const std::string& key) {
+void add_source(DataConfig& data, const std::string& key, const std::string& where) {
   if (!key.starts_with(kSources)) return;
   const size_t begin = kSources.size(), dot = key.find('.', begin);
   if (dot == std::string::npos) return;
   const std::string name = key.substr(begin, dot - begin);
   if (std::ranges::find(data.sources, name, &SourceConfig::name) != data.sources.end()) return;
+  if (data.sources.size() == kMostSources) {
+    throw Error("too many sources",
+                {.where = where, .expected = "at most " + std::to_string(kMostSources)});
+  }
   data.sources.push_back({.name = name, .train = ""});
 }
 
 void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
              const std::string& where) {
-  add_source(config.data, name);
+  add_source(config.data, name, where);
   std::vector<std::string> names;
   for (const Key& key : keys_of(config)) {
     if (name == key.name) return assign(key, value, where);
