@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/cut_files.h"
 #include "cli/terminal.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -99,6 +100,7 @@ int report(const char* text, int code) {
 }  // namespace cria
 
 int main(int argc, char** argv) {
+  cria::report_cut_files();
   try {
     const int code = cria::dispatch(cria::Arguments(argv + 1, argv + argc));
     // A full disk or a closed pipe behind standard output is a failure too.

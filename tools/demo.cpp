@@ -1,6 +1,5 @@
 // cria demo: the other commands one after the other, on a corpus that cria writes itself.
 #include <cstdio>
-#include <filesystem>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -86,13 +85,8 @@ int run_demo(const Arguments& arguments) {
   const RunConfig config = read_run_config(kConfig, options.positional());
   const std::string& output = config.train.output_dir;
   if (!exists(checkpoint_path(output, config.train.steps))) {
-    Arguments train = {kConfig};
+    Arguments train = {kConfig, "--resume"};  // one that was killed goes on
     train.insert(train.end(), options.positional().begin(), options.positional().end());
-    if (!list_checkpoints(output).empty()) {
-      train.push_back("--resume");
-    } else {
-      std::filesystem::remove_all(output);  // of a demo that was killed: nothing to keep
-    }
     const int code = run(run_train, "train", train);
     if (code != 0) return code;
   }

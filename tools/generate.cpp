@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
 #include "cria/base/json.h"
 #include "cria/exchange/load_model.h"
 #include "cria/inference/generate.h"
@@ -60,7 +61,7 @@ int run_generate(const Arguments& arguments) {
     before += tokenizer.shown(id, begins);
   }
   generator.run(prompt, sampling, [&](std::string_view piece) {
-    const std::string text = std::exchange(before, "").append(piece);
+    const std::string text = shown(stdout, std::exchange(before, "").append(piece));
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   });

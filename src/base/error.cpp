@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/unicode.h"
+
 namespace cria {
 namespace {
 
@@ -14,7 +16,8 @@ std::string compose(const std::string& summary, const ErrorContext& context) {
   if (!context.expected.empty()) text += "\n  expected: " + context.expected;
   if (!context.got.empty()) text += "\n  got: " + context.got;
   if (!context.hint.empty()) text += "\n  hint: " + context.hint;
-  return text;
+  // Parts may come from files.
+  return escape(text, "", "\n\t");
 }
 
 // Levenshtein distance, one row at a time.
@@ -45,17 +48,20 @@ void throw_system_error(const std::string& summary, const std::string& where,
 }
 
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {
+  constexpr size_t kLongest = 256;  // nobody mistypes more, and the cost is the square
+  if (name.size() > kLongest) return "";
   const std::string* nearest = nullptr;
   // A third of the name may be wrong; beyond that a guess confuses more than it helps.
   size_t best = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
+    if (candidate.size() >= name.size() + best) continue;
     const size_t distance = edit_distance(name, candidate);
     if (distance < best) {
       best = distance;
       nearest = &candidate;
     }
   }
-  return nearest ? "did you mean '" + *nearest + "'?" : "";
+  return nearest ? "did you mean " + quote(*nearest) + "?" : "";
 }
 
 std::string one_of(std::span<const std::string> choices) {

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr std::string_view kTemporary = ".tmp";
 
 // Closes on every way out.
 struct Descriptor {
@@ -86,7 +87,24 @@ void sync_directory(const std::string& path) {
 
 // Beside the final name, since rename() does not cross file systems.
 std::string temporary_name(const std::string& path) {
-  return path + "." + std::to_string(::getpid()) + ".tmp";
+  return path + "." + std::to_string(::getpid()) + std::string(kTemporary);
+}
+
+bool is_temporary_of(std::string_view file, std::string_view name) {
+  if (!file.starts_with(name) || !file.ends_with(kTemporary)) return false;
+  file.remove_suffix(kTemporary.size());
+  const size_t number = file.find_last_not_of("0123456789") + 1;
+  return 1 <= number && number < file.size() && file[number - 1] == '.' &&
+         (name.empty() || number - 1 == name.size());
+}
+
+void remove_leftovers_of(const std::string& path) {
+  remove_leftovers(parent(path), fs::path(path).filename().native());
+}
+
+// A file system without locks has none that holds either: then nothing there is taken for left.
+void mark_as_living(int descriptor) {
+  [[maybe_unused]] const int ignored = ::flock(descriptor, LOCK_EX | LOCK_NB);
 }
 
 }  // namespace
@@ -152,8 +170,10 @@ size_t InputFile::read(char* to, size_t size) {
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(temporary_name(path)) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  remove_leftovers_of(path);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);
+  mark_as_living(descriptor_);
   buffer_.reserve(kBufferBytes);
 }
 
@@ -218,17 +238,18 @@ AtomicDirectory::AtomicDirectory(const std::string& path)
     throw Error("exists already", {.where = path, .hint = "remove it or choose another name"});
   }
   make_directories(parent(final_));
-  // A killed process that had this number, as in a restarted container, may have left its own.
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  remove_leftovers_of(final_);
   if (::mkdir(temporary_.c_str(), 0755) != 0) {
     throw_system_error("cannot create the directory", path);
   }
+  lock_ = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
+  mark_as_living(lock_);
 }
 
 AtomicDirectory::~AtomicDirectory() {
   std::error_code ignored;
   if (!committed_) fs::remove_all(temporary_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 void AtomicDirectory::commit() {
@@ -257,7 +278,7 @@ void Rollback::will_write(const std::string& path) {
 }
 
 FileLock::FileLock(const std::string& path, const std::string& hint) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int problem = errno;
@@ -274,9 +295,29 @@ FileLock::~FileLock() {
   ::close(descriptor_);
 }
 
-void move_file(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) throw_system_error("cannot rename", from);
-  sync_directory(parent(from));
+void remove_leftovers(const std::string& directory, std::string_view name) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    if (!is_temporary_of(entry.path().filename().native(), name)) continue;
+    const Descriptor left{
+        ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    if (left.value < 0 || ::flock(left.value, LOCK_EX | LOCK_NB) != 0) continue;
+    fs::remove_all(entry.path(), ignored);
+  }
+}
+
+void remove_directory(const std::string& path) {
+  const std::string aside = temporary_name(path);
+  if (::rename(path.c_str(), aside.c_str()) != 0) throw_system_error("cannot remove", path);
+  std::error_code error;
+  fs::remove_all(aside, error);
+  if (error) throw Error("cannot remove", {.where = aside, .got = error.message()});
+}
+
+void publish_file(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0 && ::rename(from.c_str(), to.c_str()) != 0) {
+    throw_system_error("cannot rename", from);
+  }
   sync_directory(parent(to));
 }
 

@@ -15,6 +15,8 @@ namespace cria {
 namespace {
 
 constexpr int kMaxDepth = 64;  // of nested arrays: keeps hostile input off the end of the stack
+// Bytes of a dotted key from the root, which every key below a table repeats.
+constexpr size_t kMaxKey = 256;
 
 bool is_bare(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
@@ -133,8 +135,7 @@ class TomlParser {
     if (!take("]")) fail_here("unfinished table header", "'.' or ']'");
     table_.clear();
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (i > 0) table_ += '.';
-      table_ += parts[i];
+      extend(table_, parts[i], i > 0, begin);
       const bool last = i + 1 == parts.size();
       const Definition wanted = {last ? Definition::kTable : Definition::kImplicit, begin};
       const auto [found, added] = definitions_.try_emplace(table_, wanted);
@@ -144,21 +145,39 @@ class TomlParser {
       earlier = wanted;
     }
     if (tables_) {
-      const LineColumn place = locate(text_, begin);
+      const LineColumn place = place_of(begin);
       tables_->push_back({table_, {true}, place.line, place.column});
     }
     table_ += '.';
   }
 
+  // path, and a part of it more.
+  void extend(std::string& path, const std::string& part, bool with_dot, size_t begin) {
+    if (with_dot) path += '.';
+    path += part;
+    if (path.size() <= kMaxKey) return;
+    fail(begin, "a key too long",
+         {.expected = "at most " + std::to_string(kMaxKey) + " bytes, with its table's name",
+          .got = quote(path.substr(0, 40)) + "..."});
+  }
+
+  // Of a byte at or after that of the last call: a line is counted once.
+  LineColumn place_of(size_t offset) {
+    LineColumn place = locate(text_.substr(counted_), offset - counted_);
+    place.line += lines_;
+    lines_ = place.line - 1;
+    counted_ = text_.substr(0, offset).rfind('\n') + 1;  // npos + 1 is 0
+    return place;
+  }
+
   void pair() {
     const size_t begin = offset_;
-    const LineColumn place = locate(text_, begin);
+    const LineColumn place = place_of(begin);
     const std::vector<std::string> parts = key_parts();
     if (!take("=")) fail_here("invalid key", "'.' or '=' after the key");
     std::string key = table_;
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (i > 0) key += '.';
-      key += parts[i];
+      extend(key, parts[i], i > 0, begin);
       const bool last = i + 1 == parts.size();
       const Definition wanted = {last ? Definition::kValue : Definition::kDotted, begin};
       const auto [found, added] = definitions_.try_emplace(key, wanted);
@@ -366,7 +385,9 @@ class TomlParser {
   const std::string& where_;
   size_t offset_ = 0;
   int depth_ = 0;
-  std::string table_;  // the open table and a dot, or nothing at the root
+  int lines_ = 0;       // before `counted_`,
+  size_t counted_ = 0;  // where one begins
+  std::string table_;   // the open table and a dot, or nothing at the root
   std::map<std::string, Definition> definitions_;
   std::vector<TomlEntry> entries_;
   std::vector<TomlEntry>* tables_ = nullptr;

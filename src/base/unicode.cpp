@@ -59,6 +59,12 @@ void append_byte_escape(std::string& out, char value) {
   out += kHex[byte & 15];
 }
 
+// C0, delete, C1; separators of lines; marks, embeddings, overrides and isolates of direction.
+bool is_control(uint32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200E && c <= 0x200F) ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
 }  // namespace
 
 bool starts_character(char byte) {
@@ -128,21 +134,22 @@ std::string Utf8Stream::finish() {
   return waiting ? std::string(kReplacement) : std::string();
 }
 
-std::string escape(std::string_view text, std::string_view also) {
+std::string escape(std::string_view text, std::string_view also, std::string_view keep) {
   std::string out;
   size_t offset = 0;
   while (offset < text.size()) {
     const Sequence sequence = scan(text, offset);
     const std::string_view bytes = text.substr(offset, sequence.length);
     const uint32_t c = sequence.code_point;
-    const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-    if (sequence.form == Form::kValid && c == '\n') {
+    if (sequence.form == Form::kValid && keep.find(bytes) != keep.npos) {
+      out += bytes;
+    } else if (sequence.form == Form::kValid && c == '\n') {
       out += "\\n";
     } else if (sequence.form == Form::kValid && c == '\r') {
       out += "\\r";
     } else if (sequence.form == Form::kValid && c == '\t') {
       out += "\\t";
-    } else if (sequence.form != Form::kValid || control) {
+    } else if (sequence.form != Form::kValid || is_control(c)) {
       for (const char byte : bytes) append_byte_escape(out, byte);
     } else {
       if (also.find(bytes) != std::string_view::npos) out += '\\';

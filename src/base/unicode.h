@@ -36,10 +36,12 @@ class Utf8Stream {
   std::string pending_;  // at most 3 bytes
 };
 
-// Control characters and invalid bytes escaped, as are the (ASCII) characters of `also`.
-std::string escape(std::string_view text, std::string_view also = "\\");
+// What a terminal would not show as a character of its own, invalid bytes, controls and what turns
+// the direction of writing, escaped, as are the (ASCII) characters of `also`; those of `keep` are
+// not.
+std::string escape(std::string_view text, std::string_view also = "\\", std::string_view keep = "");
 
-// text in single quotes, with quotes, backslashes, control characters and invalid bytes escaped.
+// text in single quotes, escaped as above, quotes and backslashes too.
 std::string quote(std::string_view text);
 
 // Whether a byte does not go on with a character that began before it.

@@ -59,7 +59,7 @@ class Members {
   }
   std::string name(const std::string& key) const { return where_ + key; }
 
-  // Such files are opened, and what a killed 'cria prepare' left is deleted by these names.
+  // The file may be a stranger's: what it names is opened.
   static void require_plain(const std::string& file, const std::string& what) {
     if (!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..") return;
     throw Error("not the name of a file beside this one",

@@ -25,20 +25,21 @@ void write_gguf(const ExportRequest& request) {
                    request.dtype);
 }
 
-// The vocabulary goes beside the model, where llama2.c looks for it.
+// The vocabulary goes beside the model, where llama2.c looks for it. One that says the same may be
+// there: of an export that was killed before it came to the model.
 void write_llama2c(const ExportRequest& request) {
   const Llama& model = *request.model.model;
-  std::vector<Llama2cPiece> pieces;
-  if (const Tokenizer* const tokenizer = request.model.tokenizer.get()) {
-    pieces = llama2c_pieces(*tokenizer, model.config().vocab_size, request.path);
-  }
-  const std::string vocabulary =
-      (std::filesystem::path(request.path).parent_path() / "tokenizer.bin").string();
-  if (!pieces.empty()) require_nothing_at(vocabulary);
   Rollback rollback;
-  rollback.will_write(request.path);
+  if (const Tokenizer* const tokenizer = request.model.tokenizer.get()) {
+    const std::string vocabulary =
+        (std::filesystem::path(request.path).parent_path() / "tokenizer.bin").string();
+    const std::string bytes = llama2c_tokenizer_bytes(
+        llama2c_pieces(*tokenizer, model.config().vocab_size, request.path), vocabulary);
+    if (!exists(vocabulary) || read_file(vocabulary) != bytes) require_nothing_at(vocabulary);
+    rollback.will_write(vocabulary);
+    write_file(vocabulary, bytes);
+  }
   write_llama2c_model(request.path, model, request.version);
-  if (!pieces.empty()) write_llama2c_tokenizer(vocabulary, pieces);
   rollback.dismiss();
 }
 

@@ -9,7 +9,7 @@
 namespace cria {
 namespace {
 
-constexpr double kMostSeeds = 10000;
+constexpr size_t kMostSeeds = 10000, kMostVariants = 1000, kMostRuns = 10000;
 const std::string kVariants = "variants.";
 
 class ExperimentReader {
@@ -42,6 +42,11 @@ class ExperimentReader {
       fail(path, "sweep_seeds is more than there are seeds",
            "at most " + std::to_string(experiment_.seeds.size()), "");
     }
+    size_t runs = experiment_.variants.size() * experiment_.seeds.size();
+    for (const SweptKey& swept : experiment_.sweep) {
+      runs = std::min(runs, kMostRuns + 1) * swept.values.size();
+    }
+    require_at_most(kMostRuns, runs, "runs", path);
     for (Variant& each : experiment_.variants) {
       const auto own = std::ranges::find(matches_, each.name, &Match::variant);
       const auto of_all = std::ranges::find(matches_, "", &Match::variant);
@@ -67,6 +72,12 @@ class ExperimentReader {
     throw Error(summary, {.where = where, .expected = expected, .hint = hint});
   }
 
+  // What comes of a small file shall not be endless.
+  static void require_at_most(size_t most, size_t count, const std::string& what,
+                              const std::string& where) {
+    if (count > most) fail(where, "too many " + what, "at most " + std::to_string(most), "");
+  }
+
   std::string place(const TomlEntry& entry) const {
     return experiment_.path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column);
   }
@@ -85,6 +96,7 @@ class ExperimentReader {
     }
     const auto found = std::ranges::find(experiment_.variants, name, &Variant::name);
     if (found != experiment_.variants.end()) return *found;
+    require_at_most(kMostVariants, experiment_.variants.size() + 1, "variants", place(entry));
     return experiment_.variants.emplace_back(Variant{name, false, {}});
   }
 
@@ -114,7 +126,8 @@ class ExperimentReader {
 
   void read_root(const TomlEntry& entry, const std::string& where) {
     Key base{.name = "base", .field = &experiment_.base, .meaning = ""};
-    Key sweep_seeds{"sweep_seeds", &experiment_.sweep_seeds, "", 1, kMostSeeds};
+    Key sweep_seeds{"sweep_seeds", &experiment_.sweep_seeds, "", 1,
+                    static_cast<double>(kMostSeeds)};
     if (entry.key == base.name) return assign(base, entry.value, where);
     if (entry.key == sweep_seeds.name) return assign(sweep_seeds, entry.value, where);
     const std::array<std::string, 7> names = {"base",   "seeds",    "sweep_seeds", "match",
@@ -138,6 +151,7 @@ class ExperimentReader {
   void read_seeds(const TomlValue& value, const std::string& where) {
     const auto* const list = std::get_if<std::vector<TomlValue>>(&value.value);
     if (!list) fail(where, "seeds are a list", "integers: [1, 2, 3]", "");
+    require_at_most(kMostSeeds, list->size(), "seeds", where);
     for (const TomlValue& item : *list) {
       int64_t seed = 0;
       assign({"seeds", &seed, "", 0, 9e15}, item, where);

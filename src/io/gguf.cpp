@@ -22,7 +22,7 @@ constexpr uint32_t kMaxDimensions = 4;
 void check_version(GgufCursor& cursor, const std::string& path) {
   const uint32_t version = cursor.number<uint32_t>("the version");
   if (version == 2 || version == 3) return;
-  const bool swapped = (version & 0xFFFFu) == 0;
+  const bool swapped = version != 0 && (version & 0xFFFFu) == 0;
   throw Error(swapped        ? "a big-endian GGUF file"
               : version == 1 ? "a GGUF file of version 1, whose counts have 32 bits"
                              : "unknown version of GGUF",

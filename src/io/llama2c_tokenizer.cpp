@@ -5,7 +5,6 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/file.h"
 #include "io/bytes.h"
 
 namespace cria {
@@ -17,7 +16,8 @@ std::string place(const std::string& where, size_t id) {
 
 }  // namespace
 
-void write_llama2c_tokenizer(const std::string& path, const std::vector<Llama2cPiece>& pieces) {
+std::string llama2c_tokenizer_bytes(const std::vector<Llama2cPiece>& pieces,
+                                    const std::string& path) {
   std::string bytes;
   uint32_t longest = 0;
   for (size_t id = 0; id < pieces.size(); ++id) {
@@ -39,7 +39,7 @@ void write_llama2c_tokenizer(const std::string& path, const std::vector<Llama2cP
   }
   std::string start;
   append(start, longest);
-  write_file(path, start + bytes);
+  return start + bytes;
 }
 
 }  // namespace cria

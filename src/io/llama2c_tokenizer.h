@@ -12,7 +12,8 @@ struct Llama2cPiece {
 };
 
 // Error for what llama2.c's programs cannot read: a piece that is empty or holds a zero byte, a
-// score that is not finite. Atomic.
-void write_llama2c_tokenizer(const std::string& path, const std::vector<Llama2cPiece>& pieces);
+// score that is not finite; path: where they will stand.
+std::string llama2c_tokenizer_bytes(const std::vector<Llama2cPiece>& pieces,
+                                    const std::string& path);
 
 }  // namespace cria

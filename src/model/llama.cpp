@@ -94,7 +94,6 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
                          {.std = c.head_initializer_range.value_or(c.initializer_range)});
   }
   lm_head_.precision = precision;
-  if (c.memory_length > 0) reserve_positions(c.max_position_embeddings);
   parameters_.allocate(planes);
   reserve_kernel_memory();
 }
@@ -204,6 +203,8 @@ std::unique_ptr<Llama> untied(const Llama& tied) {
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
                          int64_t micro_batches)
     : purpose_(purpose), batch_(batch), time_(time) {
+  const ModelConfig& config = model.config_;
+  model.position_->prepare(std::min(time, config.max_position_embeddings) + config.memory_length);
   plan_.backward = purpose == Purpose::training;
   plan_.repeats_weights = micro_batches > 1;
   carve(model);

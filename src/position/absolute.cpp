@@ -68,10 +68,6 @@ void LearnedPositions::on_embedding_backward(const Tensor& dx, int64_t first,
   });
 }
 
-SinusoidalPositions::SinusoidalPositions(const PositionConfig& config) : Position(config) {
-  reserve(config.max_positions);
-}
-
 void SinusoidalPositions::reserve(int64_t count) {
   if (count <= positions_) return;
   const int64_t columns = config_.hidden_size;

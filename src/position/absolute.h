@@ -23,7 +23,7 @@ class LearnedPositions : public Position {
 // one. Source: Vaswani et al., 2017.
 class SinusoidalPositions : public Position {
  public:
-  explicit SinusoidalPositions(const PositionConfig& config);
+  using Position::Position;
 
   void reserve(int64_t count) override;
   void on_embedding(const Tensor& x, int64_t first, const TokenIds& document_starts) const override;

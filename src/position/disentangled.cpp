@@ -25,7 +25,6 @@ Disentangled::Disentangled(Parameters& parameters, const PositionConfig& config)
   embeddings_ = &parameters.add({"model.rel_embeddings.weight", {rows, config.hidden_size}},
                                 ParameterKind::embedding, {.std = config.std});
   while (row_of(uniform_from_) < rows - 1) ++uniform_from_;
-  reserve(config.max_positions);
 }
 
 void Disentangled::add_layer(Parameters& parameters, int64_t, const std::string& name) {

@@ -4,9 +4,6 @@
 
 namespace cria {
 
-Rope::Rope(const PositionConfig& config)
-    : Position(config), trained_(table(config.max_positions)) {}
-
 Rope::Table Rope::table(int64_t positions) const {
   const int64_t half = config_.head_dim / 2;
   const std::vector<double> frequencies = rope_frequencies(
@@ -24,13 +21,17 @@ Rope::Table Rope::table(int64_t positions) const {
   return table;
 }
 
+void Rope::prepare(int64_t count) {
+  if (count > trained_.positions) trained_ = table(count);
+}
+
 void Rope::reserve(int64_t count) {
   longer_ = count > config_.max_positions ? table(count) : Table{};
 }
 
 void Rope::rotate(const Tensor& x, int64_t first, bool inverse) const {
   const Table& table =
-      first + x.shape[1] <= trained_.positions || !longer_.positions ? trained_ : longer_;
+      first + x.shape[1] <= config_.max_positions || !longer_.positions ? trained_ : longer_;
   require_prepared(first, x.shape[1], table.positions);
   const int64_t offset = first * (config_.head_dim / 2);
   kernels().rotary({.x = x.data,

@@ -10,8 +10,9 @@ namespace cria {
 // half-split form of Hugging Face. Source: RoFormer (Su et al., 2021).
 class Rope : public Position {
  public:
-  explicit Rope(const PositionConfig& config);
+  using Position::Position;
 
+  void prepare(int64_t count) override;
   // Passes that end beyond max_positions take the frequencies of a sequence of count positions, all
   // of theirs; the last call counts. Passes within max_positions are as if it had never been
   // called.

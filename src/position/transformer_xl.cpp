@@ -43,7 +43,6 @@ TransformerXl::TransformerXl(Parameters& parameters, const PositionConfig& confi
   };
   content_bias_ = bias("model.r_w_bias");
   position_bias_ = bias("model.r_r_bias");
-  reserve(config.max_positions);
 }
 
 void TransformerXl::reserve(int64_t count) {

@@ -13,29 +13,36 @@ namespace fs = std::filesystem;
 constexpr const char* kScratch = "prepare.tmp";
 constexpr const char* kLock = "lock";
 
-void require_no_dataset(const std::string& directory) {
+void require_absent(const std::string& path, const char* what) {
+  if (!exists(path)) return;
+  throw Error("exists already", {.where = path,
+                                 .expected = "no dataset here yet",
+                                 .got = what,
+                                 .hint = "remove the dataset or choose another --out"});
+}
+
+void require_no_shard(const std::string& directory) {
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    const bool is_shard =
-        name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"));
-    if (name != kDatasetJson && !is_shard) continue;
-    throw Error("exists already",
-                {.where = entry.path().string(),
-                 .expected = "no dataset here yet",
-                 .got = name == kDatasetJson ? "the summary of one" : "a shard of one",
-                 .hint = "remove the dataset or choose another --out"});
+    if (name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"))) {
+      require_absent(entry.path().string(), "a shard of one");
+    }
   }
 }
 
-// Clears away what a killed process left. If its dataset.json is there, it may have moved some of
-// the shards that this names into the directory: dataset.json itself is moved last.
+// Clears away what a killed process left, under both names where it had begun to publish. Only the
+// same file is taken for that: the directory may be a stranger's, and neither what a file says nor
+// a link counts.
 void clear(const std::string& scratch, const std::string& directory) {
-  const DatasetDescription begun = read_dataset_json(scratch);
-  for (const SplitDescription* split : {&begun.train, &begun.val}) {
-    for (const std::string& name : split->shards) fs::remove(join_path(directory, name));
-  }
   for (const auto& entry : fs::directory_iterator(scratch)) {
-    if (entry.path().filename() != kLock) fs::remove_all(entry.path());
+    const fs::path name = entry.path().filename();
+    if (name == kLock) continue;
+    std::error_code none;
+    if (fs::is_regular_file(entry.symlink_status()) &&
+        fs::equivalent(entry.path(), fs::path(directory) / name, none)) {
+      fs::remove(fs::path(directory) / name);
+    }
+    fs::remove_all(entry.path());
   }
 }
 
@@ -48,20 +55,26 @@ PrepareDirectory::Scratch::~Scratch() {
 
 PrepareDirectory::PrepareDirectory(const std::string& directory) : directory_(directory) {
   const std::string scratch = join_path(directory, kScratch);
+  if (fs::is_symlink(scratch)) {
+    throw Error("is a link", {.where = scratch,
+                              .expected = "a directory that 'cria prepare' made",
+                              .hint = "remove it or choose another --out"});
+  }
   made_.make_directories(scratch);
   lock_ = std::make_unique<FileLock>(join_path(scratch, kLock),
                                      "another 'cria prepare' is at work here: wait for it, or "
                                      "choose another --out");
   scratch_.path = scratch;
+  require_absent(join_path(directory, kDatasetJson), "the summary of one");
   clear(scratch, directory);
-  require_no_dataset(directory);
+  require_no_shard(directory);
 }
 
 void PrepareDirectory::publish(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const std::string to = join_path(directory_, name);
     made_.will_write(to);
-    move_file(join_path(path(), name), to);
+    publish_file(join_path(path(), name), to);
   }
   made_.dismiss();
 }

@@ -18,7 +18,7 @@ class PrepareDirectory {
 
   const std::string& path() const { return scratch_.path; }  // where to write
 
-  // Moves these files from path() into the directory, in order; dataset.json is the last.
+  // Puts these files from path() into the directory, in order; dataset.json is the last.
   void publish(const std::vector<std::string>& names);
 
  private:

@@ -13,21 +13,29 @@
 namespace cria {
 namespace {
 
+// The keys of all tables are looked through for each key of a config.
+constexpr size_t kMostTables = 256;
+
 // [prefix NAME]: the first key of such a table makes it.
 template <class Table>
-void add_table(std::vector<Table>& tables, const std::string& prefix, const std::string& key) {
+void add_table(std::vector<Table>& tables, const std::string& prefix, const std::string& key,
+               const std::string& where) {
   if (!key.starts_with(prefix)) return;
   const size_t begin = prefix.size(), dot = key.find('.', begin);
   if (dot == std::string::npos) return;
   const std::string name = key.substr(begin, dot - begin);
   if (std::ranges::find(tables, name, &Table::name) != tables.end()) return;
+  if (tables.size() == kMostTables) {
+    throw Error("too many tables [" + prefix + "NAME]",
+                {.where = where, .expected = "at most " + std::to_string(kMostTables)});
+  }
   tables.emplace_back().name = name;
 }
 
 void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
              const std::string& where) {
-  add_table(config.data.sources, kSources, name);
-  add_table(config.optimizer.groups, kGroups, name);
+  add_table(config.data.sources, kSources, name, where);
+  add_table(config.optimizer.groups, kGroups, name, where);
   std::vector<std::string> names;
   for (const Key& key : keys_of(config)) {
     if (name == key.name) return assign(key, value, where);

@@ -1,6 +1,5 @@
 #include "train/run_directory.h"
 
-#include <filesystem>
 #include <vector>
 
 #include "cria/base/error.h"
@@ -37,6 +36,7 @@ void RunDirectory::take_lock() {
 void RunDirectory::open(const RunConfig& config, int64_t step) {
   make_directories(join_path(path_, "checkpoints"));
   if (!lock_) take_lock();
+  remove_leftovers(join_path(path_, "checkpoints"), "");
   write_file(join_path(path_, "config.toml"), to_toml(config));
   metrics_ = std::make_unique<MetricsLog>(path_, step);
   if (config.log.tensorboard) tensorboard_ = std::make_unique<TensorBoardLog>(path_, step);
@@ -71,7 +71,7 @@ void RunDirectory::prune_checkpoints() const {
   if (keep_checkpoints_ == 0) return;
   const std::vector<std::string> all = list_checkpoints(path_);
   const size_t keep = static_cast<size_t>(keep_checkpoints_);
-  for (size_t i = 0; i + keep < all.size(); ++i) std::filesystem::remove_all(all[i]);
+  for (size_t i = 0; i + keep < all.size(); ++i) remove_directory(all[i]);
 }
 
 }  // namespace cria

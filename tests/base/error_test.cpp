@@ -33,6 +33,15 @@ TEST(Error, EmptyPartsAreLeftOut) {
                "here: broken\n  hint: mend it");
 }
 
+TEST(Error, WhatComesFromAFileIsNoCommandToATerminal) {
+  const Error inner("no tensor \x1b[2J", {.where = "a\u202eb", .got = "\u009b31m"});
+  const std::string text = "a\\xe2\\x80\\xaeb: no tensor \\x1b[2J\n  got: \\xc2\\x9b31m";
+  EXPECT_EQ(inner.what(), text);
+  EXPECT_EQ(Error(inner.what(), {.where = "c"}).what(), "c: " + text) << "once is enough";
+  const std::vector<std::string> names = {"ste\x1bps"};
+  EXPECT_EQ(did_you_mean("steps", names), "did you mean 'ste\\x1bps'?");
+}
+
 TEST(Error, UsageErrorIsAnError) {
   EXPECT_THROW(throw UsageError("no such command"), Error);
   EXPECT_STREQ(UsageError("no such command", {.where = "cria"}).what(), "cria: no such command");
@@ -48,6 +57,13 @@ TEST(Error, SystemErrorTellsErrno) {
     EXPECT_NE(text.find("got: No such file or directory"), std::string::npos);
     EXPECT_NE(text.find("hint: check the path"), std::string::npos);
   }
+}
+
+// Names as long as a file may hold, of which no two letters are compared.
+TEST(DidYouMean, LongNamesAreNoSlips) {
+  const std::string name(100'000'000, 'a');
+  EXPECT_EQ(did_you_mean(name, std::vector{name}), "");
+  EXPECT_EQ(did_you_mean("aaa", std::vector{name, std::string("aab")}), "did you mean 'aab'?");
 }
 
 TEST(DidYouMean, NamesTheNearest) {

@@ -211,21 +211,71 @@ TEST(AtomicDirectory, ANameMayEndInASlash) {
   EXPECT_EQ(read_file(root / "one/a"), "x");
 }
 
-// After a crash, the next process may get the same number, and so the same temporary name.
-TEST(AtomicDirectory, ReplacesWhatACrashLeft) {
+// A process that was killed cannot tidy up; the next may even get its number.
+TEST(File, WhatKilledWritersOfANameLeftIsRemoved) {
   const TemporaryDirectory root;
-  const std::string path = root / "one";
-  std::string left;
-  {
-    const AtomicDirectory directory(path);
-    left = directory.path();
+  const std::string own = std::to_string(::getpid());
+  for (const std::string& left : Names{"one.77.tmp", "one." + own + ".tmp"}) {
+    make_directories(root / left);
+    write_file(root / left + "/stale", "x");
   }
-  make_directories(left);
-  write_file(join_path(left, "stale"), "x");
-  AtomicDirectory directory(path);
+  write_file(root / "held", "x");
+  std::filesystem::create_symlink("held", root / "one.78.tmp");
+  const Names others = {"held",           "one.78.tmp",  "one.77.bak.tmp", "one.tmp",
+                        "one.two.77.tmp", "one.77x.tmp", "two.77.tmp"};
+  for (const std::string& name : others) {
+    if (!exists(root / name)) write_quickly(root / name, "x");
+  }
+  write_file(root / "one", "new");
+  Names expected = others;
+  expected.push_back("one");
+  std::ranges::sort(expected);
+  EXPECT_EQ(root.names(), expected);
+  std::filesystem::remove(root / "one");
+  make_directories(root / "one.79.tmp/more");
+  AtomicDirectory directory(root / "one");
   directory.commit();
-  EXPECT_EQ(root.names(), Names{"one"});
-  EXPECT_TRUE(std::filesystem::is_empty(path));
+  EXPECT_EQ(root.names(), expected);
+  EXPECT_TRUE(std::filesystem::is_empty(root / "one"));
+}
+
+TEST(File, WhatIsBeingWrittenIsNoLeftover) {
+  const TemporaryDirectory root;
+  {
+    AtomicFile file(root / "file");
+    AtomicDirectory directory(root / "directory");
+    write_quickly(root / "gone.77.tmp", "x");
+    remove_leftovers(root.path(), "");
+    file.commit();
+    directory.commit();
+  }
+  EXPECT_EQ(root.names(), (Names{"directory", "file"}));
+}
+
+TEST(File, ADirectoryIsRemovedAndALinkNotFollowed) {
+  const TemporaryDirectory root;
+  make_directories(root / "one/two");
+  make_directories(root / "held");
+  write_file(root / "held/file", "x");
+  std::filesystem::create_directory_symlink("../held", root / "one/link");
+  std::filesystem::create_directory_symlink("held", root / "link");
+  remove_directory(root / "one");
+  remove_directory(root / "link");
+  EXPECT_EQ(root.names(), Names{"held"});
+  EXPECT_TRUE(exists(root / "held/file"));
+  expect_error_at(root / "one", "cannot remove", [&] { remove_directory(root / "one"); });
+}
+
+TEST(File, GetsASecondName) {
+  const TemporaryDirectory root;
+  write_file(root / "a", "new");
+  publish_file(root / "a", root / "b");
+  EXPECT_TRUE(std::filesystem::equivalent(root / "a", root / "b"));
+  write_file(root / "c", "old");
+  publish_file(root / "a", root / "c");
+  EXPECT_EQ(read_file(root / "c"), "new");
+  EXPECT_EQ(root.names(), (Names{"b", "c"}));
+  expect_error_at(root / "a", "cannot rename", [&] { publish_file(root / "a", root / "d"); });
 }
 
 TEST(AtomicDirectory, DoesNotReplaceWhatAppearedMeanwhile) {

@@ -280,6 +280,20 @@ TEST(Toml, NothingIsDefinedTwice) {
   EXPECT_EQ(summary("a.x=1\nb=2\na.y=3"), "a.x=1 1:1\nb=2 2:1\na.y=3 3:1\n");
 }
 
+// What every key below a table repeats is short, in however many parts.
+TEST(Toml, KeysAreShort) {
+  const std::string longest(256, 'a');
+  EXPECT_EQ(toml_error_of(longest + " = 1\n"), "");
+  for (const std::string& text :
+       {"a" + longest + " = 1", "[a" + longest + "]", "[" + longest + "]\nb = 1"}) {
+    EXPECT_NE(toml_error_of(text).find("a key too long"), std::string::npos) << text;
+  }
+  const std::vector<TomlEntry> entries = parse_toml("e = 1\n\n[t]\n# c\n  b = 2\nc = 3", "f");
+  EXPECT_EQ(entries[1].line, 5);
+  EXPECT_EQ(entries[1].column, 3);
+  EXPECT_EQ(entries[2].line, 6);
+}
+
 TEST(Toml, SingleValues) {
   EXPECT_EQ(dump_toml(parse_toml_value(" [1, 2.0] ", "f")), "[1, 2.0]");
   for (const char* text : {"", "1 2", "1\n", "1 # c", "a = 1", "[1", "rope"}) {

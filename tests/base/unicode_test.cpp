@@ -129,6 +129,12 @@ TEST(Utf8Stream, TheCutsNeverShow) {
 TEST(Unicode, QuoteShowsWhatCannotBeSeen) {
   EXPECT_EQ(quote(""), "''");
   EXPECT_EQ(quote("llama é"), "'llama é'");
+  EXPECT_EQ(escape("a\t\\b\r\n\x1b[2J", "", "\n\t"), "a\t\\b\\r\n\\x1b[2J");
+  // C1's control sequence introducer, an override and an isolate of direction, a line separator.
+  EXPECT_EQ(escape("\u009b31m \u202e \u2066 \u2028", ""),
+            R"(\xc2\x9b31m \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\xa8)");
+  // Neighbours of those, and what joins emoji.
+  EXPECT_EQ(escape("\u00a0\u200d\u2027\u202f\u2065x"), "\u00a0\u200d\u2027\u202f\u2065x");
   EXPECT_EQ(quote("a\n\r\t\0\x1b\x7f"s), R"('a\n\r\t\x00\x1b\x7f')");
   EXPECT_EQ(quote("\xC2\x9B\xC2\xA0"), "'\\xc2\\x9b\xC2\xA0'") << "C1 controls, not U+00A0";
   EXPECT_EQ(quote("\xFF\xE2\x82"), R"('\xff\xe2\x82')");

@@ -154,7 +154,7 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
       EXPECT_EQ(printed(pieces[static_cast<size_t>(id)].text), tokenizer->token(id));
     }
     EXPECT_EQ(pieces.back().text, "[PAD" + std::to_string(count + 1) + "]");
-    write_llama2c_tokenizer(path_, pieces);
+    write_file(path_, llama2c_tokenizer_bytes(pieces, path_));
   }
 }
 

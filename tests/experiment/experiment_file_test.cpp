@@ -92,6 +92,18 @@ TEST_F(ExperimentFile, WrongValues) {
                {"x.toml:6:1: a sweep is a list"});
 }
 
+TEST_F(ExperimentFile, WhatComesOfItIsNotEndless) {
+  std::string seeds = "0", variants;
+  for (int i = 1; i <= 100; ++i) seeds += "," + std::to_string(i);
+  for (int i = 0; i <= 1000; ++i) variants += "[variants.v" + std::to_string(i) + "]\n";
+  expect_error("seeds = [1]\n" + variants, {"too many variants", "at most 1000"});
+  const std::string sweep = "[sweep]\ntrain.steps = [" + seeds + "]\n";
+  expect_error("seeds = [" + seeds + "]\n[variants.a]\n" + sweep,
+               {"too many runs", "at most 10000"});
+  for (int i = 101; i <= 10000; ++i) seeds += "," + std::to_string(i);
+  expect_error("seeds = [" + seeds + "]\n[variants.a]\n", {"too many seeds", "at most 10000"});
+}
+
 TEST_F(ExperimentFile, KeysThatAreNotFree) {
   expect_error(std::string(kTwo) + "train.seed = 4\n",
                {"x.toml:5:1: train.seed is the experiment's to choose"});

@@ -286,6 +286,7 @@ TEST_F(Gguf, RefusesDamagedFrames) {
     return "GGUF" + hex(version) + kGolden.substr(8);
   };
   expect_error(with_version("00000003"), "a big-endian GGUF file");
+  expect_error(with_version("00000000"), "unknown version of GGUF");
   expect_error(with_version("01000000"), "of version 1, whose counts have 32 bits");
   expect_error(with_version("04000000"), "unknown version of GGUF");
   // Every truncation.

@@ -22,15 +22,16 @@ class Llama2cTokenizer : public testing::Test {
 
 // The beginning of the usual file: longest 27, score 0, five bytes.
 TEST_F(Llama2cTokenizer, WritesTheKnownBytes) {
-  write_llama2c_tokenizer(path_, {{"<unk>", 0.0f}, {std::string(27, ' '), -1.0f}});
-  EXPECT_EQ(read_file(path_), from_hex("1b 00 00 00 | 00 00 00 00 05 00 00 00 3c 75 6e 6b 3e") +
-                                  raw({-1.0f}) + raw({27}) + std::string(27, ' '));
+  const std::string bytes =
+      llama2c_tokenizer_bytes({{"<unk>", 0.0f}, {std::string(27, ' '), -1.0f}}, path_);
+  EXPECT_EQ(bytes, from_hex("1b 00 00 00 | 00 00 00 00 05 00 00 00 3c 75 6e 6b 3e") + raw({-1.0f}) +
+                       raw({27}) + std::string(27, ' '));
 }
 
 TEST_F(Llama2cTokenizer, RefusesToWriteWhatCannotBeRead) {
   for (const Llama2cPiece& piece :
        Pieces{{""}, {std::string("a\0b", 3)}, {"a", NAN}, {"a", -INFINITY}}) {
-    const std::string message = error_of([&] { write_llama2c_tokenizer(path_, {{"x"}, piece}); });
+    const std::string message = error_of([&] { llama2c_tokenizer_bytes({{"x"}, piece}, path_); });
     EXPECT_TRUE(message.starts_with(path_ + ": token 1: ")) << message;
   }
   EXPECT_TRUE(directory_.names().empty());

@@ -24,9 +24,11 @@ constexpr double kGradient = 1e-5;
 
 std::unique_ptr<Position> rope(int64_t head_dim, int64_t positions, double theta = 10000.0) {
   Parameters none;
-  return make_position(
+  auto position = make_position(
       none,
       {.name = "rope", .head_dim = head_dim, .max_positions = positions, .rope_theta = theta});
+  position->prepare(positions);
+  return position;
 }
 
 // Forward with the golden input (and residual), backward with the golden dout; compares y, dx and
@@ -164,6 +166,7 @@ TEST(SelfAttention, GradientsForEveryGroupSizeAndBothPositions) {
       Parameters parameters;
       const auto position =
           make_position(parameters, {.name = name, .head_dim = 6, .max_positions = 64});
+      position->prepare(64);
       // Without a rotation the bias of k shifts all scores of a query alike: it has no gradient,
       // and what is computed is rounding.
       const bool bias = name == "rope";

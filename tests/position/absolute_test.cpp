@@ -113,7 +113,8 @@ TEST(LearnedPositions, EndWhereTheTableDoes) {
 // Position 0 is (0, 1, 0, 1, ...); the first pair turns one radian per position, the last one of
 // width 8 a thousandth.
 TEST(SinusoidalPositions, Values) {
-  const SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 8, .max_positions = 50});
+  SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 8, .max_positions = 50});
+  position.prepare(50);
   std::vector<float> x(50 * 8, 2.0f);
   position.on_embedding(Tensor(x.data(), {1, 50, 8}), 0, {});
   // Rounded once as a float near 1, once more in the sum.
@@ -128,7 +129,8 @@ TEST(SinusoidalPositions, Values) {
 }
 
 TEST(SinusoidalPositions, CountFromTheBeginningOfTheDocument) {
-  const SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 2, .max_positions = 9});
+  SinusoidalPositions position({.name = "sinusoidal", .hidden_size = 2, .max_positions = 9});
+  position.prepare(5);
   const std::vector<int32_t> starts = {0, 0, 2, 3, 3};
   std::vector<float> x(10), alone(4);
   position.on_embedding(Tensor(x.data(), {1, 5, 2}), 0, TokenIds(starts.data(), {1, 5}));
@@ -142,6 +144,7 @@ TEST(SinusoidalPositions, CountFromTheBeginningOfTheDocument) {
 TEST(SinusoidalPositions, GoOnForever) {
   const PositionConfig config = {.name = "sinusoidal", .hidden_size = 6, .max_positions = 10};
   SinusoidalPositions position(config);
+  position.prepare(10);
   std::vector<float> before(10 * 6), after(1000 * 6);
   position.on_embedding(Tensor(before.data(), {1, 10, 6}), 0, {});
   EXPECT_THROW(position.on_embedding(Tensor(after.data(), {1, 11, 6}), 0, {}), Error);

@@ -12,10 +12,16 @@
 namespace cria {
 namespace {
 
+Rope prepared(const PositionConfig& config) {
+  Rope rope(config);
+  rope.prepare(config.max_positions);
+  return rope;
+}
+
 // x [2,7,3,8] against PyTorch: from position 0 and from an offset, and the backward.
 TEST(Rope, Golden) {
   const Golden golden("rope");
-  const Rope rope(
+  const Rope rope = prepared(
       {.name = "rope", .head_dim = 8, .max_positions = 16, .rope_theta = golden.number("theta")});
   const std::vector<float> none(2 * 7 * 8);
   const auto rotated = [&](const std::string& name, int64_t first, bool backward) {
@@ -33,7 +39,8 @@ TEST(Rope, Golden) {
 }
 
 TEST(Rope, ScoresDependOnTheDistanceOnly) {
-  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 100, .rope_theta = 10000.0});
+  const Rope rope =
+      prepared({.name = "rope", .head_dim = 8, .max_positions = 100, .rope_theta = 10000.0});
   const std::vector<float> q0 = normal_values(8, "q"), k0 = normal_values(8, "k");
   const auto score = [&](int64_t query, int64_t key) {
     std::vector<float> q = q0, k = k0, unused(8);
@@ -49,8 +56,24 @@ TEST(Rope, ScoresDependOnTheDistanceOnly) {
   EXPECT_GT(std::abs(score(9, 4) - score(9, 5)), 1e-3);
 }
 
+// A config may allow more than memory holds.
+TEST(Rope, OnlyWhatIsPreparedIsMade) {
+  Rope rope({.name = "rope", .head_dim = 8, .max_positions = int64_t{1} << 40});
+  const Rope small = prepared({.name = "rope", .head_dim = 8, .max_positions = 10});
+  std::vector<float> x = normal_values(5 * 8, "x"), y = x, unused(5 * 8);
+  const Tensor other(unused.data(), {1, 5, 1, 8});
+  rope.prepare(3);
+  EXPECT_THROW(rope.on_qk(0, Tensor(x.data(), {1, 5, 1, 8}), other, 5), Error);
+  rope.prepare(10);
+  rope.prepare(3);
+  rope.on_qk(0, Tensor(x.data(), {1, 5, 1, 8}), other, 5);
+  small.on_qk(0, Tensor(y.data(), {1, 5, 1, 8}), other, 5);
+  EXPECT_EQ(x, y);
+}
+
 TEST(Rope, BeyondTheTableIsAnError) {
-  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
+  const Rope rope =
+      prepared({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
   std::vector<float> x(3 * 8);
   const Tensor view(x.data(), {1, 3, 1, 8});
   EXPECT_NO_THROW(rope.on_qk(0, view, view, 7));
@@ -69,8 +92,8 @@ std::vector<float> rotated(const Rope& rope, const std::vector<float>& x, int64_
 }
 
 TEST(Rope, ReserveGoesOnWithTheSameFrequencies) {
-  Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
-  const Rope made_for_it({.name = "rope", .head_dim = 8, .max_positions = 30});
+  Rope rope = prepared({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_theta = 10000.0});
+  const Rope made_for_it = prepared({.name = "rope", .head_dim = 8, .max_positions = 30});
   const std::vector<float> x = normal_values(25 * 8, "x");
   const std::vector<float> row(x.begin(), x.begin() + 8);
   const std::vector<float> within = rotated(rope, row, 1, 9);
@@ -84,17 +107,18 @@ TEST(Rope, ReserveGoesOnWithTheSameFrequencies) {
 // that does not.
 TEST(Rope, DynamicScalingActsBeyondTheTrainedLengthOnly) {
   const RopeScaling dynamic = {.rope_type = "dynamic", .factor = 2.0};
-  Rope rope({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_scaling = dynamic});
-  const Rope plain({.name = "rope", .head_dim = 8, .max_positions = 30});
+  Rope rope =
+      prepared({.name = "rope", .head_dim = 8, .max_positions = 10, .rope_scaling = dynamic});
+  const Rope plain = prepared({.name = "rope", .head_dim = 8, .max_positions = 30});
   const std::vector<float> x = normal_values(30 * 8, "x");
   const std::vector<float> start(x.begin(), x.begin() + 10 * 8);
   rope.reserve(30);
   EXPECT_EQ(rotated(rope, start, 10, 0), rotated(plain, start, 10, 0));
   // theta (s n/Lm - (s - 1))^(D/(D-2)) for n = 30: 10000 * 5^(8/6).
-  const Rope changed({.name = "rope",
-                      .head_dim = 8,
-                      .max_positions = 30,
-                      .rope_theta = 10000.0 * std::pow(5.0, 8.0 / 6.0)});
+  const Rope changed = prepared({.name = "rope",
+                                 .head_dim = 8,
+                                 .max_positions = 30,
+                                 .rope_theta = 10000.0 * std::pow(5.0, 8.0 / 6.0)});
   EXPECT_EQ(rotated(rope, x, 30, 0), rotated(changed, x, 30, 0));
   // Another length, another base.
   rope.reserve(31);
@@ -105,7 +129,8 @@ TEST(Rope, DynamicScalingActsBeyondTheTrainedLengthOnly) {
 TEST(Rope, TheBackwardIsTheTransposeOfTheForward) {
   const RopeScaling yarn = {
       .rope_type = "yarn", .factor = 8.0, .original_max_position_embeddings = 64};
-  const Rope rope({.name = "rope", .head_dim = 8, .max_positions = 512, .rope_scaling = yarn});
+  const Rope rope =
+      prepared({.name = "rope", .head_dim = 8, .max_positions = 512, .rope_scaling = yarn});
   const std::vector<float> x = normal_values(40 * 8, "x"), y = normal_values(40 * 8, "y");
   const std::vector<float> forward = rotated(rope, x, 40, 300);
   std::vector<float> backward = y, other = y;

@@ -279,13 +279,57 @@ TEST_F(PrepareTest, WhatAKilledOneLeftIsClearedAway) {
   make_directories(d + "/prepare.tmp/texts");
   write_file(d + "/prepare.tmp/lock", "");
   write_file(d + "/prepare.tmp/texts/input_0", "x");
-  for (const char* name : {"val_000000.bin", "tokenizer.json", "dataset.json"}) {
+  for (const char* name : {"train_000000.bin", "val_000000.bin"}) {
+    std::filesystem::create_hard_link(d + "/" + name, d + "/prepare.tmp/" + name);
+  }
+  for (const char* name : {"tokenizer.json", "dataset.json"}) {
     std::filesystem::rename(d + "/" + name, d + "/prepare.tmp/" + name);
   }
   prepare_dataset(bytes);
   EXPECT_EQ(text("train"), "ab");
   EXPECT_EQ(text("val"), "c");
   EXPECT_FALSE(exists(d + "/prepare.tmp"));
+}
+
+// A directory made by others, whose prepare.tmp wants files gone.
+TEST_F(PrepareTest, NothingIsRemovedThatAStrangersFilesName) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  const std::string d = bytes.directory;
+  make_directories(d + "/prepare.tmp/held");
+  write_file(d + "/mine.txt", "x");
+  write_file(directory_ / "held.txt", "x");
+  write_file(d + "/prepare.tmp/dataset.json",
+             R"({"train": {"shards": ["../held.txt", "mine.txt", ")" + (directory_ / "held.txt") +
+                 R"("]}})");
+  std::filesystem::create_symlink("../mine.txt", d + "/prepare.tmp/mine.txt");
+  std::filesystem::create_directory_symlink(directory_.path(), d + "/prepare.tmp/held/all");
+  prepare_dataset(bytes);
+  EXPECT_TRUE(exists(d + "/mine.txt"));
+  EXPECT_EQ(directory_.names(), (Names{"a.txt", "d", "held.txt"}));
+  EXPECT_FALSE(exists(d + "/prepare.tmp"));
+}
+
+TEST_F(PrepareTest, ALinkIsNoPlaceToWorkIn) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  make_directories(directory_ / "held");
+  write_file(directory_ / "held/file", "x");
+  make_directories(bytes.directory);
+  std::filesystem::create_directory_symlink("../held", bytes.directory + "/prepare.tmp");
+  const std::string message = error_of([&] { prepare_dataset(bytes); });
+  EXPECT_NE(message.find("d/prepare.tmp: is a link"), std::string::npos) << message;
+  EXPECT_EQ(read_file(directory_ / "held/file"), "x");
+}
+
+TEST_F(PrepareTest, AFinishedDatasetIsNotClearedAway) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  prepare_dataset(bytes);
+  // As if it had been killed at the very end.
+  const std::string d = bytes.directory;
+  make_directories(d + "/prepare.tmp");
+  std::filesystem::create_hard_link(d + "/train_000000.bin", d + "/prepare.tmp/train_000000.bin");
+  const std::string message = error_of([&] { prepare_dataset(bytes); });
+  EXPECT_NE(message.find("exists already"), std::string::npos) << message;
+  EXPECT_EQ(text("train"), "ab");
 }
 
 TEST_F(PrepareTest, ADatasetIsNotWrittenOver) {

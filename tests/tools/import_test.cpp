@@ -63,6 +63,18 @@ TEST_F(ImportTest, ExportLeavesNothingBehindItsErrors) {
   expect_failure({"export", "run", "--to", "gguf", "--dtype", "q4_0", "-o", "x"}, 2, "q8_0");
 }
 
+TEST_F(ImportTest, AnExportThatWasKilledIsDoneAgain) {
+  const Arguments arguments = {"export", "run", "--to", "llama2c", "-o", "model.bin"};
+  run(arguments);
+  const std::string model = read("model.bin"), vocabulary = read("tokenizer.bin");
+  std::filesystem::remove(path("model.bin"));
+  write("model.bin.77.tmp", "half of it");
+  run(arguments);
+  EXPECT_EQ(read("model.bin"), model);
+  EXPECT_EQ(read("tokenizer.bin"), vocabulary);
+  EXPECT_FALSE(exists(path("model.bin.77.tmp")));
+}
+
 TEST_F(ImportTest, NamesWhatItFound) {
   run({"export", "run", "--to", "gguf", "-o", "model.gguf"});
   const std::string weights = std::string(kCheckpoint) + "/model.safetensors";

@@ -28,5 +28,15 @@ TEST(Terminal, ColorsUnlessNoColorIsSet) {
   ::unsetenv("NO_COLOR");
 }
 
+TEST(Terminal, IsNotCommandedByText) {
+  const std::string text = "a\tb\n\x1b]0;title\x07";
+  const Terminal terminal;
+  if (!terminal.get()) GTEST_SKIP() << "no pseudo-terminal here";
+  EXPECT_EQ(shown(terminal.get(), text), "a\tb\n\\x1b]0;title\\x07");
+  std::FILE* const file = std::tmpfile();
+  EXPECT_EQ(shown(file, text), text);
+  std::fclose(file);
+}
+
 }  // namespace
 }  // namespace cria

@@ -89,6 +89,14 @@ TEST_F(RunDirectoryTest, KeepsTheLastCheckpoints) {
             (std::vector{directory.checkpoint(3), directory.checkpoint(20)}));
 }
 
+TEST_F(RunDirectoryTest, WhatAKilledRunLeftIsRemoved) {
+  open({});
+  const std::string left = checkpoint_path(path_, 2) + ".77.tmp";
+  make_directories(left + "/more");
+  open({});
+  EXPECT_FALSE(exists(left));
+}
+
 TEST_F(RunDirectoryTest, AllCheckpointsWithZero) {
   RunConfig config;
   config.train.keep_checkpoints = 0;

@@ -116,7 +116,7 @@ void ProgressBar::update(int64_t done, int64_t total, const std::string& details
 
 void ProgressBar::note(const std::string& line) {
   erase();
-  std::fprintf(out_, "%s\n", line.c_str());
+  std::fprintf(out_, "%s\n", shown(out_, line).c_str());
   std::fflush(out_);
   if (terminal_ && first_ >= 0) draw();
 }

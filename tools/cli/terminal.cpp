@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "base/unicode.h"
+
 namespace cria {
 
 bool is_terminal(std::FILE* out) {
@@ -14,6 +16,10 @@ bool is_terminal(std::FILE* out) {
 bool takes_colors(std::FILE* out) {
   const char* const no_color = std::getenv("NO_COLOR");
   return is_terminal(out) && (!no_color || !*no_color);
+}
+
+std::string shown(std::FILE* out, std::string_view text) {
+  return is_terminal(out) ? escape(text, "", "\n\t") : std::string(text);
 }
 
 size_t terminal_width(std::FILE* out) {

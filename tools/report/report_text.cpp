@@ -74,7 +74,10 @@ void print_bars(const std::vector<BarRow>& rows) {
 }
 
 void print_table(const std::vector<TableColumn>& columns,
-                 const std::vector<std::vector<std::string>>& lines) {
+                 std::vector<std::vector<std::string>> lines) {
+  for (auto& line : lines) {
+    for (std::string& cell : line) cell = escape(cell, "");  // names come from files
+  }
   constexpr size_t kGap = 2, kFirst = 26;  // the first column, unless it is narrower
   std::vector<size_t> widths;
   for (const TableColumn& column : columns) widths.push_back(count_characters(column.heading));

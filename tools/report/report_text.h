@@ -50,7 +50,7 @@ struct TableColumn {
 // fit report_width(), the first column, which is text, is shortened, and optional ones go. A line
 // of a single cell stands there as it is.
 void print_table(const std::vector<TableColumn>& columns,
-                 const std::vector<std::vector<std::string>>& lines);
+                 std::vector<std::vector<std::string>> lines);
 
 // Columns that output on this standard output may have: the terminal's, at most 100.
 size_t report_width();

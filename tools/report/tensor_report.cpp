@@ -33,7 +33,7 @@ std::vector<float> numbers_of(const TensorWindow& window, int64_t row, const Ran
 }
 
 void print_tensor(const FileTensor& tensor) {
-  std::printf("tensor     %s\n           %s %s\n", tensor.name.c_str(),
+  std::printf("tensor     %s\n           %s %s\n", escape(tensor.name, "").c_str(),
               shape_string(tensor.shape).c_str(), tensor.dtype.c_str());
 }
 

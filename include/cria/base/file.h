@@ -51,7 +51,9 @@ class InputFile {
   int64_t size_ = -1;
 };
 
-// A file that appears under its name only when commit() succeeds (fsync, then rename).
+// A file that appears under its name only when commit() succeeds (fsync, then rename). Until then
+// it is beside it as NAME.PID.tmp, locked; what killed writers of the same name left is removed
+// first.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);
@@ -78,7 +80,7 @@ void write_file(const std::string& path, std::string_view bytes);
 void append_to_file(const std::string& path, std::string_view bytes);
 
 // A directory that appears under its name only when commit() succeeds: fill path(), then commit.
-// Fails when the name exists.
+// Fails when the name exists. Until then it is as an AtomicFile's.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(const std::string& path);
@@ -91,6 +93,7 @@ class AtomicDirectory {
 
  private:
   std::string final_, temporary_;
+  int lock_ = -1;
   bool committed_ = false;
 };
 
@@ -119,8 +122,16 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-// Renames a file, over one that is there, within a file system; flushes both directories.
-void move_file(const std::string& from, const std::string& to);
+// Removes what killed processes left in a directory of the AtomicFile or AtomicDirectory `name`, of
+// all when it is "". What a living process writes is locked, and left alone.
+void remove_leftovers(const std::string& directory, std::string_view name);
+
+// Renames a directory before its files are removed: under its name it is whole or not there.
+void remove_directory(const std::string& path);
+
+// Gives a new file a second name within a file system. Over one that is there, and where the file
+// system has no links, the file moves instead. Flushes the directory of the new name.
+void publish_file(const std::string& from, const std::string& to);
 
 bool exists(const std::string& path);
 void make_directories(const std::string& path);

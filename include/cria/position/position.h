@@ -71,8 +71,11 @@ class Position {
   explicit Position(const PositionConfig& config) : config_(config) {}
   virtual ~Position() = default;
 
-  // Prepares for positions up to count - 1, beyond max_positions too. Error, naming the key, when
-  // the encoding knows no more than it was made for.
+  // Prepares for positions up to count - 1, as memory for passes of that length has to be: what a
+  // config allows may be far more than is ever used.
+  virtual void prepare(int64_t count) { reserve(count); }
+  // The same beyond max_positions. Error, naming the key, when the encoding knows no more than it
+  // was made for.
   virtual void reserve(int64_t /*count*/) {}
 
   // Registers what the encoding learns for this layer alone. name: "model.layers.0.self_attn".
