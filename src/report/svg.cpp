@@ -42,7 +42,8 @@ bool is_forbidden(uint32_t c) {
 
 std::string escape_markup(std::string_view text) {
   Utf8Stream stream;
-  const std::string valid = stream.push(text) + stream.finish();
+  std::string valid = stream.push(text);
+  valid += stream.finish();
   std::string out;
   for (size_t offset = 0; offset < valid.size();) {
     const auto [c, length] = decode_utf8(valid, offset);

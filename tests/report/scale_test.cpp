@@ -53,7 +53,7 @@ TEST(Scale, LogarithmicTicksArePowersOfTen) {
   EXPECT_EQ(ticks_of(logarithmic_scale(0.001, 100, 6)), "0.001 0.01 0.1 1 10 100");
   EXPECT_EQ(ticks_of(logarithmic_scale(1e-12, 1, 5)), "1e-12 1e-9 1e-6 0.001 1");
   EXPECT_EQ(ticks_of(logarithmic_scale(3, 80, 5)), "5 10 20 50");
-  EXPECT_EQ(ticks_of(logarithmic_scale(2.1, 4.9, 5)), "2.5 3 3.5 4 4.5");
+  EXPECT_EQ(ticks_of(logarithmic_scale(2.1, 4.9, 5)), "3 4");
   const Scale scale = logarithmic_scale(0.01, 1, 5);
   EXPECT_DOUBLE_EQ(scale.at(0.1), 0.5);
 }

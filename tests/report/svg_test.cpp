@@ -77,7 +77,7 @@ TEST(Svg, NumbersAreOfNoLocale) {
 
 TEST(Svg, LongTextIsCutBetweenCharacters) {
   EXPECT_EQ(fitted("short", 10), "short");
-  EXPECT_EQ(fitted("a rather long name", 5), "a rathe…");
+  EXPECT_EQ(fitted("a rather long name", 5), "a rath…");
   EXPECT_EQ(fitted("ÄÖÜÄÖÜ", 4), "ÄÖ…");
   EXPECT_LE(text_width(fitted("🦙🦙🦙🦙🦙🦙", 4)), 4.5);
 }
