@@ -11,7 +11,7 @@ namespace cria {
 
 int run_report(const Arguments& arguments) {
   Options options(
-      "report", "RUN|EXPERIMENT... -o FILE.html",
+      "report", "DIR... -o FILE.html",
       "Write one page of charts and tables about runs (directories of 'cria train') and "
       "experiments\n(of 'cria experiment'): an HTML file that a browser opens without a "
       "network. Runs whose\nconfigs differ in the seed only are shown as one, with a "

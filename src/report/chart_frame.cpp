@@ -78,7 +78,7 @@ void draw_y_axis(Markup& svg, const Rectangle& plot, const Scale& scale, const s
 double label_room(const std::vector<std::string>& labels) {
   double width = 0;
   for (const std::string& label : labels) width = std::max(width, text_width(label));
-  return std::clamp(width * kFontSize, 20.0, 130.0) + 8;
+  return std::clamp(width * kFontSize, 20.0, 150.0) + 8;
 }
 
 void draw_row_labels(Markup& svg, const Rectangle& plot, const std::vector<std::string>& labels) {

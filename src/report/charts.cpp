@@ -223,7 +223,7 @@ Figure forest_plot(const std::string& title, const std::string& note, const std:
          std::isfinite(row.half_width) ? number_text(row.half_width) : "unknown"});
     if (!std::isfinite(row.value)) continue;
     const double y = plot.top + (static_cast<double>(i) + 0.5) * kRowHeight;
-    svg.open("g", {{"class", "line " + color_class(i)}});
+    svg.open("g", {{"class", "line " + color_class(row.color)}});
     if (std::isfinite(row.half_width)) {
       svg.empty("path", {{"class", "whisker"},
                          {"d", "M" + path_point(place(row.value - row.half_width), y) + "H" +

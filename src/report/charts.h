@@ -94,6 +94,7 @@ Figure scatter(const std::string& title, const std::string& note, const Axis& x,
 struct Interval {
   std::string label;
   double value, half_width;
+  size_t color = 0;
 };
 Figure forest_plot(const std::string& title, const std::string& note, const std::string& axis,
                    const std::vector<Interval>& rows);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "report/run_sections.h"
 
@@ -54,6 +55,7 @@ ExperimentHistory read_experiment_history(const std::string& directory) {
   experiment.reference = isolated(results.at("reference", path).as_string(path + ": reference"));
   experiment.complete = results.at("complete", path).as_bool(path + ": complete");
   experiment.variants = results.at("variants", path).as_array(path + ": variants");
+  if (experiment.variants.empty()) throw Error("an experiment without variants", {.where = path});
   for (const Json& variant : experiment.variants) {
     RunGroup group = {name_of(variant, path), {}};
     for (const Json& run : results.at("runs", path).as_array(path + ": runs")) {
@@ -116,7 +118,8 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
     if (!difference || number_in(*difference, "seeds", path) == 0) continue;
     const double mean = number_in(*difference, "mean", path);
     const double half_width = number_in(*difference, "half_width_95", path);
-    differences.push_back({name, mean, std::isnan(half_width) ? INFINITY : half_width});
+    differences.push_back(
+        {name, mean, std::isnan(half_width) ? INFINITY : half_width, table.rows.size() - 1});
     certain += std::abs(mean) > differences.back().half_width;
   }
   page.table("Each variant at its best; differences from " + experiment.reference +

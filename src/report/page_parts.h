@@ -14,7 +14,7 @@ h2{font-size:1.2rem;margin:32px 0 8px}
 p{max-width:75ch;margin:8px 0;overflow-wrap:anywhere}
 .verdict{font-size:1.1rem}
 .note{color:var(--quiet);font-size:.875rem;margin:4px 0}
-.figures{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr))}
+.figures{display:grid;gap:16px;margin:16px 0;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr))}
 .small.figures{grid-template-columns:repeat(auto-fill,minmax(min(100%,290px),1fr))}
 figure,.card{margin:0;padding:12px;background:var(--card);border:1px solid var(--grid);
 border-radius:8px;min-width:0;position:relative}
@@ -25,7 +25,7 @@ figcaption{font-weight:600;overflow-wrap:anywhere}
 .axis .grid{stroke:var(--grid);fill:none}
 .curve,.whisker{stroke:var(--c);stroke-width:1.75;fill:none;stroke-linejoin:round}
 .whisker{stroke-width:3}
-.dashed .curve{stroke-dasharray:5 4}
+.dashed .curve{stroke-dasharray:3 2;stroke-width:1.1}
 .band{fill:var(--c);opacity:.2}
 .dots{stroke:var(--c);stroke-width:6;stroke-linecap:round;fill:none}
 .intervals .dots{stroke-width:9}

@@ -127,8 +127,7 @@ std::vector<RunGroup> group_by_seed(std::vector<RunHistory> runs) {
   }
   for (RunGroup& group : groups) {
     if (group.runs.size() > 1) {
-      group.name += " and " + std::to_string(group.runs.size() - 1) + " more seed" +
-                    (group.runs.size() > 2 ? "s" : "");
+      group.name += " (" + std::to_string(group.runs.size()) + " seeds)";
     }
   }
   return groups;

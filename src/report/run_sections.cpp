@@ -166,9 +166,10 @@ std::string beginning(const std::string& text, size_t most) {
 }  // namespace
 
 Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
-                 const std::string& title, const std::string& note, const Axis& y) {
+                 const std::string& title, const std::string& note, const Axis& y,
+                 const Size& size) {
   LineChart chart = {
-      .title = title, .note = note, .x = {{"steps"}}, .y = {y}, .lines = {}, .size = kSmall};
+      .title = title, .note = note, .x = {{"steps"}}, .y = {y}, .lines = {}, .size = size};
   for (size_t i = 0; i < groups.size(); ++i) {
     const Curve curve = curve_of(groups[i].runs, key, kMostPoints / 2);
     if (curve.steps.empty()) continue;
@@ -227,18 +228,21 @@ std::vector<std::string> verdict_of_runs(const std::vector<RunGroup>& groups) {
 }
 
 void add_curves(Page& page, const std::vector<RunGroup>& groups) {
-  page.figures(LossCharts(groups).figures());
-  page.figures({
-      key_chart(groups, "lr", "Learning rate: at most " + number_text(largest_of(groups, "lr"), 3),
-                "", {"learning rate"}),
-      key_chart(groups, "grad_norm",
-                "Gradient norm: at most " + number_text(largest_of(groups, "grad_norm"), 3),
-                "Of the whole gradient, before clipping.", {"norm", true}),
-      key_chart(groups, "tokens_per_s",
-                "Speed: at most " + number_text(largest_of(groups, "tokens_per_s"), 3) +
-                    " tokens per second",
-                "", {"tokens per second"}),
-  });
+  std::vector<Figure> figures = LossCharts(groups).figures();
+  for (const Figure& each :
+       {key_chart(groups, "lr",
+                  "Learning rate: at most " + number_text(largest_of(groups, "lr"), 3), "",
+                  {"learning rate"}, {}),
+        key_chart(groups, "grad_norm",
+                  "Gradient norm: at most " + number_text(largest_of(groups, "grad_norm"), 3),
+                  "Of the whole gradient, before clipping.", {"norm", true}, {}),
+        key_chart(groups, "tokens_per_s",
+                  "Speed: at most " + number_text(largest_of(groups, "tokens_per_s"), 3) +
+                      " tokens per second",
+                  "", {"tokens per second"}, {})}) {
+    figures.push_back(each);
+  }
+  page.figures(figures);
 }
 
 void add_run_facts(Page& page, const std::vector<RunGroup>& groups) {

@@ -19,9 +19,10 @@ void add_run_facts(Page& page, const std::vector<RunGroup>& groups);
 void add_diagnostics(Page& page, const std::vector<RunGroup>& groups);
 void add_samples(Page& page, const std::vector<RunGroup>& groups);
 
-// A small chart of one key of metrics.jsonl over steps, a line for each group.
+// A chart of one key of metrics.jsonl over steps, a line for each group.
 Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
-                 const std::string& title, const std::string& note, const Axis& y);
+                 const std::string& title, const std::string& note, const Axis& y,
+                 const Size& size);
 
 // A word of a command line, in quotes where a shell needs them.
 std::string shell_word(const std::string& word);

@@ -100,7 +100,7 @@ std::string number_text(double value, int digits) {
 double text_width(std::string_view text) {
   double width = 0;
   for (const char byte : text) {
-    if (starts_character(byte)) width += static_cast<unsigned char>(byte) < 0x80 ? 0.57 : 1.1;
+    if (starts_character(byte)) width += static_cast<unsigned char>(byte) < 0x80 ? 0.62 : 1.1;
   }
   return width;
 }
