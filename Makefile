@@ -116,13 +116,14 @@ ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
     $(patsubst %,'\043include "%"',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
 endif
 
-# The Makefile itself too: some objects have flags of their own.
+# The Makefile itself too: some objects have flags of their own. A folder comes before a file of its
+# name, as tools/report before tools/report.cpp.
+$(OUT)/obj/%.o: $(OUT)/obj/%.cpp $(stamp) Makefile
+	$(CXX) $(compile_flags) -iquote . -MMD -MP -c $< -o $@
+
 $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
-
-$(OUT)/obj/%.o: $(OUT)/obj/%.cpp $(stamp) Makefile
-	$(CXX) $(compile_flags) -iquote . -MMD -MP -c $< -o $@
 
 $(tool_objects): compile_flags += -Itools
 $(test_objects): compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'

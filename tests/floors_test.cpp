@@ -25,7 +25,7 @@ const std::map<std::string, int>& rooms() {
       {"nn", 4},          {"model", 5},     {"optim", 5},           {"text", 5},
       {"data", 5},        {"io", 5},        {"tokenizer_files", 6}, {"exchange", 7},
       {"prepare", 8},     {"inference", 8}, {"inspect", 8},         {"train", 9},
-      {"experiment", 10},
+      {"experiment", 10}, {"report", 11},
   };
   return all;
 }

@@ -30,6 +30,7 @@ const std::vector<Command>& commands() {
       {"train", run_train, "train a model from a config file"},
       {"experiment", run_experiment,
        "variants of a config, trained with several seeds and compared"},
+      {"report", run_report, "runs and experiments as one page of charts"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},

@@ -11,6 +11,7 @@ using Arguments = std::vector<std::string>;
 int run_prepare(const Arguments& arguments);
 int run_train(const Arguments& arguments);
 int run_experiment(const Arguments& arguments);
+int run_report(const Arguments& arguments);
 int run_eval(const Arguments& arguments);
 int run_generate(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);

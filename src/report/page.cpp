@@ -1,0 +1,165 @@
+#include "report/page.h"
+
+#include <algorithm>
+
+#include "report/page_parts.h"
+
+namespace cria {
+namespace {
+
+std::string variables(const Theme& theme) {
+  std::string text = std::string("{--background:") + theme.background + ";--card:" + theme.card +
+                     ";--text:" + theme.text + ";--quiet:" + theme.quiet_text +
+                     ";--grid:" + theme.grid;
+  for (size_t i = 0; i < kPaletteSize; ++i) {
+    text += ";--c" + std::to_string(i) + ":" + theme.palette[i];
+  }
+  return text + "}\n";
+}
+
+std::string style() {
+  std::string text = ":root" + variables(kLightTheme) + ":root{color-scheme:light dark}\n" +
+                     "@media(prefers-color-scheme:dark){:root" + variables(kDarkTheme) + "}\n" +
+                     "[data-theme=light]" + variables(kLightTheme) + "[data-theme=dark]" +
+                     variables(kDarkTheme) + "@media print{:root" + variables(kLightTheme) + "}\n";
+  for (size_t i = 0; i < kPaletteSize; ++i) {
+    text += "." + color_class(i) + "{--c:var(--" + color_class(i) + ")}";
+  }
+  return text + kStyle;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "|") + part;
+  return text;
+}
+
+constexpr size_t kLongCell = 40;  // characters, from which a cell has several lines
+
+}  // namespace
+
+std::string isolated(std::string_view text) {
+  constexpr std::string_view kFirstStrong = "\u2068", kPop = "\u2069";
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return std::string(text);
+  }
+  std::string inner(text);
+  for (const std::string_view mark : {kFirstStrong, kPop}) {
+    for (size_t at; (at = inner.find(mark)) != inner.npos;) inner.erase(at, mark.size());
+  }
+  return std::string(kFirstStrong) + inner + std::string(kPop);
+}
+
+Page::Page(const std::string& title, const std::vector<std::string>& verdict) {
+  html_.raw("<!DOCTYPE html>\n");
+  html_.open("html", {{"lang", "en"}});
+  html_.open("head");
+  html_.empty("meta", {{"charset", "utf-8"}});
+  html_.empty("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+  // Nothing may be loaded, whatever the page holds.
+  html_.empty("meta", {{"http-equiv", "Content-Security-Policy"},
+                       {"content",
+                        "default-src 'none'; style-src 'unsafe-inline'; "
+                        "script-src 'unsafe-inline'"}});
+  html_.element("title", {}, title);
+  html_.open("style");
+  html_.raw(style());
+  html_.close();
+  html_.close();
+  html_.raw("\n");
+  html_.open("body");
+  html_.open("header");
+  html_.element("h1", {}, title);
+  for (const std::string& sentence : verdict) html_.element("p", {{"class", "verdict"}}, sentence);
+  html_.close();
+  html_.open("main");
+}
+
+void Page::heading(const std::string& text) {
+  html_.raw("\n");
+  html_.element("h2", {}, text);
+}
+
+void Page::paragraph(const std::string& text) {
+  html_.element("p", {}, text);
+}
+
+void Page::rows(const Table& table, const std::string& caption) {
+  // What scrolls can be reached by the keyboard.
+  html_.open("div",
+             {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", caption}});
+  html_.open("table");
+  html_.element("caption", {}, caption);
+  html_.open("tr");
+  for (const std::string& heading : table.headings) {
+    html_.element("th", {{"scope", "col"}}, heading);
+  }
+  html_.close();
+  for (const std::vector<std::string>& row : table.rows) {
+    html_.open("tr");
+    for (const std::string& cell : row) {
+      if (&cell == &row.front()) {
+        html_.element("th", {{"scope", "row"}}, cell);
+      } else if (cell.size() > kLongCell) {
+        html_.element("td", {{"class", "long"}}, cell);
+      } else {
+        html_.element("td", {}, cell);
+      }
+    }
+    html_.close();
+  }
+  html_.close();
+  html_.close();
+}
+
+void Page::table(const std::string& caption, const Table& table) {
+  html_.open("div", {{"class", "card"}});
+  rows(table, caption);
+  html_.close();
+}
+
+void Page::figure(const Figure& figure) {
+  html_.raw("\n");
+  html_.open("figure", {{"data-x", joined(figure.x)}, {"data-y", joined(figure.y)}});
+  html_.element("figcaption", {}, figure.title);
+  if (!figure.note.empty()) html_.element("p", {{"class", "note"}}, figure.note);
+  if (!figure.legend.empty()) {
+    html_.open("ul", {{"class", "legend"}});
+    for (const LegendEntry& entry : figure.legend) {
+      html_.open("li", {{"class", entry.color}});
+      html_.element("i", {}, "");
+      html_.element("span", {}, entry.name);
+      html_.close();
+    }
+    html_.close();
+  }
+  html_.raw(figure.svg);
+  html_.open("details");
+  html_.element("summary", {}, "Numbers");
+  rows(figure.numbers, figure.title);
+  html_.close();
+  html_.close();
+}
+
+void Page::figures(const std::vector<Figure>& figures) {
+  if (figures.empty()) return;
+  html_.open("div", {{"class", figures.front().is_small ? "small figures" : "figures"}});
+  for (const Figure& each : figures) figure(each);
+  html_.close();
+}
+
+void Page::preformatted(const std::string& caption, std::string_view text) {
+  html_.open("div", {{"class", "card"}});
+  html_.element("div", {{"class", "note"}}, caption);
+  html_.element("pre", {{"dir", "auto"}}, text);
+  html_.close();
+}
+
+std::string Page::take() {
+  html_.close();  // main
+  html_.open("script");
+  html_.raw(kScript);
+  return html_.take() + "\n";
+}
+
+}  // namespace cria

@@ -1,0 +1,109 @@
+// cria report: runs and an experiment as a page.
+#include <gtest/gtest.h>
+
+#include "support/cli.h"
+#include "support/well_formed.h"
+
+namespace cria {
+namespace {
+
+class ReportTest : public CliTest {
+ public:
+  std::string page(const Arguments& directories) const {
+    Arguments arguments = {"report", "-o", "page.html"};
+    arguments.insert(arguments.end(), directories.begin(), directories.end());
+    EXPECT_EQ(run(arguments).out, "page.html\n");
+    EXPECT_EQ(MarkupCheck::fault(read("page.html")), "");
+    return read("page.html");
+  }
+};
+
+TEST_F(ReportTest, ShowsRuns) {
+  run({"train", "tiny.toml", "train.output_dir=\"seed\"", "train.seed=2"});
+  run({"train", "tiny.toml", "train.output_dir=\"fast\"", "optimizer.learning_rate=0.1",
+       "train.sample_every=2"});
+  const std::string html = page({"run", "seed", "fast"});
+  for (const char* const part :
+       {"run (2 seeds)", "lowest validation loss", "loss, nats per token", "bits per byte",
+        "Learning rate: at most 0.1", "Gradient norm", "tokens per second",
+        "<th scope=\"row\">optimizer.learning_rate</th>", "fast at step 4",
+        "cria train run/config.toml train.output_dir=run-again"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  EXPECT_EQ(page({"run", "seed", "fast"}), html);
+  EXPECT_FALSE(contains(page({"run"}), "What differs"));
+}
+
+TEST_F(ReportTest, ShowsDiagnosticsWhereThereAre) {
+  EXPECT_FALSE(contains(page({"run"}), "Inside the model"));
+  std::string lines = read("run/metrics.jsonl");
+  for (const int step : {1, 2}) {
+    lines += "{\"step\":" + std::to_string(step) +
+             ",\"diag_embedding/isotropy\":0.5,\"diag_update_ratio/embed_tokens\":0.001,"
+             "\"diag_update_ratio/<b>\":0.1,\"diag_lens_kl/layers.0\":1.5}\n";
+  }
+  write("run/metrics.jsonl", lines);
+  const std::string html = page({"run"});
+  for (const char* const part :
+       {"Inside the model", "Isotropy of the embedding: run 0.5", "part by part: run", "&lt;b&gt;",
+        "What is still to be said, by layer"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+}
+
+TEST_F(ReportTest, ShowsAnExperimentAlsoWhereItMoved) {
+  write("x.toml",
+        "base = \"tiny.toml\"\nseeds = [1, 2]\n[variants.untied]\n[variants.tied]\n"
+        "model.tie_word_embeddings = true\n");
+  run({"experiment", "x.toml"});
+  std::filesystem::rename(path("experiments/x"), path("moved"));
+  const std::string html = page({"moved"});
+  for (const char* const part :
+       {"tied - untied = ", "differs from untied for certain", "class=\"chart intervals\"",
+        "Validation loss of ", "cria experiment x.toml --out moved-again"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  std::filesystem::remove_all(path("moved/runs"));
+  EXPECT_FALSE(contains(page({"moved"}), "Its runs"));
+}
+
+TEST_F(ReportTest, EscapesWhatFilesSay) {
+  const std::string name = "<script>alert('x')";
+  std::filesystem::rename(path("run"), path(name));
+  write(name + "/samples.txt", "--- step 2\n</pre><script>\x1b[31m \u202e\xff\n");
+  write(name + "/config.toml", "[data]\ntrain = \"<img src='x'>\"\n");
+  const std::string html = page({name});
+  EXPECT_FALSE(contains(html, "<script>alert"));
+  EXPECT_FALSE(contains(html, "<img"));
+  EXPECT_TRUE(contains(html, "&lt;/pre&gt;&lt;script&gt;␛[31m"));
+  // For a shell to read.
+  EXPECT_TRUE(contains(html, "&#39;&lt;script&gt;alert(&#39;\\&#39;&#39;x"));
+}
+
+TEST_F(ReportTest, SaysWhatIsWrong) {
+  EXPECT_EQ(cria({"report"}).exit_code, 2);
+  EXPECT_EQ(cria({"report", "run", "--json"}).exit_code, 2);
+  for (const auto& [directory, message] :
+       std::map<std::string, std::string>{{"nowhere", "nowhere: no such directory"},
+                                          {"data", "data: neither a run nor an experiment"}}) {
+    const ProcessResult result = cria({"report", "run", directory, "-o", "page.html"});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_TRUE(contains(result.err, message)) << result.err;
+    EXPECT_TRUE(contains(result.err, "metrics.jsonl")) << result.err;
+  }
+  const ProcessResult unwritable = cria({"report", "run", "-o", "no/such/page.html"});
+  EXPECT_EQ(unwritable.exit_code, 1);
+  EXPECT_TRUE(contains(unwritable.err, "no/such/page.html")) << unwritable.err;
+  EXPECT_FALSE(exists(path("page.html")));
+  make_directories(path("broken"));
+  write("broken/results.json", "{\"experiment\": 1}");
+  const ProcessResult broken = cria({"report", "broken"});
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_TRUE(contains(broken.err, "broken/results.json")) << broken.err;
+  write("broken/results.json",
+        "{\"experiment\":\"x\",\"reference\":\"a\",\"complete\":true,\"variants\":[],\"runs\":[]}");
+  EXPECT_EQ(cria({"report", "broken"}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace cria
