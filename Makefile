@@ -113,13 +113,13 @@ ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
   $(call update,$(stamp),'$(CXX) $(compiler_version) $(compile_flags)')
   $(call update,$(sources_stamp),$(all_sources))
   $(foreach folder,$(call folders,$(all_sources)),$(call update,$(OUT)/obj/$(folder).cpp,\
-    $(patsubst %,'\043include "%"',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
+    $(patsubst %,'\043include <%>',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
 endif
 
 # The Makefile itself too: some objects have flags of their own. A folder comes before a file of its
-# name, as tools/report before tools/report.cpp.
+# name, as tools/report before tools/report.cpp; <> finds that file, and not the folder's unit.
 $(OUT)/obj/%.o: $(OUT)/obj/%.cpp $(stamp) Makefile
-	$(CXX) $(compile_flags) -iquote . -MMD -MP -c $< -o $@
+	$(CXX) $(compile_flags) -I. -MMD -MP -c $< -o $@
 
 $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	@mkdir -p $(@D)
