@@ -42,7 +42,7 @@ button,select{font:inherit;color:inherit;background:none;border:1px solid var(--
 border-radius:6px;padding:2px 8px;cursor:pointer;min-height:28px}
 select option{color:#000;background:#fff}
 .legend button{border-color:transparent;padding:2px 4px}
-.legend button[aria-pressed=false]{opacity:.55;text-decoration:line-through}
+.legend button[aria-pressed=false]{color:var(--quiet);text-decoration:line-through}
 .theme{position:absolute;right:16px;top:20px}
 .switches{display:flex;flex-wrap:wrap;gap:6px 16px;margin-top:6px;font-size:.875rem}
 .switches label{display:inline-flex;align-items:center;gap:6px}
@@ -54,6 +54,7 @@ caption{text-align:start;font-weight:600;padding-bottom:4px}
 th,td{padding:3px 10px;text-align:end;border-bottom:1px solid var(--grid);white-space:nowrap}
 tr>:first-child{text-align:start;padding-left:0}
 th{font-weight:600}
+th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:12ch}
 td.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
 pre{margin:4px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;
 font:.875rem/1.45 ui-monospace,monospace;unicode-bidi:plaintext}
