@@ -180,13 +180,17 @@ Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
   for (size_t i = 0; i < groups.size(); ++i) {
     const Curve curve = curve_of(groups[i].runs, key, most_points(groups) / 2);
     if (curve.steps.empty()) continue;
-    chart.lines.push_back({.name = groups[i].name,
-                           .color = i,
-                           .x = {curve.steps},
-                           .y = curve.mean,
-                           .low = curve.low,
-                           .high = curve.high});
-    if (groups.size() > kMostOverlaid) chart.lines.back().low.clear();  // bands would hide lines
+    Line line = {.name = groups[i].name,
+                 .color = i,
+                 .x = {curve.steps},
+                 .y = curve.mean,
+                 .low = {},
+                 .high = {}};
+    if (groups.size() <= kMostOverlaid) {  // bands of many would hide the lines
+      line.low = curve.low;
+      line.high = curve.high;
+    }
+    chart.lines.push_back(std::move(line));
   }
   return line_chart(chart);
 }
