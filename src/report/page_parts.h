@@ -54,7 +54,6 @@ caption{text-align:start;font-weight:600;padding-bottom:4px}
 th,td{padding:3px 10px;text-align:end;border-bottom:1px solid var(--grid);white-space:nowrap}
 tr>:first-child{text-align:start;padding-left:0}
 th{font-weight:600}
-th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:12ch}
 td.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
 pre{margin:4px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;
 font:.875rem/1.45 ui-monospace,monospace;unicode-bidi:plaintext}
@@ -63,6 +62,7 @@ border-radius:6px;padding:4px 8px;font-size:.8rem;line-height:1.35;max-width:70%
 overflow-wrap:anywhere;white-space:pre-line}
 :focus-visible{outline:2px solid var(--c0);outline-offset:2px}
 @media(min-width:900px){.chart text{font-size:10px}.small .chart text{font-size:11.5px}}
+@media(max-width:600px){th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
 @media print{body{background:#fff}button,.switches,details{display:none}
 figure,.card{break-inside:avoid}h2{break-after:avoid}
 .figures{grid-template-columns:1fr 1fr}.small.figures{grid-template-columns:1fr 1fr 1fr}}
