@@ -65,7 +65,7 @@ void draw_color_bar(Markup& svg, double right, double top, const Scale& scale) {
   draw_text(svg, right, top + 10, "end", high);
   for (int level = 0; level < kLevels; ++level) {
     svg.empty("path", {{"fill", level_color(level)},
-                       {"d", cell_path(end - (kLevels - level) * width, top, width, 10)}});
+                       {"d", cell_path(end - (kLevels - level) * width, top, width + 0.3, 10)}});
   }
   draw_text(svg, end - kLevels * width - 4, top + 10, "end", number_text(scale.low, 3));
 }

@@ -42,7 +42,7 @@ button,select{font:inherit;color:inherit;background:none;border:1px solid var(--
 border-radius:6px;padding:2px 8px;cursor:pointer;min-height:28px}
 select option{color:#000;background:#fff}
 .legend button{border-color:transparent;padding:2px 4px}
-.legend button[aria-pressed=false]{opacity:.55;text-decoration:line-through}
+.legend button[aria-pressed=false]{color:var(--quiet);text-decoration:line-through}
 .theme{position:absolute;right:16px;top:20px}
 .switches{display:flex;flex-wrap:wrap;gap:6px 16px;margin-top:6px;font-size:.875rem}
 .switches label{display:inline-flex;align-items:center;gap:6px}
@@ -62,6 +62,7 @@ border-radius:6px;padding:4px 8px;font-size:.8rem;line-height:1.35;max-width:70%
 overflow-wrap:anywhere;white-space:pre-line}
 :focus-visible{outline:2px solid var(--c0);outline-offset:2px}
 @media(min-width:900px){.chart text{font-size:10px}.small .chart text{font-size:11.5px}}
+@media(max-width:600px){th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
 @media print{body{background:#fff}button,.switches,details{display:none}
 figure,.card{break-inside:avoid}h2{break-after:avoid}
 .figures{grid-template-columns:1fr 1fr}.small.figures{grid-template-columns:1fr 1fr 1fr}}

@@ -12,6 +12,11 @@ namespace {
 // Overlaid only while they can be told apart.
 constexpr size_t kMostOverlaid = 4;
 
+// Of many lines each has fewer points: the page stays small.
+size_t most_points(const std::vector<RunGroup>& groups) {
+  return std::clamp<size_t>(4 * kMostPoints / groups.size(), kMostPoints / 5, kMostPoints);
+}
+
 // Floating-point operations per token, as the run measured both: 0 where it did not.
 double flops_per_token(const RunHistory& run) {
   const double flops = 1e9 * run.last("gflops") / run.last("tokens_per_s");
@@ -21,8 +26,8 @@ double flops_per_token(const RunHistory& run) {
 // The curve on each of the axes below.
 const std::vector<Axis> kProgress = {{"steps"}, {"tokens"}, {"FLOPs"}, {"seconds of training"}};
 
-Line line_of(const RunGroup& group, const std::string& key, size_t color) {
-  const Curve curve = curve_of(group.runs, key);
+Line line_of(const RunGroup& group, const std::string& key, size_t color, size_t most) {
+  const Curve curve = curve_of(group.runs, key, most);
   Line line = {.name = group.name,
                .color = color,
                .x = {curve.steps, {}, {}, {}},
@@ -66,8 +71,10 @@ class LossCharts {
     for (const RunGroup& group : groups) {
       has_bits_ = has_bits_ && std::isfinite(bits_per_byte_factor(group));
       const Curve losses = curve_of(group.runs, "loss");
-      // Untrained a model is at about ln V: far above is no more than a sign of divergence.
-      if (!losses.mean.empty()) highest_ = std::max(highest_, 1.25 * losses.mean.front());
+      // What is far above the first tenth of the steps is a start from large weights, or
+      // divergence.
+      if (losses.mean.empty()) continue;
+      highest_ = std::max(highest_, 1.5 * losses.mean[losses.mean.size() / 10]);
     }
   }
 
@@ -101,7 +108,7 @@ class LossCharts {
 
   void add(LineChart& chart, const RunGroup& group, const char* key, size_t color,
            const std::string& which) const {
-    Line line = line_of(group, key, color);
+    Line line = line_of(group, key, color, most_points(groups_));
     if (line.y.empty()) return;
     line.name += which;
     line.marked = key == std::string("val_loss") && line.y.size() <= 50;
@@ -171,14 +178,19 @@ Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
   LineChart chart = {
       .title = title, .note = note, .x = {{"steps"}}, .y = {y}, .lines = {}, .size = size};
   for (size_t i = 0; i < groups.size(); ++i) {
-    const Curve curve = curve_of(groups[i].runs, key, kMostPoints / 2);
+    const Curve curve = curve_of(groups[i].runs, key, most_points(groups) / 2);
     if (curve.steps.empty()) continue;
-    chart.lines.push_back({.name = groups[i].name,
-                           .color = i,
-                           .x = {curve.steps},
-                           .y = curve.mean,
-                           .low = curve.low,
-                           .high = curve.high});
+    Line line = {.name = groups[i].name,
+                 .color = i,
+                 .x = {curve.steps},
+                 .y = curve.mean,
+                 .low = {},
+                 .high = {}};
+    if (groups.size() <= kMostOverlaid) {  // bands of many would hide the lines
+      line.low = curve.low;
+      line.high = curve.high;
+    }
+    chart.lines.push_back(std::move(line));
   }
   return line_chart(chart);
 }
