@@ -312,6 +312,7 @@ std::vector<KernelTiming> time_kernels(Llama& model, const StepConfig& config) {
   const HeadLoss head = {.weight = parameters.find("lm_head.weight"),
                          .precision = block.mlp.down_proj.precision};
   const std::vector<int32_t> ids = random_tokens(batch * time, model.config().vocab_size);
+  model.prepare_positions(time);
   const Buffers buffers(block, head, batch, time, model.config().hidden_size);
   KernelTimer timer;
   time_projections(timer, layers, block, buffers);

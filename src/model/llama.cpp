@@ -98,6 +98,10 @@ Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_
   reserve_kernel_memory();
 }
 
+void Llama::prepare_positions(int64_t count) const {
+  position_->prepare(std::min(count, config_.max_position_embeddings) + config_.memory_length);
+}
+
 Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pass& pass) const {
   if (pass.document_starts) {
     if (pass.segments || !activations.caches_.empty()) {
@@ -112,6 +116,8 @@ Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pa
   const PassContext context = context_of(pass);
   SegmentMemory* const segments = pass.segments;
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
+  // The activations may have been planned for another model.
+  prepare_positions(activations.cached() + time);
   const auto residual = [&](size_t layer) {
     const size_t index = std::min(layer, activations.residual_.size() - 1);
     return within(activations.residual_[index], {batch, time, config_.hidden_size});
@@ -203,8 +209,7 @@ std::unique_ptr<Llama> untied(const Llama& tied) {
 Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
                          int64_t micro_batches)
     : purpose_(purpose), batch_(batch), time_(time) {
-  const ModelConfig& config = model.config_;
-  model.position_->prepare(std::min(time, config.max_position_embeddings) + config.memory_length);
+  model.prepare_positions(time);
   plan_.backward = purpose == Purpose::training;
   plan_.repeats_weights = micro_batches > 1;
   carve(model);

@@ -92,6 +92,10 @@ class Llama {
   // Allows passes longer than max_position_embeddings: see Position::reserve.
   void reserve_positions(int64_t count) { position_->reserve(count + config_.memory_length); }
 
+  // Tables of positions for passes of that length within max_position_embeddings, which planned
+  // Activations have made already.
+  void prepare_positions(int64_t count) const;
+
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
