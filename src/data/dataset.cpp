@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "data/dataset_json.h"
 
 namespace cria {
 namespace {
@@ -60,6 +61,7 @@ Dataset::Dataset(const std::string& pattern, ShardFormat format, int64_t vocab_s
     : pattern_(pattern), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(pattern) ? std::vector<std::string>{pattern} : glob_files(pattern);
+  require_checksums(paths);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
 }
 

@@ -57,8 +57,8 @@ class Preparation {
 
     const Json summary = to_json({.path = {},
                                   .tokenizer = describe_tokenizer(),
-                                  .train = train.describe(),
-                                  .val = val.describe(),
+                                  .train = train.describe(directory_.path()),
+                                  .val = val.describe(directory_.path()),
                                   .bos = ends.before.empty() ? -1 : ends.before.front(),
                                   .eos = ends.after.empty() ? -1 : ends.after.back()});
     publish(train, val, summary);

@@ -151,6 +151,7 @@ void Trainer::open_run_directory() {
     optimizer_->set_steps(state_.step);
   }
   directory_->open(config_, state_.step);
+  for (const std::string& line : directory_->warnings()) observer_->warned(line);
   if (config_.log.tensorboard) change_squares_.resize(model_->parameters().slots().size());
 }
 

@@ -54,6 +54,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
         "--shard-format NAME", "--bos-id N", "--eos-id N", "--tokens N", "--tensor NAME",
         "--rows A:B", "--columns A:B", "--histogram", "--neighbors TOKEN", "--diff OTHER",
         "--json"}},
+      {"verify", {"PATH...", "--no-verify"}},
       {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
       {"export", {"--to FORMAT", "-o PATH", "--dtype NAME", "--tensor NAME", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
