@@ -17,10 +17,6 @@ constexpr const char* kFiles = "files";
 constexpr const char* kChecksum = "checksum";
 constexpr const char* kEdited = "generation_config.json";  // by people, who choose how to sample
 
-bool is_of_model(const std::string& file) {
-  return !file.starts_with("optimizer.") && !file.starts_with("segments.");
-}
-
 void require_own_checksum(const Json& trainer, const std::string& path) {
   Json::Object rest = trainer.as_object(path);
   std::erase_if(rest, [](const auto& member) { return member.first == kChecksum; });
@@ -52,7 +48,7 @@ void add_checksums(Json& trainer, const std::string& directory) {
 
 bool require_whole(const std::string& checkpoint, CheckpointFiles files) {
   const std::string path = join_path(checkpoint, kTrainerFile);
-  if (!verifies_checksums() || (files == CheckpointFiles::model && !exists(path))) return false;
+  if (!verifies_checksums() || (files == CheckpointFiles::weights && !exists(path))) return false;
   const Json trainer = read_json(path);
   const Json* const said = trainer.find(kFiles);
   if (!said && !trainer.find(kChecksum)) return false;
@@ -62,7 +58,7 @@ bool require_whole(const std::string& checkpoint, CheckpointFiles files) {
     if (name.find_first_of("/\\") != name.npos || name == "..") {
       throw Error("not the name of a file beside this one", {.where = where, .got = quote(name)});
     }
-    if (files == CheckpointFiles::model && !is_of_model(name)) continue;
+    if (files == CheckpointFiles::weights && !name.starts_with("model.")) continue;
     require_checksum(join_path(checkpoint, name), expected.as_string(where), kTrainerFile);
   }
   return true;

@@ -11,8 +11,9 @@ namespace cria {
 // generation_config.json, which people edit, and one of all it says itself, "checksum".
 void add_checksums(Json& trainer, const std::string& directory);
 
-// Those that are compared: all, or without the state of the optimizer, which only training reads.
-enum class CheckpointFiles { all, model };
+// Those that are compared: all, as training goes on from, or the model's weights alone. Others may
+// have been edited by who uses the model.
+enum class CheckpointFiles { all, weights };
 
 // Error, naming the file, where one is missing or not the one that was written. A model directory
 // without a trainer.json, and a checkpoint of before there were checksums, are taken as they are;

@@ -108,7 +108,7 @@ LoadedModel read_model_directory(const std::string& directory, Precision precisi
 }
 
 void read_weights(const std::string& directory, Llama& model) {
-  require_whole(directory, CheckpointFiles::model);
+  require_whole(directory, CheckpointFiles::weights);
   read_parameters(model.parameters(), kWeightPlanes, directory);
 }
 

@@ -15,7 +15,9 @@ class VerifyTest : public CliTest {
     write(name, bytes);
   }
 
-  static Arguments resume() { return {"train", "tiny.toml", "train.output_dir=run", "--resume"}; }
+  static Arguments resume() {
+    return {"train", "tiny.toml", "train.output_dir=\"run\"", "--resume"};
+  }
 };
 
 TEST_F(VerifyTest, EveryFileOfACheckpointIsCompared) {
@@ -90,7 +92,8 @@ TEST_F(VerifyTest, AMixedUpCheckpointIsNotGoneOnFrom) {
 TEST_F(VerifyTest, OldOnesWithoutChecksumsAreRead) {
   const std::string trainer = std::string(kCheckpoint) + "/trainer.json";
   Json::Object kept;
-  for (const auto& [key, value] : Json::parse(read(trainer), "trainer").as_object("")) {
+  const Json whole = Json::parse(read(trainer), "trainer");
+  for (const auto& [key, value] : whole.as_object("")) {
     if (key != "files" && key != "checksum") kept.emplace_back(key, value);
   }
   write(trainer, Json(kept).dump());
