@@ -35,6 +35,7 @@ const std::vector<Command>& commands() {
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
+      {"verify", run_verify, "whether files of cria's are what was written"},
       {"export", run_export, "a model in the files of other programs"},
       {"import", run_import, "a GGUF or llama2.c file as a model directory"},
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "data/dataset_json.h"
 
 namespace cria {
 namespace {
@@ -60,6 +61,7 @@ Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size
     : glob_(glob), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(glob) ? std::vector<std::string>{glob} : glob_files(glob);
+  require_checksums(paths);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
 }
 

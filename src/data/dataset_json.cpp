@@ -1,7 +1,9 @@
 #include "data/dataset_json.h"
 
+#include <filesystem>
 #include <limits>
 
+#include "base/checksum.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -32,13 +34,16 @@ class Members {
     read(key, field);
     if (!field.empty()) require_plain(field, name(key));
   }
-  void read_file_names(const std::string& key, std::vector<std::string>& field) const {
+  void read_texts(const std::string& key, std::vector<std::string>& field) const {
     const Json* const value = find(key);
     if (!value) return;
     for (const Json& each : value->as_array(name(key))) {
       field.push_back(each.as_string(name(key)));
-      require_plain(field.back(), name(key));
     }
+  }
+  void read_file_names(const std::string& key, std::vector<std::string>& field) const {
+    read_texts(key, field);
+    for (const std::string& each : field) require_plain(each, name(key));
   }
   void read_id(const std::string& key, int32_t& field) const {
     std::optional<int64_t> id;
@@ -76,6 +81,7 @@ SplitDescription read_split(const Members& file) {
   file.read("bytes", split.bytes);
   file.read("documents", split.documents);
   file.read_file_names("shards", split.shards);
+  file.read_texts("checksums", split.checksums);
   return split;
 }
 
@@ -90,6 +96,9 @@ Json to_json(const SplitDescription& split) {
   set_if_known(json, "bytes", split.bytes);
   set_if_known(json, "documents", split.documents);
   json.set("shards", Json::Array(split.shards.begin(), split.shards.end()));
+  if (!split.checksums.empty()) {
+    json.set("checksums", Json::Array(split.checksums.begin(), split.checksums.end()));
+  }
   return json;
 }
 
@@ -135,6 +144,25 @@ Json to_json(const DatasetDescription& dataset) {
   json.set("bos_token_id", id(dataset.bos));
   json.set("eos_token_id", id(dataset.eos));
   return json;
+}
+
+void require_checksums(const std::vector<std::string>& shards) {
+  if (!verifies_checksums()) return;
+  std::string directory;
+  DatasetDescription dataset;
+  for (const std::string& path : shards) {
+    const std::filesystem::path shard = path;
+    if (&path == &shards.front() || shard.parent_path() != directory) {
+      directory = shard.parent_path().string();
+      dataset = read_dataset_json(directory);
+    }
+    for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
+      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
+        if (split->shards[i] != shard.filename()) continue;
+        require_checksum(path, split->checksums[i], dataset.path);
+      }
+    }
+  }
 }
 
 }  // namespace cria

@@ -13,10 +13,11 @@ namespace cria {
 
 inline constexpr const char* kDatasetJson = "dataset.json";
 
-// {"tokens", "bytes" (of text), "documents", "shards"}
+// {"tokens", "bytes" (of text), "documents", "shards", "checksums"}
 struct SplitDescription {
   std::optional<int64_t> tokens = {}, bytes = {}, documents = {};
-  std::vector<std::string> shards = {};  // names of files beside dataset.json
+  std::vector<std::string> shards = {};     // names of files beside dataset.json
+  std::vector<std::string> checksums = {};  // of each shard, or none: see base/checksum
 };
 
 // {"kind", "vocab_size", "file", "hash"}, and of a BPE that was learned here {"words",
@@ -38,5 +39,9 @@ struct DatasetDescription {
 DatasetDescription read_dataset_json(const std::string& directory);
 
 Json to_json(const DatasetDescription& dataset);
+
+// Error unless these shards are what the dataset.json beside each says. What it does not name, or
+// has no checksum of, is taken as it is; so is all when checksums are not compared.
+void require_checksums(const std::vector<std::string>& shards);
 
 }  // namespace cria

@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "exchange/checkpoint_files.h"
 #include "exchange/parameter_file.h"
 #include "model/config_json.h"
 
@@ -107,6 +108,7 @@ LoadedModel read_model_directory(const std::string& directory, Precision precisi
 }
 
 void read_weights(const std::string& directory, Llama& model) {
+  require_whole(directory, CheckpointFiles::weights);
   read_parameters(model.parameters(), kWeightPlanes, directory);
 }
 

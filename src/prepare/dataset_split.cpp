@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/first_error.h"
 #include "cria/base/parallel.h"
 
@@ -12,11 +13,16 @@ constexpr size_t kTaskBytes = size_t{64} << 10;
 
 }  // namespace
 
-SplitDescription SplitWriter::describe() const {
+SplitDescription SplitWriter::describe(const std::string& directory) const {
+  std::vector<std::string> checksums;
+  for (const std::string& name : shards.file_names()) {
+    checksums.push_back(checksum(MappedFile(join_path(directory, name)).bytes()));
+  }
   return {.tokens = shards.tokens(),
           .bytes = bytes,
           .documents = documents,
-          .shards = shards.file_names()};
+          .shards = shards.file_names(),
+          .checksums = std::move(checksums)};
 }
 
 DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends)

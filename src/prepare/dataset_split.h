@@ -19,7 +19,7 @@ struct SplitWriter {
   int64_t bytes = 0;  // of text
   int64_t documents = 0;
 
-  SplitDescription describe() const;
+  SplitDescription describe(const std::string& directory) const;  // that the shards are in
 };
 
 class DocumentEncoder {

@@ -71,8 +71,8 @@ Json prepare_dataset(const PrepareRequest& request) {
                                               .vocab_size = tokenizer->vocab_size(),
                                               .words = learned.words,
                                               .dropped_words = learned.dropped_words},
-                                .train = splits.train().describe(),
-                                .val = splits.val().describe(),
+                                .train = splits.train().describe(directory.path()),
+                                .val = splits.val().describe(directory.path()),
                                 .bos = ends.before.empty() ? -1 : ends.before.front(),
                                 .eos = ends.after.empty() ? -1 : ends.after.back()});
   publish(directory, *tokenizer, splits, summary);

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
@@ -176,10 +177,7 @@ std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string&
 }
 
 std::string tokenizer_hash(const Tokenizer& tokenizer) {
-  uint64_t hash = fnv1a(tokenizer_json(tokenizer));
-  std::string digits(16, '0');
-  for (size_t i = digits.size(); i-- > 0; hash >>= 4) digits[i] = "0123456789abcdef"[hash & 15];
-  return "fnv1a:" + digits;
+  return "fnv1a:" + hexadecimal(fnv1a(tokenizer_json(tokenizer)));
 }
 
 std::unique_ptr<Tokenizer> tokenizer_from_json(const Json& file, const std::string& where) {

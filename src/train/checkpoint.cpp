@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
+#include "exchange/checkpoint_files.h"
 #include "exchange/parameter_file.h"
 #include "io/safetensors.h"
 #include "model/config_json.h"
@@ -98,12 +99,14 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   json.set("windows", state.windows);
   json.set("seconds", state.seconds);
   json.set("data", state.data);
+  add_checksums(json, directory.path());
   write_file(file(kTrainerFile), json.dump(2) + "\n");
   directory.commit();
 }
 
 TrainingState load_checkpoint(const std::string& path, Llama& model,
                               std::span<SegmentMemory> segments) {
+  require_whole(path, CheckpointFiles::all);
   require_same_architecture(path, model.config());
   const std::string trainer = join_path(path, kTrainerFile);
   const Json json = read_json(trainer);
@@ -116,7 +119,7 @@ TrainingState load_checkpoint(const std::string& path, Llama& model,
   if (!segments.empty()) read_segments(join_path(path, kSegments), segments, model.config());
   // The optimizer's first: its Error leaves the weights alone too.
   read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
-  read_weights(path, model);
+  read_parameters(model.parameters(), kWeightPlanes, path);
   return state;
 }
 

@@ -3,18 +3,30 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cria/base/error.h"
 #include "cria/base/file.h"
 
 namespace cria {
 namespace {
 
 // Calls body(line with its end, its JSON) for the whole lines; a crash may have cut the last short.
+// Lines that hold no object are passed over. How many those are.
 template <class Body>
-void for_lines(std::string_view text, const std::string& path, Body&& body) {
+int64_t for_lines(std::string_view text, const std::string& path, Body&& body) {
+  int64_t damaged = 0;
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
     const std::string_view line = text.substr(begin, end - begin + 1);
-    body(line, Json::parse(line, path));
+    Json json;
+    try {
+      json = Json::parse(line, path);
+      json.as_object(path);
+    } catch (const Error&) {
+      ++damaged;
+      continue;
+    }
+    body(line, json);
   }
+  return damaged;
 }
 
 }  // namespace
@@ -54,7 +66,7 @@ MetricsLog::MetricsLog(const std::string& run, int64_t step)
   if (!exists(lines_path_)) return;
   const std::string text = read_file(lines_path_);
   std::string kept;
-  for_lines(text, lines_path_, [&](std::string_view line, const Json& json) {
+  damaged_ = for_lines(text, lines_path_, [&](std::string_view line, const Json& json) {
     const Json* line_step = json.find("step");
     if (!line_step || line_step->as_int(lines_path_ + ": step") > step) return;
     kept += line;

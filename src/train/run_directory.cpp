@@ -1,12 +1,22 @@
 #include "train/run_directory.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <vector>
 
+#include "base/number.h"
+#include "base/toml.h"
 #include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
 #include "exchange/arrays.h"
+#include "exchange/checkpoint_files.h"
 
 namespace cria {
+namespace {
+
+constexpr const char* kDamaged = ".damaged";
+
+}  // namespace
 
 RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
   // Before all advice to resume or to remove what may be in use.
@@ -15,7 +25,7 @@ RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
   const std::vector<std::string> checkpoints = list_checkpoints(path);
   const bool begun = exists(metrics);
   if (resume) {
-    if (!checkpoints.empty()) resumed_ = checkpoints.back();
+    find_whole(checkpoints);
   } else if (!checkpoints.empty() || begun) {
     const std::string other = "remove it, or give another train.output_dir=...";
     throw Error("this directory holds a run already",
@@ -24,6 +34,61 @@ RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
                  .got = checkpoints.empty() ? metrics : checkpoints.back(),
                  .hint = (checkpoints.empty() ? "begin again" : "go on") +
                          std::string(" with --resume, or ") + other});
+  }
+}
+
+void RunDirectory::find_whole(const std::vector<std::string>& checkpoints) {
+  for (size_t i = checkpoints.size(); i-- > 0;) {
+    try {
+      require_whole(checkpoints[i], CheckpointFiles::all);
+      resumed_ = checkpoints[i];
+      return;
+    } catch (const Error& error) {
+      damaged_.push_back(checkpoints[i]);
+      warnings_.push_back("a damaged checkpoint is passed over, and called " + checkpoints[i] +
+                          kDamaged + " from now on: " + error.what());
+    }
+  }
+  if (damaged_.empty()) return;
+  throw Error("no checkpoint is whole",
+              {.where = join_path(path_, "checkpoints"),
+               .expected = "one that has all it was written with",
+               .got = warnings_.front(),
+               .hint = "restore one from a copy, or read the last as it is with --no-verify"});
+}
+
+// What the run was trained with before and is no longer.
+void RunDirectory::compare(const std::string& earlier, const std::string& now) {
+  const std::string path = join_path(path_, "config.toml");
+  std::vector<TomlEntry> before;
+  try {
+    before = parse_toml(earlier, path);
+  } catch (const Error& error) {
+    warnings_.push_back("the settings so far are not known: " + std::string(error.what()));
+    return;
+  }
+  for (const TomlEntry& entry : parse_toml(now, path)) {
+    const auto old = std::ranges::find(before, entry.key, &TomlEntry::key);
+    if (old == before.end() || old->value == entry.value) continue;
+    warnings_.push_back(entry.key + " was " + dump_toml(old->value) + " and is " +
+                        dump_toml(entry.value) + " from here on");
+  }
+}
+
+// The samples of steps after `step` are dropped, as lines of metrics are.
+void RunDirectory::trim_samples(int64_t step) const {
+  const std::string path = join_path(path_, "samples.txt");
+  if (!exists(path)) return;
+  const std::string text = read_file(path);
+  constexpr std::string_view kHeading = "--- step ";
+  for (size_t begin = 0; begin < text.size(); begin = text.find('\n', begin) + 1) {
+    const std::string_view line =
+        std::string_view(text).substr(begin, text.find('\n', begin) - begin);
+    int64_t of = 0;
+    if (line.starts_with(kHeading) && parse_number(line.substr(kHeading.size()), of) && of > step) {
+      return write_file(path, std::string_view(text).substr(0, begin));
+    }
+    if (text.find('\n', begin) == text.npos) return;
   }
 }
 
@@ -36,9 +101,21 @@ void RunDirectory::take_lock() {
 void RunDirectory::open(const RunConfig& config, int64_t step) {
   make_directories(join_path(path_, "checkpoints"));
   if (!lock_) take_lock();
+  for (const std::string& checkpoint : damaged_) {
+    const std::string aside = checkpoint + kDamaged;
+    if (exists(aside)) remove_directory(aside);
+    std::filesystem::rename(checkpoint, aside);
+  }
   remove_leftovers(join_path(path_, "checkpoints"), "");
-  write_file(join_path(path_, "config.toml"), to_toml(config));
+  const std::string settings = join_path(path_, "config.toml"), text = to_toml(config);
+  if (!resumed_.empty() && exists(settings)) compare(read_file(settings), text);
+  write_file(settings, text);
+  trim_samples(step);
   metrics_ = std::make_unique<MetricsLog>(path_, step);
+  if (metrics_->damaged() > 0) {
+    warnings_.push_back("damaged lines of metrics.jsonl are left out: " +
+                        std::to_string(metrics_->damaged()));
+  }
   if (config.log.tensorboard) tensorboard_ = std::make_unique<TensorBoardLog>(path_, step);
   norms_every_ = config.log.norms_every;
   keep_checkpoints_ = config.train.keep_checkpoints;

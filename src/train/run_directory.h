@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cria/base/file.h"
 #include "cria/base/json.h"
@@ -24,14 +25,17 @@ inline bool is_due(int64_t step, int64_t every) {
 class RunDirectory {
  public:
   // Makes nothing yet. Error when another process trains there, and, without resume, when it holds
-  // a run already.
+  // a run already, with resume, when it has checkpoints and none is whole.
   RunDirectory(const std::string& path, bool resume);
 
-  // The checkpoint to go on from; "" for a new run, and one that has none yet.
+  // The checkpoint to go on from, the latest that is whole; "" for a new run, and one that has none
+  // yet. Steps that are done again have the same bits.
   const std::string& resumed() const { return resumed_; }
+  // What was found damaged, and what became of it; settings that are others than before.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // Makes the directory and its files, before all that follows. Lines and events of steps after
-  // `step` are dropped: a resumed run writes them again.
+  // Makes the directory and its files, before all that follows; damaged checkpoints are renamed.
+  // Lines, samples and events of steps after `step` are dropped: a resumed run writes them again.
   void open(const RunConfig& config, int64_t step);
 
   void log(const Json& line);  // of metrics.jsonl
@@ -48,8 +52,13 @@ class RunDirectory {
 
  private:
   void take_lock();
+  void compare(const std::string& earlier, const std::string& now);
+  void trim_samples(int64_t step) const;
+  void find_whole(const std::vector<std::string>& checkpoints);
 
   std::string path_, resumed_;
+  std::vector<std::string> damaged_;  // checkpoints after the one to go on from
+  std::vector<std::string> warnings_;
   int64_t norms_every_ = 0, keep_checkpoints_ = 0;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<MetricsLog> metrics_;

@@ -194,6 +194,7 @@ void Trainer::open_run_directory() {
     optimizer_->set_steps(state_.step);
   }
   directory_->open(config_, state_.step);
+  for (const std::string& line : directory_->warnings()) observer_->warned(line);
 }
 
 // With what the steps before, if any, have read and lost.

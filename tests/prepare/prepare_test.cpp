@@ -170,7 +170,8 @@ TEST_F(PrepareTest, ASingleDocumentIsSplitByTokens) {
   EXPECT_EQ(text("val"), "89<e>");
   EXPECT_EQ(json.find("train")->dump(),
             "{\"tokens\":9,\"bytes\":8,\"documents\":1,"
-            "\"shards\":[\"train_000000.bin\",\"train_000001.bin\"]}");
+            "\"shards\":[\"train_000000.bin\",\"train_000001.bin\"],"
+            "\"checksums\":[\"4a42b05e32065f34\",\"d5f53fa29473f372\"]}");
   EXPECT_EQ(json.find("val")->find("bytes")->dump(), "2");
 }
 

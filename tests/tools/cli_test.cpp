@@ -54,6 +54,7 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
         "--shard-format NAME", "--bos-id N", "--eos-id N", "--tokens N", "--tensor NAME",
         "--rows A:B", "--columns A:B", "--histogram", "--neighbors TOKEN", "--diff OTHER",
         "--json"}},
+      {"verify", {"PATH...", "--no-verify"}},
       {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
       {"export", {"--to FORMAT", "-o PATH", "--dtype NAME", "--tensor NAME", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
@@ -173,9 +174,11 @@ TEST_F(CliTest, PrepareDescribesTheDataset) {
                        "{\"kind\":\"bytes\",\"vocab_size\":256,"
                        "\"file\":\"tokenizer.json\",\"hash\":\"fnv1a:"));
   EXPECT_EQ(json.find("train")->dump(), "{\"tokens\":" + twice + ",\"bytes\":" + twice +
-                                            ",\"documents\":2,\"shards\":[\"train_000000.bin\"]}");
+                                            ",\"documents\":2,\"shards\":[\"train_000000.bin\"],"
+                                            "\"checksums\":[\"d961df9177e40f1a\"]}");
   EXPECT_EQ(json.find("val")->dump(),
-            "{\"tokens\":9,\"bytes\":9,\"documents\":1,\"shards\":[\"val_000000.bin\"]}");
+            "{\"tokens\":9,\"bytes\":9,\"documents\":1,\"shards\":[\"val_000000.bin\"],"
+            "\"checksums\":[\"80040d32a32b42a6\"]}");
   EXPECT_EQ(read("deep/d/val_000000.bin").size(), 1024u + 2 * 9);
 }
 

@@ -257,7 +257,11 @@ TEST_F(CheckpointTest, AFileCutShortIsAnError) {
 TEST_F(CheckpointTest, TrainerJsonWithoutAKeyOrWithNonsense) {
   Llama model(config());
   const std::string path = save(model), file = join_path(path, "trainer.json");
-  const Json whole = Json::parse(read_file(file), file);
+  const Json written = Json::parse(read_file(file), file);
+  Json whole;  // without checksums, as older ones
+  for (const auto& [key, value] : written.as_object("trainer.json")) {
+    if (key != "files" && key != "checksum") whole.set(key, value);
+  }
   for (const auto& [removed, value] : whole.as_object("trainer.json")) {
     Json rest;
     for (const auto& [key, kept] : whole.as_object("trainer.json")) {

@@ -27,7 +27,8 @@ class RunDirectoryTest : public ::testing::Test {
   }
 
   void make_checkpoint(int64_t step) const {
-    std::filesystem::create_directories(checkpoint_path(path_, step));
+    make_directories(checkpoint_path(path_, step));
+    write_file(join_path(checkpoint_path(path_, step), kTrainerFile), "{}");
   }
 
   const TemporaryDirectory parent_;
@@ -77,6 +78,31 @@ TEST_F(RunDirectoryTest, LinesAfterTheStepAreDropped) {
   make_checkpoint(2);
   open({}, true, 2);
   EXPECT_EQ(read("metrics.jsonl"), "{\"step\":1}\n{\"step\":2}\n");
+}
+
+TEST_F(RunDirectoryTest, SamplesAfterTheStepAreDropped) {
+  {
+    RunDirectory directory = open({});
+    for (const int step : {1, 2, 3}) directory.sample(step, "a\n--- step x\nb");
+  }
+  make_checkpoint(2);
+  open({}, true, 2);
+  EXPECT_EQ(read("samples.txt"), "--- step 1\na\n--- step x\nb\n--- step 2\na\n--- step x\nb\n");
+}
+
+TEST_F(RunDirectoryTest, SaysWhatIsOtherThanBefore) {
+  RunConfig config;
+  open(config);
+  make_checkpoint(2);
+  EXPECT_TRUE(open(config, true, 2).warnings().empty());
+  config.train.batch_size = 77;
+  config.optimizer.learning_rate = 0.5;
+  const RunDirectory directory = open(config, true, 2);
+  ASSERT_EQ(directory.warnings().size(), 2u);
+  EXPECT_TRUE(contains(directory.warnings()[0] + directory.warnings()[1], "train.batch_size was"))
+      << directory.warnings()[0];
+  EXPECT_TRUE(contains(directory.warnings()[0] + directory.warnings()[1], "and is 77 from here on"))
+      << directory.warnings()[0];
 }
 
 TEST_F(RunDirectoryTest, KeepsTheLastCheckpoints) {

@@ -16,6 +16,7 @@ int run_eval(const Arguments& arguments);
 int run_generate(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
+int run_verify(const Arguments& arguments);
 int run_export(const Arguments& arguments);
 int run_import(const Arguments& arguments);
 int run_gradcheck(const Arguments& arguments);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 
+#include "base/checksum.h"
 #include "base/number.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
@@ -27,6 +28,7 @@ Options::Options(std::string command, std::string usage, std::string description
       description_(std::move(description)),
       options_(std::move(options)) {
   options_.push_back({"threads", "N", "threads to use (default: all cores, or OMP_NUM_THREADS)"});
+  options_.push_back({"no-verify", "", "read damaged files too: checksums are not compared"});
   options_.push_back({"help", "", "this text"});
 }
 
@@ -66,6 +68,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     print_help();
     return false;
   }
+  verify_checksums(!has("no-verify"));
   if (has("threads")) {
     const int threads = static_cast<int>(integer("threads", 1, 1, 4096));
     if (threads > 1 && !has_openmp()) {

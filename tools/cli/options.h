@@ -17,7 +17,7 @@ struct Option {
 
 class Options {
  public:
-  // usage: what follows the command's name. --help and --threads are added to options.
+  // usage: what follows the command's name. --help, --threads and --no-verify are added to options.
   Options(std::string command, std::string usage, std::string description,
           std::vector<Option> options);
 

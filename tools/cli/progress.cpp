@@ -147,6 +147,10 @@ void TrainingProgress::sampled(int64_t step, const std::string& text) {
   bar_.note(format("step %lld, sample:\n", static_cast<long long>(step)) + text);
 }
 
+void TrainingProgress::warned(const std::string& line) {
+  bar_.note("warning: " + line);
+}
+
 void TrainingProgress::saved(const std::string& checkpoint) {
   bar_.note("saved " + checkpoint);
 }

@@ -59,6 +59,7 @@ class TrainingProgress : public TrainingObserver {
   void evaluating(int64_t done, int64_t windows) override;
   void evaluated(int64_t step, const Evaluation& evaluation) override;
   void sampled(int64_t step, const std::string& text) override;
+  void warned(const std::string& line) override;
   void saved(const std::string& checkpoint) override;
 
   void finish() { bar_.finish(); }

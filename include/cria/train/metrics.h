@@ -31,6 +31,7 @@ Json to_json(const StepMetrics& metrics);
 Json to_json(const Evaluation& evaluation, int64_t step);
 
 // Calls body for each whole line of a metrics.jsonl; a crash may have cut the last short.
+// Lines that are no JSON are passed over.
 void read_metrics(const std::string& path, const std::function<void(const Json& line)>& body);
 
 // The two files of a run's directory. metrics.csv has a column for each key, in the order in which
@@ -41,6 +42,8 @@ class MetricsLog {
   // Lines of steps after `step` are dropped: a resumed run writes them again.
   MetricsLog(const std::string& run, int64_t step);
   void write(const Json& line);
+  // Lines there that were no JSON, and were dropped as well.
+  int64_t damaged() const { return damaged_; }
 
  private:
   bool add_columns(const Json& line);  // whether there were new ones
@@ -48,6 +51,7 @@ class MetricsLog {
   void write_csv() const;
 
   std::string lines_path_, csv_path_;
+  int64_t damaged_ = 0;
   std::vector<std::string> columns_;
 };
 

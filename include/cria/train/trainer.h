@@ -29,6 +29,7 @@ class TrainingObserver {
   virtual void evaluating(int64_t /*done*/, int64_t /*windows*/) {}
   virtual void evaluated(int64_t /*step*/, const Evaluation& /*evaluation*/) {}
   virtual void sampled(int64_t /*step*/, const std::string& /*text*/) {}
+  virtual void warned(const std::string& /*line*/) {}
   virtual void saved(const std::string& /*checkpoint*/) {}
 };
 
