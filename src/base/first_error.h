@@ -1,11 +1,28 @@
-// What parallel work threw: the bodies of parallel loops must not throw themselves.
+// What work threw, where that is not the end: the bodies of parallel loops must not throw
+// themselves.
 #pragma once
 
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <optional>
+#include <string>
+
+#include "cria/base/error.h"
 
 namespace cria {
+
+// The message of the Error that work() throws, where something else is done then; nothing when it
+// throws none.
+template <class Work>
+std::optional<std::string> message_of_error(Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
 
 // What work() threw, for another thread; null when it threw nothing.
 template <class Work>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/first_error.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 
@@ -17,14 +18,15 @@ int64_t for_lines(std::string_view text, const std::string& path, Body&& body) {
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
     const std::string_view line = text.substr(begin, end - begin + 1);
     Json json;
-    try {
+    const auto problem = message_of_error([&] {
       json = Json::parse(line, path);
       json.as_object(path);
-    } catch (const Error&) {
+    });
+    if (problem) {
       ++damaged;
-      continue;
+    } else {
+      body(line, json);
     }
-    body(line, json);
   }
   return damaged;
 }

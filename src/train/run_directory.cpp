@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/first_error.h"
 #include "base/number.h"
 #include "base/toml.h"
 #include "cria/base/error.h"
@@ -39,15 +40,15 @@ RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
 
 void RunDirectory::find_whole(const std::vector<std::string>& checkpoints) {
   for (size_t i = checkpoints.size(); i-- > 0;) {
-    try {
-      require_whole(checkpoints[i], CheckpointFiles::all);
+    const auto problem =
+        message_of_error([&] { require_whole(checkpoints[i], CheckpointFiles::all); });
+    if (!problem) {
       resumed_ = checkpoints[i];
       return;
-    } catch (const Error& error) {
-      damaged_.push_back(checkpoints[i]);
-      warnings_.push_back("a damaged checkpoint is passed over, and called " + checkpoints[i] +
-                          kDamaged + " from now on: " + error.what());
     }
+    damaged_.push_back(checkpoints[i]);
+    warnings_.push_back("a damaged checkpoint is passed over, and called " + checkpoints[i] +
+                        kDamaged + " from now on: " + *problem);
   }
   if (damaged_.empty()) return;
   throw Error("no checkpoint is whole",
@@ -61,10 +62,8 @@ void RunDirectory::find_whole(const std::vector<std::string>& checkpoints) {
 void RunDirectory::compare(const std::string& earlier, const std::string& now) {
   const std::string path = join_path(path_, "config.toml");
   std::vector<TomlEntry> before;
-  try {
-    before = parse_toml(earlier, path);
-  } catch (const Error& error) {
-    warnings_.push_back("the settings so far are not known: " + std::string(error.what()));
+  if (const auto problem = message_of_error([&] { before = parse_toml(earlier, path); })) {
+    warnings_.push_back("the settings so far are not known: " + *problem);
     return;
   }
   for (const TomlEntry& entry : parse_toml(now, path)) {

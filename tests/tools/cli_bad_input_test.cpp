@@ -39,6 +39,8 @@ std::function<void(T)> config(const std::string& from, const std::string& to) {
 
 std::vector<Case> cases() {
   const std::vector<std::string> train = {"train", "tiny.toml"};
+  // Damage that the checksums would notice before the readers do.
+  const std::vector<std::string> train_unverified = {"train", "tiny.toml", "--no-verify"};
   const std::string known = "a key that 'cria train --help' lists";
   const std::string train_shard = CliTest::kTrainShard;
   const std::string weights = checkpoint_file("model.safetensors");
@@ -262,15 +264,22 @@ std::vector<Case> cases() {
        },
        train, "one/val_*.bin: no token to predict", "a shard of at least 2 tokens", "1 token",
        "more text"},
-      {"WrongMagic", other_magic, train, train_shard + ": not a token shard",
+      {"WrongMagic", other_magic, train_unverified, train_shard + ": not a token shard",
        "magic number 20240520", "1179993927", "data.shard_format = \"raw_uint16\""},
-      {"EmptyShard", [=](T t) { t.write(train_shard, ""); }, train, train_shard + ": empty file",
-       "a token shard", "0 bytes", "'cria prepare'"},
-      {"TruncatedShard", cut_shard, train, train_shard + ": truncated shard", "bytes (1024 + ", "",
-       "copy it again"},
-      {"TruncatedShardForEval",
+      {"EmptyShard", [=](T t) { t.write(train_shard, ""); }, train_unverified,
+       train_shard + ": empty file", "a token shard", "0 bytes", "'cria prepare'"},
+      {"TruncatedShard", cut_shard, train_unverified, train_shard + ": truncated shard",
+       "bytes (1024 + ", "", "copy it again"},
+      {"DamagedShard",
        cut_shard,
        {"eval", "run", "--data", train_shard},
+       train_shard + ": not the file that was written",
+       "the checksum ",
+       "",
+       "--no-verify"},
+      {"TruncatedShardForEval",
+       cut_shard,
+       {"eval", "run", "--data", train_shard, "--no-verify"},
        train_shard + ": truncated shard",
        "bytes (1024 + ",
        "",
@@ -280,8 +289,8 @@ std::vector<Case> cases() {
          t.cut(t.kValShard, 2);
          t.write(t.kValShard, t.read(t.kValShard) + "\xE7\x03");
        },
-       train, std::string(CliTest::kValShard) + " at byte ", "below vocab_size = ", "999 as token ",
-       "was this shard made with the tokenizer"},
+       train_unverified, std::string(CliTest::kValShard) + " at byte ",
+       "below vocab_size = ", "999 as token ", "was this shard made with the tokenizer"},
       {"TokenBeyondTheVocabularyForEval",
        [](T t) {
          t.run({"prepare", "text.txt", "--tokenizer", "bytes", "--out", "b"});
@@ -310,29 +319,32 @@ std::vector<Case> cases() {
        "resume with the data"},
       {"WeightsCutShort",
        [=](T t) { t.cut(weights, 1); },
-       {"train", "tiny.toml", kRun, "--resume"},
+       {"train", "tiny.toml", kRun, "--resume", "--no-verify"},
        weights + ": tensor ",
        " bytes of data",
        " bytes",
        "cut off"},
       {"WeightsCutShortForGenerate",
        [=](T t) { t.cut(weights, 1); },
-       {"generate", "run"},
+       {"generate", "run", "--no-verify"},
        weights + ": tensor ",
        " bytes of data",
        " bytes",
        "cut off"},
       {"OptimizerCutShort",
        [=](T t) { t.cut(moments, 100); },
-       {"train", "tiny.toml", kRun, "--resume"},
+       {"train", "tiny.toml", kRun, "--resume", "--no-verify"},
        moments + ": tensor ",
        " bytes of data",
        " bytes",
        "cut off"},
       {"TrainerCutShort",
-       [=](T t) { t.cut(trainer, 20); },
-       {"train", "tiny.toml", kRun, "--resume"},
-       trainer + ":9:1: invalid JSON",
+       [=](T t) {
+         const std::string whole = t.read(trainer);
+         t.write(trainer, whole.substr(0, whole.find("\"files\"")));
+       },
+       {"train", "tiny.toml", kRun, "--resume", "--no-verify"},
+       trainer + ":11:3: invalid JSON",
        "a key",
        "end of text",
        "is the file cut off?"},
