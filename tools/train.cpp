@@ -1,6 +1,7 @@
 // cria train: a run directory from a config file.
 #include <cstdio>
 
+#include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
@@ -12,16 +13,6 @@
 
 namespace cria {
 namespace {
-
-// Quotes a word so that a shell takes it as one.
-std::string shell_quoted(const std::string& word) {
-  constexpr const char* kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 void print_plan(const Trainer& trainer, const std::string& source) {
   const RunConfig& config = trainer.config();
@@ -66,8 +57,8 @@ int run_train(const Arguments& arguments) {
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());
   if (!finished) {
-    std::string again = "cria train " + shell_quoted(source);
-    for (const std::string& argument : overrides) again += " " + shell_quoted(argument);
+    std::string again = "cria train " + shell_word(source);
+    for (const std::string& argument : overrides) again += " " + shell_word(argument);
     std::fprintf(stderr, "stopped after step %lld; go on with: %s --resume\n",
                  static_cast<long long>(trainer.steps_done()), again.c_str());
     return kInterrupted;

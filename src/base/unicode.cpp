@@ -164,6 +164,15 @@ std::string quote(std::string_view text) {
   return "'" + escape(text, "'\\") + "'";
 }
 
+std::string shell_word(const std::string& text) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 size_t count_characters(std::string_view text) {
   return static_cast<size_t>(std::ranges::count_if(text, starts_character));
 }

@@ -44,6 +44,9 @@ std::string escape(std::string_view text, std::string_view also = "\\", std::str
 // text in single quotes, escaped as above, quotes and backslashes too.
 std::string quote(std::string_view text);
 
+// text as one word of a shell's command line, in quotes where it needs them.
+std::string shell_word(const std::string& text);
+
 // Whether a byte does not go on with a character that began before it.
 bool starts_character(char byte);
 

@@ -99,11 +99,11 @@ class Comparer {
       const double run_tokens = static_cast<double>(run.tokens);
       const double first_tokens = static_cast<double>(first.tokens);
       const double tokens = std::min(run_tokens, first_tokens);
-      // Time is tokens by the variant's speed, since that of a single run depends on its
-      // neighbours.
+      // A single run's cost still varies, so time is tokens by the median of the variant's runs.
       const double in_time = std::min(first_tokens, run_tokens / ratio);
-      if (timed)
+      if (timed) {
         log_speed.push_back(std::log(run.tokens_per_cpu_second / first.tokens_per_cpu_second));
+      }
       at_end.push_back(run.val_loss - first.val_loss);
       at_tokens.push_back(loss_at_tokens(run, tokens) - loss_at_tokens(first, tokens));
       at_seconds.push_back(loss_at_tokens(run, in_time * ratio) - loss_at_tokens(first, in_time));

@@ -60,7 +60,7 @@ std::optional<ModelConfig> matched(const ModelConfig& model, int64_t target) {
       return count_parameters(candidate);
     };
     // The count is linear in the MLP's width.
-    const int64_t fixed = parameters(0 + kMultiple), step = parameters(2 * kMultiple) - fixed;
+    const int64_t fixed = parameters(kMultiple), step = parameters(2 * kMultiple) - fixed;
     const int64_t multiples =
         1 + std::llround(static_cast<double>(target - fixed) / static_cast<double>(step));
     if (multiples < 1) break;  // wider ones have more

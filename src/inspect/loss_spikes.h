@@ -3,8 +3,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <string>
-#include <vector>
 
 namespace cria {
 
@@ -28,8 +26,5 @@ class LossSpikes {
   int64_t count_ = 0, longest_ = 0, steps_ = 0, length_ = 0;
   double highest_ = 0;
 };
-
-// The training losses in the lines of a run's metrics.jsonl, in their order; none without the file.
-std::vector<double> read_losses(const std::string& run);
 
 }  // namespace cria

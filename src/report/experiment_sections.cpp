@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "report/run_sections.h"
@@ -25,7 +26,7 @@ std::string cell_of(double value, int digits = 4) {
   return std::isfinite(value) ? number_text(value, digits) : "";
 }
 
-// "+0.021 +- 0.006"; of one seed without an interval.
+// "+0.021 ± 0.006"; of one seed without an interval.
 std::string difference_cell(const Json& variant, const char* key, const std::string& path) {
   const Json* const difference = variant.find(key);
   if (!difference) return "";
@@ -94,7 +95,7 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
   }
   for (const char* const heading :
        {"validation loss", "s.d.", "difference", "at equal tokens", "at equal time", "runs",
-        "diverged", "parameters", "tokens/s"}) {
+        "diverged", "parameters", "tokens/CPU s"}) {
     table.headings.push_back(heading);
   }
   for (const Json& variant : experiment.variants) {
@@ -110,7 +111,7 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
           difference_cell(variant, "difference_at_equal_tokens", path),
           difference_cell(variant, "difference_at_equal_seconds", path), cell_of(number("runs")),
           cell_of(number("diverged")), cell_of(number("parameters")),
-          cell_of(number("tokens_per_s"))}) {
+          cell_of(number("tokens_per_cpu_s"))}) {
       row.push_back(cell);
     }
     table.rows.push_back(std::move(row));

@@ -6,30 +6,27 @@
 #include <limits>
 #include <set>
 
-#include "base/number.h"
 #include "cria/base/file.h"
 #include "cria/train/metrics.h"
 #include "report/page.h"
 #include "train/run_config_keys.h"
+#include "train/run_directory.h"
 
 namespace cria {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// samples.txt: "--- step 200", then the text.
+// The steps and texts of samples.txt.
 std::vector<std::pair<std::string, std::string>> read_samples(const std::string& path) {
-  constexpr std::string_view kBegin = "--- step ";
   std::vector<std::pair<std::string, std::string>> samples;
   if (!exists(path)) return samples;
   const std::string text = read_file(path);
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
     const std::string line = text.substr(begin, end - begin);
-    int64_t step = 0;
-    if (line.starts_with(kBegin) &&
-        parse_number(line.substr(kBegin.size(), line.find('\n') - kBegin.size()), step)) {
-      samples.push_back({std::to_string(step), ""});
+    if (const auto step = sample_step(line.substr(0, line.find('\n')))) {
+      samples.push_back({std::to_string(*step), ""});
     } else if (!samples.empty()) {
       samples.back().second += line;
     }

@@ -195,17 +195,6 @@ Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
   return line_chart(chart);
 }
 
-std::string shell_word(const std::string& word) {
-  const bool is_plain = std::ranges::all_of(word, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("_-./,=+:@").find(c) != std::string_view::npos;
-  });
-  if (is_plain && !word.empty()) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::vector<std::string> verdict_of_runs(const std::vector<RunGroup>& groups) {
   const size_t best = best_group(groups);
   if (best == groups.size()) return {"No run has been evaluated yet."};

@@ -24,7 +24,4 @@ Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
                  const std::string& title, const std::string& note, const Axis& y,
                  const Size& size);
 
-// A word of a command line, in quotes where a shell needs them.
-std::string shell_word(const std::string& word);
-
 }  // namespace cria

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "inspect/dataset_statistics.h"
 #include "train/part_norms.h"
@@ -20,19 +21,21 @@ std::vector<int64_t> count_tokens(std::span<const std::unique_ptr<Dataset>> trai
   return counts;
 }
 
-// Adds the seconds of its life.
+// Adds the time and the processor time of its life.
 class Stopwatch {
  public:
-  explicit Stopwatch(double& seconds) : seconds_(&seconds) {}
+  Stopwatch(double& seconds, double& cpu_seconds) : seconds_(&seconds), cpu_(&cpu_seconds) {}
   ~Stopwatch() {
     *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    *cpu_ += static_cast<double>(std::clock() - cpu_start_) / CLOCKS_PER_SEC;
   }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
-  double* seconds_;
+  double *seconds_, *cpu_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::clock_t cpu_start_ = std::clock();
 };
 
 }  // namespace
@@ -57,19 +60,24 @@ TrainingDiagnostics::TrainingDiagnostics(const RunConfig& config, const Llama& m
   for (const double loss : losses) spikes_.add(loss);
 }
 
+void TrainingDiagnostics::set_model(const Llama& model) {
+  model_ = &model;
+  gradient_ = TableGradientParts(model);
+}
+
 void TrainingDiagnostics::see(std::span<const int32_t> inputs) {
-  seconds_ = 0;
+  seconds_ = cpu_seconds_ = 0;
   for (const int32_t id : inputs) looked_up_[static_cast<size_t>(id)] = 1;
 }
 
 void TrainingDiagnostics::after_backward(const Activations& memory, const TokenIds& tokens) {
-  const Stopwatch watch(seconds_);
+  const Stopwatch watch(seconds_, cpu_seconds_);
   gradient_.add(memory, tokens);
 }
 
 void TrainingDiagnostics::before_update(const Activations& memory, const TokenIds& tokens,
                                         const TokenIds& document_starts, double loss) {
-  const Stopwatch watch(seconds_);
+  const Stopwatch watch(seconds_, cpu_seconds_);
   const Parameters& parameters = model_->parameters();
   weight_squares_ = slot_squares(parameters, parameters.value());
   gradient_squares_ = slot_squares(parameters, parameters.grad());
@@ -85,7 +93,7 @@ void TrainingDiagnostics::before_update(const Activations& memory, const TokenId
 }
 
 void TrainingDiagnostics::after_update(std::span<const double> change_squares) {
-  const Stopwatch watch(seconds_);
+  const Stopwatch watch(seconds_, cpu_seconds_);
   for (const PartNorms& part :
        part_norms(model_->parameters(), weight_squares_, gradient_squares_, change_squares)) {
     append(numbers_, "diag_weight_norm/" + part.part, part.weight);

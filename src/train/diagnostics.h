@@ -23,7 +23,8 @@ class TrainingDiagnostics {
                       std::span<const std::unique_ptr<Dataset>> training,
                       std::span<const double> losses);
 
-  void set_model(const Llama& model) { model_ = &model; }  // another one from now on
+  // The model from the next step on.
+  void set_model(const Llama& model);
 
   bool is_due(int64_t step) const { return is_diagnosed(step, log_, steps_); }
 
@@ -38,8 +39,10 @@ class TrainingDiagnostics {
                      const TokenIds& document_starts, double loss);
   void after_update(std::span<const double> change_squares);
 
-  double seconds() const { return seconds_; }  // spent here since the step began
-  Json line(int64_t step) const;               // of metrics.jsonl, for that step
+  // Spent here since the step began: time, and processor time of all threads.
+  double seconds() const { return seconds_; }
+  double cpu_seconds() const { return cpu_seconds_; }
+  Json line(int64_t step) const;  // of metrics.jsonl, for that step
 
   // Of a validation.
   const FrequencyDeciles& deciles() const { return deciles_; }
@@ -54,7 +57,7 @@ class TrainingDiagnostics {
   std::vector<uint8_t> looked_up_;  // [V]: whether an id has been an input
   std::vector<double> weight_squares_, gradient_squares_;
   NamedNumbers numbers_;
-  double seconds_ = 0;
+  double seconds_ = 0, cpu_seconds_ = 0;
 };
 
 }  // namespace cria

@@ -63,6 +63,17 @@ void read_metrics(const std::string& path, const std::function<void(const Json& 
   for_lines(read_file(path), path, [&](std::string_view, const Json& line) { body(line); });
 }
 
+std::vector<double> read_losses(const std::string& run) {
+  const std::string path = join_path(run, "metrics.jsonl");
+  std::vector<double> losses;
+  if (!exists(path)) return losses;
+  read_metrics(path, [&](const Json& line) {
+    const Json* const loss = line.find("loss");
+    if (loss) losses.push_back(loss->as_double(path + ": loss"));
+  });
+  return losses;
+}
+
 MetricsLog::MetricsLog(const std::string& run, int64_t step)
     : lines_path_(join_path(run, "metrics.jsonl")), csv_path_(join_path(run, "metrics.csv")) {
   if (!exists(lines_path_)) return;

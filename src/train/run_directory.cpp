@@ -16,8 +16,15 @@ namespace cria {
 namespace {
 
 constexpr const char* kDamaged = ".damaged";
+constexpr std::string_view kSample = "--- step ";  // and the step: what begins a sample
 
 }  // namespace
+
+std::optional<int64_t> sample_step(std::string_view line) {
+  int64_t step = 0;
+  if (!line.starts_with(kSample) || !parse_number(line.substr(kSample.size()), step)) return {};
+  return step;
+}
 
 RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
   // Before all advice to resume or to remove what may be in use.
@@ -79,12 +86,10 @@ void RunDirectory::trim_samples(int64_t step) const {
   const std::string path = join_path(path_, "samples.txt");
   if (!exists(path)) return;
   const std::string text = read_file(path);
-  constexpr std::string_view kHeading = "--- step ";
   for (size_t begin = 0; begin < text.size(); begin = text.find('\n', begin) + 1) {
     const std::string_view line =
         std::string_view(text).substr(begin, text.find('\n', begin) - begin);
-    int64_t of = 0;
-    if (line.starts_with(kHeading) && parse_number(line.substr(kHeading.size()), of) && of > step) {
+    if (sample_step(line).value_or(step) > step) {
       return write_file(path, std::string_view(text).substr(0, begin));
     }
     if (text.find('\n', begin) == text.npos) return;
@@ -127,7 +132,7 @@ void RunDirectory::log(const Json& line) {
 
 void RunDirectory::sample(int64_t step, const std::string& text) {
   append_to_file(join_path(path_, "samples.txt"),
-                 "--- step " + std::to_string(step) + "\n" + text + "\n");
+                 std::string(kSample) + std::to_string(step) + "\n" + text + "\n");
   if (tensorboard_) tensorboard_->sample(step, text);
 }
 

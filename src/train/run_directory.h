@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cria/base/file.h"
@@ -21,6 +23,9 @@ namespace cria {
 inline bool is_due(int64_t step, int64_t every) {
   return every > 0 && step % every == 0;
 }
+
+// The step of a line of samples.txt that begins a sample; nothing for other lines.
+std::optional<int64_t> sample_step(std::string_view line);
 
 class RunDirectory {
  public:

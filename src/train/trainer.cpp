@@ -99,7 +99,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   const DataConfig& data = config_.data;
   directory_ = std::make_unique<RunDirectory>(config_.train.output_dir, resume);
   const bool resumed = !directory_->resumed().empty();
-  // Next: without the shards there is no tokenizer beside them and no vocabulary either.
+  // Without the shards there is no tokenizer beside them and no vocabulary either.
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
   tokenizer_ = read_run_tokenizer(config_);
   config_.model = resolve_model(config_, tokenizer_.get());
@@ -108,7 +108,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
   Batches batches = open_data();
 
-  // First, as its Error says what to make smaller.
+  // Before the weights are touched, as its Error says what to make smaller.
   set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train)));
   require_group_members(config_, model_->parameters());
   model_->initialize(static_cast<uint64_t>(config_.train.seed));
@@ -140,8 +140,10 @@ void Trainer::set_model(std::unique_ptr<Llama> model) {
   activations_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
                                                config_.data.sequence_length,
                                                config_.train.gradient_accumulation_steps);
-  if (config_.log.tensorboard || config_.log.diagnostics != 0)
+  if (diagnostics_) diagnostics_->set_model(*model_);
+  if (config_.log.tensorboard || config_.log.diagnostics != 0) {
     change_squares_.resize(model_->parameters().slots().size());
+  }
 }
 
 // Training and validation shards, and how the training windows follow each other.
@@ -284,27 +286,30 @@ StepMetrics Trainer::step() {
   if (diagnosed) diagnostics_->after_update(change_squares_);
   if (diagnostics_) diagnostics_->add_loss(loss);
 
-  const double diagnosing = diagnosed ? diagnostics_->seconds() : 0;
-  const double elapsed = seconds_since(start) - diagnosing;
+  double elapsed = seconds_since(start);
+  double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
+  if (diagnosed) {
+    elapsed -= diagnostics_->seconds();
+    cpu -= diagnostics_->cpu_seconds();
+  }
   const double tokens = static_cast<double>(tokens_per_step());
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
   state_.windows += static_cast<uint64_t>(micro_batches * batch);
   state_.seconds += elapsed;
-  return {
-      .step = state_.step,
-      .tokens = state_.tokens,
-      .loss = loss,
-      .learning_rate = learning_rate,
-      .grad_norm = norm,
-      .tokens_per_second = tokens / elapsed,
-      .gflops = flops * 1e-9,
-      .mfu = flops / peak_flops_,
-      .seconds = state_.seconds,
-      .data_wait = data.waited,
-      .cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC - diagnosing,
-      .step_seconds = elapsed};
+  return {.step = state_.step,
+          .tokens = state_.tokens,
+          .loss = loss,
+          .learning_rate = learning_rate,
+          .grad_norm = norm,
+          .tokens_per_second = tokens / elapsed,
+          .gflops = flops * 1e-9,
+          .mfu = flops / peak_flops_,
+          .seconds = state_.seconds,
+          .data_wait = data.waited,
+          .cpu_seconds = cpu,
+          .step_seconds = elapsed};
 }
 
 Evaluation Trainer::evaluate(const EachLoss& each_loss) {

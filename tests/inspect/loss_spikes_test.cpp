@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cria/base/file.h"
-#include "support/files.h"
+#include <vector>
 
 namespace cria {
 namespace {
@@ -54,15 +53,6 @@ TEST(LossSpikes, NotJudgedBeforeThereIsALevel) {
   EXPECT_EQ(spikes_in(losses).count(), 0);
   losses.push_back(100);
   EXPECT_EQ(spikes_in(losses).count(), 1);
-}
-
-TEST(LossSpikes, FromARun) {
-  const TemporaryDirectory run;
-  EXPECT_TRUE(read_losses(run.path()).empty());
-  write_file(run / "metrics.jsonl",
-             "{\"step\":1,\"loss\":2.5}\n{\"step\":1,\"val_loss\":9}\n{\"step\":2,\"loss\":2}\n"
-             "{\"step\":3,\"lo");
-  EXPECT_EQ(read_losses(run.path()), (std::vector<double>{2.5, 2}));
 }
 
 }  // namespace

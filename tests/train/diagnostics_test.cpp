@@ -93,16 +93,22 @@ TEST(TrainingDiagnostics, ChangeNoBitOfTheRun) {
 }
 
 TEST(TrainingDiagnostics, TheSameWithAnyNumberOfThreadsAndResumed) {
-  for (const int kind : {0, 1}) {
+  // 3: tied, and untied before the third of the diagnosed steps.
+  for (const int kind : {0, 1, 3}) {
     const TinyRun run;
     const auto config = [&](const std::string& name) {
-      RunConfig c = with_diagnostics(variant(run, name, kind), 2);
+      RunConfig c = with_diagnostics(variant(run, name, kind == 3 ? 1 : kind), 2);
+      if (kind == 3) c.train.untie_at_step = 4;
       c.train.checkpoint_every = 4;
       return c;
     };
     Recorder recorder;
     run_training(config("whole"), recorder);
     const Lines want = diagnostic_lines(config("whole"));
+    for (const auto& [step, line] : want) {
+      const bool two_tables = kind == 0 || (kind == 3 && step >= 4);
+      EXPECT_EQ(line.find("diag_alignment/linear_cka") != nullptr, two_tables) << step;
+    }
     for (const int threads : {2, 3}) {
       const ThreadCount scope(threads);
       const std::string name = "threads" + std::to_string(threads);

@@ -86,5 +86,14 @@ TEST_F(MetricsLogTest, AnOlderRunGetsTheColumnsItLacks) {
   }
 }
 
+TEST(ReadLosses, OfARun) {
+  const TemporaryDirectory run;
+  EXPECT_TRUE(read_losses(run.path()).empty());
+  write_file(run / "metrics.jsonl",
+             "{\"step\":1,\"loss\":2.5}\n{\"step\":1,\"val_loss\":9}\n{\"step\":2,\"loss\":2}\n"
+             "{\"step\":3,\"lo");
+  EXPECT_EQ(read_losses(run.path()), (std::vector<double>{2.5, 2}));
+}
+
 }  // namespace
 }  // namespace cria

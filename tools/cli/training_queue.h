@@ -53,8 +53,8 @@ class TrainingQueue {
   QueueOptions options_;
   ProgressBar bar_;
   std::vector<Running> running_;  // their processes
-  Progress total_, done_;     // done_: of runs that are done
-  std::set<size_t> counted_;  // these, which a choice and what follows it both hold
+  Progress total_, done_;         // done_: of runs that are done
+  std::set<size_t> counted_;      // these, which a choice and what follows it both hold
 };
 
 }  // namespace cria

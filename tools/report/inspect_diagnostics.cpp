@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
+#include "cria/train/metrics.h"
 #include "inference/shard_tokenizer.h"
 #include "report/diagnostics_report.h"
 

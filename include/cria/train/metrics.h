@@ -34,6 +34,9 @@ Json to_json(const Evaluation& evaluation, int64_t step);
 // Lines that are no JSON are passed over.
 void read_metrics(const std::string& path, const std::function<void(const Json& line)>& body);
 
+// The training losses of a run's steps, in their order; none without the file.
+std::vector<double> read_losses(const std::string& run);
+
 // The two files of a run's directory. metrics.csv has a column for each key, in the order in which
 // metrics.jsonl first has them, and a row for each of its lines, empty where a line has none. A key
 // that comes later, such as an evaluation's, makes the file anew.
