@@ -89,7 +89,7 @@ endif
 folders = $(sort $(patsubst %/,%,$(dir $(filter-out $(file_by_file),$(1)))))
 objects = $(patsubst %.cpp,$(OUT)/obj/%.o,$(filter $(file_by_file),$(1))) \
   $(patsubst %,$(OUT)/obj/%.o,$(call folders,$(1)))
-lib_objects := $(call objects,$(lib_sources))
+lib_objects := $(call objects,$(lib_sources)) $(OUT)/obj/commit.o
 tool_objects := $(call objects,$(tool_sources))
 test_objects := $(call objects,$(test_sources))
 # What commands are made of is tested on its own too.
@@ -102,7 +102,8 @@ tested_tools := $(call objects,$(wildcard tools/*/*.cpp))
 all: $(OUT)/libcria.a $(OUT)/cria  ## build the library and the program (default)
 
 # Written only when their text changes: the command that compiles; the list of sources, so that an
-# object whose source is gone leaves the archive too; and of each folder the unit that includes it.
+# object whose source is gone leaves the archive too; of each folder the unit that includes it; and
+# the commit (see base/version.h), if this is a repository.
 stamp := $(OUT)/obj/flags
 sources_stamp := $(OUT)/obj/sources
 update = $(shell mkdir -p $(dir $(1)); printf '%b\n' $(2) | cmp -s - $(1) || \
@@ -112,6 +113,9 @@ ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
   compiler_version := $(shell $(CXX) -dumpfullversion -dumpversion 2>/dev/null)
   $(call update,$(stamp),'$(CXX) $(compiler_version) $(compile_flags)')
   $(call update,$(sources_stamp),$(all_sources))
+  commit := $(if $(wildcard .git),$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
+  $(call update,$(OUT)/obj/commit.cpp,'\043include "base/version.h"\n'\
+    'const char* const cria::kCommit = "$(commit)";')
   $(foreach folder,$(call folders,$(all_sources)),$(call update,$(OUT)/obj/$(folder).cpp,\
     $(patsubst %,'\043include <%>',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
 endif
@@ -214,7 +218,7 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	  done
 
 # What a program that uses the library is compiled with, for pkg-config.
-version = $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' tools/cria.cpp)
+version = $(shell sed -n 's/.*kCriaVersion = "\(.*\)";/\1/p' src/base/version.h)
 define pkg_config_file
 prefix=$(PREFIX)
 libdir=$${prefix}/lib

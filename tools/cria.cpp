@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/cut_files.h"
 #include "cli/terminal.h"
@@ -15,8 +16,6 @@
 
 namespace cria {
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 struct Command {
   std::string name;
@@ -74,7 +73,9 @@ int dispatch(const Arguments& arguments) {
   if (name == "--version") {
     std::string isas;
     for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
-    std::printf("cria %s, %s kernels (of %s), %s\n", kVersion, kernels().isa, isas.c_str(),
+    const std::string commit = *kCommit ? std::string(" (") + kCommit + ")" : "";
+    std::printf("cria %s%s, %s kernels (of %s), %s\n", kCriaVersion, commit.c_str(), kernels().isa,
+                isas.c_str(),
                 has_openmp() ? (std::to_string(max_threads()) +
                                 (max_threads() == 1 ? " thread" : " threads"))
                                    .c_str()

@@ -5,7 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "report/position_sections.h"
 
 namespace cria {
 
@@ -16,11 +18,22 @@ int run_report(const Arguments& arguments) {
       "experiments\n(of 'cria experiment'): an HTML file that a browser opens without a "
       "network. Runs whose\nconfigs differ in the seed only are shown as one, with a "
       "band.",
-      {{"o", "FILE", "the page to write (default report.html)"}});
+      {{"o", "FILE", "the page to write (default report.html)"},
+       {"positions", "", "what position encodings do: all of them, or, with a MODEL, its own"},
+       {"text", "TEXT", "with --positions MODEL: token + position = input for this text"}});
   if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1000);
+  const bool is_about_positions = options.has("positions");
+  options.require_positional(is_about_positions ? 0 : 1, is_about_positions ? 1 : 1000);
   const std::string path = options.text("o", "report.html");
-  write_file(path, make_report(options.positional()));
+  const Arguments& paths = options.positional();
+  const std::string text = options.utf8("text", "");
+  if (options.has("text") && (!is_about_positions || paths.empty())) {
+    throw UsageError("--text is read by a model",
+                     {.where = "cria report", .hint = "--positions MODEL --text 'I love LLMs'"});
+  }
+  write_file(path, !is_about_positions ? make_report(paths)
+                   : paths.empty()     ? make_position_report()
+                                       : make_position_report(paths.front(), text));
   std::printf("%s\n", path.c_str());
   return 0;
 }

@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/run_page.h"
 #include "cria/base/json.h"
 #include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
@@ -49,10 +49,11 @@ int run_train(const Arguments& arguments) {
 
   RunConfig config = read_run_config(source, overrides, options.has("resume"));
   const int64_t steps = config.train.steps;
-  TrainingProgress progress(stderr, steps);
+  PagedProgress progress(stderr, steps, config.log.report ? config.train.output_dir : "");
   Trainer trainer(std::move(config), options.has("resume"), progress);
   print_plan(trainer, source);
   const bool finished = trainer.run(stop_on_signals());
+  progress.write_page();
   progress.finish();
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());

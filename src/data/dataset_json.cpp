@@ -113,6 +113,25 @@ Json to_json(const TokenizerDescription& tokenizer) {
   return json;
 }
 
+// Calls body(shard, its checksum, the dataset.json that says so) for each of them that has one.
+template <class Body>
+void each_checksum(const std::vector<std::string>& shards, Body&& body) {
+  std::string directory;
+  DatasetDescription dataset;
+  for (const std::string& path : shards) {
+    const std::filesystem::path shard = path;
+    if (&path == &shards.front() || shard.parent_path() != directory) {
+      directory = shard.parent_path().string();
+      dataset = read_dataset_json(directory);
+    }
+    for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
+      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
+        if (split->shards[i] == shard.filename()) body(path, split->checksums[i], dataset.path);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 DatasetDescription read_dataset_json(const std::string& directory) {
@@ -147,22 +166,17 @@ Json to_json(const DatasetDescription& dataset) {
 }
 
 void require_checksums(const std::vector<std::string>& shards) {
-  if (!verifies_checksums()) return;
-  std::string directory;
-  DatasetDescription dataset;
-  for (const std::string& path : shards) {
-    const std::filesystem::path shard = path;
-    if (&path == &shards.front() || shard.parent_path() != directory) {
-      directory = shard.parent_path().string();
-      dataset = read_dataset_json(directory);
-    }
-    for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
-      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
-        if (split->shards[i] != shard.filename()) continue;
-        require_checksum(path, split->checksums[i], dataset.path);
-      }
-    }
-  }
+  if (verifies_checksums()) each_checksum(shards, require_checksum);
+}
+
+std::string data_checksum(const std::vector<std::string>& shards) {
+  std::string all;
+  size_t count = 0;
+  each_checksum(shards, [&](const std::string&, const std::string& sum, const std::string&) {
+    all += sum + '\n';
+    ++count;
+  });
+  return count > 0 && count == shards.size() ? checksum(all) : "";
 }
 
 }  // namespace cria

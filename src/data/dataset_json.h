@@ -44,4 +44,8 @@ Json to_json(const DatasetDescription& dataset);
 // has no checksum of, is taken as it is; so is all when checksums are not compared.
 void require_checksums(const std::vector<std::string>& shards);
 
+// What tells these shards, in this order, from any others: a checksum of what the dataset.json
+// beside each says is its checksum, the shards themselves are not read. "" where one has none.
+std::string data_checksum(const std::vector<std::string>& shards);
+
 }  // namespace cria

@@ -103,7 +103,7 @@ Figure heat_map(const HeatMap& map) {
   const Rectangle plot = {
       .left = left, .top = 36, .width = map.size.width - left - 20, .height = map.size.height - 74};
   Markup svg = begin_chart(map.size, map.title, "cells");
-  std::vector<const std::vector<double>*> numbers;
+  std::vector<const std::vector<double>*> numbers = {&map.reach};
   for (const std::vector<double>& row : map.values) numbers.push_back(&row);
   const Scale scale = scale_for(numbers, map.logarithmic, 5, false);
   draw_text(svg, 4, 12, "start", fitted(map.unit, map.size.width / kFontSize));

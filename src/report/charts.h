@@ -79,6 +79,7 @@ struct HeatMap {
   std::vector<std::vector<double>> values;  // [rows][columns]; not finite: no cell
   bool logarithmic = false;
   Size size = {};
+  std::vector<double> reach = {};  // numbers that the colours show anyway
 };
 Figure heat_map(const HeatMap& map);
 

@@ -125,6 +125,19 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
   keep_checkpoints_ = config.train.keep_checkpoints;
 }
 
+void RunDirectory::started(const Json& start) const {
+  const std::string path = join_path(path_, kStarts);
+  const int64_t step = start.count_at("step", path);
+  std::string lines;
+  if (exists(path)) {
+    read_metrics(path, [&](const Json& line) {
+      const Json* const earlier = line.find("step");
+      if (earlier && earlier->is_int() && earlier->as_int(path) < step) lines += line.dump() + "\n";
+    });
+  }
+  write_file(path, lines + start.dump() + "\n");
+}
+
 void RunDirectory::log(const Json& line) {
   metrics_->write(line);
   if (tensorboard_) tensorboard_->scalars(line);

@@ -19,6 +19,7 @@
 #include "train/diagnostics.h"
 #include "train/init_from.h"
 #include "train/run_directory.h"
+#include "train/run_start.h"
 
 namespace cria {
 namespace {
@@ -70,6 +71,15 @@ void require_group_members(const RunConfig& config, const Parameters& parameters
                  .got = "\"" + group.pattern + "\"",
                  .hint = did_you_mean(group.pattern, patterns)});
   }
+}
+
+std::vector<std::string> paths_of_shards(std::span<const std::unique_ptr<Dataset>> datasets) {
+  std::vector<std::string> paths;
+  for (const auto& dataset : datasets) {
+    if (!dataset) continue;
+    for (const Shard& shard : dataset->shards()) paths.push_back(shard.path());
+  }
+  return paths;
 }
 
 // All that a position in the data depends on: a checkpoint can only go on over the same data.
@@ -366,6 +376,10 @@ void Trainer::save() {
 
 bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
+  if (state_.step < train.steps) {
+    directory_->started(run_start(state_.step, paths_of_shards(training_),
+                                  paths_of_shards(std::span(&validation_, 1))));
+  }
   while (state_.step < train.steps && !stop) {
     const StepMetrics metrics = step();
     directory_->log(to_json(metrics));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/unicode.h"
+#include "base/version.h"
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
 #include "cria/kernels/kernels.h"
@@ -77,7 +78,8 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
 
 TEST_F(CliTest, Version) {
   const std::string version = run({"--version"}).out;
-  EXPECT_TRUE(version.starts_with("cria 0.")) << version;
+  EXPECT_TRUE(version.starts_with(std::string("cria ") + kCriaVersion)) << version;
+  EXPECT_TRUE(contains(version, kCommit)) << version;
   EXPECT_TRUE(contains(version, std::string(", ") + kernels().isa + " kernels (of ")) << version;
   for (const std::string& isa : program_isas()) EXPECT_TRUE(contains(version, isa)) << version;
 }
@@ -309,7 +311,8 @@ TEST_F(CliTest, TrainMakesARun) {
   for (const auto& [name, bytes] : files()) {
     if (name.starts_with("new/")) made.push_back(name.substr(4));
   }
-  Names wanted = {"checkpoints", "config.toml", "lock", "metrics.csv", "metrics.jsonl"};
+  Names wanted = {"checkpoints", "config.toml",   "lock",
+                  "metrics.csv", "metrics.jsonl", "starts.jsonl"};
   for (const std::string step : {"checkpoints/step-00000002", "checkpoints/step-00000004"}) {
     wanted.push_back(step);
     for (const char* file :

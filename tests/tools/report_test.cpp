@@ -1,6 +1,7 @@
 // cria report: runs and an experiment as a page.
 #include <gtest/gtest.h>
 
+#include "base/version.h"
 #include "support/cli.h"
 #include "support/well_formed.h"
 
@@ -32,6 +33,47 @@ TEST_F(ReportTest, ShowsRuns) {
   }
   EXPECT_EQ(page({"run", "seed", "fast"}), html);
   EXPECT_FALSE(contains(page({"run"}), "What differs"));
+}
+
+TEST_F(ReportTest, ShowsWhatMadeARunAndItsFloor) {
+  std::string html = page({"run"});
+  EXPECT_TRUE(contains(html, "What made each"));
+  EXPECT_TRUE(contains(html, std::string("<td>") + kCriaVersion + "</td>"));
+  EXPECT_FALSE(contains(html, "the floor is"));
+  write("run/starts.jsonl",
+        "{\"step\":0,\"processor\":\"<a>\",\"threads\":2}\n"
+        "{\"step\":2,\"processor\":\"<a>\",\"threads\":4}\n");
+  write("data/corpus.json", "{\"val_bits_per_byte\": 0.5}");
+  // The texts are where the config says, from where it was trained.
+  const std::string config = read("run/config.toml");
+  write("run/config.toml",
+        "[data]\nval = \"" + path("data") + "/val_*.bin\"\n[train]\nsteps = 9\n");
+  html = page({"run"});
+  for (const char* const part :
+       {"<td>&lt;a&gt;</td><td></td><td>2, 4</td>", "bits per byte; the floor is 0.5)",
+        "after 4 of 9 steps", "floor: what the texts&#39; own generator needs"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  // A run of another text has no such floor, and both together none.
+  std::filesystem::copy(path("run"), path("other"), std::filesystem::copy_options::recursive);
+  write("other/config.toml", "[data]\nval = \"elsewhere/val_*.bin\"\n");
+  EXPECT_FALSE(contains(page({"run", "other"}), "own generator needs"));
+  std::filesystem::remove(path("run/starts.jsonl"));
+  EXPECT_FALSE(contains(page({"run"}), "What made each"));
+}
+
+TEST_F(ReportTest, ShowsPositions) {
+  EXPECT_TRUE(contains(page({"--positions"}), "<h2>transformer_xl: "));
+  EXPECT_TRUE(contains(page({"--positions", "run"}), "Positions: rope, queries and keys turn"));
+  EXPECT_TRUE(contains(page({"--positions", "run", "--text", "Lama"}), "Queries as they are made"));
+  for (const Arguments& wrong : {Arguments{"--positions", "run", "run"},
+                                 {"--positions", "--text", "Lama"},
+                                 {"run", "--text", "Lama"}}) {
+    Arguments arguments = {"report"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(cria(arguments).exit_code, 2);
+  }
+  EXPECT_EQ(cria({"report", "--positions", "data"}).exit_code, 1);
 }
 
 TEST_F(ReportTest, ShowsDiagnosticsWhereThereAre) {
