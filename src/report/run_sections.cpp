@@ -346,7 +346,9 @@ void add_run_facts(Page& page, const std::vector<RunGroup>& groups) {
                            seconds > 0 ? number_text(100 * waited / seconds, 2) + "%" : "",
                            cell(run.last("loss")), cell(run.last("val_loss")),
                            cell(run.last("val_bits_per_byte")), cell(run.config, "data.train")});
-      const std::string output = "train.output_dir=" + run.directory + "-again";
+      const std::string copy = run.directory + "-again";
+      const std::string output =
+          "train.output_dir=" + (first_invalid_utf8(copy) ? copy : dump_toml(TomlValue{copy}));
       again += "cria train " + shell_word(run.directory + "/config.toml") + " " +
                shell_word(output) + "\n";
     }

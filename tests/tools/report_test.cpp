@@ -28,9 +28,10 @@ TEST_F(ReportTest, ShowsRuns) {
        {"run (2 seeds)", "lowest validation loss", "loss, nats per token", "bits per byte",
         "Learning rate: at most 0.1", "Gradient norm", "tokens per second",
         "<th scope=\"row\">optimizer.learning_rate</th>", "fast at step 4",
-        "cria train run/config.toml train.output_dir=run-again"}) {
+        "cria train run/config.toml &#39;train.output_dir=&quot;run-again&quot;&#39;"}) {
     EXPECT_TRUE(contains(html, part)) << part;
   }
+  run({"train", "run/config.toml", "train.output_dir=\"run-again\""});
   EXPECT_EQ(page({"run", "seed", "fast"}), html);
   EXPECT_FALSE(contains(page({"run"}), "What differs"));
 }
