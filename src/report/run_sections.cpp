@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/timing.h"
+#include "base/toml.h"
 #include "base/unicode.h"
 #include "train/run_directory.h"
 

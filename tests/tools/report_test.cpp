@@ -63,6 +63,18 @@ TEST_F(ReportTest, ShowsWhatMadeARunAndItsFloor) {
   EXPECT_FALSE(contains(page({"run"}), "What made each"));
 }
 
+TEST_F(ReportTest, EndsTheDemo) {
+  make_directories(path("configs"));
+  write("configs/demo.toml", read_file(std::string(CRIA_SOURCE_DIR) + "/configs/demo.toml"));
+  const std::string out = run({"demo", "train.steps=2", "model.hidden_size=16",
+                               "model.intermediate_size=16", "model.num_hidden_layers=1"})
+                              .out;
+  EXPECT_TRUE(out.ends_with("\nruns/demo/report.html\n")) << out;
+  const std::string html = read("runs/demo/report.html");
+  EXPECT_TRUE(contains(html, "bits per byte; the floor is 0.1248) after 2 steps"));
+  EXPECT_TRUE(contains(html, "floor: what the texts&#39; own generator needs"));
+}
+
 TEST_F(ReportTest, ShowsPositions) {
   EXPECT_TRUE(contains(page({"--positions"}), "<h2>transformer_xl: "));
   EXPECT_TRUE(contains(page({"--positions", "run"}), "Positions: rope, queries and keys turn"));

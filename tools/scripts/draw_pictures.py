@@ -46,7 +46,7 @@ def figures(page):
 def drawn(title, charts, style):
     """Charts of one size beside each other below a title; each with its own when there are several."""
     width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', charts[0][2]).groups())
-    parts, top = [f'<text class="title" x="{GAP}" y="28">{html.escape(title)}</text>'], 40
+    parts, top = [f'<text class="title" x="{GAP}" y="28">{html.escape(title, quote=False)}</text>'], 40
     x = GAP
     for css, name in charts[0][1]:
         room = 50 + 6.5 * len(html.unescape(name))
@@ -59,13 +59,13 @@ def drawn(title, charts, style):
     for i, (own, _, svg) in enumerate(charts):
         left = GAP + i * (width + GAP)
         if len(charts) > 1:
-            parts.append(f'<text x="{left + 4}" y="{top + 12}">{html.escape(own)}</text>')
+            parts.append(f'<text x="{left + 4}" y="{top + 12}">{html.escape(own, quote=False)}</text>')
         y = top + (GAP if len(charts) > 1 else 0)
         parts.append(svg.replace("<svg ", f'<svg x="{left}" y="{y}" width="{width}" height="{height}" ', 1))
     full, bottom = GAP + len(charts) * (width + GAP), y + height + 8
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{full:g}" height="{bottom:g}" '
             f'viewBox="0 0 {full:g} {bottom:g}">'
-            f"<title>{html.escape(title)}</title><style>{style}{STYLE}</style>"
+            f"<title>{html.escape(title, quote=False)}</title><style>{style}{STYLE}</style>"
             f'<rect class="card" x=".5" y=".5" width="{full - 1:g}" height="{bottom - 1:g}" rx="8"/>'
             + "".join(parts) + "</svg>\n")
 
