@@ -25,6 +25,11 @@ std::string style() {
   for (size_t i = 0; i < kPaletteSize; ++i) {
     text += "." + color_class(i) + "{--c:var(--" + color_class(i) + ")}";
   }
+  for (int shade = 1; shade <= kShades; ++shade) {
+    text += ".s" + std::to_string(shade) + "{background:rgba(";
+    for (const int channel : kShadeColor) text += std::to_string(channel) + ",";
+    text += coordinate_text(kStrongestShade * shade / kShades) + ")}";
+  }
   return text + kStyle;
 }
 
@@ -32,6 +37,10 @@ std::string joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : "|") + part;
   return text;
+}
+
+std::string shade_class(int shade) {
+  return "s" + std::to_string(shade);
 }
 
 constexpr size_t kLongCell = 40;  // characters, from which a cell has several lines
@@ -95,11 +104,15 @@ void Page::rows(const Table& table, const std::string& caption) {
     html_.element("th", {{"scope", "col"}}, heading);
   }
   html_.close();
-  for (const std::vector<std::string>& row : table.rows) {
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const std::vector<std::string>& row = table.rows[i];
     html_.open("tr");
-    for (const std::string& cell : row) {
-      if (&cell == &row.front()) {
+    for (size_t column = 0; column < row.size(); ++column) {
+      const std::string& cell = row[column];
+      if (column == 0) {
         html_.element("th", {{"scope", "row"}}, cell);
+      } else if (!table.shades.empty()) {
+        html_.element("td", {{"class", shade_class(table.shades[i][column])}}, cell);
       } else if (cell.size() > kLongCell) {
         html_.element("td", {{"class", "long"}}, cell);
       } else {
@@ -152,6 +165,21 @@ void Page::preformatted(const std::string& caption, std::string_view text) {
   html_.open("div", {{"class", "card"}});
   html_.element("div", {{"class", "note"}}, caption);
   html_.element("pre", {{"dir", "auto"}}, text);
+  html_.close();
+}
+
+void Page::shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens) {
+  html_.open("div", {{"class", "card"}});
+  html_.element("div", {{"class", "note"}}, caption);
+  html_.open("p", {{"class", "tokens"}});
+  for (const ShadedToken& token : tokens) {
+    html_.open("ruby", {{"class", shade_class(token.shade)}});
+    html_.element("bdi", {}, token.text);
+    html_.element("rt", {}, token.below);
+    html_.close();
+    html_.raw("\n");  // lines may break here
+  }
+  html_.close();
   html_.close();
 }
 
