@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 #include "inspect/symmetric_eigen.h"
 #include "inspect/tensor_chunks.h"
@@ -199,6 +200,24 @@ PlanePoints neighbor_layout(const std::vector<double>& p, PlanePoints start) {
   }
   centre(y);
   return y;
+}
+
+PlanePoints turned_to(PlanePoints points, const PlanePoints& target) {
+  // Points as complex numbers p, targets t: the angle of sum conj(p) t, or of sum p t once
+  // mirrored, whichever sum is longer.
+  std::complex<double> turn = 0, mirrored_turn = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const std::complex<double> p(points[i][0], points[i][1]), t(target[i][0], target[i][1]);
+    turn += std::conj(p) * t;
+    mirrored_turn += p * t;
+  }
+  const bool is_mirrored = std::abs(mirrored_turn) > std::abs(turn);
+  const std::complex<double> angle = std::polar(1.0, std::arg(is_mirrored ? mirrored_turn : turn));
+  for (auto& point : points) {
+    const std::complex<double> p(point[0], is_mirrored ? -point[1] : point[1]);
+    point = {(p * angle).real(), (p * angle).imag()};
+  }
+  return points;
 }
 
 }  // namespace cria

@@ -54,4 +54,8 @@ void layout_gradient(const std::vector<double>& p, const PlanePoints& y, double 
 // shape matters.
 PlanePoints neighbor_layout(const std::vector<double>& p, PlanePoints start);
 
+// points, turned and perhaps mirrored so that they are as near to those of `target` as that makes
+// them; both have their mean at 0.
+PlanePoints turned_to(PlanePoints points, const PlanePoints& target);
+
 }  // namespace cria

@@ -73,10 +73,11 @@ void add_cells(std::array<std::string, kLevels>& cells, size_t row,
 // Where columns are narrower than text, not each has a label.
 void draw_column_labels(Markup& svg, const Rectangle& plot, const HeatMap& map, double below) {
   const double width = plot.width / static_cast<double>(map.columns.size());
-  double widest = 1;
-  for (const std::string& column : map.columns) widest = std::max(widest, text_width(column) + 1);
-  if (map.upright) widest = 1;
-  const auto every = static_cast<size_t>(std::ceil(widest * kFontSize / width));
+  double widest = kRowOfText;
+  for (const std::string& column : map.columns) {
+    if (!map.upright) widest = std::max(widest, (text_width(column) + 1) * kFontSize);
+  }
+  const auto every = static_cast<size_t>(std::ceil(widest / width));
   const double bottom = plot.top + plot.height;
   if (map.upright) {
     svg.open("g", {{"transform", "rotate(-90)"}});

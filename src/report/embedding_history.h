@@ -39,7 +39,7 @@ struct EmbeddingHistory {
   std::vector<TokenNeighbors> neighbors;
 };
 
-inline constexpr size_t kMostShown = 200;
+inline constexpr size_t kMostShown = 160;
 
 // path: a MODEL, see find_model_directory; of a run at most four checkpoints, evenly spread over
 // the logarithm of steps. Error naming the file for a model that lacks a table, and for its broken

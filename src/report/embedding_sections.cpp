@@ -79,7 +79,7 @@ class EmbeddingCharts {
                            "Singular values of the whole table. The number of directions is "
                            "the effective rank, exp of their entropy. The largest has " +
                            percent(table.top_share) +
-                           " of the sum of squares: the direction that rows have in common.",
+                           " of the sum of squares; a large one is a direction that rows share.",
                        .x = {{"rank"}},
                        .y = {{"singular value", true}},
                        .lines = {spectrum_line("embedding", 0, table)},
@@ -111,7 +111,8 @@ class EmbeddingCharts {
     for (const EmbeddingState& state : history_.states) {
       const Vectors unit = unit_rows(state.rows);
       PlanePoints start = states.empty() ? principal_axes(unit).project(unit) : states.back();
-      states.push_back(neighbor_layout(neighbor_probabilities(unit, kPerplexity), start));
+      const PlanePoints layout = neighbor_layout(neighbor_probabilities(unit, kPerplexity), start);
+      states.push_back(turned_to(layout, start));
     }
     const EmbeddingState& newest = history_.states.back();
     const Gathering near = gathering(history_, newest);

@@ -100,8 +100,12 @@ void Page::rows(const Table& table, const std::string& caption) {
   html_.open("table");
   html_.element("caption", {}, caption);
   html_.open("tr");
-  for (const std::string& heading : table.headings) {
-    html_.element("th", {{"scope", "col"}}, heading);
+  for (size_t column = 0; column < table.headings.size(); ++column) {
+    if (!table.rows.empty() && table.rows.front()[column].size() > kLongCell) {
+      html_.element("th", {{"scope", "col"}, {"class", "long"}}, table.headings[column]);
+    } else {
+      html_.element("th", {{"scope", "col"}}, table.headings[column]);
+    }
   }
   html_.close();
   for (size_t i = 0; i < table.rows.size(); ++i) {

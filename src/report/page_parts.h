@@ -55,7 +55,7 @@ caption{text-align:start;font-weight:600;padding-bottom:4px}
 th,td{padding:3px 10px;text-align:end;border-bottom:1px solid var(--grid);white-space:nowrap}
 tr>:first-child{text-align:start;padding-left:0}
 th{font-weight:600}
-td.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
+.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
 pre{margin:4px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;
 font:.875rem/1.45 ui-monospace,monospace;unicode-bidi:plaintext}
 .tokens{max-width:none;line-height:2.4}

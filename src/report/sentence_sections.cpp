@@ -10,7 +10,7 @@
 namespace cria {
 namespace {
 
-constexpr int64_t kMostPictured = 32;  // tokens of maps, the first ones
+constexpr int64_t kMostPictured = 28;  // tokens of maps, the first ones
 constexpr size_t kMostMaps = 24;       // of attention
 
 int shade_of(double share) {
@@ -58,7 +58,7 @@ class SentenceCharts {
     const bool is_added = !is_all_zero(trace_.added);
     Table table = {{"token", "place", "id", "|row|"}, {}};
     if (is_added) table.headings.push_back("|position|");
-    table.headings.insert(table.headings.end(), {"|input|", "loss", "expected instead"});
+    table.headings.insert(table.headings.end(), {"|input|", "loss", "most likely was"});
     for (int64_t t = 0; t < time_; ++t) {
       std::vector<std::string>& row = table.rows.emplace_back();
       row = {label(trace_.ids[t]), std::to_string(t), std::to_string(trace_.ids[t]),
@@ -71,7 +71,7 @@ class SentenceCharts {
       }
       const TracedGuess& guess = trace_.guesses[t - 1];
       row.push_back(number_text(guess.loss));
-      row.push_back(guess.id == trace_.ids[t] ? "nothing else" : guess_text(guess));
+      row.push_back(guess_text(guess));
     }
     return table;
   }
@@ -155,7 +155,7 @@ class SentenceCharts {
   }
 
   Figure vectors(const std::string& what, const TracedTensor& x) const {
-    constexpr int64_t kMostNumbers = 32;
+    constexpr int64_t kMostNumbers = 24;
     HeatMap map = {.title = what,
                    .note = {},
                    .x = "dimension",

@@ -117,6 +117,19 @@ TEST_F(PlaneMap, LayoutKeepsNeighborsTogether) {
   }
 }
 
+TEST_F(PlaneMap, TurnsBackWhatWasTurned) {
+  const PlanePoints target = {{1, 0}, {0, 2}, {-1, -2}};
+  for (const double side : {1, -1}) {
+    PlanePoints points;
+    for (const auto& [x, up] : target)
+      points.push_back({0.6 * x - 0.8 * up, side * (0.8 * x + 0.6 * up)});
+    const PlanePoints back = turned_to(points, target);
+    for (size_t i = 0; i < 3; ++i) {
+      for (const size_t axis : {0, 1}) EXPECT_NEAR(back[i][axis], target[i][axis], 1e-12);
+    }
+  }
+}
+
 TEST_F(PlaneMap, UnitRowsLeaveZerosAlone) {
   EXPECT_EQ(unit_rows({2, 2, {3, 4, 0, 0}}).values, (std::vector<double>{0.6, 0.8, 0, 0}));
 }

@@ -107,7 +107,7 @@ TEST_F(ModelPages, AreBelowAMegabyte) {
   for (int i = 0; i < 256; ++i) text += static_cast<char>('a' + i * 7 % 26);
   const std::string html = page(model(config, tokenizer.get()), text);
   EXPECT_LT(html.size(), 1000000u);
-  EXPECT_TRUE(contains(html, "Maps show the first 32 of 256 tokens."));
+  EXPECT_TRUE(contains(html, "Maps show the first 28 of 256 tokens."));
   EXPECT_TRUE(contains(html, "Layer 11, head 11"));
   EXPECT_FALSE(contains(html, "Layer 5, head 0"));
   const std::string longer = error_of([&] { make_report({directory_ / "model"}, text + "a"); });
