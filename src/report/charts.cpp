@@ -201,8 +201,8 @@ Figure scatter(const Scatter& chart) {
     xs.push_back(point.x);
     ys.push_back(point.y);
   }
-  const Scale across = scale_for({&xs, &chart.reach}, chart.x.logarithmic, 5, !is_map);
-  const Scale up = scale_for({&ys, &chart.reach}, chart.y.logarithmic, 5, !is_map);
+  const Scale across = scale_for({&xs, &chart.x_reach}, chart.x.logarithmic, 5, !is_map);
+  const Scale up = scale_for({&ys, &chart.y_reach}, chart.y.logarithmic, 5, !is_map);
   if (!is_map) {
     draw_x_axis(svg, plot, across, chart.x.label);
     draw_y_axis(svg, plot, up, chart.y.label);

@@ -99,7 +99,7 @@ struct Scatter {
   std::vector<Point> points;
   std::vector<LegendEntry> legend = {};
   Size size = {.width = 440, .height = 400};
-  std::vector<double> reach = {};  // numbers that both axes show anyway
+  std::vector<double> x_reach = {}, y_reach = {};  // numbers that the axes show anyway
 };
 Figure scatter(const Scatter& chart);
 

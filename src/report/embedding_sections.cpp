@@ -21,10 +21,14 @@ size_t color_of(TokenKind kind) {
   return kind == TokenKind::other ? kOther : static_cast<size_t>(kind);
 }
 
-std::vector<LegendEntry> kinds_legend() {
+// Of the kinds that there are.
+std::vector<LegendEntry> legend_of(const std::vector<Point>& points) {
   std::vector<LegendEntry> legend;
   for (size_t kind = 0; kind < kTokenKinds.size(); ++kind) {
-    legend.push_back({kTokenKinds[kind], color_class(color_of(static_cast<TokenKind>(kind)))});
+    const size_t color = color_of(static_cast<TokenKind>(kind));
+    if (std::ranges::find(points, color, &Point::color) != points.end()) {
+      legend.push_back({kTokenKinds[kind], color_class(color)});
+    }
   }
   return legend;
 }
@@ -50,8 +54,7 @@ class EmbeddingCharts {
                      .note = {},
                      .x = {"occurrences in the training data", true},
                      .y = {"norm of the row"},
-                     .points = {},
-                     .legend = kinds_legend()};
+                     .points = {}};
     std::vector<double> logs, norms;
     for (size_t i = 0; i < count; ++i) {
       const auto id = static_cast<size_t>(ranked[i * ranked.size() / count]);
@@ -60,6 +63,7 @@ class EmbeddingCharts {
       logs.push_back(std::log(occurrences));
       norms.push_back(history_.norms[id]);
     }
+    chart.legend = legend_of(chart.points);
     const double r = correlation(logs, norms);
     chart.title = std::abs(r) < 0.2 ? "Row norms hardly depend on how frequent a token is"
                   : r < 0           ? "Rows of frequent tokens are shorter"
@@ -98,8 +102,8 @@ class EmbeddingCharts {
                              "most have " +
                              percent(axes.shares[0]) + " and " + percent(axes.shares[1]) +
                              " of it.";
-    large.push_back(
-        map("Principal axes, " + history_.states.back().name, note, states.back(), kinds_legend()));
+    large.push_back(map("Principal axes, " + history_.states.back().name, note, states.back(),
+                        {states.back()}, false));
     add_small(small, "principal axes", states);
   }
 
@@ -126,7 +130,7 @@ class EmbeddingCharts {
             "among all dimensions; how far the others are means little. Of a token's "
             "nearest ten " +
             percent(near.share) + " are of its kind, by chance " + percent(near.by_chance) + ".",
-        states.back(), kinds_legend()));
+        states.back(), {states.back()}, false));
     add_small(small, "neighbours", states);
   }
 
@@ -172,38 +176,38 @@ class EmbeddingCharts {
     return {place[0], place[1], label(id), color_of(token_kind(history_.tokenizer.get(), id))};
   }
 
+  // One unit is as long on both axes, which reach as far as all of `states` do.
   Figure map(const std::string& title, const std::string& note, const PlanePoints& places,
-             const std::vector<LegendEntry>& legend,
-             const Size& size = {.width = 440, .height = 440},
-             const std::vector<double>& reach = {}) const {
-    Scatter chart = {.title = title,
-                     .note = note,
-                     .x = {},
-                     .y = {},
-                     .points = {},
-                     .legend = legend,
-                     .size = size,
-                     .reach = reach};
-    // One unit is as long on both axes.
+             const std::vector<PlanePoints>& states, bool is_small) const {
+    Scatter chart = {.title = title, .note = note, .x = {}, .y = {}, .points = {}};
+    chart.size.width = chart.size.height = is_small ? 300 : 440;
     for (size_t i = 0; i < places.size(); ++i) {
       chart.points.push_back(point(history_.shown[i], places[i]));
-      for (const double x : places[i]) chart.reach.push_back(x);
     }
+    std::array<double, 2> low = places.front(), high = low;
+    for (const PlanePoints& state : states) {
+      for (const auto& place : state) {
+        for (const size_t axis : {0, 1}) {
+          low[axis] = std::min(low[axis], place[axis]);
+          high[axis] = std::max(high[axis], place[axis]);
+        }
+      }
+    }
+    const double half = std::max(high[0] - low[0], high[1] - low[1]) / 2;
+    const double x = (low[0] + high[0]) / 2, y = (low[1] + high[1]) / 2;
+    chart.x_reach = {x - half, x + half};
+    chart.y_reach = {y - half, y + half};
+    if (!is_small) chart.legend = legend_of(chart.points);
     return scatter(chart);
   }
 
   void add_small(std::vector<Figure>& small, const std::string& what,
                  const std::vector<PlanePoints>& states) const {
-    if (states.size() < 2) return;
-    std::vector<double> reach;
-    for (const PlanePoints& state : states) {
-      for (const auto& place : state) reach.insert(reach.end(), place.begin(), place.end());
-    }
-    for (size_t i = 0; i < states.size(); ++i) {
+    for (size_t i = 0; i < states.size() && states.size() > 1; ++i) {
       const Gathering near = gathering(history_, history_.states[i]);
       small.push_back(map(history_.states[i].name + ", " + what,
                           percent(near.share) + " of the nearest ten are of the same kind.",
-                          states[i], {}, {.width = 300, .height = 300}, reach));
+                          states[i], states, true));
     }
   }
 

@@ -43,6 +43,7 @@ std::string shade_class(int shade) {
   return "s" + std::to_string(shade);
 }
 
+constexpr double kShortCell = 9;  // widths of "m"; such headings of rows need no second line
 constexpr size_t kLongCell = 40;  // characters, from which a cell has several lines
 
 }  // namespace
@@ -97,7 +98,10 @@ void Page::rows(const Table& table, const std::string& caption) {
   // What scrolls can be reached by the keyboard.
   html_.open("div",
              {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", caption}});
-  html_.open("table");
+  const bool is_short = std::ranges::all_of(table.rows, [](const std::vector<std::string>& row) {
+    return text_width(row.front()) < kShortCell;
+  });
+  html_.open("table", {{"class", is_short ? "short" : "names"}});
   html_.element("caption", {}, caption);
   html_.open("tr");
   for (size_t column = 0; column < table.headings.size(); ++column) {
@@ -129,6 +133,17 @@ void Page::rows(const Table& table, const std::string& caption) {
   html_.close();
 }
 
+void Page::numbers(const Table& table, const std::string& caption, bool is_open) {
+  if (is_open) {
+    html_.open("details", {{"open", ""}});
+  } else {
+    html_.open("details");
+  }
+  html_.element("summary", {}, "Numbers");
+  rows(table, caption);
+  html_.close();
+}
+
 void Page::table(const std::string& caption, const Table& table) {
   html_.open("div", {{"class", "card"}});
   rows(table, caption);
@@ -151,10 +166,7 @@ void Page::figure(const Figure& figure) {
     html_.close();
   }
   html_.raw(figure.svg);
-  html_.open("details");
-  html_.element("summary", {}, "Numbers");
-  rows(figure.numbers, figure.title);
-  html_.close();
+  numbers(figure.numbers, figure.title);
   html_.close();
 }
 
@@ -172,7 +184,9 @@ void Page::preformatted(const std::string& caption, std::string_view text) {
   html_.close();
 }
 
-void Page::shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens) {
+void Page::shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens,
+                       const Table& table) {
+  constexpr size_t kFew = 32;  // rows that are no burden
   html_.open("div", {{"class", "card"}});
   html_.element("div", {{"class", "note"}}, caption);
   html_.open("p", {{"class", "tokens"}});
@@ -184,6 +198,7 @@ void Page::shaded_text(const std::string& caption, const std::vector<ShadedToken
     html_.raw("\n");  // lines may break here
   }
   html_.close();
+  numbers(table, caption, table.rows.size() <= kFew);
   html_.close();
 }
 

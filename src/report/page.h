@@ -49,11 +49,13 @@ class Page {
   void table(const std::string& caption, const Table& table);
   void figures(const std::vector<Figure>& figures);  // side by side where there is room
   void preformatted(const std::string& caption, std::string_view text);
-  void shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens);
+  void shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens,
+                   const Table& numbers);
   std::string take();
 
  private:
   void rows(const Table& table, const std::string& caption);
+  void numbers(const Table& table, const std::string& caption, bool is_open = false);
   void figure(const Figure& figure);
 
   Markup html_;

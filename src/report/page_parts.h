@@ -67,7 +67,7 @@ border-radius:6px;padding:4px 8px;font-size:.8rem;line-height:1.35;max-width:70%
 overflow-wrap:anywhere;white-space:pre-line}
 :focus-visible{outline:2px solid var(--c0);outline-offset:2px}
 @media(min-width:900px){.chart text{font-size:10px}.small .chart text{font-size:11.5px}}
-@media(max-width:600px){th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
+@media(max-width:600px){.names th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
 @media print{body{background:#fff}button,.switches,details{display:none}
 figure,.card{break-inside:avoid}h2{break-after:avoid}
 .figures{grid-template-columns:1fr 1fr}.small.figures{grid-template-columns:1fr 1fr 1fr}}

@@ -55,16 +55,17 @@ class SentenceCharts {
   }
 
   Table tokens() const {
-    const bool is_added = !is_all_zero(trace_.added);
+    const bool is_added = !is_all_zero(trace_.added), is_row = trace_.input == trace_.rows;
     Table table = {{"token", "place", "id", "|row|"}, {}};
     if (is_added) table.headings.push_back("|position|");
-    table.headings.insert(table.headings.end(), {"|input|", "loss", "most likely was"});
+    if (!is_row) table.headings.push_back("|input|");
+    table.headings.insert(table.headings.end(), {"loss", "most likely was"});
     for (int64_t t = 0; t < time_; ++t) {
       std::vector<std::string>& row = table.rows.emplace_back();
       row = {label(trace_.ids[t]), std::to_string(t), std::to_string(trace_.ids[t]),
              number_text(norm_of(trace_.rows.row(t)))};
       if (is_added) row.push_back(number_text(norm_of(trace_.added.row(t))));
-      row.push_back(number_text(norm_of(trace_.input.row(t))));
+      if (!is_row) row.push_back(number_text(norm_of(trace_.input.row(t))));
       if (t == 0) {
         row.insert(row.end(), {"", ""});
         continue;
@@ -315,12 +316,10 @@ std::vector<std::string> verdict_of_sentence(const Sentence& sentence) {
 void add_sentence(Page& page, const Sentence& sentence) {
   const SentenceCharts charts(sentence);
   page.heading("A text, token by token");
-  page.shaded_text(
-      "Below each token is its loss, -log of the probability that the model gave it, in nats: the "
-      "darker, the more of a surprise. " +
-          std::string("\u2423") + " is a space.",
-      charts.losses());
-  page.table("Tokens, norms of their vectors, losses, and what was most likely", charts.tokens());
+  page.paragraph(
+      "Below each token is its loss, -log of the probability that the model gave it, in nats: "
+      "the stronger the colour, the more of a surprise. \u2423 is a space.");
+  page.shaded_text("Losses by token", charts.losses(), charts.tokens());
   page.heading("From tokens to the next token");
   page.paragraph("Position encoding: " + sentence.config.position + "." + charts.of_first());
   page.figures(charts.way());

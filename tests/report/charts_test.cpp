@@ -138,7 +138,7 @@ TEST(Charts, AMapOfPointsHasNoAxes) {
   const Figure map = scatter(chart);
   EXPECT_FALSE(contains(map.svg, "class=\"axis")) << map.svg;
   EXPECT_TRUE(contains(map.svg, "d=\"M432,4h0\"")) << map.svg;
-  chart.reach = {-4, 4};
+  chart.x_reach = chart.y_reach = {-4, 4};
   EXPECT_TRUE(contains(scatter(chart).svg, "d=\"M273,102h0\"")) << scatter(chart).svg;
 }
 

@@ -23,7 +23,7 @@ std::string page_of(const std::string& text) {
   page.figures({line_chart(lines)});
   page.preformatted(text, text);
   page.table(text, {{text, "b"}, {{text, text}}, {{0, kShades}}});
-  page.shaded_text(text, {{text, text, 3}});
+  page.shaded_text(text, {{text, text, 3}}, {{text, "b"}, {{text, text}}});
   return page.take();
 }
 
