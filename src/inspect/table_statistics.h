@@ -28,7 +28,7 @@ struct TableStatistics {
   // Of the sum of the squares of all singular values, what the largest have.
   double top_share = 0, top_ten_share = 0;
   std::vector<double> singular_values;  // the largest first, min(V,C) of them
-  double centred_scatter = 0;  // Frobenius norm of W^T W of the rows less their mean
+  double centred_scatter = 0;           // Frobenius norm of W^T W of the rows less their mean
 
   bool operator==(const TableStatistics&) const = default;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <numeric>
 
 #include "report/token_label.h"
@@ -31,6 +30,16 @@ std::vector<LegendEntry> legend_of(const std::vector<Point>& points) {
     }
   }
   return legend;
+}
+
+// Nothing where all tokens are of one kind.
+std::string kinds_sentence(const EmbeddingHistory& history) {
+  const Gathering near = gathering(history, history.states.back());
+  if (near.by_chance > 0.999) return "";
+  return "Of a token's nearest ten, " + percent(near.share) +
+         " are of its kind; by chance it "
+         "would be " +
+         percent(near.by_chance) + ".";
 }
 
 class EmbeddingCharts {
@@ -112,25 +121,20 @@ class EmbeddingCharts {
     constexpr double kPerplexity = 30;
     if (history_.shown.size() < 4) return;
     std::vector<PlanePoints> states;
+    std::vector<double> probabilities;
     for (const EmbeddingState& state : history_.states) {
       const Vectors unit = unit_rows(state.rows);
       PlanePoints start = states.empty() ? principal_axes(unit).project(unit) : states.back();
-      const PlanePoints layout = neighbor_layout(neighbor_probabilities(unit, kPerplexity), start);
-      states.push_back(turned_to(layout, start));
+      probabilities = neighbor_probabilities(unit, kPerplexity);
+      states.push_back(turned_to(neighbor_layout(probabilities, start), start));
     }
-    const EmbeddingState& newest = history_.states.back();
-    const Gathering near = gathering(history_, newest);
-    const std::string title = near.share > 1.2 * near.by_chance
-                                  ? "Tokens of a kind gather: "
-                                  : "Tokens of a kind do not gather: ";
-    large.push_back(map(
-        title + newest.name,
-        "t-SNE of " + which() +
-            ": who is near is a neighbour by cosine also "
-            "among all dimensions; how far the others are means little. Of a token's "
-            "nearest ten " +
-            percent(near.share) + " are of its kind, by chance " + percent(near.by_chance) + ".",
-        states.back(), {states.back()}, false));
+    large.push_back(map("Neighbours in the embedding, " + history_.states.back().name,
+                        "t-SNE of " + which() +
+                            ", by cosine: who is near here is near among all "
+                            "dimensions; how far the others are means little. The divergence is " +
+                            number_text(layout_divergence(probabilities, states.back()), 2) +
+                            " nats. " + kinds_sentence(history_),
+                        states.back(), {states.back()}, false));
     add_small(small, "neighbours", states);
   }
 
@@ -260,12 +264,9 @@ class EmbeddingCharts {
 
 std::vector<std::string> verdict_of_embeddings(const EmbeddingHistory& history) {
   const ModelConfig& c = history.config;
-  const Gathering near = gathering(history, history.states.back());
   return {isolated(history.directory) + ": " + std::to_string(c.num_hidden_layers) +
           " layers, hidden size " + std::to_string(c.hidden_size) + ", " +
-          std::to_string(c.vocab_size) + " tokens. Of the ten tokens nearest to one, " +
-          percent(near.share) + " are of its kind; by chance it would be " +
-          percent(near.by_chance) + "."};
+          std::to_string(c.vocab_size) + " tokens. " + kinds_sentence(history)};
 }
 
 void add_embeddings(Page& page, const EmbeddingHistory& history) {

@@ -297,7 +297,6 @@ Sentence read_sentence(const std::string& model, std::string_view text) {
                  .hint = "'cria eval' measures long texts"});
   }
   return {.model = loaded.directory,
-          .text = std::string(text),
           .config = loaded.model->config(),
           .trace = trace(*loaded.model, tokenizer, text, /*layers=*/true),
           .tokenizer = std::move(loaded.tokenizer)};

@@ -14,7 +14,7 @@
 namespace cria {
 
 struct Sentence {
-  std::string model, text;  // model: its directory
+  std::string model;  // its directory
   ModelConfig config;
   Trace trace;  // with layers
   std::unique_ptr<Tokenizer> tokenizer;
