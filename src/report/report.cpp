@@ -1,5 +1,6 @@
 #include "report/report.h"
 
+#include "base/first_error.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
@@ -15,6 +16,7 @@ std::string make_report(const std::vector<std::string>& directories,
                         const std::optional<std::string>& text) {
   std::vector<RunHistory> runs;
   std::vector<EmbeddingHistory> embeddings;
+  std::optional<std::string> problem;
   std::vector<ExperimentHistory> experiments;
   for (const std::string& directory : directories) {
     if (is_experiment(directory)) {
@@ -22,7 +24,9 @@ std::string make_report(const std::vector<std::string>& directories,
     } else if (is_run(directory)) {
       runs.push_back(read_run_history(directory));
       if (directories.size() == 1 && !list_checkpoints(directory).empty()) {
-        embeddings.push_back(read_embedding_history(directory));
+        // The rest of the page does without.
+        problem =
+            message_of_error([&] { embeddings.push_back(read_embedding_history(directory)); });
       }
     } else if (is_model_directory(directory)) {
       embeddings.push_back(read_embedding_history(directory));
@@ -62,6 +66,7 @@ std::string make_report(const std::vector<std::string>& directories,
     add_experiment(page, experiment);
   }
   for (const EmbeddingHistory& each : embeddings) add_embeddings(page, each);
+  if (problem) page.preformatted("No maps of the tokens:", *problem);
   return page.take();
 }
 

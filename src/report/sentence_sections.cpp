@@ -133,7 +133,7 @@ class SentenceCharts {
     while (first > 0 && guesses(first - 1).back().id == last) --first;
     const std::string token = label(last) + ", what it expects after the last token, ";
     return token + (first == trace_.layers.size()
-                        ? "appears in the last block."
+                        ? "appears only after the last block."
                         : "is what it has said since before block " + std::to_string(first) + ".");
   }
 

@@ -87,6 +87,15 @@ TEST_F(ReportTest, ShowsTheTokensOfARunAtItsCheckpoints) {
   EXPECT_FALSE(contains(without, "occurrences in the training data"));
 }
 
+TEST_F(ReportTest, OfARunWithABrokenCheckpointSaysSo) {
+  cut(kCheckpoint + std::string("/model.safetensors"), 100);
+  const std::string html = page({"run"});
+  EXPECT_TRUE(contains(html, "No maps of the tokens"));
+  EXPECT_TRUE(contains(html, "step-00000004/model.safetensors"));
+  EXPECT_TRUE(contains(html, "Curves"));
+  EXPECT_EQ(cria({"report", kCheckpoint}).exit_code, 1);
+}
+
 TEST_F(ReportTest, ShowsATextThroughTheModel) {
   const std::string html = page({"run", "--text", "Lama zog"});
   for (const char* const part : {"8 tokens with a mean loss of", "<ruby class=\"s0\"><bdi>L</bdi>",
