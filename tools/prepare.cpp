@@ -28,7 +28,8 @@ const std::vector<Option>& prepare_options() {
       {"format", "NAME", "text or jsonl (default: as the file's name ends)"},
       {"field", "NAME", "jsonl: the member with the text (default text)"},
       {"val", "FILE", "text to validate on; may be given again", true},
-      {"val-fraction", "F", "without --val: the share at the end to validate on (default 0.1)"},
+      {"val-fraction", "F",
+       "without --val: the share of tokens at the end of each file to validate on (default 0.1)"},
       {"shard-tokens", "N", "tokens in a shard (default 100000000)"},
       {"json", "", "print dataset.json"}};
   return all;

@@ -48,13 +48,7 @@ Json prepare_dataset(const PrepareRequest& request) {
   PrepareDirectory directory(request.directory);
   texts.spool(directory.path());
   std::unique_ptr<Tokenizer>& tokenizer = learned.tokenizer;
-  if (!tokenizer) {
-    learned = learn_tokenizer(request, texts, names);
-  } else if (texts.are_split()) {
-    const std::unique_ptr<Tokenizer> bytes = make_byte_tokenizer();
-    learned.totals = texts.read("reading", TextPart::train, false, cut_of(*bytes),
-                                [](std::span<const TextChunk>) {});
-  }
+  if (!tokenizer) learned = learn_tokenizer(request, texts, names);
   if (!names.empty()) {
     tokenizer = with_special_tokens(std::move(tokenizer), request.special_tokens,
                                     role_token(request.bos), role_token(request.eos));

@@ -33,8 +33,7 @@ struct PrepareRequest {
   // Tokens before and after each document: "" those of the tokenizer's file, "none" none, or a
   // special token, which the tokenizer gets as well.
   std::string bos = "", eos = "";
-  // f, the share at the end to validate on: the first int((1 - f) n) of n documents, at least one,
-  // are trained on; a single document is divided so by its tokens.
+  // The share of the tokens to validate on, from the end of each file: see prepare/file_split.
   double val_fraction = 0.1;
   int64_t shard_tokens = ShardSeries::kShardTokens;
   WordBudget words = {};  // bpe

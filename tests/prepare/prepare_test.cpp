@@ -141,10 +141,10 @@ TEST_F(PrepareTest, DocumentsAreSplitWhole) {
   lines.val_fraction = 0.3;
   lines.eos = "|";
   const Json json = prepare(lines);
-  EXPECT_EQ(text("train"), "0|1|2|3|");  // int(0.7 * 7)
-  EXPECT_EQ(text("val"), "4|5|6|");
-  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "4");
-  EXPECT_EQ(json.find("val")->find("documents")->dump(), "3");
+  EXPECT_EQ(text("train"), "0|1|2|3|4|");
+  EXPECT_EQ(text("val"), "5|6|");
+  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "5");
+  EXPECT_EQ(json.find("val")->find("documents")->dump(), "2");
   lines.val_fraction = 0.99;
   prepare(lines);
   EXPECT_EQ(text("train"), "0|");  // at least one
@@ -173,6 +173,37 @@ TEST_F(PrepareTest, ASingleDocumentIsSplitByTokens) {
             "\"shards\":[\"train_000000.bin\",\"train_000001.bin\"],"
             "\"checksums\":[\"4a42b05e32065f34\",\"d5f53fa29473f372\"]}");
   EXPECT_EQ(json.find("val")->find("bytes")->dump(), "2");
+}
+
+TEST_F(PrepareTest, TheEndOfEachFileValidates) {
+  const std::string small = write("a.txt", std::string(90, 'a') + std::string(10, 'b'));
+  const std::string large = write("b.txt", std::string(9000, 'c') + std::string(1000, 'd'));
+  for (const Names& files : {Names{small, large}, Names{large, small}}) {
+    PrepareRequest both = request(files, "bytes");
+    std::string said;
+    both.note = [&](const std::string& line) { said += line; };
+    const Json json = prepare(both);
+    std::string val = text("val");
+    std::ranges::sort(val);
+    EXPECT_EQ(val, std::string(10, 'b') + std::string(1000, 'd'));
+    EXPECT_EQ(json.find("val")->find("bytes")->dump(), "1010");
+    EXPECT_EQ(json.find("val")->find("documents")->dump(), "2");
+    EXPECT_EQ(json.find("train")->find("bytes")->dump(), "9090");
+    EXPECT_EQ(said, "");
+  }
+}
+
+TEST_F(PrepareTest, AShareThatDocumentsCannotGiveIsSaid) {
+  PrepareRequest lines =
+      request({write("a.txt", "aaaa\n" + std::string(100, 'b') + "\n")}, "bytes");
+  lines.documents.lines = true;
+  std::string said;
+  lines.note = [&](const std::string& line) { said += line; };
+  prepare(lines);
+  EXPECT_EQ(text("val"), std::string(100, 'b'));
+  EXPECT_NE(said.find("warning: 96.2% of the tokens are to validate on, not the 10%"),
+            std::string::npos)
+      << said;
 }
 
 TEST_F(PrepareTest, TheTokenizersOwnEndsUnlessTold) {
@@ -231,6 +262,7 @@ TEST_F(PrepareTest, RareWordsAreDroppedAndThatIsSaid) {
 TEST_F(PrepareTest, EmptyDocumentsAreCountedAndSaid) {
   PrepareRequest lines = request({write("a.txt", "a\n\n\nb\n")}, "bytes");
   lines.documents.lines = true;
+  lines.val_fraction = 0.5;
   std::string said;
   lines.note = [&](const std::string& line) { said += line; };
   EXPECT_EQ(prepare(lines).find("train")->find("documents")->dump(), "1");
