@@ -31,7 +31,9 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
   for (size_t id = 0; id < is_added.size(); ++id) {
     if (is_added[id]) continue;
     ids.clear();
-    merging.encode_piece(merging.vocabulary().tokens[id], ids);
+    const std::string& token = merging.vocabulary().tokens[id];
+    if (merging.first_without_token(token) < token.size()) return false;
+    merging.encode_piece(token, ids);
     if (ids.size() != 1) return false;
   }
   return true;

@@ -38,7 +38,7 @@ class LayoutReader : JsonParts {
   LayoutReader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<Tokenizer> read() const {
-    file_.as_object(where_);
+    require_file();
     const bool bytes = has("decoder", "type", "ByteLevel");
     if (!bytes && has("model", "byte_fallback", true)) {
       return sentencepiece_from_json(file_, where_);
@@ -78,6 +78,8 @@ class LayoutReader : JsonParts {
 
   void require_same(const Json& expected, const Json& found, const std::string& key) const {
     if (key == "added_tokens" || key == "post_processor") return;  // read by themselves
+    if (key == "truncation" || key == "padding") return;           // of no matter
+    if (key == "normalizer" && has_no_normalizer()) return;
     if (key == "model.vocab" && found.is_object()) return;
     if (!expected.is_object() || !found.is_object()) {
       if (expected == found) return;
