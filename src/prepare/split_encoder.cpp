@@ -78,17 +78,15 @@ void SplitEncoder::run(const std::optional<TextTotals>& expected) {
                  .expected = std::to_string(expected->bytes) + " bytes of text, as before",
                  .got = std::to_string(totals.bytes)});
   }
-  int64_t empty = totals.empty;
-  if (!request_.val_texts.empty()) empty += encode(TextPart::val, val_).empty;
+  if (!request_.val_texts.empty()) encode(TextPart::val, val_);
   train_.shards.finish();
   val_.shards.finish();
-  if (empty > 0) texts_.note("empty documents passed over: " + std::to_string(empty));
 }
 
 TextTotals SplitEncoder::encode(TextPart part, SplitWriter& split) {
   const TextTotals totals = texts_.read("encoding", part, true, cut_of(tokenizer_),
                                         [&](auto chunks) { encoder_.write(chunks, split); });
-  texts_.require_documents(totals, part);
+  texts_.report(totals, part);
   return totals;
 }
 
@@ -113,7 +111,7 @@ TextTotals SplitEncoder::encode_divided() {
         const std::span<const int64_t> counts = encoder_.write(chunks, whole);
         for (size_t i = 0; i < chunks.size(); ++i) count(chunks[i], counts[i]);
       });
-  texts_.require_documents(totals, TextPart::train);
+  texts_.report(totals, TextPart::train);
   files.push_back(splitter.end_file(true));
   whole.shards.finish();
   divide(whole, files);

@@ -269,6 +269,33 @@ TEST_F(PrepareTest, EmptyDocumentsAreCountedAndSaid) {
   EXPECT_EQ(said, "empty documents passed over: 2");
 }
 
+TEST_F(PrepareTest, WhatWasPassedOverIsNamed) {
+  const std::string a = write("a.jsonl", "{\"text\": \"one\"}\nx\n{\"text\": \"two\"}\n");
+  PrepareRequest bad = request({a}, "bytes");
+  bad.documents.skip_bad = true;
+  bad.val_fraction = 0.5;
+  std::string said;
+  bad.note = [&](const std::string& line) { said += line + "\n"; };
+  prepare(bad);
+  EXPECT_EQ(text("train") + text("val"), "onetwo");
+  EXPECT_EQ(said, "bad lines passed over: 1\n  " + a + ":2:1: invalid JSON value\n");
+}
+
+TEST_F(PrepareTest, ASeparatorThatDoesNotOccurIsSaid) {
+  PrepareRequest never = request({write("a.txt", "one\n\ntwo")}, "bytes");
+  never.documents.separator = "\r";
+  never.val_fraction = 0;
+  std::string said;
+  never.note = [&](const std::string& line) { said += line; };
+  prepare(never);
+  EXPECT_EQ(said,
+            "warning: '\\r', the document separator, does not occur: each file is one document");
+  said.clear();
+  never.documents.separator = "\n\n";
+  prepare(never);
+  EXPECT_EQ(said, "");
+}
+
 TEST_F(PrepareTest, StoppedAtAnyTimeItLeavesNothing) {
   const std::string a = write("a.txt", random_text(1000000));
   PrepareRequest learned = request({a}, "bpe");

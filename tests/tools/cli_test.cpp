@@ -123,6 +123,10 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"eval", "run", "--data", kValShard, "--shard-format", "llm"},
        "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
        "'llm'\n  hint: did you mean 'llmc'?"},
+      {{"eval", "run", "--data", kValShard, kTrainShard},
+       "cria eval: unexpected argument 'data/train_000000.bin'\n  hint: a glob of shards is given "
+       "in "
+       "quotes: '*.bin'"},
       {{"prepare", "text.txt"}, "cria prepare: --out is missing"},
       {{"prepare", "text.txt", "--out", "d", "--tokenizer", "bpe"},
        "cria prepare --tokenizer bpe: --vocab-size is missing\n  hint: --vocab-size "},
@@ -191,6 +195,22 @@ TEST_F(CliTest, PrepareWithATokenizerThatExists) {
   EXPECT_EQ(json.find("train")->find("tokens")->dump(), "7");
   EXPECT_EQ(json.find("val")->dump(), "{\"tokens\":0,\"bytes\":0,\"documents\":0,\"shards\":[]}");
   EXPECT_FALSE(exists(path("more/val_000000.bin")));
+}
+
+TEST_F(CliTest, ADirectoryOfADatasetIsItsShards) {
+  EXPECT_EQ(run({"eval", "run", "--data", "data"}).out,
+            run({"eval", "run", "--data", kValShard}).out);
+  run({"train", "tiny.toml", "data.train=\"data\"", "data.val=\"data\""});
+  EXPECT_TRUE(contains(read("new/config.toml"), "train = \"data/train_*.bin\""));
+  EXPECT_TRUE(contains(read("new/config.toml"), "val = \"data/val_*.bin\""));
+}
+
+TEST_F(CliTest, ClosedStreamsGetNothingIntoFiles) {
+  const std::string command =
+      "exec " + cria_binary() + " prepare text.txt --tokenizer bytes --out closed <&- >&- 2>&-";
+  EXPECT_EQ(Process("/bin/sh", {"-c", command}, path("")).wait().exit_code, 0);
+  run({"verify", "closed"});
+  EXPECT_EQ(read("closed/train_000000.bin").size(), 1024 + 2 * (text().size() * 9 / 10));
 }
 
 // The text is encoded a megabyte at a time: no word may be cut there.
