@@ -154,8 +154,8 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
     metadata.emplace_back(std::string("tokenizer.ggml.") + key, std::move(value));
   };
   if (!tokenizer) return add("model", std::string("no_vocab"));
-  if (tokenizer->kind() == "sentencepiece") {
-    refuse(path, "the kind of the tokenizer", "bytes, chars or a byte-level bpe", "sentencepiece",
+  if (tokenizer->kind() == "sentencepiece" || tokenizer->kind() == "words") {
+    refuse(path, "the kind of the tokenizer", "bytes, chars or a byte-level bpe", tokenizer->kind(),
            "--to hf keeps the tokenizer");
   }
   if (tokenizer->vocab_size() > vocab_size) {

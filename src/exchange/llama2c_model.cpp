@@ -135,6 +135,10 @@ LoadedModel read_llama2c_model(const std::string& path) {
 
 std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t vocab_size,
                                          const std::string& path) {
+  if (tokenizer.kind() == "words") {
+    refuse(path, "the kind of the tokenizer", "tokens that are put together from characters",
+           tokenizer.kind(), "--to hf keeps the tokenizer");
+  }
   if (tokenizer.vocab_size() > vocab_size) {
     refuse(
         path, "vocab_size",

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/file.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "data/dataset_json.h"
@@ -54,8 +55,14 @@ Json prepare_dataset(const PrepareRequest& request) {
                                     role_token(request.bos), role_token(request.eos));
   }
   const SpecialTokens special = tokenizer->special_tokens();
-  const TextEnds ends = {ends_of(request.bos, tokenizer->ends().before, special.bos),
-                         ends_of(request.eos, tokenizer->ends().after, special.eos)};
+  TextEnds ends = {ends_of(request.bos, tokenizer->ends().before, special.bos),
+                   ends_of(request.eos, tokenizer->ends().after, special.eos)};
+  // Without any, documents could not be told apart later.
+  if (request.eos.empty() && ends == TextEnds() && special.eos != -1) {
+    ends.after = {special.eos};
+    texts.note("each document ends with " + quote(token_name(*tokenizer, special.eos)) +
+               ", the tokenizer's eos; --eos none leaves it out");
+  }
   SplitEncoder splits(request, texts, *tokenizer, ends, directory.path());
   splits.run(learned.totals);
   const Json summary = to_json({.path = {},

@@ -244,6 +244,52 @@ TEST_F(PrepareTest, SpecialTokensAreInTheVocabulary) {
   EXPECT_NE(error_of([&] { prepare(learned); }).find("'<x>' is there twice"), std::string::npos);
 }
 
+TEST_F(PrepareTest, TheCommonestWordsAreTokens) {
+  PrepareRequest words =
+      request({write("a.txt", "I love dogs. I love, and I love cats.")}, "words");
+  words.vocab_size = 7;
+  words.eos = "</s>";
+  words.val_fraction = 0;
+  const Json json = prepare(words);
+  // <unk>, then I and love thrice, the full stop twice, of the rest what is left room for.
+  EXPECT_EQ(text("train"), "I love <unk> . I love , and I love <unk> .</s>");
+  EXPECT_EQ(ids("train"), (std::vector<int32_t>{1, 2, 0, 3, 1, 2, 4, 5, 1, 2, 0, 3, 6}));
+  EXPECT_EQ(json.find("tokenizer")->find("kind")->dump(), "\"words\"");
+  words.vocab_size = 2;
+  EXPECT_NE(error_of([&] { prepare(words); }).find("expected: at least 3"), std::string::npos);
+}
+
+TEST_F(PrepareTest, ATokenizersEosStandsBehindDocuments) {
+  const std::string a = write("a.txt", "abc"), b = write("b.txt", "d");
+  PrepareRequest first = request({a, b}, "bytes");
+  first.eos = "</s>";
+  first.val_fraction = 0;
+  prepare(first);
+  PrepareRequest second = request({a, b}, directory_ / "of_first");
+  std::filesystem::rename(directory_ / "d", directory_ / "of_first");
+  second.val_fraction = 0;
+  std::string said;
+  second.note = [&](const std::string& line) { said += line; };
+  const Json json = prepare(second);
+  EXPECT_EQ(text("train"), "abc</s>d</s>");
+  EXPECT_EQ(json.find("eos_token_id")->dump(), "256");
+  EXPECT_EQ(said, "each document ends with '</s>', the tokenizer's eos; --eos none leaves it out");
+  second.eos = "none";
+  EXPECT_TRUE(prepare(second).find("eos_token_id")->is_null());
+  EXPECT_EQ(text("train"), "abcd");
+}
+
+TEST_F(PrepareTest, ARunIsItsModelsTokenizer) {
+  const std::string checkpoint = directory_ / "run/checkpoints/step-00000002";
+  make_directories(checkpoint);
+  write_file(checkpoint + "/config.json", "{}");
+  write_tokenizer_files(checkpoint, *make_char_tokenizer({'a', 'b'}));
+  PrepareRequest as_run = request({write("a.txt", "abba")}, directory_ / "run");
+  as_run.val_fraction = 0;
+  prepare(as_run);
+  EXPECT_EQ(ids("train"), (std::vector<int32_t>{0, 1, 1, 0}));
+}
+
 TEST_F(PrepareTest, RareWordsAreDroppedAndThatIsSaid) {
   std::string words;
   for (int i = 0; i < 1000; ++i)

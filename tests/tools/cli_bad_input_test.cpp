@@ -262,7 +262,7 @@ std::vector<Case> cases() {
        nothing,
        {"prepare", "text.txt", "--out", "d", "--tokenizer", "char"},
        "cria prepare --tokenizer: no such tokenizer",
-       "bytes, chars, bpe, or the path",
+       "bytes, chars, words, bpe, or the path",
        "'char'",
        "did you mean 'chars'?",
        2},

@@ -46,8 +46,10 @@ std::string unescaped(std::string_view text) {
 const std::vector<Option>& prepare_options() {
   static const std::vector<Option> all = {
       {"out", "DIR", "directory to write to; must not hold a dataset yet"},
-      {"tokenizer", "NAME", "bytes, chars (default), bpe, or the path of a tokenizer"},
-      {"vocab-size", "N", "bpe: tokens to learn, the 256 bytes and special tokens included"},
+      {"tokenizer", "NAME",
+       "bytes, chars (default), words, bpe, or the path of a tokenizer, a model or a run"},
+      {"vocab-size", "N",
+       "bpe, words: tokens to learn, the 256 bytes or <unk>, and special tokens, included"},
       {"pattern", "NAME",
        "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3 or smollm"},
       {"special", "TOKEN", "add this special token to the tokenizer; may be given again", true},
@@ -73,9 +75,12 @@ PrepareRequest request_of(const Options& options) {
   request.texts = options.positional();
   request.val_texts = options.texts("val");
   request.tokenizer = options.text("tokenizer", request.tokenizer);
-  if (request.tokenizer == "bpe" && !options.has("vocab-size")) {
-    throw UsageError("--vocab-size is missing",
-                     {.where = "cria prepare --tokenizer bpe", .hint = "--vocab-size 4096"});
+  const bool learns = request.tokenizer == "bpe" || request.tokenizer == "words";
+  if (learns != options.has("vocab-size")) {
+    throw UsageError(learns ? "--vocab-size is missing" : "--vocab-size says nothing here",
+                     {.where = "cria prepare --tokenizer " + request.tokenizer,
+                      .hint = learns ? "--vocab-size 4096"
+                                     : "it is for --tokenizer bpe or words, which learn as many"});
   }
   request.vocab_size = options.integer("vocab-size", 0, 0, 1 << 24);
   request.regex = options.text("pattern", "");
