@@ -1,4 +1,7 @@
 // cria: parses nothing but the subcommand's name; the only place that turns errors into exit codes.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -99,10 +102,18 @@ int report(const char* text, int code) {
   return code;
 }
 
+// A file that is opened next would have the number of a closed stream, and get what is printed.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) == -1) ::open("/dev/null", O_RDWR);
+  }
+}
+
 }  // namespace
 }  // namespace cria
 
 int main(int argc, char** argv) {
+  cria::open_standard_streams();
   cria::report_cut_files();
   try {
     const int code = cria::dispatch(cria::Arguments(argv + 1, argv + argc));

@@ -51,6 +51,22 @@ struct CutBack {
   }
 };
 
+// A glob in which the names of directories that exist stand for themselves, brackets and all.
+std::string with_directories_as_they_are(const std::string& glob) {
+  size_t known = 0;
+  for (size_t at = 0; (at = glob.find('/', at)) != glob.npos; ++at) {
+    if (exists(glob.substr(0, at + 1))) known = at;
+  }
+  std::string pattern;
+  for (size_t i = 0; i < glob.size(); ++i) {
+    if (i < known && std::string_view("*?[\\").find(glob[i]) != std::string_view::npos) {
+      pattern += '\\';
+    }
+    pattern += glob[i];
+  }
+  return pattern;
+}
+
 // What to say to a path that leads nowhere.
 std::string path_hint(const std::string& path) {
   if (fs::path(path).is_absolute()) return "is the path right?";
@@ -341,7 +357,7 @@ void make_directories(const std::string& path) {
 std::vector<std::string> glob_files(const std::string& glob) {
   if (exists(glob)) return {glob};  // its name may hold brackets
   glob_t found{};
-  const int status = ::glob(glob.c_str(), 0, nullptr, &found);
+  const int status = ::glob(with_directories_as_they_are(glob).c_str(), 0, nullptr, &found);
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   if (status != 0 || paths.empty()) {

@@ -154,6 +154,11 @@ DatasetDescription read_dataset_json(const std::string& directory) {
   return dataset;
 }
 
+std::string shards_of(const std::string& path, const std::string& part) {
+  const bool is_dataset = !path.empty() && exists(join_path(path, kDatasetJson));
+  return is_dataset ? join_path(path, part + "_*.bin") : path;
+}
+
 Json to_json(const DatasetDescription& dataset) {
   const auto id = [](int32_t token) { return token < 0 ? Json() : Json(token); };
   Json json;

@@ -40,6 +40,10 @@ DatasetDescription read_dataset_json(const std::string& directory);
 
 Json to_json(const DatasetDescription& dataset);
 
+// The shards that `path` stands for: of the directory of a dataset those of a part, "train" or
+// "val"; every other path is as it is.
+std::string shards_of(const std::string& path, const std::string& part);
+
 // Error unless these shards are what the dataset.json beside each says. What it does not name, or
 // has no checksum of, is taken as it is; so is all when checksums are not compared.
 void require_checksums(const std::vector<std::string>& shards);
