@@ -122,6 +122,7 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
   if (config.log.tensorboard) tensorboard_ = std::make_unique<TensorBoardLog>(path_, step);
   norms_every_ = config.log.norms_every;
   keep_checkpoints_ = config.train.keep_checkpoints;
+  prune_checkpoints();  // what a run that ended between saving and this has left
 }
 
 void RunDirectory::log(const Json& line) {

@@ -360,8 +360,8 @@ void Trainer::save() {
   if (!exists(path)) {
     directory_->sync();
     save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_, generation_);
+    directory_->prune_checkpoints();
   }
-  directory_->prune_checkpoints();  // also what a run that ended here left
   observer_->saved(path);
 }
 
