@@ -343,6 +343,10 @@ bool exists(const std::string& path) {
 }
 
 void make_directories(const std::string& path) {
+  std::vector<std::string> parents;  // of what is made, to be flushed
+  for (fs::path each = path; !each.empty() && !exists(each.string()); each = each.parent_path()) {
+    parents.push_back(parent(each.string()));
+  }
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
@@ -352,6 +356,18 @@ void make_directories(const std::string& path) {
                  .got = error.message(),
                  .hint = "is a file in the way, or the permission missing?"});
   }
+  for (const std::string& each : parents) sync_directory(each);
+}
+
+void sync_files(const std::string& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!fs::is_regular_file(entry.symlink_status())) continue;
+    const Descriptor file{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (file.value >= 0 && ::fsync(file.value) != 0) {
+      throw_system_error("cannot flush", entry.path().string(), "is the disk full?");
+    }
+  }
+  sync_directory(directory);
 }
 
 std::vector<std::string> glob_files(const std::string& glob) {

@@ -56,6 +56,9 @@ class RunDirectory {
   void norms(int64_t step, std::span<const PartNorms> parts);
   void project(const Parameter& table, const Tokenizer* tokenizer) const;
 
+  // Waits until what was logged is on the disk: a checkpoint is never ahead of it.
+  void sync() const { sync_files(path_); }
+
   std::string checkpoint(int64_t step) const;  // its path
   // Removes all but the last train.keep_checkpoints.
   void prune_checkpoints() const;

@@ -368,6 +368,7 @@ void Trainer::report_sample() {
 void Trainer::save() {
   const std::string path = directory_->checkpoint(state_.step);
   if (!exists(path)) {
+    directory_->sync();
     save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_, generation_);
     directory_->prune_checkpoints();
   }
