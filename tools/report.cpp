@@ -1,7 +1,8 @@
-// cria report: runs and experiments as one page to look at.
+// cria report: runs, experiments and models as one page to look at.
 #include "report/report.h"
 
 #include <cstdio>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -14,24 +15,31 @@ namespace cria {
 int run_report(const Arguments& arguments) {
   Options options(
       "report", "DIR... -o FILE.html",
-      "Write one page of charts and tables about runs (directories of 'cria train') and "
-      "experiments\n(of 'cria experiment'): an HTML file that a browser opens without a "
-      "network. Runs whose\nconfigs differ in the seed only are shown as one, with a "
-      "band.",
+      "Write one page of charts and tables about runs (directories of 'cria train'), experiments\n"
+      "(of 'cria experiment') and models: an HTML file that a browser opens without a network. "
+      "Runs\n"
+      "whose configs differ in the seed only are shown as one, with a band. Of a model, and of a "
+      "run\n"
+      "that is the only one, the page has maps of the tokens' vectors; with --text also what the\n"
+      "model makes of a text.",
       {{"o", "FILE", "the page to write (default report.html)"},
        {"positions", "", "what position encodings do: all of them, or, with a MODEL, its own"},
-       {"text", "TEXT", "with --positions MODEL: token + position = input for this text"}});
+       {"text", "TEXT", "what the one DIR, a model or a run, reads: losses, attention, layers"}});
   if (!options.parse(arguments)) return 0;
   const bool is_about_positions = options.has("positions");
   options.require_positional(is_about_positions ? 0 : 1, is_about_positions ? 1 : 1000);
   const std::string path = options.text("o", "report.html");
   const Arguments& paths = options.positional();
-  const std::string text = options.utf8("text", "");
-  if (options.has("text") && (!is_about_positions || paths.empty())) {
-    throw UsageError("--text is read by a model",
-                     {.where = "cria report", .hint = "--positions MODEL --text 'I love LLMs'"});
+  std::optional<std::string> text;
+  if (options.has("text")) {
+    text = options.utf8("text", "");
+    if (paths.size() != 1) {
+      throw UsageError(
+          "--text needs one model",
+          {.where = "cria report", .expected = "one DIR", .got = std::to_string(paths.size())});
+    }
   }
-  write_file(path, !is_about_positions ? make_report(paths)
+  write_file(path, !is_about_positions ? make_report(paths, text)
                    : paths.empty()     ? make_position_report()
                                        : make_position_report(paths.front(), text));
   std::printf("%s\n", path.c_str());

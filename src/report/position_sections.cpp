@@ -287,13 +287,13 @@ std::string make_position_report() {
   return page.take();
 }
 
-std::string make_position_report(const std::string& path, const std::string& text) {
+std::string make_position_report(const std::string& path, const std::optional<std::string>& text) {
   const LoadedModel loaded = load_model(path);
   Page page("cria report: positions of " + isolated(path),
             {description_of(loaded.model->config().position).see});
   add_positions(page, *loaded.model);
-  if (!text.empty()) {
-    add_input_sum(page, trace(*loaded.model, require_tokenizer(loaded), text));
+  if (text) {
+    add_input_sum(page, trace(*loaded.model, require_tokenizer(loaded), *text));
   }
   return page.take();
 }

@@ -79,9 +79,8 @@ TEST_F(ReportTest, ShowsPositions) {
   EXPECT_TRUE(contains(page({"--positions"}), "<h2>transformer_xl: "));
   EXPECT_TRUE(contains(page({"--positions", "run"}), "Positions: rope, queries and keys turn"));
   EXPECT_TRUE(contains(page({"--positions", "run", "--text", "Lama"}), "Queries as they are made"));
-  for (const Arguments& wrong : {Arguments{"--positions", "run", "run"},
-                                 {"--positions", "--text", "Lama"},
-                                 {"run", "--text", "Lama"}}) {
+  for (const Arguments& wrong :
+       {Arguments{"--positions", "run", "run"}, {"--positions", "--text", "Lama"}}) {
     Arguments arguments = {"report"};
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
     EXPECT_EQ(cria(arguments).exit_code, 2);
@@ -122,6 +121,51 @@ TEST_F(ReportTest, ShowsAnExperimentAlsoWhereItMoved) {
   EXPECT_FALSE(contains(page({"moved"}), "Its runs"));
 }
 
+TEST_F(ReportTest, ShowsTheTokensOfARunAtItsCheckpoints) {
+  const std::string html = page({"run"});
+  for (const char* const part :
+       {"Embeddings of run/checkpoints/step-00000004", "step 2, neighbours", "step 4, neighbours",
+        "step 2, principal axes", "occurrences in the training data", "Curves"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  const std::string of_one = page({kCheckpoint});
+  EXPECT_TRUE(contains(of_one, "Principal axes, step 4"));
+  EXPECT_TRUE(contains(of_one, "occurrences in the training data"));
+  EXPECT_FALSE(contains(of_one, "step 2,"));
+  std::filesystem::copy(path("run"), path("other"), std::filesystem::copy_options::recursive);
+  EXPECT_FALSE(contains(page({"run", "other"}), "Embeddings of"));
+  // Without the data all is shown that does not need it.
+  std::filesystem::remove_all(path("data"));
+  const std::string without = page({kCheckpoint});
+  EXPECT_TRUE(contains(without, "Principal axes, step 4"));
+  EXPECT_FALSE(contains(without, "occurrences in the training data"));
+}
+
+TEST_F(ReportTest, OfARunWithABrokenCheckpointSaysSo) {
+  cut(kCheckpoint + std::string("/model.safetensors"), 100);
+  const std::string html = page({"run"});
+  EXPECT_TRUE(contains(html, "No maps of the tokens"));
+  EXPECT_TRUE(contains(html, "step-00000004/model.safetensors"));
+  EXPECT_TRUE(contains(html, "Curves"));
+  EXPECT_EQ(cria({"report", kCheckpoint}).exit_code, 1);
+}
+
+TEST_F(ReportTest, ShowsATextThroughTheModel) {
+  const std::string html = page({"run", "--text", "Lama zog"});
+  for (const char* const part : {"8 tokens with a mean loss of", "<ruby class=\"s0\"><bdi>L</bdi>",
+                                 "Layer 0, head 1", "before block 0", "Curves", "Embeddings of"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  const ProcessResult two = cria({"report", "run", "run", "--text", "Lama"});
+  EXPECT_EQ(two.exit_code, 2);
+  EXPECT_TRUE(contains(two.err, "--text needs one model")) << two.err;
+  EXPECT_EQ(cria({"report", "run", "--text", "\xff"}).exit_code, 2);
+  const ProcessResult unknown = cria({"report", "run", "--text", "Lama %"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_TRUE(contains(unknown.err, "character '%'")) << unknown.err;
+  EXPECT_TRUE(contains(cria({"report", "run", "--text", ""}).err, "the text is empty"));
+}
+
 TEST_F(ReportTest, EscapesWhatFilesSay) {
   const std::string name = "<script>alert('x')";
   std::filesystem::rename(path("run"), path(name));
@@ -138,9 +182,9 @@ TEST_F(ReportTest, EscapesWhatFilesSay) {
 TEST_F(ReportTest, SaysWhatIsWrong) {
   EXPECT_EQ(cria({"report"}).exit_code, 2);
   EXPECT_EQ(cria({"report", "run", "--json"}).exit_code, 2);
-  for (const auto& [directory, message] :
-       std::map<std::string, std::string>{{"nowhere", "nowhere: no such directory"},
-                                          {"data", "data: neither a run nor an experiment"}}) {
+  for (const auto& [directory, message] : std::map<std::string, std::string>{
+           {"nowhere", "nowhere: no such directory"},
+           {"data", "data: neither a run, an experiment nor a model"}}) {
     const ProcessResult result = cria({"report", "run", directory, "-o", "page.html"});
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_TRUE(contains(result.err, message)) << result.err;
