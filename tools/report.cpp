@@ -34,15 +34,14 @@ int run_report(const Arguments& arguments) {
   if (options.has("text")) {
     text = options.utf8("text", "");
     if (paths.size() != 1) {
-      throw UsageError("--text needs one model",
-                       {.where = "cria report",
-                        .expected = "one DIR",
-                        .got = std::to_string(paths.size())});
+      throw UsageError(
+          "--text needs one model",
+          {.where = "cria report", .expected = "one DIR", .got = std::to_string(paths.size())});
     }
   }
   write_file(path, !is_about_positions ? make_report(paths, text)
                    : paths.empty()     ? make_position_report()
-                                       : make_position_report(paths.front(), text.value_or("")));
+                                       : make_position_report(paths.front(), text));
   std::printf("%s\n", path.c_str());
   return 0;
 }

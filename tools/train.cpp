@@ -53,7 +53,7 @@ int run_train(const Arguments& arguments) {
   Trainer trainer(std::move(config), options.has("resume"), progress);
   print_plan(trainer, source);
   const bool finished = trainer.run(stop_on_signals());
-  progress.write_page();
+  progress.write_page(true);
   progress.finish();
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());

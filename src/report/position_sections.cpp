@@ -287,13 +287,13 @@ std::string make_position_report() {
   return page.take();
 }
 
-std::string make_position_report(const std::string& path, const std::string& text) {
+std::string make_position_report(const std::string& path, const std::optional<std::string>& text) {
   const LoadedModel loaded = load_model(path);
   Page page("cria report: positions of " + isolated(path),
             {description_of(loaded.model->config().position).see});
   add_positions(page, *loaded.model);
-  if (!text.empty()) {
-    add_input_sum(page, trace(*loaded.model, require_tokenizer(loaded), text));
+  if (text) {
+    add_input_sum(page, trace(*loaded.model, require_tokenizer(loaded), *text));
   }
   return page.take();
 }
@@ -322,8 +322,9 @@ void add_input_sum(Page& page, const Trace& trace) {
   if (adds) {
     const std::vector<double> ends = ends_of({&trace.embedded, &trace.added, &trace.sum});
     page.paragraph(
-        "The same token has the same row on the left, and another one on the right for "
-        "each place where it stands.");
+        "The same token has the same row in the first picture, and in the last one another for "
+        "each "
+        "place where it stands.");
     page.figures({strips("Token: its row of the table", trace, trace.embedded, 1, ends),
                   strips("+ position: the vector that is added", trace, trace.added, 1, ends),
                   strips("= input: what the first block reads", trace, trace.sum, 1, ends)});

@@ -1,6 +1,7 @@
 // What position encodings do, as charts: of all that there are, or of a model's own.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cria/model/llama.h"
@@ -11,9 +12,9 @@ namespace cria {
 
 // The HTML of a page about every encoding, side by side, each in a small model that no one trained.
 std::string make_position_report();
-// The same of a MODEL's own, with the two sections below; text "": without the second. Errors as of
+// The same of a MODEL's own, with the two sections below; no text: without the second. Errors as of
 // load_model and trace.
-std::string make_position_report(const std::string& path, const std::string& text);
+std::string make_position_report(const std::string& path, const std::optional<std::string>& text);
 
 // A section about the model's own encoding, as training has left it.
 void add_positions(Page& page, Llama& model);

@@ -13,7 +13,7 @@
 namespace cria {
 
 std::string make_report(const std::vector<std::string>& directories,
-                        const std::optional<std::string>& text) {
+                        const std::optional<std::string>& text, bool maps) {
   std::vector<RunHistory> runs;
   std::vector<EmbeddingHistory> embeddings;
   std::optional<std::string> problem;
@@ -23,7 +23,7 @@ std::string make_report(const std::vector<std::string>& directories,
       experiments.push_back(read_experiment_history(directory));
     } else if (is_run(directory)) {
       runs.push_back(read_run_history(directory));
-      if (directories.size() == 1 && !list_checkpoints(directory).empty()) {
+      if (maps && directories.size() == 1 && !list_checkpoints(directory).empty()) {
         // The rest of the page does without.
         problem =
             message_of_error([&] { embeddings.push_back(read_embedding_history(directory)); });

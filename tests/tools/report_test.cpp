@@ -79,9 +79,8 @@ TEST_F(ReportTest, ShowsPositions) {
   EXPECT_TRUE(contains(page({"--positions"}), "<h2>transformer_xl: "));
   EXPECT_TRUE(contains(page({"--positions", "run"}), "Positions: rope, queries and keys turn"));
   EXPECT_TRUE(contains(page({"--positions", "run", "--text", "Lama"}), "Queries as they are made"));
-  for (const Arguments& wrong : {Arguments{"--positions", "run", "run"},
-                                 {"--positions", "--text", "Lama"},
-                                 {"run", "--text", "Lama"}}) {
+  for (const Arguments& wrong :
+       {Arguments{"--positions", "run", "run"}, {"--positions", "--text", "Lama"}}) {
     Arguments arguments = {"report"};
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
     EXPECT_EQ(cria(arguments).exit_code, 2);

@@ -24,12 +24,12 @@ TEST_F(RunPageTest, IsWrittenAtAnEvaluationAndAtTheEnd) {
   std::FILE* const nowhere = std::fopen("/dev/null", "w");
   PagedProgress progress(nowhere, 4, path("run"));
   progress.evaluated(2, {});
-  EXPECT_EQ(read("run/report.html"), make_report({path("run")}));
+  EXPECT_EQ(read("run/report.html"), make_report({path("run")}, {}, false));
   PagedProgress off(nowhere, 4, "");
-  off.write_page();
+  off.write_page(true);
   std::filesystem::remove(path("run/report.html"));
   write("run/metrics.jsonl", "{\"step\":1,\"loss\":\"x\"}\n");
-  progress.write_page();  // a warning
+  progress.write_page(true);  // a warning
   EXPECT_FALSE(exists(path("run/report.html")));
   std::fclose(nowhere);
 }

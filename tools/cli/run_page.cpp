@@ -14,14 +14,14 @@ bool is_within_share(double spent, double next, double elapsed) {
 void PagedProgress::evaluated(int64_t step, const Evaluation& evaluation) {
   TrainingProgress::evaluated(step, evaluation);
   const std::chrono::duration<double> elapsed = Clock::now() - start_;
-  if (spent_ == 0 || is_within_share(spent_, last_, elapsed.count())) write_page();
+  if (spent_ == 0 || is_within_share(spent_, last_, elapsed.count())) write_page(false);
 }
 
-void PagedProgress::write_page() {
+void PagedProgress::write_page(bool maps) {
   if (run_.empty()) return;
   const Clock::time_point begin = Clock::now();
   try {
-    write_file(join_path(run_, kReportFile), make_report({run_}));
+    write_file(join_path(run_, kReportFile), make_report({run_}, {}, maps));
   } catch (const Error& error) {
     warned(std::string("no page of the run: ") + error.what());
   }

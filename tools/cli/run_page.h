@@ -11,9 +11,9 @@ namespace cria {
 // Whether what takes `next` seconds may be done after so many of all `elapsed` went the same way.
 bool is_within_share(double spent, double next, double elapsed);
 
-// Shows a training run, and writes its page at every evaluation, but that this never takes more
-// than 1% of the time: then the next evaluation's page is the next. A page that cannot be written
-// is a warning; the run goes on.
+// Shows a training run, and writes its page at every evaluation, without maps of tokens; but where
+// that would take more than 1% of the time so far, only at a later one. A page that cannot be
+// written is a warning; the run goes on.
 class PagedProgress : public TrainingProgress {
  public:
   // run: its directory; "": no pages.
@@ -21,7 +21,7 @@ class PagedProgress : public TrainingProgress {
       : TrainingProgress(out, steps), run_(std::move(run)) {}
 
   void evaluated(int64_t step, const Evaluation& evaluation) override;
-  void write_page();
+  void write_page(bool maps);  // see make_report
 
  private:
   using Clock = std::chrono::steady_clock;
