@@ -175,7 +175,7 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
     refuse(path, "the kind of the tokenizer", "tokens that are put together from characters",
            "words", "--to hf keeps the tokenizer");
   }
-  if (pieces && !scores_say_all(*pieces)) {
+  if (pieces && !scores_say_all(*pieces, false)) {
     refuse(path, "the merges of the tokenizer", "all ways to make a token of two others, by rank",
            "other merges", "--to hf keeps the tokenizer");
   }
@@ -205,6 +205,14 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
   add("add_bos_token", is_added_end(ends.before, special.bos, "bos before it", path));
   add("add_eos_token", is_added_end(ends.after, special.eos, "eos after it", path));
   if (!pieces) return;
+  if (!scores_say_all(*pieces, true)) {
+    const auto name = [&](int32_t id) { return pieces->names[static_cast<size_t>(id)]; };
+    std::vector<std::string> order;
+    for (const BpeMerge& merge : pieces->merges) {
+      order.push_back(name(merge.left) + " " + name(merge.right));
+    }
+    add("merges", GgufArray(std::move(order)));
+  }
   add("add_space_prefix", pieces->front != FrontSpace::never);
   const bool spaceless = pieces->front == FrontSpace::spaceless;
   if (spaceless || pieces->front == FrontSpace::at_beginning) {

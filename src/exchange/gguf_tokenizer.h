@@ -21,12 +21,13 @@ namespace cria {
 // eos, which would be token 11 otherwise. A tokenizer without them gets a token that a model
 // hardly ever writes, since llama.cpp ends there: a row behind the vocabulary, or byte 0xFF, which
 // no UTF-8 has, or, of characters, the last one.
-// A sentencepiece is "llama", with a score for each token: see exchange/sentencepiece_scores.
-// llama.cpp puts its space in front of each part of a text, or of none: what cria's tokenizer does
-// instead (FrontSpace::spaceless, at_beginning) stands in a key that only cria reads, and makes a
-// difference where a text begins with a space and behind special tokens.
-// Error naming path for what the format cannot say: two tokens written alike, other ends than bos
-// and eos, ignore_merges with GPT-2's regex where it matters, merges that scores cannot say, more
+// A sentencepiece is "llama", with a score for each token: see exchange/sentencepiece_scores; its
+// merges, which llama.cpp does not look at, are there too if scores would bring them back in
+// another order. llama.cpp puts its space in front of each part of a text, or of none: what cria's
+// tokenizer does instead (FrontSpace::spaceless, at_beginning) stands in a key that only cria
+// reads, and makes a difference where a text begins with a space and behind special tokens. Error
+// naming path for what the format cannot say: two tokens written alike, other ends than bos and
+// eos, ignore_merges with GPT-2's regex where it matters, merges that scores cannot say, more
 // tokens than rows, words.
 void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, int64_t vocab_size,
                            const std::string& path);

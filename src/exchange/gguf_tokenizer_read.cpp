@@ -127,6 +127,12 @@ class GgufTokenizerReader {
     const std::vector<float> scores(all.begin(), all.end());
     SentencePieceVocabulary vocabulary =
         vocabulary_of_scores(std::move(tokens_), scores, std::move(added_));
+    if (file_.has(key("merges"))) {
+      vocabulary.merges.clear();
+      for (const std::string& merge : file_.texts(key("merges"))) {
+        vocabulary.merges.push_back(parse_merge(merge));
+      }
+    }
     vocabulary.front = front();
     return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary));
   }

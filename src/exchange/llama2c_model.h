@@ -20,9 +20,9 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
 
 // The rows of a model with vocab_size of them, in the order in which run.c's programs expect what
 // they stand for: the unknown token, bos and eos first, then the bytes by their values, then all
-// others. -1 is a role that no token has: run.c begins with id 1 and ends where the model writes it.
-// The mean of all rows is never the likeliest, and its likelihood about the geometric mean of all.
-// Empty, which leaves ids as they are, where bos is 1 already, as in Llama 2's vocabulary.
+// others. -1 is a role that no token has: run.c begins with id 1 and ends where the model writes
+// it. The mean of all rows is never the likeliest, and its likelihood about the geometric mean of
+// all. Empty, which leaves ids as they are, where bos is 1 already, as in Llama 2's vocabulary.
 std::vector<int32_t> llama2c_rows(const Tokenizer& tokenizer, int64_t vocab_size);
 
 // Version 0, 1 or 2, with a tokenizer if a tokenizer.bin beside it is of SentencePiece's kind, as

@@ -78,11 +78,11 @@ SentencePieceVocabulary vocabulary_of_scores(std::vector<std::string> names,
   return vocabulary;
 }
 
-bool scores_say_all(const SentencePieceVocabulary& vocabulary) {
-  const auto sorted = [](std::vector<BpeMerge> merges) {
+bool scores_say_all(const SentencePieceVocabulary& vocabulary, bool order_matters) {
+  const auto sorted = [&](const std::vector<BpeMerge>& merges) {
     std::vector<std::tuple<int32_t, int32_t, int32_t>> all;
     for (const auto& [left, right, result] : merges) all.emplace_back(left, right, result);
-    std::ranges::sort(all);
+    if (!order_matters) std::ranges::sort(all);
     return all;
   };
   const std::vector<float> scores = scores_of(vocabulary.merges, vocabulary.names.size());

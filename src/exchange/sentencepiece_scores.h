@@ -22,7 +22,8 @@ SentencePieceVocabulary vocabulary_of_scores(std::vector<std::string> names,
                                              const std::vector<float>& scores,
                                              std::vector<AddedToken> added);
 
-// Whether vocabulary_of_scores would find the same merges again, in any order.
-bool scores_say_all(const SentencePieceVocabulary& vocabulary);
+// Whether vocabulary_of_scores would find the same merges again; where the order does not matter,
+// those to one token may come in another one, which makes no other ids.
+bool scores_say_all(const SentencePieceVocabulary& vocabulary, bool order_matters);
 
 }  // namespace cria

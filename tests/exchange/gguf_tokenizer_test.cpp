@@ -11,6 +11,7 @@
 #include "text/tiny_vocabulary.h"
 #include "text/word_tokenizer.h"
 #include "tokenizer_files/byte_characters.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {
@@ -83,6 +84,14 @@ TEST_F(GgufTokenizer, SentencePieceComesBackFromScores) {
     EXPECT_EQ(scores[kFirstByte + 261], -1);  // ab
     EXPECT_EQ(read_gguf_tokenizer(file)->sentencepiece_vocabulary()->front, front);
   }
+}
+
+// Merges to the same token, in another order than scores bring them back.
+TEST_F(GgufTokenizer, TheOrderOfMergesComesBack) {
+  const SentencePieceTokenizer tokenizer(small_sentencepiece(
+      {"a", "b"}, {{"\u2581", "a"}, {"a", "b"}, {"\u2581a", "b"}, {"\u2581", "ab"}}));
+  EXPECT_EQ(tokenizer_json(*read_gguf_tokenizer(write(&tokenizer, 270))),
+            tokenizer_json(tokenizer));
 }
 
 TEST_F(GgufTokenizer, BytesComeBack) {

@@ -131,6 +131,27 @@ TEST_F(TokenizerFiles, LlamaTokenizerPutsTheSpaceInFrontAsItsConfigSays) {
   EXPECT_EQ(front(llama + "}"), FrontSpace::each_part);
 }
 
+TEST_F(TokenizerFiles, ConfigsActAsInTransformers) {
+  const Json golden = read_json(CRIA_SOURCE_DIR "/tests/golden/tokenizer_config.json");
+  write("tokenizer.json", golden.find("tokenizer")->dump());
+  const Json::Array& texts = golden.find("texts")->as_array("texts");
+  int cases = 0;
+  for (const Json& example : golden.find("cases")->as_array("cases")) {
+    const std::string config = example.find("config")->dump();
+    write("tokenizer_config.json", config);
+    const auto tokenizer = read();
+    for (size_t i = 0; i < texts.size(); ++i) {
+      Json::Array ids;
+      const std::string& text = texts[i].as_string("text");
+      for (const int32_t id : encode(*tokenizer, text, false)) ids.push_back(id);
+      EXPECT_EQ(Json(ids), example.find("ids")->as_array("ids")[i])
+          << config << " '" << text << "'";
+      ++cases;
+    }
+  }
+  EXPECT_EQ(cases, 36 * 7);
+}
+
 TEST_F(TokenizerFiles, TokensAreAddedByTheConfigToo) {
   write("tokenizer.json", bpe_file({"<s>"}));
   const auto config = [&](const std::string& tokens) {

@@ -132,6 +132,8 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"prepare", "text.txt"}, "cria prepare: --out is missing"},
       {{"prepare", "text.txt", "--out", "d", "--tokenizer", "bpe"},
        "cria prepare --tokenizer bpe: --vocab-size is missing\n  hint: --vocab-size "},
+      {{"prepare", "text.txt", "--out", "d", "--pattern", "gpt4"},
+       "cria prepare --tokenizer chars: --pattern says nothing here"},
       {{"prepare", "text.txt", "--out", "d", "--vocab-size", "300"},
        "cria prepare --tokenizer chars: --vocab-size says nothing here\n  hint: it is for "},
       {{"prepare", "text.txt", "--out", "d", "--val-fraction", "1.5"},

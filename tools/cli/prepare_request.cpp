@@ -84,6 +84,12 @@ PrepareRequest request_of(const Options& options) {
   }
   request.vocab_size = options.integer("vocab-size", 0, 0, 1 << 24);
   request.regex = options.text("pattern", "");
+  for (const char* const kind : {"bytes", "chars", "words"}) {
+    if (request.tokenizer != kind || !options.has("pattern")) continue;
+    throw UsageError("--pattern says nothing here",
+                     {.where = std::string("cria prepare --tokenizer ") + kind,
+                      .hint = "it is for --tokenizer bpe and for tiktoken files"});
+  }
   request.special_tokens = options.texts("special");
   request.bos = options.utf8("bos", "");
   request.eos = options.utf8("eos", "");
