@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -81,6 +82,7 @@ int run_eval(const Arguments& arguments) {
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   const LoadedModel loaded = load_model(
       options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
+  tell_chosen_model(options.positional().front(), loaded);
   const ModelConfig& config = loaded.model->config();
   const Dataset dataset(options.text("data", ""), format, config.vocab_size);
   if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);

@@ -146,8 +146,11 @@ Json to_json(const DatasetDescription& dataset) {
   return json;
 }
 
-void require_checksums(const std::vector<std::string>& shards) {
-  if (!verifies_checksums()) return;
+namespace {
+
+// Calls body(path, its checksum by the dataset.json beside it or "", that file).
+template <class Body>
+void for_checksums(const std::vector<std::string>& shards, Body&& body) {
   std::string directory;
   DatasetDescription dataset;
   for (const std::string& path : shards) {
@@ -156,13 +159,32 @@ void require_checksums(const std::vector<std::string>& shards) {
       directory = shard.parent_path().string();
       dataset = read_dataset_json(directory);
     }
+    std::string said;
     for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
       for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
-        if (split->shards[i] != shard.filename()) continue;
-        require_checksum(path, split->checksums[i], dataset.path);
+        if (split->shards[i] == shard.filename()) said = split->checksums[i];
       }
     }
+    body(path, said, dataset.path);
   }
+}
+
+}  // namespace
+
+void require_checksums(const std::vector<std::string>& shards) {
+  if (!verifies_checksums()) return;
+  for_checksums(shards,
+                [](const std::string& path, const std::string& said, const std::string& by) {
+                  if (!said.empty()) require_checksum(path, said, by);
+                });
+}
+
+std::string checksum_of_shards(const std::vector<std::string>& shards) {
+  std::string all;
+  for_checksums(shards, [&](const std::string& path, const std::string& said, const std::string&) {
+    all += (said.empty() ? checksum(MappedFile(path).bytes()) : said) + "\n";
+  });
+  return checksum(all);
 }
 
 }  // namespace cria

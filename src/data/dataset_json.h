@@ -44,4 +44,8 @@ Json to_json(const DatasetDescription& dataset);
 // has no checksum of, is taken as it is; so is all when checksums are not compared.
 void require_checksums(const std::vector<std::string>& shards);
 
+// One checksum of all these shards in their order: of what dataset.json beside each says, or, of
+// those it does not name, of what they hold.
+std::string checksum_of_shards(const std::vector<std::string>& shards);
+
 }  // namespace cria

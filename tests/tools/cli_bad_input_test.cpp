@@ -79,7 +79,7 @@ std::vector<Case> cases() {
        nothing,
        {"train", "tiny.toml", "train.steps=1.5"},
        "override 'train.steps=1.5': train.steps: wrong type: float",
-       "an integer, 1 to 1000000000000",
+       "an integer, 0 to 1000000000000",
        "1.5",
        "meaning of the key: optimizer steps"},
       {"OutOfRange", config("batch_size = 2", "batch_size = 0"), train,
