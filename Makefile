@@ -79,7 +79,9 @@ link_flags := $(CXXFLAGS) $(flavour_flags) $(omp_libs) $(LDFLAGS) -pthread
 
 lib_sources := $(sort $(wildcard src/*/*.cpp))
 tool_sources := $(sort $(wildcard tools/*.cpp tools/*/*.cpp))
-test_sources := $(sort $(wildcard tests/*.cpp tests/*/*.cpp))
+# Tests of whole programs, and what makes their files fail, are programs of their own.
+crash_sources := $(sort $(wildcard tests/crash/*.cpp))
+test_sources := $(filter-out $(crash_sources),$(sort $(wildcard tests/*.cpp tests/*/*.cpp)))
 # The folders of these sources that are compiled as one unit, and the objects.
 ifeq ($(FLAVOUR),odr)
   file_by_file := %
@@ -89,20 +91,22 @@ endif
 folders = $(sort $(patsubst %/,%,$(dir $(filter-out $(file_by_file),$(1)))))
 objects = $(patsubst %.cpp,$(OUT)/obj/%.o,$(filter $(file_by_file),$(1))) \
   $(patsubst %,$(OUT)/obj/%.o,$(call folders,$(1)))
-lib_objects := $(call objects,$(lib_sources))
+lib_objects := $(call objects,$(lib_sources)) $(OUT)/obj/commit.o
 tool_objects := $(call objects,$(tool_sources))
 test_objects := $(call objects,$(test_sources))
+crash_objects := $(patsubst %.cpp,$(OUT)/obj/%.o,$(crash_sources))
 # What commands are made of is tested on its own too.
 tested_tools := $(call objects,$(wildcard tools/*/*.cpp))
 
-.PHONY: all demo test bench debug asan odr format lint install clean help
+.PHONY: all demo test crash bench debug asan odr format lint install clean help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
 all: $(OUT)/libcria.a $(OUT)/cria  ## build the library and the program (default)
 
 # Written only when their text changes: the command that compiles; the list of sources, so that an
-# object whose source is gone leaves the archive too; and of each folder the unit that includes it.
+# object whose source is gone leaves the archive too; of each folder the unit that includes it; and
+# the commit (see base/version.h), if this is a repository.
 stamp := $(OUT)/obj/flags
 sources_stamp := $(OUT)/obj/sources
 update = $(shell mkdir -p $(dir $(1)); printf '%b\n' $(2) | cmp -s - $(1) || \
@@ -112,6 +116,9 @@ ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
   compiler_version := $(shell $(CXX) -dumpfullversion -dumpversion 2>/dev/null)
   $(call update,$(stamp),'$(CXX) $(compiler_version) $(compile_flags)')
   $(call update,$(sources_stamp),$(all_sources))
+  commit := $(if $(wildcard .git),$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
+  $(call update,$(OUT)/obj/commit.cpp,'\043include "base/version.h"\n'\
+    'const char* const cria::kCommit = "$(commit)";')
   $(foreach folder,$(call folders,$(all_sources)),$(call update,$(OUT)/obj/$(folder).cpp,\
     $(patsubst %,'\043include <%>',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
 endif
@@ -126,7 +133,7 @@ $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
 
 $(tool_objects): compile_flags += -Itools
-$(test_objects): compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
+$(test_objects) $(crash_objects): compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # It compiles a program of its own, the README's.
 $(OUT)/obj/tests/tools.o: compile_flags += \
   -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
@@ -182,6 +189,20 @@ test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gte
 	done; \
 	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
 
+crash: $(OUT)/cria_crash $(OUT)/interpose.so $(OUT)/cria  ## kills and failing files (CRASH_KILLS=10000)
+	@for shard in 0 1; do \
+	  CRIA_BINARY=$(OUT)/cria CRASH_LIBRARY=$(abspath $(OUT)/interpose.so) \
+	    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$$shard \
+	    $(OUT)/cria_crash --gtest_brief=1 $(TEST_ARGS) & runs="$$runs $$!"; \
+	done; \
+	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
+
+$(OUT)/cria_crash: $(filter-out %/interpose.o,$(crash_objects)) $(OUT)/libcria.a
+	$(CXX) $^ $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
+
+$(OUT)/interpose.so: tests/crash/interpose.cpp $(stamp)
+	$(CXX) -std=c++20 -O1 -g -Wall -Wextra -shared -fPIC $< -ldl -o $@
+
 bench: all  ## speed of training steps, kernel by kernel, against this machine's peak
 	$(OUT)/cria bench configs/stories15m.toml
 	$(OUT)/cria bench configs/llama_124m.toml
@@ -214,7 +235,7 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	  done
 
 # What a program that uses the library is compiled with, for pkg-config.
-version = $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' tools/cria.cpp)
+version = $(shell sed -n 's/.*kCriaVersion = "\(.*\)";/\1/p' src/base/version.h)
 define pkg_config_file
 prefix=$(PREFIX)
 libdir=$${prefix}/lib
@@ -242,4 +263,4 @@ clean:  ## remove everything built (runs/ and data/ stay)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(patsubst %.o,%.d,$(lib_objects) $(tool_objects) $(test_objects))
+-include $(patsubst %.o,%.d,$(lib_objects) $(tool_objects) $(test_objects) $(crash_objects))

@@ -16,6 +16,7 @@
 #include "cria/base/file.h"
 #include "cria/train/run_config.h"
 #include "support/cli.h"
+#include "support/well_formed.h"
 
 namespace cria {
 namespace {
@@ -119,6 +120,18 @@ TEST(Pages, ReadmeIsShort) {
   for (const std::string& line : matches(readme, std::regex("([^\n]*)\n"))) {
     EXPECT_LE(line.size(), 80u) << line;
   }
+}
+
+TEST(Pages, PicturesAreSmallAndForBothThemes) {
+  size_t checked = 0;
+  for (const auto& entry : fs::directory_iterator(kProject / "data/pictures")) {
+    const std::string svg = read_file(entry.path().string());
+    EXPECT_LT(svg.size(), 60u * 1000) << entry.path();
+    EXPECT_EQ(MarkupCheck::fault(svg), "") << entry.path();
+    EXPECT_TRUE(contains(svg, "prefers-color-scheme:dark")) << entry.path();
+    ++checked;
+  }
+  EXPECT_GE(checked, 2u);
 }
 
 std::set<std::string> known_keys() {

@@ -1,10 +1,14 @@
 // cria: parses nothing but the subcommand's name; the only place that turns errors into exit codes.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/cut_files.h"
 #include "cli/terminal.h"
@@ -15,8 +19,6 @@
 
 namespace cria {
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 struct Command {
   std::string name;
@@ -74,7 +76,9 @@ int dispatch(const Arguments& arguments) {
   if (name == "--version") {
     std::string isas;
     for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
-    std::printf("cria %s, %s kernels (of %s), %s\n", kVersion, kernels().isa, isas.c_str(),
+    const std::string commit = *kCommit ? std::string(" (") + kCommit + ")" : "";
+    std::printf("cria %s%s, %s kernels (of %s), %s\n", kCriaVersion, commit.c_str(), kernels().isa,
+                isas.c_str(),
                 has_openmp() ? (std::to_string(max_threads()) +
                                 (max_threads() == 1 ? " thread" : " threads"))
                                    .c_str()
@@ -98,10 +102,18 @@ int report(const char* text, int code) {
   return code;
 }
 
+// A file that is opened next would have the number of a closed stream, and get what is printed.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) == -1) ::open("/dev/null", O_RDWR);
+  }
+}
+
 }  // namespace
 }  // namespace cria
 
 int main(int argc, char** argv) {
+  cria::open_standard_streams();
   cria::report_cut_files();
   try {
     const int code = cria::dispatch(cria::Arguments(argv + 1, argv + argc));

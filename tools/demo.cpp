@@ -9,6 +9,7 @@
 #include "cria/train/run_config.h"
 #include "data/dataset_json.h"
 #include "prepare/demo_corpus.h"
+#include "report/report.h"
 
 namespace cria {
 namespace {
@@ -51,30 +52,25 @@ void write_corpus(const std::string& directory) {
   json.set("stories", train.stories + val.stories);
   json.set("val_bytes", val.bytes);
   json.set("val_bits_per_byte", val.bits / static_cast<double>(val.bytes));
-  write_file(join_path(directory, "corpus.json"), json.dump(2) + "\n");
+  write_file(join_path(directory, kCorpusJson), json.dump(2) + "\n");
   std::printf("%s: %llu stories, %.1f MB\n", directory.c_str(),
               static_cast<unsigned long long>(train.stories + val.stories),
               static_cast<double>(train.bytes + val.bytes) * 1e-6);
 }
 
-double floor_bits_per_byte(const std::string& path) {
-  const Json json = read_json(path);
-  const Json* value = json.find("val_bits_per_byte");
-  return (value ? *value : Json()).as_double(path + ": val_bits_per_byte");
-}
-
 }  // namespace
 
 int run_demo(const Arguments& arguments) {
-  Options options("demo", "[table.key=value ...]",
-                  "Write a corpus of small stories to data/demo, train configs/demo.toml on it "
-                  "(with these overrides),\nand print three stories of the model's own. What is "
-                  "already done is not done again; remove\ndata/demo and runs/demo to start over.",
-                  {});
+  Options options(
+      "demo", "[table.key=value ...]",
+      "Write a corpus of small stories to data/demo, train configs/demo.toml on it "
+      "(with these overrides),\nprint three stories of the model's own, and write a page "
+      "of charts. What is already done is not done\nagain; remove data/demo and "
+      "runs/demo to start over.",
+      {});
   if (!options.parse(arguments)) return 0;
   const std::string data = kData;
-  const std::string corpus = join_path(data, "corpus.json");
-  if (!exists(corpus)) write_corpus(data);
+  if (!exists(join_path(data, kCorpusJson))) write_corpus(data);
   if (!exists(join_path(data, kDatasetJson))) {
     const int code = run(run_prepare, "prepare",
                          {join_path(data, "train.txt"), "--val", join_path(data, "val.txt"),
@@ -94,14 +90,14 @@ int run_demo(const Arguments& arguments) {
   const int code = run(run_eval, "eval", {output, "--data", config.data.val});
   if (code != 0) return code;
   std::printf("floor          %.4f bits per byte: what the stories' own generator needs\n",
-              floor_bits_per_byte(corpus));
+              floor_bits_per_byte(data).value());
   for (const char* seed : {"1", "2", "3"}) {
     const int story = run(run_generate, "generate",
                           {output, "--prompt", "\n\nOne", "--stop", "\n\n", "--temperature", "0.4",
                            "--max-new-tokens", "1200", "--seed", seed});
     if (story != 0) return story;
   }
-  return 0;
+  return run(run_report, "report", {output, "-o", join_path(output, kReportFile)});
 }
 
 }  // namespace cria

@@ -14,6 +14,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
+#include "data/dataset_json.h"
 #include "inference/document_marks.h"
 #include "inference/shard_tokenizer.h"
 
@@ -23,7 +24,7 @@ namespace {
 
 const std::vector<Option>& eval_options() {
   static const std::vector<Option> all = {
-      {"data", "GLOB", "token shards"},
+      {"data", "GLOB", "token shards; the directory of a dataset: what is there to validate on"},
       {"shard-format", "NAME", "llmc (default) or raw_uint16"},
       {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
       {"batch-size", "N", "windows at a time (default 8)"},
@@ -43,7 +44,7 @@ std::optional<DocumentMarks> marks_of(const Options& options, const ModelConfig&
   };
   const DocumentMarks given = {.bos = mark("bos-token-id"), .eos = mark("eos-token-id")};
   if (options.has("mask-documents")) {
-    return document_marks(config, std::vector{options.text("data", "")}, given);
+    return document_marks(config, std::vector{shards_of(options.text("data", ""), "val")}, given);
   }
   if (given == DocumentMarks{}) return std::nullopt;
   throw UsageError("--bos-token-id and --eos-token-id need --mask-documents",
@@ -84,8 +85,9 @@ int run_eval(const Arguments& arguments) {
       options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
   tell_chosen_model(options.positional().front(), loaded);
   const ModelConfig& config = loaded.model->config();
-  const Dataset dataset(options.text("data", ""), format, config.vocab_size);
-  if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);
+  const std::string shards = shards_of(options.text("data", ""), "val");
+  const Dataset dataset(shards, format, config.vocab_size);
+  if (loaded.tokenizer) require_tokenizer_of(shards, *loaded.tokenizer);
   constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
   const int64_t length = options.integer(
       "sequence-length", std::min(config.max_position_embeddings, kDefaultMost), 1, kLongest);

@@ -51,7 +51,7 @@ Imported read(const std::string& path, bool with_tokenizer) {
     fail(path, "PyTorch's own format (a pickle)", "export it with the program that made it");
   }
   try {
-    return {read_llama2c_model(path), "llama2c"};
+    return {read_llama2c_model(path, with_tokenizer), "llama2c"};
   } catch (const Error& error) {
     if (bytes.starts_with("24ka")) throw;
     fail(path, quote(bytes) + " at the beginning",
@@ -67,7 +67,7 @@ int run_import(const Arguments& arguments) {
                   "file of llama2.c\n(versions 0, 1 and 2). The file's content says what it is.",
                   {{"o", "MODEL", "directory to write; must not exist yet"},
                    {"dtype", "NAME", "f32 (default), f16 or bf16"},
-                   {"no-tokenizer", "", "leave a GGUF file's tokenizer out"},
+                   {"no-tokenizer", "", "leave the tokenizer out"},
                    {"json", "", "print what was read as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
@@ -87,8 +87,11 @@ int run_import(const Arguments& arguments) {
   write_model_directory(directory.path(), *loaded.model, tokenizer, format);
   directory.commit();
   const std::string beside = std::filesystem::path(path).replace_filename("tokenizer.bin").string();
-  if (std::string_view(imported.format) == "llama2c" && exists(beside)) {
-    std::fprintf(stderr, "cria: %s has no merges, so it makes no tokenizer: left out\n",
+  const bool is_left_out = !tokenizer && !options.has("no-tokenizer") && exists(beside);
+  if (std::string_view(imported.format) == "llama2c" && is_left_out) {
+    std::fprintf(stderr,
+                 "cria: %s is not of SentencePiece's kind, and does not say how texts are "
+                 "cut: left out\n",
                  beside.c_str());
   }
   const int64_t parameters = loaded.model->parameters().count();

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/interruption.h"
 #include "cli/options.h"
-#include "cli/progress.h"
+#include "cli/run_page.h"
 #include "cria/base/json.h"
 #include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
@@ -79,13 +79,14 @@ int run_train(const Arguments& arguments) {
   RunConfig config = read_run_config(source, overrides, resume);
   if (options.has("dry-run")) return print_dry_run(options, std::move(config));
   const int64_t steps = config.train.steps;
-  TrainingProgress progress(stderr, steps);
+  PagedProgress progress(stderr, steps, config.log.report ? config.train.output_dir : "");
   Trainer trainer(std::move(config), resume, progress, change);
   print_plan(trainer, source);
   if (resume && trainer.steps_done() >= steps && steps > 0) {
     std::fprintf(stderr, "all %lld steps are done already\n", static_cast<long long>(steps));
   }
   const bool finished = trainer.run(stop_on_signals());
+  progress.write_page();
   progress.finish();
   const std::string checkpoint =
       checkpoint_path(trainer.config().train.output_dir, trainer.steps_done());

@@ -51,6 +51,22 @@ struct CutBack {
   }
 };
 
+// A glob in which the names of directories that exist stand for themselves, brackets and all.
+std::string with_directories_as_they_are(const std::string& glob) {
+  size_t known = 0;
+  for (size_t at = 0; (at = glob.find('/', at)) != glob.npos; ++at) {
+    if (exists(glob.substr(0, at + 1))) known = at;
+  }
+  std::string pattern;
+  for (size_t i = 0; i < glob.size(); ++i) {
+    if (i < known && std::string_view("*?[\\").find(glob[i]) != std::string_view::npos) {
+      pattern += '\\';
+    }
+    pattern += glob[i];
+  }
+  return pattern;
+}
+
 // What to say to a path that leads nowhere.
 std::string path_hint(const std::string& path) {
   if (fs::path(path).is_absolute()) return "is the path right?";
@@ -327,6 +343,10 @@ bool exists(const std::string& path) {
 }
 
 void make_directories(const std::string& path) {
+  std::vector<std::string> parents;  // of what is made, to be flushed
+  for (fs::path each = path; !each.empty() && !exists(each.string()); each = each.parent_path()) {
+    parents.push_back(parent(each.string()));
+  }
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
@@ -336,12 +356,24 @@ void make_directories(const std::string& path) {
                  .got = error.message(),
                  .hint = "is a file in the way, or the permission missing?"});
   }
+  for (const std::string& each : parents) sync_directory(each);
+}
+
+void sync_files(const std::string& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!fs::is_regular_file(entry.symlink_status())) continue;
+    const Descriptor file{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (file.value >= 0 && ::fsync(file.value) != 0) {
+      throw_system_error("cannot flush", entry.path().string(), "is the disk full?");
+    }
+  }
+  sync_directory(directory);
 }
 
 std::vector<std::string> glob_files(const std::string& glob) {
   if (exists(glob)) return {glob};  // its name may hold brackets
   glob_t found{};
-  const int status = ::glob(glob.c_str(), 0, nullptr, &found);
+  const int status = ::glob(with_directories_as_they_are(glob).c_str(), 0, nullptr, &found);
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   if (status != 0 || paths.empty()) {

@@ -83,9 +83,6 @@ class TomlParser {
   }
 
   void check_characters() {
-    if (text_.starts_with("\xEF\xBB\xBF")) {
-      fail(0, "TOML starts with a byte order mark", {.hint = "save it as UTF-8 without one"});
-    }
     if (const auto invalid = first_invalid_utf8(text_)) {
       fail(*invalid, "invalid UTF-8", {.got = quote_at(text_, *invalid)});
     }
@@ -402,6 +399,7 @@ const char* TomlValue::kind_name() const {
 
 std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& where,
                                   std::vector<TomlEntry>* tables) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
   return TomlParser(text, where).document(tables);
 }
 

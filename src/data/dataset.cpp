@@ -42,6 +42,22 @@ void check_ids(const Shard& shard, int64_t vocab_size) {
   }
 }
 
+void require_files(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (!std::filesystem::is_directory(path)) continue;
+    bool has_shards = false;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      has_shards |= entry.path().extension() == ".bin";
+    }
+    throw Error("a directory where shards are asked for",
+                {.where = path,
+                 .expected = "shards, or the directory of a dataset",
+                 .got = "a directory without a " + std::string(kDatasetJson),
+                 .hint = has_shards ? "'" + join_path(path, "*.bin") + "' names all shards in it"
+                                    : "'cria prepare' makes one of texts"});
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> shard_directories(const std::string& glob) {
@@ -61,6 +77,7 @@ Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size
     : glob_(glob), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(glob) ? std::vector<std::string>{glob} : glob_files(glob);
+  require_files(paths);
   require_checksums(paths);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
 }

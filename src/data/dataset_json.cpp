@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "base/checksum.h"
 #include "base/unicode.h"
@@ -113,6 +114,25 @@ Json to_json(const TokenizerDescription& tokenizer) {
   return json;
 }
 
+// Calls body(shard, its checksum, the dataset.json that says so) for each of them that has one.
+template <class Body>
+void each_checksum(const std::vector<std::string>& shards, Body&& body) {
+  std::string directory;
+  DatasetDescription dataset;
+  for (const std::string& path : shards) {
+    const std::filesystem::path shard = path;
+    if (&path == &shards.front() || shard.parent_path() != directory) {
+      directory = shard.parent_path().string();
+      dataset = read_dataset_json(directory);
+    }
+    for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
+      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
+        if (split->shards[i] == shard.filename()) body(path, split->checksums[i], dataset.path);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 DatasetDescription read_dataset_json(const std::string& directory) {
@@ -135,6 +155,11 @@ DatasetDescription read_dataset_json(const std::string& directory) {
   return dataset;
 }
 
+std::string shards_of(const std::string& path, const std::string& part) {
+  const bool is_dataset = !path.empty() && exists(join_path(path, kDatasetJson));
+  return is_dataset ? join_path(path, part + "_*.bin") : path;
+}
+
 Json to_json(const DatasetDescription& dataset) {
   const auto id = [](int32_t token) { return token < 0 ? Json() : Json(token); };
   Json json;
@@ -146,44 +171,30 @@ Json to_json(const DatasetDescription& dataset) {
   return json;
 }
 
-namespace {
-
-// Calls body(path, its checksum by the dataset.json beside it or "", that file).
-template <class Body>
-void for_checksums(const std::vector<std::string>& shards, Body&& body) {
-  std::string directory;
-  DatasetDescription dataset;
-  for (const std::string& path : shards) {
-    const std::filesystem::path shard = path;
-    if (&path == &shards.front() || shard.parent_path() != directory) {
-      directory = shard.parent_path().string();
-      dataset = read_dataset_json(directory);
-    }
-    std::string said;
-    for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
-      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
-        if (split->shards[i] == shard.filename()) said = split->checksums[i];
-      }
-    }
-    body(path, said, dataset.path);
-  }
+void require_checksums(const std::vector<std::string>& shards) {
+  if (verifies_checksums()) each_checksum(shards, require_checksum);
 }
 
-}  // namespace
-
-void require_checksums(const std::vector<std::string>& shards) {
-  if (!verifies_checksums()) return;
-  for_checksums(shards,
-                [](const std::string& path, const std::string& said, const std::string& by) {
-                  if (!said.empty()) require_checksum(path, said, by);
-                });
+std::string data_checksum(const std::vector<std::string>& shards) {
+  std::string all;
+  size_t count = 0;
+  each_checksum(shards, [&](const std::string&, const std::string& sum, const std::string&) {
+    all += sum + '\n';
+    ++count;
+  });
+  return count > 0 && count == shards.size() ? checksum(all) : "";
 }
 
 std::string checksum_of_shards(const std::vector<std::string>& shards) {
-  std::string all;
-  for_checksums(shards, [&](const std::string& path, const std::string& said, const std::string&) {
-    all += (said.empty() ? checksum(MappedFile(path).bytes()) : said) + "\n";
+  std::map<std::string, std::string> said;
+  each_checksum(shards, [&](const std::string& path, const std::string& sum, const std::string&) {
+    said[path] = sum;
   });
+  std::string all;
+  for (const std::string& path : shards) {
+    const auto known = said.find(path);
+    all += (known != said.end() ? known->second : checksum(MappedFile(path).bytes())) + '\n';
+  }
   return checksum(all);
 }
 

@@ -40,12 +40,19 @@ DatasetDescription read_dataset_json(const std::string& directory);
 
 Json to_json(const DatasetDescription& dataset);
 
+// The shards that `path` stands for: of the directory of a dataset those of a part, "train" or
+// "val"; every other path is as it is.
+std::string shards_of(const std::string& path, const std::string& part);
+
 // Error unless these shards are what the dataset.json beside each says. What it does not name, or
 // has no checksum of, is taken as it is; so is all when checksums are not compared.
 void require_checksums(const std::vector<std::string>& shards);
 
-// One checksum of all these shards in their order: of what dataset.json beside each says, or, of
-// those it does not name, of what they hold.
+// What tells these shards, in this order, from any others: a checksum of what the dataset.json
+// beside each says is its checksum, the shards themselves are not read. "" where one has none.
+std::string data_checksum(const std::vector<std::string>& shards);
+
+// The same of any shards: those that no dataset.json names, or has no checksum of, are read.
 std::string checksum_of_shards(const std::vector<std::string>& shards);
 
 }  // namespace cria

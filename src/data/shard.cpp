@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
@@ -43,6 +44,24 @@ uint32_t byte_swapped(uint32_t value) {
   return value >> 24 | (value >> 8 & 0xFF00) | (value << 8 & 0xFF0000) | value << 24;
 }
 
+// A text that was not prepared: its first bytes are words.
+void require_no_text(std::string_view bytes, const std::string& path) {
+  std::string_view first = bytes.substr(0, 64);
+  first = first.substr(0, first.find_last_of(" \n") + 1);
+  const bool is_text = std::ranges::all_of(first, [](char byte) {
+    const auto code = static_cast<unsigned char>(byte);
+    return (code >= 0x20 && code != 0x7F) || (code >= '\t' && code <= '\r');
+  });
+  if (first.empty() || !is_text || first_invalid_utf8(first)) return;
+  const std::string stem = std::filesystem::path(path).stem().string();
+  throw Error("a text where shards are asked for",
+              {.where = path,
+               .expected = "token shards",
+               .got = quote(first) + (first.size() < bytes.size() ? " ..." : ""),
+               .hint = "cria prepare " + shell_word(path) + " --out " + shell_word("data/" + stem) +
+                       " makes them"});
+}
+
 Variant variant_of(std::string_view bytes, const std::string& path) {
   const uint32_t magic = header_word(bytes, 0);
   for (const Variant& variant : {kNarrow, kWide}) {
@@ -58,6 +77,7 @@ Variant variant_of(std::string_view bytes, const std::string& path) {
     }
     return variant;
   }
+  require_no_text(bytes, path);
   throw Error("not a token shard", {.where = path,
                                     .expected = "magic number " + std::to_string(kNarrow.magic) +
                                                 " or " + std::to_string(kWide.magic),
@@ -112,6 +132,7 @@ Shard::Shard(const std::string& path, ShardFormat format) : file_(path) {
     return;
   }
   if (size < kHeaderBytes) {
+    require_no_text(bytes, path);
     throw Error("shorter than a shard's header",
                 {.where = path,
                  .expected = "at least " + std::to_string(kHeaderBytes) + " bytes",

@@ -30,16 +30,18 @@ void write_gguf(const ExportRequest& request) {
 void write_llama2c(const ExportRequest& request) {
   const Llama& model = *request.model.model;
   Rollback rollback;
+  std::vector<int32_t> rows;
   if (const Tokenizer* const tokenizer = request.model.tokenizer.get()) {
     const std::string vocabulary =
         (std::filesystem::path(request.path).parent_path() / "tokenizer.bin").string();
     const std::string bytes = llama2c_tokenizer_bytes(
         llama2c_pieces(*tokenizer, model.config().vocab_size, request.path), vocabulary);
     if (!exists(vocabulary) || read_file(vocabulary) != bytes) require_nothing_at(vocabulary);
+    rows = llama2c_rows(*tokenizer, model.config().vocab_size);
     rollback.will_write(vocabulary);
     write_file(vocabulary, bytes);
   }
-  write_llama2c_model(request.path, model, request.version);
+  write_llama2c_model(request.path, model, request.version, rows);
   rollback.dismiss();
 }
 

@@ -52,6 +52,7 @@ class ShapeReader {
     const char* const base = "llama.rope.freq_base";
     json_.set("rope_theta", file_.has(base) ? meant(file_.real(base)) : 10000.0);
     read_scaling();
+    require_known_keys();
     const ModelConfig config = model_config_from_json(json_, file_.path());
     for (const char* const key : {"llama.rope.dimension_count", "llama.attention.value_length"}) {
       if (file_.has(key)) require(key, config.head_dim);
@@ -81,6 +82,29 @@ class ShapeReader {
     if (file_.has(experts)) require(experts, 0);
   }
 
+  // Others would change what the model computes, as a window of attention does.
+  void require_known_keys() const {
+    constexpr std::string_view kKnown[] = {
+        "embedding_length", "feed_forward_length", "block_count", "attention.head_count",
+        "attention.head_count_kv", "attention.key_length", "attention.value_length",
+        "context_length", "attention.layer_norm_rms_epsilon", "rope.freq_base",
+        "rope.dimension_count", "rope.scaling.type", "rope.scaling.factor",
+        "rope.scaling.original_context_length", "rope.scaling.attn_factor", "rope.scale_linear",
+        "expert_count",
+        // These say nothing that the file does not say elsewhere.
+        "vocab_size", "tensor_data_layout", "rope.scaling.finetuned", "expert_used_count"};
+    const std::string_view prefix = "llama.";
+    for (const auto& [key, value] : file_.metadata()) {
+      if (!key.starts_with(prefix)) continue;
+      if (std::ranges::find(kKnown, std::string_view(key).substr(prefix.size())) !=
+          std::end(kKnown))
+        continue;
+      throw Error("not supported", {.where = file_.path() + ": " + key,
+                                    .expected = "keys that cria knows",
+                                    .got = "one that may change what the model computes"});
+    }
+  }
+
   void integer(const char* name, const char* key, bool may_miss = false) {
     if (!may_miss || file_.has(key)) json_.set(name, file_.integer(key));
   }
@@ -88,11 +112,12 @@ class ShapeReader {
   void read_scaling() {
     const std::string prefix = "llama.rope.scaling.";
     const auto real = [&](const std::string& key) { return meant(file_.real(key)); };
-    std::string type = file_.has(prefix + "type") ? file_.text(prefix + "type") : "none";
+    const char* const oldest = "llama.rope.scale_linear";  // before there were types
+    const std::string factor =
+        file_.has(prefix + "factor") || !file_.has(oldest) ? prefix + "factor" : oldest;
     // What llama.cpp takes a factor without a type for.
-    if (type == "none" && !file_.has(prefix + "type") && file_.has(prefix + "factor")) {
-      type = "linear";
-    }
+    const std::string without = file_.has(factor) ? "linear" : "none";
+    const std::string type = file_.has(prefix + "type") ? file_.text(prefix + "type") : without;
     Json scaling;
     if (file_.find(kRopeFrequencies)) {
       if (type != "none")
@@ -100,7 +125,7 @@ class ShapeReader {
       scaling = llama3();
     } else if (type != "none") {
       scaling.set("rope_type", type);
-      scaling.set("factor", file_.has(prefix + "factor") ? real(prefix + "factor") : 1.0);
+      scaling.set("factor", file_.has(factor) ? real(factor) : 1.0);
       const std::string length = prefix + "original_context_length";
       if (type == "yarn" && file_.has(length)) {
         scaling.set("original_max_position_embeddings", file_.integer(length));

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/unicode.h"
+#include "exchange/gguf_keys.h"
 #include "exchange/gguf_token_types.h"
 #include "exchange/refuse.h"
+#include "exchange/sentencepiece_scores.h"
 #include "text/bpe.h"
 #include "tokenizer_files/byte_characters.h"
 
@@ -31,7 +33,9 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
   for (size_t id = 0; id < is_added.size(); ++id) {
     if (is_added[id]) continue;
     ids.clear();
-    merging.encode_piece(merging.vocabulary().tokens[id], ids);
+    const std::string& token = merging.vocabulary().tokens[id];
+    if (merging.first_without_token(token) < token.size()) return false;
+    merging.encode_piece(token, ids);
     if (ids.size() != 1) return false;
   }
   return true;
@@ -92,12 +96,14 @@ std::vector<std::string> merges_of(const Tokenizer& tokenizer,
   return merges;
 }
 
-// Added tokens as they are, all others in stand-ins for their bytes.
+// Added tokens and those of a sentencepiece as they are, all others in stand-ins for their bytes.
 std::vector<std::string> names_of(const Tokenizer& tokenizer, int64_t vocab_size,
                                   const std::string& path) {
   std::vector<std::string> names;
+  const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary();
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
-    names.push_back(to_byte_characters(tokenizer.token(id)));
+    names.push_back(pieces ? pieces->names[static_cast<size_t>(id)]
+                           : to_byte_characters(tokenizer.token(id)));
   }
   for (const AddedToken& added : tokenizer.added_tokens()) names[added.id] = added.text;
   std::unordered_set<std::string> distinct;
@@ -118,8 +124,20 @@ std::vector<std::string> names_of(const Tokenizer& tokenizer, int64_t vocab_size
 std::vector<int32_t> types_of(const Tokenizer& tokenizer, int64_t vocab_size) {
   std::vector<int32_t> types(static_cast<size_t>(vocab_size), kUnused);
   std::fill_n(types.begin(), tokenizer.vocab_size(), kNormal);
+  if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
+    for (size_t id = 0; id < pieces->names.size(); ++id) {
+      // The token of a byte is the only one that stands for something else than its name.
+      if (pieces->names[id].starts_with("<0x") &&
+          tokenizer.token(static_cast<int32_t>(id)).size() == 1)
+        types[id] = kByte;
+    }
+  }
   for (const AddedToken& added : tokenizer.added_tokens()) {
-    types[static_cast<size_t>(added.id)] = added.special ? kControl : kUserDefined;
+    const int32_t control =
+        added.id == tokenizer.special_tokens().unk && tokenizer.sentencepiece_vocabulary()
+            ? kUnknown
+            : kControl;
+    types[static_cast<size_t>(added.id)] = added.special ? control : kUserDefined;
   }
   return types;
 }
@@ -152,9 +170,14 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
     metadata.emplace_back(std::string("tokenizer.ggml.") + key, std::move(value));
   };
   if (!tokenizer) return add("model", std::string("no_vocab"));
-  if (tokenizer->kind() == "sentencepiece") {
-    refuse(path, "the kind of the tokenizer", "bytes, chars or a byte-level bpe", "sentencepiece",
-           "--to hf keeps the tokenizer");
+  const SentencePieceVocabulary* const pieces = tokenizer->sentencepiece_vocabulary();
+  if (tokenizer->kind() == "words") {
+    refuse(path, "the kind of the tokenizer", "tokens that are put together from characters",
+           "words", "--to hf keeps the tokenizer");
+  }
+  if (pieces && !scores_say_all(*pieces)) {
+    refuse(path, "the merges of the tokenizer", "all ways to make a token of two others, by rank",
+           "other merges", "--to hf keeps the tokenizer");
   }
   if (tokenizer->vocab_size() > vocab_size) {
     refuse(
@@ -163,22 +186,30 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
         std::to_string(vocab_size));
   }
   std::vector<std::string> names = names_of(*tokenizer, vocab_size, path);
-  std::vector<std::string> merges = merges_of(*tokenizer, names, path);
+  std::vector<std::string> merges;
+  if (!pieces) merges = merges_of(*tokenizer, names, path);
   const SpecialTokens& special = tokenizer->special_tokens();
   const TextEnds& ends = tokenizer->ends();
   const int32_t spare = hardly_ever_written(*tokenizer, vocab_size);
   const auto id = [&](int32_t token) { return static_cast<uint32_t>(token); };
-  add("model", std::string("gpt2"));
-  add("pre", pre_of(*tokenizer, path));
+  add("model", std::string(pieces ? "llama" : "gpt2"));
+  add("pre", pieces ? std::string("default") : pre_of(*tokenizer, path));
+  if (pieces) add("scores", GgufArray(scores_of(pieces->merges, names.size())));
   add("tokens", GgufArray(std::move(names)));
   add("token_type", GgufArray(types_of(*tokenizer, vocab_size)));
-  add("merges", GgufArray(std::move(merges)));
+  if (!pieces) add("merges", GgufArray(std::move(merges)));
   add("bos_token_id", id(special.bos == -1 ? spare : special.bos));
   add("eos_token_id", id(special.eos == -1 ? spare : special.eos));
   if (special.pad != -1) add("padding_token_id", id(special.pad));
   if (special.unk != -1) add("unknown_token_id", id(special.unk));
   add("add_bos_token", is_added_end(ends.before, special.bos, "bos before it", path));
   add("add_eos_token", is_added_end(ends.after, special.eos, "eos after it", path));
+  if (!pieces) return;
+  add("add_space_prefix", pieces->front != FrontSpace::never);
+  const bool spaceless = pieces->front == FrontSpace::spaceless;
+  if (spaceless || pieces->front == FrontSpace::at_beginning) {
+    metadata.emplace_back(kCriaFrontSpace, std::string(spaceless ? "spaceless" : "at_beginning"));
+  }
 }
 
 }  // namespace cria

@@ -6,9 +6,12 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "exchange/gguf_keys.h"
 #include "exchange/gguf_token_types.h"
 #include "exchange/gguf_tokenizer.h"
+#include "exchange/sentencepiece_scores.h"
 #include "text/bpe_tokenizer.h"
+#include "text/sentencepiece.h"
 #include "tokenizer_files/byte_characters.h"
 
 namespace cria {
@@ -23,10 +26,11 @@ struct Cut {
 };
 
 constexpr Cut kCuts[] = {
-    {"gpt-2", Regex::gpt2, false, false},   {"default", Regex::gpt2, false, false},
-    {"llama-bpe", Regex::gpt4, true, true}, {"llama3", Regex::gpt4, true, true},
-    {"llama-v3", Regex::gpt4, true, true},  {"smaug-bpe", Regex::gpt4, false, false},
-    {"dbrx", Regex::gpt4, false, false},    {"smollm", Regex::smollm, false, false},
+    {"gpt-2", Regex::gpt2, false, false},       {"default", Regex::gpt2, false, false},
+    {"llama-bpe", Regex::gpt4, true, true},     {"llama3", Regex::gpt4, true, true},
+    {"llama-v3", Regex::gpt4, true, true},      {"smaug-bpe", Regex::gpt4, false, false},
+    {"dbrx", Regex::gpt4, false, false},        {"smollm", Regex::smollm, false, false},
+    {"starcoder", Regex::smollm, false, false}, {"refact", Regex::smollm, false, false},
 };
 
 std::string at(const GgufFile& file, const std::string& key) {
@@ -35,7 +39,10 @@ std::string at(const GgufFile& file, const std::string& key) {
 
 class GgufTokenizerReader {
  public:
-  explicit GgufTokenizerReader(const GgufFile& file) : file_(file), cut_(read_cut()) {}
+  explicit GgufTokenizerReader(const GgufFile& file)
+      : file_(file),
+        is_sentencepiece_(file.text(key("model")) == "llama"),
+        cut_(is_sentencepiece_ ? Cut{"", Regex::gpt2, false, true} : read_cut()) {}
 
   std::unique_ptr<Tokenizer> read() {
     read_tokens();
@@ -89,7 +96,8 @@ class GgufTokenizerReader {
         added_.push_back({names[i], id, types[i] != kUserDefined});
         added_ids_.push_back(id);
       }
-      std::optional<std::string> bytes = is_added ? names[i] : from_byte_characters(names[i]);
+      std::optional<std::string> bytes =
+          is_added || is_sentencepiece_ ? names[i] : from_byte_characters(names[i]);
       if (!bytes) {
         throw Error("a token that is not made of stand-ins for bytes",
                     {.where = at(file_, "tokens"),
@@ -102,7 +110,29 @@ class GgufTokenizerReader {
     }
   }
 
+  FrontSpace front() const {
+    const std::string own = file_.has(kCriaFrontSpace) ? file_.text(kCriaFrontSpace) : "";
+    if (!flag("add_space_prefix", true)) return FrontSpace::never;
+    return own == "spaceless"      ? FrontSpace::spaceless
+           : own == "at_beginning" ? FrontSpace::at_beginning
+                                   : FrontSpace::each_part;
+  }
+
+  std::unique_ptr<Tokenizer> make_sentencepiece() {
+    const std::vector<double> all = file_.reals(key("scores"));
+    if (all.size() < tokens_.size()) {
+      throw Error("not a score for each token",
+                  {.expected = std::to_string(tokens_.size()), .got = std::to_string(all.size())});
+    }
+    const std::vector<float> scores(all.begin(), all.end());
+    SentencePieceVocabulary vocabulary =
+        vocabulary_of_scores(std::move(tokens_), scores, std::move(added_));
+    vocabulary.front = front();
+    return std::make_unique<SentencePieceTokenizer>(std::move(vocabulary));
+  }
+
   std::unique_ptr<Tokenizer> make() {
+    if (is_sentencepiece_) return make_sentencepiece();
     const std::vector<std::string>& merges = file_.texts(key("merges"));
     if (merges.empty() && is_bytes()) return make_byte_tokenizer(std::move(added_));
     if (std::optional<std::vector<uint32_t>> characters = as_characters()) {
@@ -165,6 +195,7 @@ class GgufTokenizerReader {
   }
 
   const GgufFile& file_;
+  bool is_sentencepiece_;
   Cut cut_;
   std::vector<std::string> tokens_;  // bytes
   std::vector<AddedToken> added_;
@@ -180,11 +211,11 @@ std::unique_ptr<Tokenizer> read_gguf_tokenizer(const GgufFile& file) {
   if (!file.has(key)) return nullptr;
   const std::string& model = file.text(key);
   if (model == "no_vocab" || model == "none") return nullptr;
-  if (model != "gpt2") {
+  if (model != "gpt2" && model != "llama") {
     throw Error("this kind of tokenizer is not supported",
                 {.where = file.path() + ": " + key,
-                 .expected = "\"gpt2\", a byte-level BPE",
-                 .got = "\"" + model + "\"" + (model == "llama" ? " (SentencePiece)" : ""),
+                 .expected = "\"gpt2\", a byte-level BPE, or \"llama\", SentencePiece's",
+                 .got = "\"" + model + "\"",
                  .hint = kHint});
   }
   return GgufTokenizerReader(file).read();

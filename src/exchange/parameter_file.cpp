@@ -45,12 +45,15 @@ std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneN
   return all;
 }
 
-// The tensor that a name, be it a slot's or an alias's, stands for.
+// The tensor that a name, be it a slot's or an alias's, stands for. A file of the model without its
+// head leaves out the name of the model, as the first part of all names.
 std::optional<Target> resolve(const Parameters& parameters, std::span<const PlaneName> planes,
                               std::string_view name) {
   for (const PlaneName& plane : planes) {
     if (!name.starts_with(plane.prefix)) continue;
-    const Parameter* const slot = parameters.find(name.substr(plane.prefix.size()));
+    const std::string_view own = name.substr(plane.prefix.size());
+    const Parameter* slot = parameters.find(own);
+    if (!slot) slot = parameters.find("model." + std::string(own));
     if (slot) return Target{std::string(plane.prefix) + slot->name, plane_of(*slot, plane.plane)};
   }
   return std::nullopt;
@@ -87,15 +90,20 @@ void require_equal(const FileTensor& alias, const FileTensor& slot) {
 // checked.
 std::vector<const FileTensor*> find_tensors(const TensorFile& file, const Parameters& parameters,
                                             std::span<const PlaneName> planes) {
-  std::map<std::string_view, const FileTensor*> stored;
+  std::map<std::string, const FileTensor*> stored;
   std::vector<std::string> missing, unexpected;
   std::vector<std::pair<const FileTensor*, Target>> aliases;
   for (const FileTensor& tensor : file.tensors()) {
     const std::optional<Target> target = resolve(parameters, planes, tensor.hugging_face_name);
     if (!target && !tensor.is_computed()) unexpected.push_back(tensor.name);
-    if (target && target->name != tensor.hugging_face_name) aliases.emplace_back(&tensor, *target);
-    stored.emplace(tensor.hugging_face_name, &tensor);
+    if (target && target->name != tensor.hugging_face_name) {
+      aliases.emplace_back(&tensor, *target);
+    } else {
+      stored.emplace(tensor.hugging_face_name, &tensor);
+    }
   }
+  // A tied tensor may be stored under its other name alone.
+  for (const auto& [tensor, target] : aliases) stored.emplace(target.name, tensor);
   const std::vector<Target> wanted = targets(parameters, planes);
   for (const Target& target : wanted) {
     if (!stored.contains(target.name)) missing.push_back(file.name_of(target.name));

@@ -29,10 +29,11 @@ inline constexpr PlaneName kWeightPlanes[] = {{"", StoredPlane::value}};
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
                       const std::string& path, NumberFormat format = NumberFormat::f32);
 
-// Every slot must be there with its shape, by Hugging Face's name, and nothing else but what an
-// alias names and what is computed; an alias that is stored must equal its slot. Otherwise Error
-// naming the file and the tensor, before anything is changed. Parameters without memory get that
-// of their values once the file is known to hold them.
+// Every slot must be there with its shape, by Hugging Face's name, by an alias, or by a name
+// without its first "model.", as files of a model without its head have them; and nothing else but
+// what is computed. What is stored twice must be equal. Otherwise Error naming the file and the
+// tensor, before anything is changed. Parameters without memory get that of their values once the
+// file is known to hold them.
 void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
                      const TensorFile& file);
 

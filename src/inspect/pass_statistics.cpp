@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/kernels/kernels.h"
 #include "inspect/attention_scores.h"
+#include "inspect/logit_lens.h"
 #include "inspect/tensor_chunks.h"
 
 namespace cria {
@@ -20,54 +21,6 @@ std::vector<int64_t> sample_positions(int64_t all, int64_t most) {
   for (int64_t i = 0; i < count; ++i) sample[i] = i * all / count;
   return sample;
 }
-
-// Logits of some rows of the residual stream, with the statistics of their softmax.
-class Lens {
- public:
-  Lens(const Llama& model, int64_t rows)
-      : model_(model),
-        columns_(model.config().hidden_size),
-        vocabulary_(model.config().vocab_size),
-        stream_(rows * columns_),
-        rstd_(rows),
-        logits_(rows * vocabulary_),
-        maximum_(rows),
-        target_logit_(rows),
-        total_(rows) {}
-
-  // At the positions, of which `ids` are the tokens.
-  void look(const Tensor& residual, std::span<const int64_t> positions, const int32_t* ids) {
-    const int64_t rows = std::ssize(positions);
-    for (int64_t i = 0; i < rows; ++i) {
-      std::copy_n(residual.data + positions[i] * columns_, columns_, &stream_[i * columns_]);
-    }
-    const Tensor stream(stream_.data(), {rows, columns_});
-    RmsNorm::Saved saved{Tensor(rstd_.data(), {rows})};
-    model_.norm().forward(stream, stream, saved);
-    model_.lm_head().logits(stream, Tensor(logits_.data(), {rows, vocabulary_}));
-    kernels().softmax_statistics({.rows = rows,
-                                  .columns = vocabulary_,
-                                  .first = 0,
-                                  .logits = logits_.data(),
-                                  .targets = ids,
-                                  .maximum = maximum_.data(),
-                                  .total = total_.data(),
-                                  .target_logit = target_logit_.data()});
-  }
-
-  std::span<const float> logits(int64_t row) const {
-    return std::span(logits_).subspan(row * vocabulary_, vocabulary_);
-  }
-  double maximum(int64_t row) const { return static_cast<double>(maximum_[row]); }
-  double target_logit(int64_t row) const { return static_cast<double>(target_logit_[row]); }
-  double log_z(int64_t row) const { return std::log(total_[row]) + maximum(row); }
-
- private:
-  const Llama& model_;
-  int64_t columns_, vocabulary_;
-  std::vector<float> stream_, rstd_, logits_, maximum_, target_logit_;
-  std::vector<double> total_;
-};
 
 // body(row) for each, on all threads; the sum of what it returns.
 template <class Body>
@@ -85,7 +38,7 @@ void look_through(const Llama& model, const Activations& memory, const TokenIds&
                   std::span<const int64_t> positions, PassStatistics& result) {
   const int64_t rows = std::ssize(positions);
   const size_t layers = model.layers().size();
-  Lens last(model, rows), before(model, rows);
+  LogitLens last(model, rows), before(model, rows);
   std::vector<int32_t> ids(rows);
   for (int64_t i = 0; i < rows; ++i) ids[i] = tokens.data[positions[i]];
   last.look(memory.residual()[layers], positions, ids.data());

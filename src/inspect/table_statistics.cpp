@@ -209,9 +209,7 @@ double top_share(const Doubles& values, size_t top) {
          std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-double effective_rank(const Doubles& squares) {
-  Doubles singular;
-  for (const double square : squares) singular.push_back(std::sqrt(std::max(0.0, square)));
+double effective_rank(const Doubles& singular) {
   const double total = std::accumulate(singular.begin(), singular.end(), 0.0);
   double entropy = 0;
   for (const double s : singular) {
@@ -305,7 +303,10 @@ TableStatistics table_statistics(const ConstTensor& table, const FrequencyDecile
         return symmetric_eigen(i == 0 ? gram.products : gram.centred_products, gram.size);
       },
       [&](const SymmetricEigen& eigen) { eigens.push_back(eigen); });
-  result.effective_rank = effective_rank(eigens[0].values);
+  for (const double square : eigens[0].values) {
+    result.singular_values.push_back(std::sqrt(std::max(0.0, square)));
+  }
+  result.effective_rank = effective_rank(result.singular_values);
   result.top_share = top_share(eigens[0].values, 1);
   result.top_ten_share = top_share(eigens[0].values, 10);
   result.centred_scatter = norm(eigens[1].values);

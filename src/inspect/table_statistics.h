@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <vector>
 
 #include "cria/tensor/tensor.h"
 #include "inspect/frequency_deciles.h"
@@ -27,7 +27,8 @@ struct TableStatistics {
   double effective_rank = 0;
   // Of the sum of the squares of all singular values, what the largest have.
   double top_share = 0, top_ten_share = 0;
-  double centred_scatter = 0;  // Frobenius norm of W^T W of the rows less their mean
+  std::vector<double> singular_values;  // the largest first, min(V,C) of them
+  double centred_scatter = 0;           // Frobenius norm of W^T W of the rows less their mean
 
   bool operator==(const TableStatistics&) const = default;
 };

@@ -6,6 +6,7 @@
 #include "cria/base/error.h"
 #include "cria/kernels/kernels.h"
 #include "inspect/attention_scores.h"
+#include "inspect/logit_lens.h"
 
 namespace cria {
 namespace {
@@ -111,6 +112,48 @@ void trace_blocks(const Activations& activations, Trace& result) {
   result.output = copy(activations.residual().back());
 }
 
+// Of all tokens, each of which sees those up to itself.
+TracedTensor attention_weights(const SelfAttention& attention, const Block::Saved& saved,
+                               int64_t time) {
+  const AttentionScores scores(attention, saved, 1, time);
+  TracedTensor weights = zeros({scores.heads().q.shape[2], time, time});
+  for (int64_t h = 0; h < weights.shape[0]; ++h) {
+    for (int64_t i = 0; i < time; ++i) {
+      const double denominator = static_cast<double>(saved.self_attn.log_sum_exp(0, h, i));
+      for (int64_t j = 0; j <= i; ++j) {
+        weights.values[(h * time + i) * time + j] =
+            static_cast<float>(std::exp(scores.at(0, h, i, j).sum() - denominator));
+      }
+    }
+  }
+  return weights;
+}
+
+std::vector<TracedGuess> guesses_of(LogitLens& lens, const ConstTensor& residual,
+                                    const std::vector<int32_t>& ids) {
+  const int64_t last = std::ssize(ids) - 1;
+  std::vector<TracedGuess> guesses;
+  for (int64_t t = 0; t <= last; ++t) {
+    lens.look(residual, {&t, 1}, &ids[std::min(t + 1, last)]);
+    const auto best = std::ranges::max_element(lens.logits(0));
+    guesses.push_back({.id = static_cast<int32_t>(best - lens.logits(0).begin()),
+                       .probability = std::exp(static_cast<double>(*best) - lens.log_z(0)),
+                       .loss = t < last ? lens.log_z(0) - lens.target_logit(0) : 0});
+  }
+  return guesses;
+}
+
+void trace_layers(const Llama& model, const Activations& activations, Trace& result) {
+  const int64_t time = static_cast<int64_t>(result.ids.size());
+  LogitLens lens(model, 1);
+  for (size_t l = 0; l < model.layers().size(); ++l) {
+    result.layers.push_back(
+        {.weights = attention_weights(model.layers()[l].self_attn, activations.blocks()[l], time),
+         .guesses = guesses_of(lens, activations.residual()[l], result.ids)});
+  }
+  result.guesses = guesses_of(lens, activations.residual().back(), result.ids);
+}
+
 void trace_head(const Llama& model, const Tokenizer& tokenizer, const ConstTensor& normed,
                 Trace& result) {
   result.normed = copy(normed);
@@ -135,7 +178,7 @@ std::span<const float> TracedTensor::row(int64_t r) const {
   return std::span(values).subspan(static_cast<size_t>(r) * columns, columns);
 }
 
-Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text) {
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, bool layers) {
   Trace result;
   result.ids = tokenizer.encode_prompt(text, "the text");
   if (result.ids.empty()) {
@@ -150,6 +193,7 @@ Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text) {
   trace_queries_and_keys(model.layers().front().self_attn, activations.blocks().front(), result);
   trace_scores(model.layers().front().self_attn, activations.blocks().front(), result);
   trace_blocks(activations, result);
+  if (layers) trace_layers(model, activations, result);
   trace_head(model, tokenizer, normed, result);
   return result;
 }

@@ -43,6 +43,18 @@ struct TracedBlock {
   TracedTensor mlp;        // [1,T,C]: added to that
 };
 
+// What the final norm and the head make of the residual stream at a token: see inspect/logit_lens.
+struct TracedGuess {
+  int32_t id = 0;          // the most likely next token, of equals the lowest
+  double probability = 0;  // its own
+  double loss = 0;  // -log p of the token that comes, natural; 0 at the last, where none does
+};
+
+struct TracedLayer {
+  TracedTensor weights;              // [H,T,T]: the attention's, query by key
+  std::vector<TracedGuess> guesses;  // [T]: of the stream before the block
+};
+
 struct NextToken {
   int32_t id = 0;
   std::optional<std::string> text = {};  // none: the vocabulary is padded, nothing stands for it
@@ -68,14 +80,17 @@ struct Trace {
   TracedScores scores;
 
   std::vector<TracedBlock> blocks;
-  TracedTensor output;          // [1,T,C]: the residual stream after the last block
-  TracedTensor normed;          // [1,T,C]: its norm, which the head reads
-  std::vector<NextToken> next;  // [V]: after the last token, the most likely first
+  std::vector<TracedLayer> layers;   // where asked for
+  std::vector<TracedGuess> guesses;  // [T]: the model's, with them
+  TracedTensor output;               // [1,T,C]: the residual stream after the last block
+  TracedTensor normed;               // [1,T,C]: its norm, which the head reads
+  std::vector<NextToken> next;       // [V]: after the last token, the most likely first
 };
 
 // The tokenizer's ends().before stand before the text. Reserves the positions that it needs (see
 // Llama::reserve_positions). Error for an empty text, for
 // text that the tokenizer lacks a token for, and for more tokens than the model can have positions.
-Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text);
+// layers: also what each layer looks at and would say, which takes L H T^2 numbers.
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, bool layers = false);
 
 }  // namespace cria

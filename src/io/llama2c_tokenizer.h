@@ -16,4 +16,7 @@ struct Llama2cPiece {
 std::string llama2c_tokenizer_bytes(const std::vector<Llama2cPiece>& pieces,
                                     const std::string& path);
 
+// The pieces of such a file. Error naming the byte where it ends in the middle of one.
+std::vector<Llama2cPiece> read_llama2c_tokenizer(const std::string& path);
+
 }  // namespace cria

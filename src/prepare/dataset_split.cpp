@@ -30,7 +30,9 @@ DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends)
 
 void DocumentEncoder::encode(Task& task) const {
   std::vector<int32_t>& ids = task.ids;
-  for (const TextChunk& chunk : task.chunks) {
+  for (size_t i = 0; i < task.chunks.size(); ++i) {
+    const TextChunk& chunk = task.chunks[i];
+    const size_t before = ids.size();
     if (chunk.begins) {
       ids.insert(ids.end(), ends_.before.begin(), ends_.before.end());
       tokenizer_.encode(chunk.text, ids, chunk.where(), chunk.offset);
@@ -38,11 +40,13 @@ void DocumentEncoder::encode(Task& task) const {
       tokenizer_.encode_after_cut(chunk.text, ids, chunk.where(), chunk.offset);
     }
     if (chunk.ends) ids.insert(ids.end(), ends_.after.begin(), ends_.after.end());
+    task.counts[i] = static_cast<int64_t>(ids.size() - before);
   }
 }
 
 size_t DocumentEncoder::make_tasks(std::span<const TextChunk> chunks) {
   size_t count = 0;
+  counts_.resize(chunks.size());
   for (size_t begin = 0, end = 0; begin < chunks.size(); begin = end) {
     for (size_t bytes = 0; end < chunks.size() && bytes < kTaskBytes; ++end) {
       bytes += chunks[end].text.size();
@@ -50,12 +54,14 @@ size_t DocumentEncoder::make_tasks(std::span<const TextChunk> chunks) {
     if (count == tasks_.size()) tasks_.emplace_back();
     Task& task = tasks_[count++];
     task.chunks = chunks.subspan(begin, end - begin);
+    task.counts = std::span(counts_).subspan(begin, end - begin);
     task.ids.clear();
   }
   return count;
 }
 
-void DocumentEncoder::write(std::span<const TextChunk> chunks, SplitWriter& split) {
+std::span<const int64_t> DocumentEncoder::write(std::span<const TextChunk> chunks,
+                                                SplitWriter& split) {
   const size_t count = make_tasks(chunks);
   FirstError problem;
   parallel_tasks(static_cast<int64_t>(count), [&](int64_t index, int) {
@@ -67,6 +73,7 @@ void DocumentEncoder::write(std::span<const TextChunk> chunks, SplitWriter& spli
     split.bytes += static_cast<int64_t>(chunk.text.size());
     split.documents += chunk.ends ? 1 : 0;
   }
+  return counts_;
 }
 
 }  // namespace cria

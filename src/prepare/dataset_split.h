@@ -27,14 +27,15 @@ class DocumentEncoder {
   // ends: what is put around each document.
   DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends);
 
-  // The ids are those of documents encoded whole, whatever the number of threads. Error for what
-  // has no token, the first of the text.
-  void write(std::span<const TextChunk> chunks, SplitWriter& split);
+  // The ids are those of documents encoded whole, whatever the number of threads. Returns how many
+  // each chunk became. Error for what has no token, the first of the text.
+  std::span<const int64_t> write(std::span<const TextChunk> chunks, SplitWriter& split);
 
  private:
   // Neighbouring chunks.
   struct Task {
     std::span<const TextChunk> chunks;
+    std::span<int64_t> counts;  // of ids, for each chunk
     std::vector<int32_t> ids;
   };
 
@@ -43,7 +44,8 @@ class DocumentEncoder {
 
   const Tokenizer& tokenizer_;
   TextEnds ends_;
-  std::vector<Task> tasks_;  // kept for their memory
+  std::vector<Task> tasks_;      // kept for their memory
+  std::vector<int64_t> counts_;  // likewise
 };
 
 }  // namespace cria

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/base/json.h"
 #include "cria/base/rng.h"
 #include "prepare/demo_corpus_plots.h"
 #include "prepare/demo_corpus_words.h"
@@ -248,6 +250,12 @@ DemoCorpus write_demo_corpus(uint64_t seed, uint64_t first_story, uint64_t min_b
     corpus.bits += story.bits;
   }
   return corpus;
+}
+
+std::optional<double> floor_bits_per_byte(const std::string& directory) {
+  const std::string path = join_path(directory, kCorpusJson);
+  if (!exists(path)) return {};
+  return read_json(path).at("val_bits_per_byte", path).as_double(path + ": val_bits_per_byte");
 }
 
 }  // namespace cria

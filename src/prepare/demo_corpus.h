@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,11 @@ DemoStory demo_story(uint64_t seed, uint64_t index);
 // or more are out. Returns what was sent; the next free story is first_story + stories.
 DemoCorpus write_demo_corpus(uint64_t seed, uint64_t first_story, uint64_t min_bytes,
                              const std::function<void(std::string_view)>& sink);
+
+// What stands beside the demo's texts and shards, and of it the floor of the validation text in
+// bits per byte; nothing without the file. Error, naming it, for one that does not say.
+inline constexpr const char* kCorpusJson = "corpus.json";
+std::optional<double> floor_bits_per_byte(const std::string& directory);
 
 // Picks one of `count` equally likely alternatives, 0 <= result < count. `so_far` is the text that
 // is already certain: every story that can still be told begins with it.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cria/base/file.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "data/dataset_json.h"
@@ -48,20 +49,20 @@ Json prepare_dataset(const PrepareRequest& request) {
   PrepareDirectory directory(request.directory);
   texts.spool(directory.path());
   std::unique_ptr<Tokenizer>& tokenizer = learned.tokenizer;
-  if (!tokenizer) {
-    learned = learn_tokenizer(request, texts, names);
-  } else if (texts.are_split()) {
-    const std::unique_ptr<Tokenizer> bytes = make_byte_tokenizer();
-    learned.totals = texts.read("reading", TextPart::train, false, cut_of(*bytes),
-                                [](std::span<const TextChunk>) {});
-  }
+  if (!tokenizer) learned = learn_tokenizer(request, texts, names);
   if (!names.empty()) {
     tokenizer = with_special_tokens(std::move(tokenizer), request.special_tokens,
                                     role_token(request.bos), role_token(request.eos));
   }
   const SpecialTokens special = tokenizer->special_tokens();
-  const TextEnds ends = {ends_of(request.bos, tokenizer->ends().before, special.bos),
-                         ends_of(request.eos, tokenizer->ends().after, special.eos)};
+  TextEnds ends = {ends_of(request.bos, tokenizer->ends().before, special.bos),
+                   ends_of(request.eos, tokenizer->ends().after, special.eos)};
+  // Without any, documents could not be told apart later.
+  if (request.eos.empty() && ends == TextEnds() && special.eos != -1) {
+    ends.after = {special.eos};
+    texts.note("each document ends with " + quote(token_name(*tokenizer, special.eos)) +
+               ", the tokenizer's eos; --eos none leaves it out");
+  }
   SplitEncoder splits(request, texts, *tokenizer, ends, directory.path());
   splits.run(learned.totals);
   const Json summary = to_json({.path = {},

@@ -26,15 +26,16 @@ struct PrepareRequest {
   std::vector<std::string> texts;      // to train on, see TextInput
   std::vector<std::string> val_texts;  // to validate on; none: val_fraction of the texts
   DocumentRule documents = {};
-  std::string tokenizer = "chars";  // "bytes", "chars", "bpe" or a path, see read_tokenizer
-  int64_t vocab_size = 0;           // bpe: tokens to learn, bytes and special tokens included
-  std::string regex = "";           // bpe ("": "gpt4") and tiktoken files, see text/pretokenizer
+  // "bytes", "chars", "words", "bpe", or a path: see read_tokenizer; also that of a run
+  std::string tokenizer = "chars";
+  int64_t vocab_size = 0;  // bpe, words: tokens to learn, bytes and special tokens included
+  std::string regex = "";  // bpe ("": "gpt4") and tiktoken files, see text/pretokenizer
   std::vector<std::string> special_tokens = {};  // added to the tokenizer where it lacks them
-  // Tokens before and after each document: "" those of the tokenizer's file, "none" none, or a
-  // special token, which the tokenizer gets as well.
+  // Tokens before and after each document: "none" none, or a special token, which the tokenizer
+  // gets as well. "": those of the tokenizer's file; if it puts nothing around a text and has an
+  // eos, that is put after each document.
   std::string bos = "", eos = "";
-  // f, the share at the end to validate on: the first int((1 - f) n) of n documents, at least one,
-  // are trained on; a single document is divided so by its tokens.
+  // The share of the tokens to validate on, from the end of each file: see prepare/file_split.
   double val_fraction = 0.1;
   int64_t shard_tokens = ShardSeries::kShardTokens;
   WordBudget words = {};  // bpe

@@ -1,5 +1,6 @@
 #include "prepare/prepare_texts.h"
 
+#include "base/unicode.h"
 #include "cria/base/file.h"
 
 namespace cria {
@@ -36,6 +37,20 @@ void PrepareTexts::require_documents(const TextTotals& totals, TextPart part) co
                .expected = "text to make tokens of",
                .got = std::to_string(totals.empty) + " empty documents",
                .hint = "is it the right file?"});
+}
+
+void PrepareTexts::report(const TextTotals& totals, TextPart part) const {
+  if (totals.bad > 0) {
+    std::string lines = "bad lines passed over: " + std::to_string(totals.bad);
+    for (const std::string& line : totals.bad_lines) lines += "\n  " + line;
+    note(lines + (totals.bad > std::ssize(totals.bad_lines) ? "\n  ..." : ""));
+  }
+  require_documents(totals, part);
+  if (totals.empty > 0) note("empty documents passed over: " + std::to_string(totals.empty));
+  if (totals.separators == 0 && (part == TextPart::train ? train_ : val_).expects_separators()) {
+    note("warning: " + quote(request_.documents.separator) +
+         ", the document separator, does not occur: each file is one document");
+  }
 }
 
 void PrepareTexts::show(const char* phase, int64_t done, int64_t total, bool in_bytes) const {

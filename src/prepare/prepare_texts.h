@@ -25,6 +25,9 @@ class PrepareTexts {
   // Error when no document of the part has any text.
   void require_documents(const TextTotals& totals, TextPart part) const;
 
+  // The same, once the part is encoded, and notes of what was passed over in it.
+  void report(const TextTotals& totals, TextPart part) const;
+
   // Whether what validates is taken from the end of request.texts.
   bool are_split() const { return request_.val_texts.empty() && request_.val_fraction > 0; }
 

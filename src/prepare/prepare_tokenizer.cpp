@@ -5,9 +5,12 @@
 
 #include "base/unicode.h"
 #include "cria/base/file.h"
+#include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "prepare/bpe_trainer.h"
 #include "text/bpe_tokenizer.h"
+#include "text/pretokenizer.h"
+#include "text/word_tokenizer.h"
 
 namespace cria {
 namespace {
@@ -32,15 +35,14 @@ LearnedTokenizer learn_characters(const PrepareTexts& texts) {
   return {.tokenizer = make_char_tokenizer(characters.sorted()), .totals = totals};
 }
 
-LearnedTokenizer learn_bpe(const PrepareRequest& request, const PrepareTexts& texts,
-                           const std::vector<std::string>& special_tokens) {
-  const Regex regex = training_regex(request);
+// The pieces of the texts to train on.
+WordCounts count_words(Regex regex, const PrepareRequest& request, const PrepareTexts& texts,
+                       LearnedTokenizer& learned) {
   const TextCut cut = {
       [regex](std::string_view text, size_t from) { return find_cut(regex, text, from); },
       Tokenizer::kCutReach};
   WordCounts words(regex, request.words);
   std::vector<std::string_view> views;
-  LearnedTokenizer learned;
   learned.totals = texts.read("counting words", TextPart::train, false, cut,
                               [&](std::span<const TextChunk> chunks) {
                                 views.clear();
@@ -53,10 +55,37 @@ LearnedTokenizer learn_bpe(const PrepareRequest& request, const PrepareTexts& te
     texts.note("rare words were dropped " + std::to_string(words.dropped()) +
                " times: the text has more different ones than fit in memory");
   }
-  learned.tokenizer = std::make_unique<BpeTokenizer>(train_bpe(
-      std::move(words), request.vocab_size, special_tokens, [&](int64_t tokens, int64_t wanted) {
-        texts.show("learning merges", tokens, wanted, false);
-      }));
+  return words;
+}
+
+LearnedTokenizer learn_bpe(const PrepareRequest& request, const PrepareTexts& texts,
+                           const std::vector<std::string>& special_tokens) {
+  LearnedTokenizer learned;
+  learned.tokenizer = std::make_unique<BpeTokenizer>(
+      train_bpe(count_words(training_regex(request), request, texts, learned), request.vocab_size,
+                special_tokens, [&](int64_t tokens, int64_t wanted) {
+                  texts.show("learning merges", tokens, wanted, false);
+                }));
+  return learned;
+}
+
+// The commonest words, of equally common ones the first in the order of their bytes, as many as the
+// special tokens leave room for.
+LearnedTokenizer learn_words(const PrepareRequest& request, const PrepareTexts& texts,
+                             const std::vector<std::string>& special_tokens) {
+  LearnedTokenizer learned;
+  const WordCounts counts = count_words(Regex::words, request, texts, learned);
+  std::vector<std::pair<int64_t, std::string_view>> ranked;
+  for (int64_t i = 0; i < counts.size(); ++i) {
+    if (!is_space(counts.word(i), 0)) ranked.emplace_back(-counts.count(i), counts.word(i));
+  }
+  learned.words = std::ssize(ranked);
+  std::ranges::sort(ranked);
+  const auto room = static_cast<size_t>(request.vocab_size) - special_tokens.size() - 1;
+  if (ranked.size() > room) ranked.resize(room);
+  std::vector<std::string> words;
+  for (const auto& [count, word] : ranked) words.emplace_back(word);
+  learned.tokenizer = make_word_tokenizer(std::move(words));
   return learned;
 }
 
@@ -98,19 +127,33 @@ std::unique_ptr<Tokenizer> known_tokenizer(const PrepareRequest& request,
     train_bpe(WordCounts(training_regex(request)), request.vocab_size, special_tokens);
     return nullptr;
   }
-  if (exists(name)) return read_tokenizer(name, request.regex);
-  const std::vector<std::string> kinds = {"bytes", "chars", "bpe"};
+  if (name == "words") {
+    const int64_t least = 2 + std::ssize(special_tokens);
+    if (request.vocab_size >= least) return nullptr;
+    throw Error("vocabulary size " + std::to_string(request.vocab_size) + " is impossible",
+                {.expected = "at least " + std::to_string(least) +
+                             ": a word, the unknown word and the special tokens",
+                 .got = std::to_string(request.vocab_size),
+                 .hint = "raise --vocab-size"});
+  }
+  if (exists(name)) {
+    // A run is meant as its model, as everywhere.
+    const bool is_run = !list_checkpoints(name).empty();
+    return read_tokenizer(is_run ? find_model_directory(name) : name, request.regex);
+  }
+  const std::vector<std::string> kinds = {"bytes", "chars", "words", "bpe"};
   throw UsageError("no such tokenizer",
                    {.where = "cria prepare --tokenizer",
-                    .expected = "bytes, chars, bpe, or the path of a tokenizer",
+                    .expected = "bytes, chars, words, bpe, or the path of a tokenizer",
                     .got = quote(name),
                     .hint = did_you_mean(name, kinds)});
 }
 
 LearnedTokenizer learn_tokenizer(const PrepareRequest& request, const PrepareTexts& texts,
                                  const std::vector<std::string>& special_tokens) {
-  return request.tokenizer == "bpe" ? learn_bpe(request, texts, special_tokens)
-                                    : learn_characters(texts);
+  if (request.tokenizer == "bpe") return learn_bpe(request, texts, special_tokens);
+  if (request.tokenizer == "words") return learn_words(request, texts, special_tokens);
+  return learn_characters(texts);
 }
 
 }  // namespace cria

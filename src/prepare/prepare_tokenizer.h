@@ -29,10 +29,11 @@ std::unique_ptr<Tokenizer> known_tokenizer(const PrepareRequest& request,
 struct LearnedTokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<TextTotals> totals = {};  // of the texts to train on, if they were read
-  std::optional<int64_t> words = {}, dropped_words = {};  // bpe
+  std::optional<int64_t> words = {}, dropped_words = {};  // bpe, words
 };
 
-// request.tokenizer is "bpe", learned from the texts to train on, or "chars", of all texts.
+// request.tokenizer is "bpe" or "words", learned from the texts to train on, or "chars", of all
+// texts.
 LearnedTokenizer learn_tokenizer(const PrepareRequest& request, const PrepareTexts& texts,
                                  const std::vector<std::string>& special_tokens);
 

@@ -1,16 +1,60 @@
 #include "prepare/split_encoder.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 
+#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "prepare/prepare_tokenizer.h"
 
 namespace cria {
 namespace {
 
-constexpr int64_t kSpoolTokens = 4 << 20;  // in a shard that is not yet split
+constexpr int64_t kSpoolTokens = 4 << 20;  // in a shard that is not yet divided
 constexpr int64_t kReadTokens = 1 << 16;
+constexpr double kTolerance = 0.02;  // of the share to validate on, before a warning
+
+// Shards that are read once from the beginning to the end, and removed.
+class Spool {
+ public:
+  Spool(const std::string& directory, const std::vector<std::string>& names, int64_t vocabulary)
+      : directory_(directory), names_(names), vocabulary_(vocabulary) {}
+
+  // Hands on the next `count` tokens, in parts.
+  template <class OnTokens>
+  void read(int64_t count, OnTokens&& on_tokens) {
+    while (count > 0) {
+      if (!shard_) shard_.emplace(join_path(directory_, names_[next_]), ShardFormat::llmc);
+      ids_.resize(static_cast<size_t>(std::min({count, kReadTokens, shard_->tokens() - at_})));
+      shard_->read(at_, std::ssize(ids_), vocabulary_, ids_.data());
+      on_tokens(std::span<const int32_t>(ids_));
+      count -= std::ssize(ids_);
+      at_ += std::ssize(ids_);
+      if (at_ < shard_->tokens()) continue;
+      shard_.reset();
+      std::filesystem::remove(join_path(directory_, names_[next_++]));
+      at_ = 0;
+    }
+  }
+
+ private:
+  const std::string& directory_;
+  const std::vector<std::string>& names_;
+  int64_t vocabulary_;
+  std::optional<Shard> shard_;
+  std::vector<int32_t> ids_;
+  size_t next_ = 0;
+  int64_t at_ = 0;  // in the shard
+};
+
+std::string percent(double part, double whole) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.3g%%", 100.0 * part / whole);
+  return text.data();
+}
 
 }  // namespace
 
@@ -27,101 +71,99 @@ SplitEncoder::SplitEncoder(const PrepareRequest& request, const PrepareTexts& te
       val_{{directory, "val", tokenizer.vocab_size(), request.shard_tokens}} {}
 
 void SplitEncoder::run(const std::optional<TextTotals>& expected) {
-  TextTotals totals;
-  if (!texts_.are_split()) {
-    totals = encode_documents(INT64_MAX);
-  } else if (expected->documents == 1) {
-    totals = encode_single_document();
-  } else {
-    const double to_train =
-        static_cast<double>(expected->documents) * (1.0 - request_.val_fraction);
-    totals = encode_documents(std::max<int64_t>(1, static_cast<int64_t>(to_train)));
-  }
+  const TextTotals totals = texts_.are_split() ? encode_divided() : encode(TextPart::train, train_);
   if (expected && totals != *expected) {
     throw Error("the texts changed while they were read",
                 {.where = request_.texts.front(),
                  .expected = std::to_string(expected->bytes) + " bytes of text, as before",
                  .got = std::to_string(totals.bytes)});
   }
-  texts_.require_documents(totals, TextPart::train);
-  int64_t empty = totals.empty;
-  if (!request_.val_texts.empty()) {
-    const TextTotals held_out = texts_.read("encoding", TextPart::val, true, cut_of(tokenizer_),
-                                            [&](auto chunks) { encoder_.write(chunks, val_); });
-    texts_.require_documents(held_out, TextPart::val);
-    empty += held_out.empty;
-  }
+  if (!request_.val_texts.empty()) encode(TextPart::val, val_);
   train_.shards.finish();
   val_.shards.finish();
-  if (empty > 0) texts_.note("empty documents passed over: " + std::to_string(empty));
 }
 
-// The first `to_train` documents train, the others validate.
-TextTotals SplitEncoder::encode_documents(int64_t to_train) {
-  bool in_val = false;
-  return texts_.read("encoding", TextPart::train, true, cut_of(tokenizer_), [&](auto chunks) {
-    size_t end = 0;  // of the chunks to train on
-    for (; end < chunks.size() && !in_val; ++end) {
-      if (!chunks[end].begins) continue;
-      if (to_train == 0) break;
-      --to_train;
-    }
-    in_val = end < chunks.size();
-    encoder_.write(chunks.first(end), train_);
-    encoder_.write(chunks.subspan(end), val_);
-  });
-}
-
-// A single document is divided by its tokens, whose number is known when all are there.
-TextTotals SplitEncoder::encode_single_document() {
-  SplitWriter whole{{directory_, "all", tokenizer_.vocab_size(), kSpoolTokens}};
-  const TextTotals totals = texts_.read("encoding", TextPart::train, true, cut_of(tokenizer_),
-                                        [&](auto chunks) { encoder_.write(chunks, whole); });
-  whole.shards.finish();
-  split_tokens(whole);
+TextTotals SplitEncoder::encode(TextPart part, SplitWriter& split) {
+  const TextTotals totals = texts_.read("encoding", part, true, cut_of(tokenizer_),
+                                        [&](auto chunks) { encoder_.write(chunks, split); });
+  texts_.report(totals, part);
   return totals;
 }
 
-// The first tokens of the only document to train, the others to val.
-void SplitEncoder::split_tokens(const SplitWriter& whole) {
-  const int64_t total = whole.shards.tokens(), vocabulary = tokenizer_.vocab_size();
-  const auto boundary =
-      static_cast<int64_t>(static_cast<double>(total) * (1.0 - request_.val_fraction));
-  if (boundary == 0) {
+// How much of a file is to train is known when all of it is encoded.
+TextTotals SplitEncoder::encode_divided() {
+  SplitWriter whole{{directory_, "all", tokenizer_.vocab_size(), kSpoolTokens}};
+  FileSplitter splitter(request_.val_fraction);
+  std::vector<FileSplit> files;
+  const std::string* file = nullptr;
+  int64_t tokens = 0, bytes = 0;  // of the document so far
+  const auto count = [&](const TextChunk& chunk, int64_t ids) {
+    if (file && file != chunk.file) files.push_back(splitter.end_file(false));
+    file = chunk.file;
+    tokens += ids;
+    bytes += std::ssize(chunk.text);
+    if (!chunk.ends) return;
+    splitter.add_document(tokens, bytes);
+    tokens = bytes = 0;
+  };
+  const TextTotals totals =
+      texts_.read("encoding", TextPart::train, true, cut_of(tokenizer_), [&](auto chunks) {
+        const std::span<const int64_t> counts = encoder_.write(chunks, whole);
+        for (size_t i = 0; i < chunks.size(); ++i) count(chunks[i], counts[i]);
+      });
+  texts_.report(totals, TextPart::train);
+  files.push_back(splitter.end_file(true));
+  whole.shards.finish();
+  divide(whole, files);
+  compare_share();
+  return totals;
+}
+
+void SplitEncoder::divide(const SplitWriter& whole, const std::vector<FileSplit>& files) {
+  Spool spool(directory_, whole.shards.file_names(), tokenizer_.vocab_size());
+  int64_t done = 0;
+  const auto take = [&](const FileSplit::Part& part, SplitWriter& split, auto&& also) {
+    split.bytes += part.bytes;
+    split.documents += part.documents;
+    spool.read(part.tokens, [&](std::span<const int32_t> ids) {
+      split.shards.write(ids);
+      also(ids);
+      texts_.show("splitting", done += std::ssize(ids), whole.shards.tokens(), false);
+    });
+  };
+  for (const FileSplit& file : files) {
+    take(file.train, train_, [](auto) {});
+    int64_t bytes = 0;
+    take(file.val, val_, [&](std::span<const int32_t> ids) {
+      for (const int32_t id : ids) bytes += std::ssize(tokenizer_.token(id));
+    });
+    if (!file.cuts_document) continue;
+    // The tokens after the text stand for no bytes of it.
+    for (const int32_t id :
+         std::span(ends_.after)
+             .last(static_cast<size_t>(std::min(std::ssize(ends_.after), file.val.tokens)))) {
+      bytes -= std::ssize(tokenizer_.token(id));
+    }
+    train_.bytes -= bytes;
+    val_.bytes += bytes;
+  }
+}
+
+void SplitEncoder::compare_share() const {
+  const int64_t val = val_.shards.tokens(), total = val + train_.shards.tokens();
+  if (val == total) {
     throw Error("no token is left to train on",
                 {.where = request_.texts.front(),
                  .expected = "more text, or a smaller --val-fraction",
                  .got = std::to_string(total) + " tokens, all of them to validate on",
                  .hint = "--val-fraction 0 keeps all of them to train on"});
   }
-  std::vector<int32_t> ids;
-  int64_t done = 0;
-  for (const std::string& name : whole.shards.file_names()) {
-    const std::string path = join_path(directory_, name);
-    {
-      const Shard shard(path, ShardFormat::llmc);
-      for (int64_t begin = 0; begin < shard.tokens(); begin += std::ssize(ids)) {
-        ids.resize(std::min(kReadTokens, shard.tokens() - begin));
-        shard.read(begin, std::ssize(ids), vocabulary, ids.data());
-        const int64_t to_train = std::clamp<int64_t>(boundary - done, 0, std::ssize(ids));
-        const std::span<const int32_t> to_val = std::span(ids).subspan(to_train);
-        train_.shards.write(std::span(ids).first(to_train));
-        val_.shards.write(to_val);
-        for (const int32_t id : to_val) val_.bytes += std::ssize(tokenizer_.token(id));
-        done += std::ssize(ids);
-        texts_.show("splitting", done, total, false);
-      }
-    }
-    std::filesystem::remove(path);
-  }
-  // The tokens after the text stand for no bytes of it.
-  const int64_t behind = std::min(std::ssize(ends_.after), val_.shards.tokens());
-  for (int64_t i = std::ssize(ends_.after) - behind; i < std::ssize(ends_.after); ++i) {
-    val_.bytes -= std::ssize(tokenizer_.token(ends_.after[i]));
-  }
-  train_.bytes = whole.bytes - val_.bytes;
-  train_.documents = 1;
-  val_.documents = boundary < total ? 1 : 0;
+  const auto wanted = request_.val_fraction * static_cast<double>(total);
+  if (std::abs(static_cast<double>(val) - wanted) <= std::max(1.0, kTolerance * wanted)) return;
+  texts_.note("warning: " + percent(val, total) + " of the tokens are to validate on, not the " +
+              percent(wanted, total) +
+              " of --val-fraction: files of several documents are divided between documents, and "
+              "these are long. --val FILE names a text to validate on");
 }
 
 }  // namespace cria

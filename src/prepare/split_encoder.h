@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "prepare/dataset_split.h"
+#include "prepare/file_split.h"
 #include "prepare/prepare_texts.h"
 
 namespace cria {
@@ -17,17 +19,18 @@ class SplitEncoder {
   SplitEncoder(const PrepareRequest& request, const PrepareTexts& texts, const Tokenizer& tokenizer,
                const TextEnds& ends, const std::string& directory);
 
-  // Encodes all texts. expected: what the texts to train on held when they were read before, which
-  // they must have been if they are to be split. Error when they hold something else now.
+  // Encodes all texts. expected: what the texts to train on held when they were read before. Error
+  // when they hold something else now.
   void run(const std::optional<TextTotals>& expected);
 
   const SplitWriter& train() const { return train_; }
   const SplitWriter& val() const { return val_; }
 
  private:
-  TextTotals encode_single_document();
-  TextTotals encode_documents(int64_t to_train);
-  void split_tokens(const SplitWriter& whole);
+  TextTotals encode(TextPart part, SplitWriter& split);
+  TextTotals encode_divided();
+  void divide(const SplitWriter& whole, const std::vector<FileSplit>& files);
+  void compare_share() const;
 
   const PrepareRequest& request_;
   const PrepareTexts& texts_;

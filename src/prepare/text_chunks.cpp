@@ -48,6 +48,10 @@ void ChunkMaker::end() {
   totals_.bytes += document_;
 }
 
+void ChunkMaker::pass_over(const std::string& what) {
+  if (totals_.bad++ < TextInput::kNamedLines) totals_.bad_lines.push_back(what);
+}
+
 void ChunkMaker::close(size_t bytes, bool ends) {
   next_.text = std::string_view(buffer_).substr(closed_, bytes);
   next_.ends = ends;

@@ -20,6 +20,9 @@ class ChunkMaker {
   bool is_empty() const { return document_ == 0; }  // the document so far
   void finish();                                    // no document follows
 
+  void found_separator() { ++totals_.separators; }
+  void pass_over(const std::string& what);  // a bad line; nothing was added of it
+
   const TextTotals& totals() const { return totals_; }
 
  private:

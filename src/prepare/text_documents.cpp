@@ -1,7 +1,9 @@
 #include "prepare/text_documents.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "base/first_error.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
@@ -23,15 +25,20 @@ class FileReader : public DocumentReader {
   ChunkMaker& chunks_;
 };
 
-// Documents with separators between them. What may be the beginning of a separator, or the \r of a
-// line end, waits for the next block.
+// With \n for \r\n.
+std::string with_plain_line_ends(std::string text) {
+  for (size_t at = 0; (at = text.find("\r\n", at)) != text.npos;) text.erase(at, 1);
+  return text;
+}
+
+// Documents with separators between them, in which \n stands for \r\n too. What may be the
+// beginning of a separator waits for the next block.
 class SeparatorReader : public DocumentReader {
  public:
-  SeparatorReader(std::string separator, bool drops_cr, const std::string& file, uint64_t begin,
+  SeparatorReader(std::string separator, const std::string& file, uint64_t begin,
                   ChunkMaker& chunks)
-      : separator_(std::move(separator)),
-        held_(std::max<size_t>(separator_.size() - 1, drops_cr ? 1 : 0)),
-        drops_cr_(drops_cr),
+      : separator_(with_plain_line_ends(std::move(separator))),
+        held_(separator_.size() - 1 + static_cast<size_t>(std::ranges::count(separator_, '\n'))),
         file_(file),
         offset_(begin),
         chunks_(chunks) {
@@ -41,11 +48,12 @@ class SeparatorReader : public DocumentReader {
   void read(std::string_view block) override {
     waiting_ += block;
     std::string_view text = waiting_;
-    for (size_t end; (end = text.find(separator_)) != text.npos;) {
-      chunks_.add(text.substr(0, drops_cr_ && end > 0 && text[end - 1] == '\r' ? end - 1 : end));
+    for (size_t begin = 0, end; (end = find(text, begin)) != text.npos;) {
+      chunks_.add(text.substr(0, begin));
       chunks_.end();
-      offset_ += end + separator_.size();
-      text.remove_prefix(end + separator_.size());
+      chunks_.found_separator();
+      offset_ += end;
+      text.remove_prefix(end);
       chunks_.begin(file_, 0, offset_);
     }
     const size_t sure = text.size() - std::min(text.size(), held_);
@@ -61,9 +69,28 @@ class SeparatorReader : public DocumentReader {
   }
 
  private:
+  // Where the first separator begins, and the end that is returned; npos if there is none.
+  size_t find(std::string_view text, size_t& begin) const {
+    for (size_t at = 0; (at = text.find(separator_[0], at)) != text.npos; ++at) {
+      const size_t end = end_of(text, at);
+      if (end == text.npos) continue;
+      begin = separator_[0] == '\n' && at > 0 && text[at - 1] == '\r' ? at - 1 : at;
+      return end;
+    }
+    return text.npos;
+  }
+
+  // The end of the separator whose first character is at `at`.
+  size_t end_of(std::string_view text, size_t at) const {
+    for (size_t i = 0; i < separator_.size(); ++i, ++at) {
+      if (separator_[i] == '\n' && i > 0 && text.substr(at).starts_with("\r\n")) ++at;
+      if (at >= text.size() || text[at] != separator_[i]) return text.npos;
+    }
+    return at;
+  }
+
   const std::string separator_;
   const size_t held_;
-  const bool drops_cr_;
   const std::string& file_;
   uint64_t offset_;
   ChunkMaker& chunks_;
@@ -74,18 +101,18 @@ class SeparatorReader : public DocumentReader {
 // empty document.
 class JsonLinesReader : public DocumentReader {
  public:
-  JsonLinesReader(std::string field, const std::string& file, ChunkMaker& chunks)
-      : field_(std::move(field)), file_(file), chunks_(chunks) {}
+  JsonLinesReader(const DocumentRule& rule, const std::string& file, ChunkMaker& chunks)
+      : field_(rule.field), skips_bad_(rule.skip_bad), file_(file), chunks_(chunks) {}
 
   void read(std::string_view block) override {
     while (!block.empty()) {
       const size_t end = std::min(block.find('\n'), block.size());
-      if (text_.size() + end > TextInput::kLongestLine) {
-        fail("this line is too long",
-             {.expected = "at most " + std::to_string(TextInput::kLongestLine >> 20) + " MiB",
-              .hint = "is it JSON Lines, an object on each line?"});
+      if (text_.size() + end <= TextInput::kLongestLine) {
+        text_ += block.substr(0, end);
+      } else {
+        is_too_long_ = true;
+        if (!skips_bad_) take_line();
       }
-      text_ += block.substr(0, end);
       block.remove_prefix(end);
       if (block.empty()) return;
       block.remove_prefix(1);
@@ -100,23 +127,43 @@ class JsonLinesReader : public DocumentReader {
  private:
   void take_line() {
     chunks_.begin(file_, line_, 0);
-    if (text_.find_first_not_of(" \t\r") != text_.npos) {
-      const Json json = Json::parse_member(text_, field_, file_, line_);
-      const Json* const member = json.find(field_);
-      const std::string wanted = "an object with text as its " + quote(field_);
-      if (!json.is_object() || !member) {
-        fail(json.is_object() ? "no " + quote(field_) + " in this object" : "not a JSON object",
-             {.expected = wanted,
-              .got = json.is_object() ? "other members" : json.kind_name(),
-              .hint = "--field NAME names the member with the text"});
-      }
-      chunks_.add(member->as_string(place() + ": " + field_));
+    std::string document;
+    const auto read = [&] { document = document_of_line(); };
+    std::optional<std::string> problem;
+    if (skips_bad_) {
+      problem = message_of_error(read);
+    } else {
+      with_context({.hint = "--skip-bad passes over such lines"}, read);
     }
-    chunks_.end();
+    if (problem) {
+      chunks_.pass_over(problem->substr(0, problem->find('\n')));
+    } else {
+      chunks_.add(document);
+      chunks_.end();
+    }
     text_.clear();
+    is_too_long_ = false;
     // A line of megabytes is rare; the ones that follow do with less.
     if (text_.capacity() > TextInput::kBatchBytes) text_.shrink_to_fit();
     ++line_;
+  }
+
+  std::string document_of_line() const {
+    if (is_too_long_) {
+      fail("this line is too long",
+           {.expected = "at most " + std::to_string(TextInput::kLongestLine >> 20) + " MiB",
+            .hint = "is it JSON Lines, an object on each line?"});
+    }
+    if (text_.find_first_not_of(" \t\r") == text_.npos) return "";
+    const Json json = Json::parse_member(text_, field_, file_, line_);
+    const Json* const member = json.find(field_);
+    if (!json.is_object() || !member) {
+      fail(json.is_object() ? "no " + quote(field_) + " in this object" : "not a JSON object",
+           {.expected = "an object with text as its " + quote(field_),
+            .got = json.is_object() ? "other members" : json.kind_name(),
+            .hint = "--field NAME names the member with the text"});
+    }
+    return member->as_string(place() + ": " + field_);
   }
 
   std::string place() const { return file_ + ":" + std::to_string(line_); }
@@ -127,9 +174,11 @@ class JsonLinesReader : public DocumentReader {
   }
 
   const std::string field_;
+  const bool skips_bad_;
   const std::string& file_;
   ChunkMaker& chunks_;
   std::string text_;  // of the line so far
+  bool is_too_long_ = false;
   int64_t line_ = 1;
 };
 
@@ -138,10 +187,10 @@ class JsonLinesReader : public DocumentReader {
 std::unique_ptr<DocumentReader> make_document_reader(const DocumentRule& rule, bool is_jsonl,
                                                      const std::string& file, uint64_t begin,
                                                      ChunkMaker& chunks) {
-  if (is_jsonl) return std::make_unique<JsonLinesReader>(rule.field, file, chunks);
-  if (rule.lines) return std::make_unique<SeparatorReader>("\n", true, file, begin, chunks);
+  if (is_jsonl) return std::make_unique<JsonLinesReader>(rule, file, chunks);
+  if (rule.lines) return std::make_unique<SeparatorReader>("\n", file, begin, chunks);
   if (rule.separator.empty()) return std::make_unique<FileReader>(file, begin, chunks);
-  return std::make_unique<SeparatorReader>(rule.separator, false, file, begin, chunks);
+  return std::make_unique<SeparatorReader>(rule.separator, file, begin, chunks);
 }
 
 }  // namespace cria

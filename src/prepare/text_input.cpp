@@ -1,5 +1,7 @@
 #include "prepare/text_input.h"
 
+#include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "cria/base/error.h"
@@ -29,7 +31,7 @@ std::string TextChunk::where() const {
 TextInput::TextInput(const std::vector<std::string>& files, DocumentRule rule)
     : rule_(std::move(rule)) {
   for (const std::string& file : files) {
-    const bool is_glob = file.find_first_of("*?[") != file.npos;
+    const bool is_glob = file.find_first_of("*?[") != file.npos && !exists(file);
     for (const std::string& path : is_glob ? glob_files(file) : std::vector{file}) {
       const bool is_jsonl =
           rule_.format.empty() ? path.ends_with(".jsonl") : rule_.format == "jsonl";
@@ -68,6 +70,11 @@ int64_t TextInput::bytes() const {
                          [](int64_t sum, const File& file) { return sum + file.bytes; });
 }
 
+bool TextInput::expects_separators() const {
+  return !rule_.separator.empty() &&
+         std::ranges::any_of(files_, [](const File& file) { return !file.is_jsonl; });
+}
+
 TextTotals TextInput::read(const TextCut& cut, const OnChunks& on_chunks,
                            const OnBytes& on_bytes) const {
   ChunkMaker chunks(cut, on_chunks);
@@ -75,24 +82,31 @@ TextTotals TextInput::read(const TextCut& cut, const OnChunks& on_chunks,
   int64_t bytes = 0;
   for (const File& file : files_) {
     InputFile input(file.path);
-    // The first block is whole, so that it has the whole byte order mark.
-    size_t count = 0;
-    for (size_t more; count < kBlock; count += more) {
-      more = input.read(block.data() + count, kBlock - count);
-      if (more == 0) break;
-    }
-    std::string_view text(block.data(), count);
-    const bool marked = text.starts_with(kByteOrderMark);
-    if (marked) text.remove_prefix(kByteOrderMark.size());
-    if (text.empty()) refuse_empty(file.name);
-    const auto reader = make_document_reader(rule_, file.is_jsonl, file.name,
-                                             marked ? kByteOrderMark.size() : 0, chunks);
-    while (count > 0) {
+    TextDecoder decoder(rule_.invalid_utf8, file.name, file.is_jsonl);
+    std::unique_ptr<DocumentReader> reader;
+    size_t held = 0;  // bytes of a character that was cut off, at the beginning of the block
+    for (bool more = true; more;) {
+      // A block is whole, so that the first has the whole byte order mark.
+      size_t count = held;
+      while (more && count < kBlock) {
+        const size_t read = input.read(block.data() + count, kBlock - count);
+        more = read > 0;
+        count += read;
+      }
+      bytes += static_cast<int64_t>(count - held);
+      const std::string_view all(block.data(), count);
+      held = more ? TextDecoder::unfinished(all) : 0;
+      std::string_view text = decoder.decode(all.substr(0, count - held));
+      if (!reader) {
+        const bool marked = text.starts_with(kByteOrderMark);
+        if (marked) text.remove_prefix(kByteOrderMark.size());
+        if (text.empty()) refuse_empty(file.name);
+        reader = make_document_reader(rule_, file.is_jsonl, file.name,
+                                      marked ? kByteOrderMark.size() : 0, chunks);
+      }
       reader->read(text);
-      bytes += static_cast<int64_t>(count);
       on_bytes(bytes);
-      count = input.read(block.data(), kBlock);
-      text = {block.data(), count};
+      std::copy(all.end() - static_cast<std::ptrdiff_t>(held), all.end(), block.begin());
     }
     reader->finish();
   }

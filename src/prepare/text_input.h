@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "prepare/text_encoding.h"
+
 namespace cria {
 
 // How files are divided into documents. A byte order mark at the beginning of a file belongs to
@@ -17,7 +19,10 @@ struct DocumentRule {
   std::string format = "";     // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
   std::string field = "text";  // jsonl: a line is an object, and this member of it the document
   bool lines = false;          // text: a line is one, without its \n or \r\n
-  std::string separator = "";  // text: what is between two; "" and no lines: a file is one
+  // text: what is between two, of which \n is any line end; "" and no lines: a file is one
+  std::string separator = "";
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::error;
+  bool skip_bad = false;  // jsonl: what is no object with a text is counted, not an error
 };
 
 // Where a text may be cut and both sides encoded one by one, see Tokenizer::find_cut. The rest of a
@@ -42,6 +47,9 @@ struct TextTotals {
   int64_t documents = 0;
   int64_t bytes = 0;  // of the documents
   int64_t empty = 0;  // documents passed over
+  int64_t separators = 0;
+  int64_t bad = 0;                          // lines passed over
+  std::vector<std::string> bad_lines = {};  // the first of them: FILE:LINE and what is wrong
 
   bool operator==(const TextTotals&) const = default;
 };
@@ -57,8 +65,10 @@ class TextInput {
   static constexpr size_t kBatchBytes = size_t{4} << 20;
   static constexpr size_t kMostChunks = size_t{1} << 16;
   static constexpr size_t kLongestLine = size_t{64} << 20;  // of jsonl
+  static constexpr int64_t kNamedLines = 10;                // bad ones
 
-  // files: paths, globs (* ? [abc]) and "-" for standard input. Error for what is not there.
+  // files: paths, globs (* ? [abc]) and "-" for standard input; what is the name of a file is that
+  // file. Error for what is not there.
   TextInput(const std::vector<std::string>& files, DocumentRule rule);
 
   // Copies what can be read only once (standard input, pipes) into files in `directory`, which are
@@ -67,9 +77,12 @@ class TextInput {
 
   int64_t bytes() const;  // of all files
 
+  // Whether separators are looked for in any of them.
+  bool expects_separators() const;
+
   // Reads all documents in order, and hands on their chunks. Error for a file without text, a line
-  // of JSON that is too long, no JSON or without the field, each with its place. Whatever one of
-  // the functions throws ends it.
+  // of JSON that is too long, no JSON or without the field, and what is not UTF-8, each with its
+  // place. Whatever one of the functions throws ends it.
   TextTotals read(const TextCut& cut, const OnChunks& on_chunks, const OnBytes& on_bytes) const;
 
  private:

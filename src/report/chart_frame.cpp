@@ -84,7 +84,7 @@ double label_room(const std::vector<std::string>& labels) {
 void draw_row_labels(Markup& svg, const Rectangle& plot, const std::vector<std::string>& labels) {
   const double height = plot.height / static_cast<double>(labels.size());
   // Where rows are lower than text, not each has a label.
-  const auto every = static_cast<size_t>(std::ceil(kFontSize / height));
+  const auto every = static_cast<size_t>(std::ceil(kRowOfText / height));
   for (size_t row = 0; row < labels.size(); row += every) {
     draw_text(svg, plot.left - 6, plot.top + (static_cast<double>(row) + 0.5) * height + 4, "end",
               fitted(labels[row], (plot.left - 8) / kFontSize));

@@ -10,6 +10,7 @@
 namespace cria {
 
 inline constexpr double kFontSize = 12;
+inline constexpr double kRowOfText = 12.6;  // the least height of a row with a label
 
 struct Rectangle {
   double left, top, width, height;

@@ -58,6 +58,43 @@ std::string cell_path(double x, double y, double width, double height) {
   return "M" + path_point(x, y) + "h" + w + "v" + coordinate_text(height) + "h-" + w + "z";
 }
 
+// Cells of a row, each 1 x 1, as lines as long as neighbours have one level; -1: no cell.
+void add_cells(std::array<std::string, kLevels>& cells, size_t row,
+               const std::vector<long>& levels) {
+  for (size_t begin = 0, end = 0; begin < levels.size(); begin = end) {
+    while (end < levels.size() && levels[end] == levels[begin]) ++end;
+    if (levels[begin] < 0) continue;
+    cells[static_cast<size_t>(levels[begin])] += "M" + std::to_string(begin) + " " +
+                                                 std::to_string(row) + ".5h" +
+                                                 std::to_string(end - begin);
+  }
+}
+
+// Where columns are narrower than text, not each has a label.
+void draw_column_labels(Markup& svg, const Rectangle& plot, const HeatMap& map, double below) {
+  const double width = plot.width / static_cast<double>(map.columns.size());
+  double widest = kRowOfText;
+  for (const std::string& column : map.columns) {
+    if (!map.upright) widest = std::max(widest, (text_width(column) + 1) * kFontSize);
+  }
+  const auto every = static_cast<size_t>(std::ceil(widest / width));
+  const double bottom = plot.top + plot.height;
+  if (map.upright) {
+    svg.open("g", {{"transform", "rotate(-90)"}});
+    for (size_t column = 0; column < map.columns.size(); column += every) {
+      draw_text(svg, -bottom - 6, plot.left + (static_cast<double>(column) + 0.5) * width + 4,
+                "end", fitted(map.columns[column], (below - 24) / kFontSize));
+    }
+    svg.close();
+  } else {
+    for (size_t column = 0; column < map.columns.size(); column += every) {
+      draw_text(svg, plot.left + (static_cast<double>(column) + 0.5) * width, bottom + 15, "middle",
+                map.columns[column]);
+    }
+  }
+  draw_text(svg, plot.left + plot.width / 2, bottom + below - 7, "middle", map.x);
+}
+
 // From low to high, with the numbers at its ends.
 void draw_color_bar(Markup& svg, double right, double top, const Scale& scale) {
   const std::string high = number_text(scale.high, 3);
@@ -97,13 +134,20 @@ Figure bar_chart(const std::string& title, const std::string& note, const std::s
 }
 
 Figure heat_map(const HeatMap& map) {
-  Figure figure = {.title = map.title, .note = map.note, .svg = {}, .numbers = {{map.x}, {}}};
+  Figure figure = {.title = map.title,
+                   .note = map.note,
+                   .svg = {},
+                   .numbers = {{map.x}, {}},
+                   .is_small = map.size.width < Size().width};
   for (const std::string& column : map.columns) figure.numbers.headings.push_back(column);
   const double left = label_room(map.rows);
-  const Rectangle plot = {
-      .left = left, .top = 36, .width = map.size.width - left - 20, .height = map.size.height - 74};
+  const double below = map.upright ? label_room(map.columns) + 16 : 38;
+  const Rectangle plot = {.left = left,
+                          .top = 36,
+                          .width = map.size.width - left - 20,
+                          .height = map.size.height - 36 - below};
   Markup svg = begin_chart(map.size, map.title, "cells");
-  std::vector<const std::vector<double>*> numbers;
+  std::vector<const std::vector<double>*> numbers = {&map.reach};
   for (const std::vector<double>& row : map.values) numbers.push_back(&row);
   const Scale scale = scale_for(numbers, map.logarithmic, 5, false);
   draw_text(svg, 4, 12, "start", fitted(map.unit, map.size.width / kFontSize));
@@ -114,82 +158,81 @@ Figure heat_map(const HeatMap& map) {
   std::array<std::string, kLevels> cells;
   for (size_t row = 0; row < map.rows.size(); ++row) {
     std::vector<std::string> texts = {map.rows[row]};
-    for (size_t column = 0; column < map.columns.size(); ++column) {
-      const double value = map.values[row][column];
+    std::vector<long> levels;
+    for (const double value : map.values[row]) {
       const bool is_shown = std::isfinite(value) && !(scale.logarithmic && value <= 0);
-      texts.push_back(std::isnan(value) ? "" : number_text(value));
-      if (!is_shown) continue;
-      const auto level = std::lround(std::clamp(scale.at(value), 0.0, 1.0) * (kLevels - 1));
-      cells[static_cast<size_t>(level)] +=
-          cell_path(plot.left + static_cast<double>(column) * width,
-                    plot.top + static_cast<double>(row) * height, width, height);
+      texts.push_back(std::isnan(value) ? "" : number_text(value, map.digits));
+      levels.push_back(is_shown ? std::lround(std::clamp(scale.at(value), 0.0, 1.0) * (kLevels - 1))
+                                : -1);
     }
+    add_cells(cells, row, levels);
     figure.numbers.rows.push_back(std::move(texts));
   }
   // Edges between cells would shine through if they were smoothed.
-  svg.open("g", {{"class", "grid-of-cells"},
+  svg.open("g", {{"transform", "translate(" + path_point(plot.left, plot.top) + ") scale(" +
+                                   path_point(width, height) + ")"},
                  {"shape-rendering", "crispEdges"},
                  {"data-box",
                   path_point(plot.left, plot.top) + "," + path_point(plot.width, plot.height)}});
   for (int level = 0; level < kLevels; ++level) {
     const std::string& path = cells[static_cast<size_t>(level)];
-    if (!path.empty()) svg.empty("path", {{"fill", level_color(level)}, {"d", path}});
+    if (!path.empty()) svg.empty("path", {{"stroke", level_color(level)}, {"d", path}});
   }
   svg.close();
-  double widest = 1;
-  for (const std::string& column : map.columns) widest = std::max(widest, text_width(column));
-  const auto every = static_cast<size_t>(std::ceil((widest + 1) * kFontSize / width));
-  for (size_t column = 0; column < map.columns.size(); column += every) {
-    draw_text(svg, plot.left + (static_cast<double>(column) + 0.5) * width,
-              plot.top + plot.height + 15, "middle", map.columns[column]);
-  }
-  draw_text(svg, plot.left + plot.width / 2, plot.top + plot.height + 31, "middle", map.x);
+  draw_column_labels(svg, plot, map, below);
   figure.svg = svg.take();
   return figure;
 }
 
-Figure scatter(const std::string& title, const std::string& note, const Axis& x, const Axis& y,
-               const std::vector<Point>& points) {
+Figure scatter(const Scatter& chart) {
+  const bool is_map = chart.x.label.empty() && chart.y.label.empty();
   Figure figure = {
-      .title = title, .note = note, .svg = {}, .numbers = {{"", x.label, y.label}, {}}};
-  const Size size = {.width = 440, .height = 400};
-  const Rectangle plot = {
-      .left = 48, .top = 24, .width = size.width - 64, .height = size.height - 62};
-  Markup svg = begin_chart(size, title, "points");
+      .title = chart.title,
+      .note = chart.note,
+      .svg = {},
+      .numbers = {{"", is_map ? "x" : chart.x.label, is_map ? "y" : chart.y.label}, {}},
+      .legend = chart.legend,
+      .is_small = chart.size.width < Size().width};
+  const Rectangle plot = is_map ? Rectangle{8, 4, chart.size.width - 16, chart.size.height - 8}
+                                : Rectangle{48, 24, chart.size.width - 64, chart.size.height - 62};
+  Markup svg = begin_chart(chart.size, chart.title, "points");
   std::vector<double> xs, ys;
-  for (const Point& point : points) {
+  for (const Point& point : chart.points) {
     xs.push_back(point.x);
     ys.push_back(point.y);
   }
-  const Scale across = scale_for({&xs}, x.logarithmic, 5, true);
-  const Scale up = scale_for({&ys}, y.logarithmic, 5, true);
-  draw_x_axis(svg, plot, across, x.label);
-  draw_y_axis(svg, plot, up, y.label);
+  const Scale across = scale_for({&xs, &chart.x_reach}, chart.x.logarithmic, 5, !is_map);
+  const Scale up = scale_for({&ys, &chart.y_reach}, chart.y.logarithmic, 5, !is_map);
+  if (!is_map) {
+    draw_x_axis(svg, plot, across, chart.x.label);
+    draw_y_axis(svg, plot, up, chart.y.label);
+  }
+  const auto place = [&](const Point& point) {
+    return std::array{plot.left + across.at(point.x) * plot.width,
+                      plot.top + (1 - up.at(point.y)) * plot.height};
+  };
+  for (const Point& point : chart.points) {
+    figure.numbers.rows.push_back({point.label, number_text(point.x, 3), number_text(point.y, 3)});
+    const auto [x, y] = place(point);
+    if (!std::isfinite(x) || !std::isfinite(y)) continue;
+    svg.empty("path", {{"class", "mark dots " + color_class(point.color)},
+                       {"data-row", std::to_string(figure.numbers.rows.size())},
+                       {"d", "M" + path_point(x, y) + "h0"}});
+  }
   std::vector<Rectangle> taken;
-  const auto is_free = [&](const Rectangle& box) {
-    if (box.left + box.width > size.width) return false;
-    return std::ranges::none_of(taken, [&](const Rectangle& other) {
+  for (const Point& point : chart.points) {
+    const auto [x, y] = place(point);
+    const Rectangle box = {.left = x - 1,
+                           .top = y - kFontSize,
+                           .width = text_width(point.label) * kFontSize + 8,
+                           .height = kFontSize};
+    const bool is_free = std::ranges::none_of(taken, [&](const Rectangle& other) {
       return box.left < other.left + other.width && other.left < box.left + box.width &&
              box.top < other.top + other.height && other.top < box.top + box.height;
     });
-  };
-  for (const Point& point : points) {
-    figure.numbers.rows.push_back({point.label, number_text(point.x), number_text(point.y)});
-    const double place = plot.left + across.at(point.x) * plot.width;
-    const double height = plot.top + (1 - up.at(point.y)) * plot.height;
-    if (!std::isfinite(place) || !std::isfinite(height)) continue;
-    svg.open("g", {{"class", "mark " + color_class(point.color)},
-                   {"data-row", std::to_string(figure.numbers.rows.size())}});
-    svg.empty("path", {{"class", "dots"}, {"d", "M" + path_point(place, height) + "h0"}});
-    const Rectangle box = {.left = place - 1,
-                           .top = height - kFontSize,
-                           .width = text_width(point.label) * kFontSize + 8,
-                           .height = kFontSize};
-    if (is_free(box)) {
-      taken.push_back(box);
-      draw_text(svg, place + 5, height - 1, "start", point.label);
-    }
-    svg.close();
+    if (!is_free || !(box.left + box.width <= chart.size.width) || !(box.top >= 0)) continue;
+    taken.push_back(box);
+    draw_text(svg, x + 5, y - 1, "start", point.label);
   }
   figure.svg = svg.take();
   return figure;

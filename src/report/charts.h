@@ -13,7 +13,10 @@ namespace cria {
 struct Table {
   std::vector<std::string> headings;
   std::vector<std::vector<std::string>> rows;  // the first cell is the row's heading
+  std::vector<std::vector<int>> shades = {};   // of cells [rows][cells], 0 to kShades; empty: none
 };
+// Behind text: 0 is nothing, the last the strongest that text can be read on.
+inline constexpr int kShades = 8;
 
 // Colours are numbers of the page's palette; those beyond it are the same ones, dashed.
 inline constexpr size_t kPaletteSize = 7;
@@ -79,6 +82,9 @@ struct HeatMap {
   std::vector<std::vector<double>> values;  // [rows][columns]; not finite: no cell
   bool logarithmic = false;
   Size size = {};
+  std::vector<double> reach = {};  // numbers that the colours show anyway
+  bool upright = false;            // labels of columns, which then are words
+  int digits = 4;                  // of a value in the table
 };
 Figure heat_map(const HeatMap& map);
 
@@ -87,8 +93,15 @@ struct Point {
   std::string label;  // shown where there is room
   size_t color = 0;
 };
-Figure scatter(const std::string& title, const std::string& note, const Axis& x, const Axis& y,
-               const std::vector<Point>& points);
+struct Scatter {
+  std::string title, note;
+  Axis x, y;  // where both have no label, they have no numbers either: near and far is all there is
+  std::vector<Point> points;
+  std::vector<LegendEntry> legend = {};
+  Size size = {.width = 440, .height = 400};
+  std::vector<double> x_reach = {}, y_reach = {};  // numbers that the axes show anyway
+};
+Figure scatter(const Scatter& chart);
 
 // A row of a forest plot: a value and the interval around it; without one it is infinite.
 struct Interval {

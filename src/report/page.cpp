@@ -25,6 +25,11 @@ std::string style() {
   for (size_t i = 0; i < kPaletteSize; ++i) {
     text += "." + color_class(i) + "{--c:var(--" + color_class(i) + ")}";
   }
+  for (int shade = 1; shade <= kShades; ++shade) {
+    text += ".s" + std::to_string(shade) + "{background:rgba(";
+    for (const int channel : kShadeColor) text += std::to_string(channel) + ",";
+    text += coordinate_text(kStrongestShade * shade / kShades) + ")}";
+  }
   return text + kStyle;
 }
 
@@ -34,6 +39,11 @@ std::string joined(const std::vector<std::string>& parts) {
   return text;
 }
 
+std::string shade_class(int shade) {
+  return "s" + std::to_string(shade);
+}
+
+constexpr double kShortCell = 9;  // widths of "m"; such headings of rows need no second line
 constexpr size_t kLongCell = 40;  // characters, from which a cell has several lines
 
 }  // namespace
@@ -88,18 +98,29 @@ void Page::rows(const Table& table, const std::string& caption) {
   // What scrolls can be reached by the keyboard.
   html_.open("div",
              {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", caption}});
-  html_.open("table");
+  const bool is_short = std::ranges::all_of(table.rows, [](const std::vector<std::string>& row) {
+    return text_width(row.front()) < kShortCell;
+  });
+  html_.open("table", {{"class", is_short ? "short" : "names"}});
   html_.element("caption", {}, caption);
   html_.open("tr");
-  for (const std::string& heading : table.headings) {
-    html_.element("th", {{"scope", "col"}}, heading);
+  for (size_t column = 0; column < table.headings.size(); ++column) {
+    if (!table.rows.empty() && table.rows.front()[column].size() > kLongCell) {
+      html_.element("th", {{"scope", "col"}, {"class", "long"}}, table.headings[column]);
+    } else {
+      html_.element("th", {{"scope", "col"}}, table.headings[column]);
+    }
   }
   html_.close();
-  for (const std::vector<std::string>& row : table.rows) {
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const std::vector<std::string>& row = table.rows[i];
     html_.open("tr");
-    for (const std::string& cell : row) {
-      if (&cell == &row.front()) {
+    for (size_t column = 0; column < row.size(); ++column) {
+      const std::string& cell = row[column];
+      if (column == 0) {
         html_.element("th", {{"scope", "row"}}, cell);
+      } else if (!table.shades.empty()) {
+        html_.element("td", {{"class", shade_class(table.shades[i][column])}}, cell);
       } else if (cell.size() > kLongCell) {
         html_.element("td", {{"class", "long"}}, cell);
       } else {
@@ -109,6 +130,17 @@ void Page::rows(const Table& table, const std::string& caption) {
     html_.close();
   }
   html_.close();
+  html_.close();
+}
+
+void Page::numbers(const Table& table, const std::string& caption, bool is_open) {
+  if (is_open) {
+    html_.open("details", {{"open", ""}});
+  } else {
+    html_.open("details");
+  }
+  html_.element("summary", {}, "Numbers");
+  rows(table, caption);
   html_.close();
 }
 
@@ -134,10 +166,7 @@ void Page::figure(const Figure& figure) {
     html_.close();
   }
   html_.raw(figure.svg);
-  html_.open("details");
-  html_.element("summary", {}, "Numbers");
-  rows(figure.numbers, figure.title);
-  html_.close();
+  numbers(figure.numbers, figure.title);
   html_.close();
 }
 
@@ -152,6 +181,24 @@ void Page::preformatted(const std::string& caption, std::string_view text) {
   html_.open("div", {{"class", "card"}});
   html_.element("div", {{"class", "note"}}, caption);
   html_.element("pre", {{"dir", "auto"}}, text);
+  html_.close();
+}
+
+void Page::shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens,
+                       const Table& table) {
+  constexpr size_t kFew = 32;  // rows that are no burden
+  html_.open("div", {{"class", "card"}});
+  html_.element("div", {{"class", "note"}}, caption);
+  html_.open("p", {{"class", "tokens"}});
+  for (const ShadedToken& token : tokens) {
+    html_.open("ruby", {{"class", shade_class(token.shade)}});
+    html_.element("bdi", {}, token.text);
+    html_.element("rt", {}, token.below);
+    html_.close();
+    html_.raw("\n");  // lines may break here
+  }
+  html_.close();
+  numbers(table, caption, table.rows.size() <= kFew);
   html_.close();
 }
 

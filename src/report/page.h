@@ -29,6 +29,16 @@ inline constexpr Theme kDarkTheme = {
 // Text of a file within a sentence or a cell: its direction does not reach what is around it.
 std::string isolated(std::string_view text);
 
+// Behind text, as strong as kShades allow.
+inline constexpr double kStrongestShade = 0.56;  // its opacity
+inline constexpr std::array kShadeColor = {213, 94, 0};
+
+// A token in its text, with a number below it.
+struct ShadedToken {
+  std::string text, below;
+  int shade;  // 0 to kShades
+};
+
 class Page {
  public:
   // verdict: what all of it says, in a sentence or a few.
@@ -39,10 +49,13 @@ class Page {
   void table(const std::string& caption, const Table& table);
   void figures(const std::vector<Figure>& figures);  // side by side where there is room
   void preformatted(const std::string& caption, std::string_view text);
+  void shaded_text(const std::string& caption, const std::vector<ShadedToken>& tokens,
+                   const Table& numbers);
   std::string take();
 
  private:
   void rows(const Table& table, const std::string& caption);
+  void numbers(const Table& table, const std::string& caption, bool is_open = false);
   void figure(const Figure& figure);
 
   Markup html_;

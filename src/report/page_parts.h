@@ -22,6 +22,7 @@ border-radius:8px;min-width:0;position:relative}
 figcaption{font-weight:600;overflow-wrap:anywhere}
 .chart{display:block;width:100%;height:auto;margin-top:8px;overflow:hidden;touch-action:pan-y}
 .chart text{fill:var(--text)}
+.points text{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
 .axis .grid{stroke:var(--grid);fill:none}
 .curve,.whisker{stroke:var(--c);stroke-width:1.75;fill:none;stroke-linejoin:round}
 .whisker{stroke-width:3}
@@ -54,15 +55,19 @@ caption{text-align:start;font-weight:600;padding-bottom:4px}
 th,td{padding:3px 10px;text-align:end;border-bottom:1px solid var(--grid);white-space:nowrap}
 tr>:first-child{text-align:start;padding-left:0}
 th{font-weight:600}
-td.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
+.long{white-space:normal;overflow-wrap:anywhere;min-width:16ch;text-align:start}
 pre{margin:4px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;
 font:.875rem/1.45 ui-monospace,monospace;unicode-bidi:plaintext}
+.tokens{max-width:none;line-height:2.4}
+ruby{ruby-position:under;border:1px solid var(--grid);border-radius:4px;padding:1px 4px;white-space:nowrap}
+rt{font-size:.7em;color:inherit;font-variant-numeric:tabular-nums}
+[class^=s]{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .tip{position:absolute;pointer-events:none;background:var(--text);color:var(--card);z-index:1;
 border-radius:6px;padding:4px 8px;font-size:.8rem;line-height:1.35;max-width:70%;
 overflow-wrap:anywhere;white-space:pre-line}
 :focus-visible{outline:2px solid var(--c0);outline-offset:2px}
 @media(min-width:900px){.chart text{font-size:10px}.small .chart text{font-size:11.5px}}
-@media(max-width:600px){th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
+@media(max-width:600px){.names th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:14ch}}
 @media print{body{background:#fff}button,.switches,details{display:none}
 figure,.card{break-inside:avoid}h2{break-after:avoid}
 .figures{grid-template-columns:1fr 1fr}.small.figures{grid-template-columns:1fr 1fr 1fr}}
@@ -241,7 +246,7 @@ inline constexpr const char* kScript = R"js(
     tip(figure, svg, function (px, py) {
       var best = 15, text = '';
       all(svg, '.mark').forEach(function (mark) {
-        var at = mark.querySelector('path').getAttribute('d').slice(1, -2).split(',');
+        var at = mark.getAttribute('d').slice(1, -2).split(',');
         var far = Math.hypot(at[0] - px, at[1] - py);
         if (far >= best) return;
         best = far;

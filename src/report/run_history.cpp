@@ -8,6 +8,7 @@
 
 #include "cria/base/file.h"
 #include "cria/train/metrics.h"
+#include "prepare/demo_corpus.h"
 #include "report/page.h"
 #include "train/run_config_keys.h"
 #include "train/run_directory.h"
@@ -91,6 +92,11 @@ RunHistory read_run_history(const std::string& directory) {
   run.name = isolated((path.has_filename() ? path : path.parent_path()).filename().string());
   for (const Setting& setting : read_settings(join_path(directory, "config.toml"))) {
     run.config[setting.key] = dump_toml(setting.value);
+    const auto* const text = std::get_if<std::string>(&setting.value.value);
+    if (setting.key == "data.val" && text) {
+      const std::string shards = std::filesystem::path(*text).parent_path().string();
+      run.floor = floor_bits_per_byte(shards).value_or(kNan);
+    }
   }
   const std::string metrics = join_path(directory, "metrics.jsonl");
   read_metrics(metrics, [&](const Json& line) {
@@ -105,6 +111,10 @@ RunHistory read_run_history(const std::string& directory) {
                                                       : value.as_double(metrics + ": " + key));
     }
   });
+  const std::string starts = join_path(directory, kStarts);
+  if (exists(starts)) {
+    read_metrics(starts, [&](const Json& line) { run.starts.push_back(line); });
+  }
   run.samples = read_samples(join_path(directory, "samples.txt"));
   return run;
 }

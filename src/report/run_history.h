@@ -1,6 +1,7 @@
 // Runs as their directories tell of them, long ones thinned, those that differ in the seed as one.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -22,6 +23,9 @@ struct RunHistory {
   std::vector<std::string> keys;              // of metrics.jsonl, as they come
   std::map<std::string, Series> series;       // by these keys
   std::vector<std::pair<std::string, std::string>> samples;  // step and text
+  std::vector<Json> starts;  // the lines of starts.jsonl; none in older runs
+  // What no model's validation can be below, in bits per byte; NaN: not known, as of most texts.
+  double floor = std::numeric_limits<double>::quiet_NaN();
 
   // nullptr without such a key.
   const Series* find(const std::string& key) const;

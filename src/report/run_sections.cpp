@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "base/timing.h"
+#include "base/toml.h"
 #include "base/unicode.h"
+#include "train/run_directory.h"
 
 namespace cria {
 namespace {
@@ -65,6 +67,19 @@ size_t best_group(const std::vector<RunGroup>& groups) {
   return best;
 }
 
+// The floor on the axis of losses; NaN unless all groups have the same.
+double floor_of(const std::vector<RunGroup>& groups) {
+  const auto nats = [](const RunGroup& group) {
+    return group.runs.front().floor / bits_per_byte_factor(group);
+  };
+  const double first = nats(groups.front());
+  return std::ranges::all_of(
+             groups,
+             [&](const RunGroup& group) { return std::abs(nats(group) - first) <= 1e-3 * first; })
+             ? first
+             : NAN;
+}
+
 class LossCharts {
  public:
   explicit LossCharts(const std::vector<RunGroup>& groups) : groups_(groups) {
@@ -103,7 +118,30 @@ class LossCharts {
       if (validation) add(chart, groups_[i], "val_loss", i, training ? ", validation" : "");
       if (training) add(chart, groups_[i], "loss", i, validation ? ", training" : "");
     }
+    if (validation && std::isfinite(floor_of(groups_)) && !chart.lines.empty()) add_floor(chart);
     return line_chart(chart);
+  }
+
+  // From the first to the last place of all lines.
+  void add_floor(LineChart& chart) const {
+    const double floor = floor_of(groups_);
+    Line line = {.name = "floor: what the texts' own generator needs",
+                 .color = kPaletteSize - 1,
+                 .dashed = true,
+                 .x = {},
+                 .y = {floor, floor},
+                 .low = {},
+                 .high = {},
+                 .factors = {bits_per_byte_factor(groups_.front())}};
+    for (size_t axis = 0; axis < kProgress.size(); ++axis) {
+      double first = INFINITY, last = -INFINITY;
+      for (const Line& other : chart.lines) {
+        first = std::min(first, other.x[axis].front());
+        last = std::max(last, other.x[axis].back());
+      }
+      line.x.push_back({first, last});
+    }
+    chart.lines.push_back(std::move(line));
   }
 
   void add(LineChart& chart, const RunGroup& group, const char* key, size_t color,
@@ -162,6 +200,42 @@ std::string cell(const std::map<std::string, std::string>& config, const std::st
   return found == config.end() ? "" : isolated(found->second);
 }
 
+// Where and with what they were trained; after a resume elsewhere there are several of each.
+void add_starts(Page& page, const std::vector<RunGroup>& groups) {
+  const std::vector<std::pair<const char*, const char*>> columns = {
+      {"cria", "version"},
+      {"commit", "commit"},
+      {"processor", "processor"},
+      {"kernels", "kernels"},
+      {"threads", "threads"},
+      {"training data", "train_data"},
+      {"validation data", "val_data"}};
+  Table table = {{"run"}, {}};
+  for (const auto& [heading, key] : columns) table.headings.push_back(heading);
+  for (const RunGroup& group : groups) {
+    for (const RunHistory& run : group.runs) {
+      if (run.starts.empty()) continue;
+      table.rows.push_back({run.name});
+      for (const auto& [heading, key] : columns) {
+        std::vector<std::string> different;
+        for (const Json& start : run.starts) {
+          const Json* const value = start.find(key);
+          const std::string text = !value               ? ""
+                                   : value->is_string() ? value->as_string(kStarts)
+                                                        : value->dump();
+          if (std::ranges::find(different, text) == different.end()) different.push_back(text);
+        }
+        std::string all;
+        for (const std::string& text : different) all += (all.empty() ? "" : ", ") + isolated(text);
+        table.rows.back().push_back(all);
+      }
+    }
+  }
+  if (!table.rows.empty()) {
+    page.table("What made each, on what machine; of the data the checksums", table);
+  }
+}
+
 // As many of its bytes, or fewer: it ends between characters.
 std::string beginning(const std::string& text, size_t most) {
   if (text.size() <= most) return text;
@@ -202,11 +276,16 @@ std::vector<std::string> verdict_of_runs(const std::vector<RunGroup>& groups) {
   const double loss = last_of(group, "val_loss"), bits = last_of(group, "val_bits_per_byte");
   const RunHistory& run = group.runs.front();
   const Series* const losses = run.find("val_loss");
-  const std::string after = " after " + number_text(losses->steps.back(), 9) + " steps and " +
+  const std::string evaluated = number_text(losses->steps.back(), 9);
+  const std::string all = cell(run.config, "train.steps");
+  const std::string after = " after " + evaluated +
+                            (all.empty() || all == evaluated ? "" : " of " + all) + " steps and " +
                             number_text(run.at("tokens", losses->steps.back())) + " tokens";
+  const std::string floor =
+      std::isfinite(run.floor) ? "; the floor is " + number_text(run.floor) : "";
   std::string text = group.name + " ends with " + (groups.size() > 1 ? "the lowest" : "a") +
                      " validation loss" + (groups.size() > 1 ? ", " : " of ") + number_text(loss);
-  if (std::isfinite(bits)) text += " (" + number_text(bits) + " bits per byte)";
+  if (std::isfinite(bits)) text += " (" + number_text(bits) + " bits per byte" + floor + ")";
   text += after;
   double next = INFINITY;
   const RunGroup* second = nullptr;
@@ -268,12 +347,15 @@ void add_run_facts(Page& page, const std::vector<RunGroup>& groups) {
                            seconds > 0 ? number_text(100 * waited / seconds, 2) + "%" : "",
                            cell(run.last("loss")), cell(run.last("val_loss")),
                            cell(run.last("val_bits_per_byte")), cell(run.config, "data.train")});
-      const std::string output = "train.output_dir=" + run.directory + "-again";
+      const std::string copy = run.directory + "-again";
+      const std::string output =
+          "train.output_dir=" + (first_invalid_utf8(copy) ? copy : dump_toml(TomlValue{copy}));
       again += "cria train " + shell_word(run.directory + "/config.toml") + " " +
                shell_word(output) + "\n";
     }
   }
   page.table("What each came to; speeds are medians of its steps", runs);
+  add_starts(page, groups);
   if (groups.size() > 1) {
     Table differences = {{"key"}, config_differences(groups)};
     for (const RunGroup& group : groups) differences.headings.push_back(group.name);

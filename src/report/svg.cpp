@@ -99,7 +99,9 @@ std::string number_text(double value, int digits) {
 
 double text_width(std::string_view text) {
   double width = 0;
-  for (const char byte : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char byte = text[i];
+    if (text.substr(i).starts_with("\u2068") || text.substr(i).starts_with("\u2069")) continue;
     if (starts_character(byte)) width += static_cast<unsigned char>(byte) < 0x80 ? 0.62 : 1.1;
   }
   return width;

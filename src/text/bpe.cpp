@@ -17,6 +17,15 @@ std::string shown(int32_t id, const std::vector<std::string>& tokens) {
   return quote(tokens[static_cast<size_t>(id)]) + " (id " + std::to_string(id) + ")";
 }
 
+[[noreturn]] void refuse_byte(char byte, const std::string& where) {
+  const std::string text(1, byte);
+  throw Error("the byte " + quote(text) + " has no token",
+              {.where = where,
+               .expected = "bytes that the vocabulary has",
+               .got = quote(text),
+               .hint = "leave it out of the text: the tokenizer was made without it"});
+}
+
 }  // namespace
 
 Bpe::Bpe(BpeVocabulary vocabulary)
@@ -66,17 +75,24 @@ void Bpe::index_tokens() {
     }
     if (tokens[i].size() == 1) byte_ids_[byte_of(tokens[i][0])] = id;
   }
-  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    if (byte_ids_[byte] != kNone) continue;
-    fail("byte " + std::to_string(byte) + " has no token", "a token for each of the 256 bytes",
-         "none for " + quote(std::string(1, static_cast<char>(byte))),
-         "without it text with that byte could not be encoded");
-  }
+  const auto lacking = std::ranges::count(byte_ids_, kNone);
+  if (lacking == std::ssize(byte_ids_)) fail("no byte has a token", "tokens to begin merging with");
+  lacks_bytes_ = lacking > 0;
   if (!vocabulary_.ignore_merges) ids_ = {};
+}
+
+size_t Bpe::first_without_token(std::string_view piece) const {
+  if (!lacks_bytes_ || (vocabulary_.ignore_merges && ids_.contains(piece))) return piece.size();
+  return static_cast<size_t>(
+      std::ranges::find_if(piece, [&](char byte) { return byte_ids_[byte_of(byte)] == kNone; }) -
+      piece.begin());
 }
 
 void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids) const {
   if (piece.empty()) return;
+  if (const size_t at = first_without_token(piece); at < piece.size()) {
+    refuse_byte(piece[at], "a piece");
+  }
   if (vocabulary_.ignore_merges) {
     if (const auto found = ids_.find(piece); found != ids_.end()) {
       ids.push_back(found->second);
@@ -94,15 +110,20 @@ void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids) const 
   merges_->merge(symbols, ids);
 }
 
-void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special) const {
+void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special,
+                 const std::string& where, uint64_t offset) const {
   BpeCaches::Loan cache = caches_->borrow();
-  const auto encode_plain = [&](std::string_view plain, size_t) {
+  const auto encode_plain = [&](std::string_view plain, size_t place) {
     for (size_t begin = 0; begin < plain.size();) {
       const size_t end = piece_end(vocabulary_.regex, plain, begin);
       const std::string_view piece = plain.substr(begin, end - begin);
+      const uint64_t from = offset + place + begin;
       begin = end;
       if (cache->find(piece, ids)) continue;
       const size_t before = ids.size();
+      if (const size_t at = first_without_token(piece); at < piece.size()) {
+        refuse_byte(piece[at], where + " at byte " + std::to_string(from + at));
+      }
       encode_piece(piece, ids);
       cache->keep(piece, {ids.data() + before, ids.size() - before});
     }

@@ -30,8 +30,8 @@ class BpeCaches;
 // Encodes and decodes. Any number of threads may use one at the same time.
 class Bpe {
  public:
-  // Error for a vocabulary that is not consistent: a byte without a token, two tokens alike, a
-  // merge that does not make its result, ...
+  // Error for a vocabulary that is not consistent: no byte with a token, two tokens alike, a merge
+  // that does not make its result, ...
   explicit Bpe(BpeVocabulary vocabulary);
   ~Bpe();
   Bpe(const Bpe&) = delete;
@@ -39,14 +39,20 @@ class Bpe {
 
   const BpeVocabulary& vocabulary() const { return vocabulary_; }
 
+  // The first byte of a piece that encode_piece has no token for; piece.size() if there is none.
+  size_t first_without_token(std::string_view piece) const;
+
   // Appends the ids of one piece: starting from single bytes, the neighbours whose merge has the
   // lowest rank are merged, the leftmost among equals, until none are left. n log n; a piece of
-  // 2 GiB or more is an Error.
+  // 2 GiB or more is an Error, as is a byte without a token: some vocabularies lack bytes that
+  // hardly a text has.
   void encode_piece(std::string_view piece, std::vector<int32_t>& ids) const;
 
-  // Appends the ids of text, any bytes. Added tokens are split off first, the leftmost, of several
-  // there the longest; special ones only with allow_special.
-  void encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special) const;
+  // Appends the ids of text. Added tokens are split off first, the leftmost, of several there the
+  // longest; special ones only with allow_special. Error, naming the place (of a text that begins
+  // at byte `offset` of `where`), for a byte without a token.
+  void encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special,
+              const std::string& where = "text", uint64_t offset = 0) const;
 
   // The exact bytes; Error for an id outside the vocabulary.
   std::string decode(const std::vector<int32_t>& ids) const;
@@ -60,6 +66,7 @@ class Bpe {
 
   BpeVocabulary vocabulary_;
   std::array<int32_t, 256> byte_ids_{};
+  bool lacks_bytes_ = false;
   std::unordered_map<std::string_view, int32_t> ids_;  // of what is not added, with ignore_merges
   std::unique_ptr<BpeMerges> merges_;
   std::unique_ptr<AddedTokens> added_;

@@ -16,9 +16,9 @@ std::string_view BpeTokenizer::token(int32_t id) const {
   return bpe_.vocabulary().tokens[static_cast<size_t>(id)];
 }
 
-void BpeTokenizer::encode(std::string_view text, std::vector<int32_t>& out, const std::string&,
-                          uint64_t, bool allow_special) const {
-  bpe_.encode(text, out, allow_special);
+void BpeTokenizer::encode(std::string_view text, std::vector<int32_t>& out,
+                          const std::string& where, uint64_t offset, bool allow_special) const {
+  bpe_.encode(text, out, allow_special, where, offset);
 }
 
 size_t BpeTokenizer::find_cut(std::string_view text, size_t from) const {

@@ -149,6 +149,11 @@ size_t smollm_end(std::string_view text, size_t begin) {
   return gpt2_end(text, begin);
 }
 
+size_t words_end(std::string_view text, size_t begin) {
+  const Character c = character_at(text, begin);
+  return c.kind == UnicodeClass::other ? c.end : run_end(text, c.end, c.kind);
+}
+
 // \s*[\r\n]+ is an alternative.
 bool cuts_after_newlines(Regex regex) {
   return regex == Regex::gpt4 || regex == Regex::llama3;
@@ -176,8 +181,13 @@ size_t piece_end(Regex regex, std::string_view text, size_t begin) {
   text = text.substr(0, begin + std::min(text.size() - begin, kLongestPiece + 4));
   const size_t end = regex == Regex::gpt2     ? gpt2_end(text, begin)
                      : regex == Regex::smollm ? smollm_end(text, begin)
+                     : regex == Regex::words  ? words_end(text, begin)
                                               : gpt4_end(text, begin);
   return std::min(end, character_start(text, begin + kLongestPiece));
+}
+
+bool is_space(std::string_view text, size_t at) {
+  return character_at(text, at).kind == UnicodeClass::space;
 }
 
 // In all regexes a character that is not white space and does not take the white space after it

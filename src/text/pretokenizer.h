@@ -14,8 +14,9 @@ namespace cria {
 //           | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+            (cl100k_base)
 //   llama3  the same as gpt4, under the name of the other family that uses it
 //   smollm  each \p{N} alone, and what is between them as gpt2, each part as a text of its own
+//   words   \p{L}+|\p{N}+|\s+|[^\s\p{L}\p{N}], which is no BPE's and has no name
 // \p{L}, \p{N} and \s are the classes of base/unicode_classes. Ignoring case, U+017F is an s.
-enum class Regex { gpt2, gpt4, llama3, smollm };
+enum class Regex { gpt2, gpt4, llama3, smollm, words };
 
 // "gpt2", "gpt4", "llama3", "smollm"
 const std::vector<std::string>& regex_names();
@@ -31,6 +32,9 @@ inline constexpr size_t kLongestPiece = size_t{1} << 20;
 // does matter: white space there keeps its last character. A byte outside valid UTF-8 is a
 // character of one byte, neither letter, number nor space.
 size_t piece_end(Regex regex, std::string_view text, size_t begin);
+
+// Whether the character at byte `at` is white space.
+bool is_space(std::string_view text, size_t at);
 
 // The next place in [from, limit) where every text that begins like this one has the end of a
 // piece, whatever comes before; limit or text.size() if none is found. The two sides may be cut

@@ -217,6 +217,7 @@ void SentencePieceTokenizer::encode_piece(std::string_view piece, std::vector<in
 
 bool SentencePieceTokenizer::gets_space(std::string_view part, bool begins) const {
   if (vocabulary_.front == FrontSpace::each_part) return true;
+  if (vocabulary_.front == FrontSpace::never) return false;
   if (part.starts_with(' ') || part.starts_with(kSpaceText)) return false;
   return begins || vocabulary_.front == FrontSpace::spaceless;
 }

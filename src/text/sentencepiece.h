@@ -22,6 +22,7 @@ enum class FrontSpace {
   each_part,     // every part, whatever it begins with
   spaceless,     // every part that does not begin with a space itself
   at_beginning,  // the same, and only where the text begins
+  never,         // none
 };
 
 struct SentencePieceVocabulary {
@@ -36,7 +37,7 @@ class AddedTokens;
 class BpeCaches;
 
 // decode() gives a text back, but for two things that the ids do not tell: U+2581 in it comes back
-// as a space, and without FrontSpace::each_part a first space is taken for the one in front.
+// as a space, and with `spaceless` and `at_beginning` a first space is taken for the one in front.
 class SentencePieceTokenizer : public Tokenizer {
  public:
   // Error for a vocabulary that is not consistent: a byte or the space without a token, two tokens
@@ -59,7 +60,7 @@ class SentencePieceTokenizer : public Tokenizer {
   // Cuts are between characters that no token has side by side, or after a MiB without one.
   size_t find_cut(std::string_view text, size_t from) const override;
 
-  bool adds_space() const override { return true; }
+  bool adds_space() const override { return vocabulary_.front != FrontSpace::never; }
   const std::vector<AddedToken>& added_tokens() const override { return vocabulary_.added; }
   std::unique_ptr<Tokenizer> with_added(std::vector<AddedToken> added) const override;
   const SentencePieceVocabulary* sentencepiece_vocabulary() const override { return &vocabulary_; }

@@ -8,7 +8,7 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
-#include "text/added_tokens.h"
+#include "text/plain_tokenizer.h"
 
 namespace cria {
 namespace {
@@ -39,50 +39,6 @@ Decoded decode_or_throw(std::string_view text, size_t at, const std::string& whe
   }
   return character;
 }
-
-// Ids of its own, then those of the added tokens.
-class PlainTokenizer : public Tokenizer {
- public:
-  int64_t vocab_size() const override { return own_ + std::ssize(added_.list()); }
-
-  std::string_view token(int32_t id) const override {
-    return id < own_ ? own_token(id) : added_.list()[static_cast<size_t>(id - own_)].text;
-  }
-
-  void encode(std::string_view text, std::vector<int32_t>& out, const std::string& where,
-              uint64_t offset, bool allow_special) const override {
-    added_.split(
-        text, allow_special,
-        [&](std::string_view part, size_t begin) { encode_own(part, out, where, offset + begin); },
-        [&](const AddedToken& token) { out.push_back(token.id); });
-  }
-
-  size_t find_cut(std::string_view text, size_t from) const override {
-    size_t at = Tokenizer::find_cut(text, from);
-    while (at < text.size() && added_.may_span(text, at)) at = Tokenizer::find_cut(text, at + 1);
-    return at;
-  }
-
-  const std::vector<AddedToken>& added_tokens() const override { return added_.list(); }
-
- protected:
-  PlainTokenizer(int64_t own, std::vector<AddedToken> added) : own_(own), added_(std::move(added)) {
-    int64_t next = own;
-    for (const AddedToken& token : added_.list()) {
-      if (token.id == next++) continue;
-      throw Error("added token " + quote(token.text) + " has another id than the next one",
-                  {.expected = std::to_string(next - 1), .got = std::to_string(token.id)});
-    }
-  }
-
-  virtual std::string_view own_token(int32_t id) const = 0;
-  virtual void encode_own(std::string_view text, std::vector<int32_t>& out,
-                          const std::string& where, uint64_t offset) const = 0;
-
- private:
-  int64_t own_;
-  AddedTokens added_;
-};
 
 class ByteTokenizer : public PlainTokenizer {
  public:

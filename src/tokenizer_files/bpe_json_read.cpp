@@ -16,7 +16,7 @@ class BpeReader : JsonParts {
 
   std::unique_ptr<BpeTokenizer> read() {
     require_file();
-    require("normalizer", member(file_, "normalizer"), nullptr);
+    if (!has_no_normalizer()) require("normalizer", member(file_, "normalizer"), nullptr);
     read_pre_tokenizer();
     require("decoder.type", member(member(file_, "decoder"), "type"), "ByteLevel");
     read_model(member(file_, "model"));
@@ -79,8 +79,8 @@ class BpeReader : JsonParts {
 
   void read_model(const Json& model) {
     require_model(model);
-    // unk_token, fuse_unk and byte_fallback say what to do about a byte without a token; there is
-    // none, or Bpe refuses the vocabulary.
+    // unk_token, fuse_unk and byte_fallback say what to do about a byte without a token, which is
+    // an error where a text has it.
     vocabulary_.ignore_merges = flag(model, "model", "ignore_merges", false);
     names_ = read_names(model);
     ids_ = ids_of(names_);

@@ -92,9 +92,13 @@ void JsonParts::require_file() const {
                {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
                 "post_processor", "decoder", "model"});
   require("version", member(file_, "version"), "1.0");
-  for (const char* const key : {"truncation", "padding"}) {
-    require(key, member(file_, key), nullptr);
-  }
+}
+
+bool JsonParts::has_no_normalizer() const {
+  const Json& normalizer = member(file_, "normalizer");
+  if (normalizer.is_null()) return true;
+  const Json& parts = member(normalizer, "normalizers");
+  return member(normalizer, "type") == Json("Sequence") && parts == Json(Json::Array{});
 }
 
 void JsonParts::require_model(const Json& model) const {

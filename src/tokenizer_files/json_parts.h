@@ -41,8 +41,12 @@ class JsonParts {
   void require_keys(const Json& object, const std::string& name,
                     const std::vector<std::string>& known) const;
 
-  // What all files have in common: their keys and version; nothing is cut off or padded.
+  // What all files have in common: their keys and version. How texts are cut off and padded is left
+  // there by training scripts and changes no id of a text.
   void require_file() const;
+
+  // Whether the normalizer changes nothing: null, or an empty Sequence.
+  bool has_no_normalizer() const;
 
   // What all models have in common; unk_token, fuse_unk, byte_fallback and ignore_merges are left.
   void require_model(const Json& model) const;

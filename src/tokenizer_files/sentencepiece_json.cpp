@@ -1,5 +1,7 @@
 #include "tokenizer_files/sentencepiece_json.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/unicode.h"
@@ -28,12 +30,17 @@ Json metaspace(const char* scheme) {
       {"type", "Metaspace"}, {"replacement", kSpace}, {"prepend_scheme", scheme}, {"split", false}};
 }
 
-Json decoder() {
-  const Json strip = Json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
-  return Json::Object{
-      {"type", "Sequence"},
-      {"decoders", Json::Array{replace(kSpace, " "), Json::Object{{"type", "ByteFallback"}},
-                               Json::Object{{"type", "Fuse"}}, strip}}};
+constexpr std::pair<FrontSpace, const char*> kSchemes[] = {{FrontSpace::spaceless, "always"},
+                                                           {FrontSpace::at_beginning, "first"},
+                                                           {FrontSpace::never, "never"}};
+
+Json decoder(FrontSpace front) {
+  Json::Array parts = {replace(kSpace, " "), Json::Object{{"type", "ByteFallback"}},
+                       Json::Object{{"type", "Fuse"}}};
+  if (front != FrontSpace::never) {
+    parts.push_back(Json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  return Json::Object{{"type", "Sequence"}, {"decoders", std::move(parts)}};
 }
 
 class SentencePieceReader : JsonParts {
@@ -43,7 +50,7 @@ class SentencePieceReader : JsonParts {
   std::unique_ptr<SentencePieceTokenizer> read() {
     require_file();
     read_front();
-    require_same("decoder", member(file_, "decoder"), decoder());
+    require_same("decoder", member(file_, "decoder"), decoder(vocabulary_.front));
     read_model(member(file_, "model"));
     add_tokens();
     TextEnds ends = read_ends(vocabulary_.names.size());
@@ -79,14 +86,24 @@ class SentencePieceReader : JsonParts {
   void read_front() {
     const Json& pre_tokenizer = member(file_, "pre_tokenizer");
     if (pre_tokenizer.is_null()) {
-      require_same("normalizer", member(file_, "normalizer"), normalizer());
+      const Json& found = member(file_, "normalizer");
+      const Json alone = replace(" ", kSpace);
+      const Json sequence = Json::Object{{"type", "Sequence"}, {"normalizers", Json::Array{alone}}};
+      if (same(found, alone) || same(found, sequence)) {
+        vocabulary_.front = FrontSpace::never;
+      } else {
+        require_same("normalizer", found, normalizer());
+      }
       require_not_normalized();
       return;
     }
-    require("normalizer", member(file_, "normalizer"), nullptr);
-    const bool always = member(pre_tokenizer, "prepend_scheme") == Json("always");
-    vocabulary_.front = always ? FrontSpace::spaceless : FrontSpace::at_beginning;
-    require_same("pre_tokenizer", pre_tokenizer, metaspace(always ? "always" : "first"));
+    if (!has_no_normalizer()) require("normalizer", member(file_, "normalizer"), nullptr);
+    const Json& found = member(pre_tokenizer, "prepend_scheme");
+    const auto scheme = std::ranges::find_if(
+        kSchemes, [&](const auto& known) { return found == Json(known.second); });
+    vocabulary_.front = scheme == std::end(kSchemes) ? FrontSpace::at_beginning : scheme->first;
+    require_same("pre_tokenizer", pre_tokenizer,
+                 metaspace(scheme == std::end(kSchemes) ? "first" : scheme->second));
   }
 
   // The normalizer would change what is looked for.
@@ -127,20 +144,25 @@ Json sentencepiece_json(const SentencePieceVocabulary& vocabulary, const TextEnd
   const auto name = [&](int32_t id) { return vocabulary.names[static_cast<size_t>(id)]; };
   TokenizerLayout whole = {.added_tokens = added_tokens_json(vocabulary.added),
                            .post_processor = post_processor_json(ends, name),
-                           .decoder = decoder(),
                            .byte_fallback = true};
-  if (vocabulary.front == FrontSpace::each_part) {
-    whole.normalizer = normalizer();
-  } else {
-    whole.pre_tokenizer = metaspace(vocabulary.front == FrontSpace::spaceless ? "always" : "first");
-  }
   Json::Object tokens;
   for (size_t id = 0; id < vocabulary.own; ++id) tokens.emplace_back(vocabulary.names[id], id);
   for (const BpeMerge& merge : vocabulary.merges) {
     whole.merges.push_back(Json::Array{name(merge.left), name(merge.right)});
   }
   whole.vocabulary = std::move(tokens);
-  return to_json(std::move(whole));
+  Json file = to_json(std::move(whole));
+  set_front_space(file, vocabulary.front);
+  return file;
+}
+
+void set_front_space(Json& file, FrontSpace front) {
+  const auto scheme =
+      std::ranges::find(kSchemes, front, &std::pair<FrontSpace, const char*>::first);
+  const bool each_part = scheme == std::end(kSchemes);
+  file.set("normalizer", each_part ? normalizer() : Json());
+  file.set("pre_tokenizer", each_part ? Json() : metaspace(scheme->second));
+  file.set("decoder", decoder(front));
 }
 
 std::unique_ptr<SentencePieceTokenizer> sentencepiece_from_json(const Json& file,

@@ -1,10 +1,16 @@
 #include "tokenizer_files/tokenizer_config.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
+#include "base/number.h"
+#include "base/unicode.h"
+#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "tokenizer_files/json_parts.h"
+#include "tokenizer_files/sentencepiece_json.h"
 #include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
@@ -30,6 +36,31 @@ void read_roles(const Json& file, const std::string& path, TokenizerConfig& conf
   }
 }
 
+// {"32000": {"content": ...}} as [{"id": 32000, "content": ...}], in the order of ids.
+Json added_tokens_of(const Json& decoder, const std::string& place) {
+  std::map<int64_t, Json> by_id;
+  for (const auto& [key, token] : decoder.as_object(place)) {
+    int64_t id = 0;
+    if (!parse_number(key, id)) {
+      throw Error("not an id", {.where = place, .expected = "a number", .got = quote(key)});
+    }
+    Json entry = Json::Object{{"id", id}};
+    for (const auto& [name, value] : token.as_object(place + " " + key)) {
+      if (name != "__type") entry.set(name, value);
+    }
+    by_id.emplace(id, std::move(entry));
+  }
+  Json::Array tokens;
+  for (auto& [id, token] : by_id) tokens.push_back(std::move(token));
+  return tokens;
+}
+
+const Json& content_of(const Json& token) {
+  static const Json none;
+  const Json* const content = token.find("content");
+  return content ? *content : none;
+}
+
 }  // namespace
 
 TokenizerConfig read_tokenizer_config(const std::string& directory) {
@@ -52,14 +83,61 @@ TokenizerConfig read_tokenizer_config(const std::string& directory) {
     const auto flag = [&](const char* key) {
       return value(key) && value(key)->as_bool(path + ": " + key);
     };
+    config.path = path;
     config.add_bos_token = flag("add_bos_token");
-    config.add_prefix_space = flag("add_prefix_space");
+    config.legacy = flag("legacy");
+    if (value("add_prefix_space")) config.add_prefix_space = flag("add_prefix_space");
     if (const Json* const name = value("tokenizer_class")) {
       config.tokenizer_class = name->as_string(path + ": tokenizer_class");
+      if (config.tokenizer_class.ends_with("Fast")) {
+        config.tokenizer_class.erase(config.tokenizer_class.size() - 4);
+      }
+    }
+    if (const Json* const added = value("added_tokens_decoder")) {
+      config.added_tokens = added_tokens_of(*added, path + ": added_tokens_decoder");
     }
   });
+  const std::string model = join_path(directory, "config.json");
+  if (exists(model)) {
+    const Json file = read_json(model);
+    const Json* const type = file.find("model_type");
+    if (type && type->is_string()) config.model_type = type->as_string(model);
+  }
   if (!is_complete) read("special_tokens_map.json", [](const Json&, const std::string&) {});
   return config;
+}
+
+Json tokenizer_json_beside(Json file, const TokenizerConfig& config, const std::string& where) {
+  if (!config.added_tokens.is_null()) {
+    const Json* const own = file.find("added_tokens");
+    Json::Array tokens = own ? own->as_array(where + ": added_tokens") : Json::Array();
+    for (const Json& token : config.added_tokens.as_array(config.path)) {
+      const auto known = std::ranges::find_if(
+          tokens, [&](const Json& other) { return content_of(other) == content_of(token); });
+      if (known == tokens.end()) {
+        tokens.push_back(token);
+      } else {
+        *known = token;
+      }
+    }
+    file.set("added_tokens", std::move(tokens));
+  }
+  const Json* const model = file.find("model");
+  const Json* const fallback = model ? model->find("byte_fallback") : nullptr;
+  const bool is_sentencepiece = fallback && *fallback == Json(true);
+  const bool prefix = config.add_prefix_space.value_or(true);
+  const bool is_llama = config.tokenizer_class == "LlamaTokenizer" &&
+                        (config.model_type.empty() || config.model_type == "llama");
+  if (is_llama && is_sentencepiece) {
+    set_front_space(file, !prefix         ? FrontSpace::never
+                          : config.legacy ? FrontSpace::spaceless
+                                          : FrontSpace::at_beginning);
+  }
+  if (config.tokenizer_class == "GPT2Tokenizer" && config.add_prefix_space.value_or(false)) {
+    throw Error("a space in front of a text is not supported for a byte-level BPE",
+                {.where = config.path + ": add_prefix_space", .expected = "false", .got = "true"});
+  }
+  return file;
 }
 
 Json special_tokens_map_json(const Tokenizer& tokenizer) {

@@ -113,9 +113,8 @@ void require_regex(const Tokenizer& tokenizer, const std::string& wanted, const 
 std::unique_ptr<Tokenizer> read_gpt2(const std::string& vocab, const std::string& merges,
                                      const TokenizerConfig& config) {
   const std::string& name = config.tokenizer_class;
-  const bool is_gpt2 =
-      name.empty() || name.starts_with("GPT2") || name == "PreTrainedTokenizerFast";
-  if (!is_gpt2 || config.add_prefix_space) {
+  const bool is_gpt2 = name.empty() || name.starts_with("GPT2") || name == "PreTrainedTokenizer";
+  if (!is_gpt2 || config.add_prefix_space.value_or(false)) {
     throw Error("these two files do not say all that this tokenizer does",
                 {.where = join_path(directory_of(vocab), kConfig),
                  .expected = "tokenizer_class GPT2Tokenizer without add_prefix_space",
@@ -168,7 +167,8 @@ std::unique_ptr<Tokenizer> read_tokenizer(const std::string& path, const std::st
       const Json json = Json::parse(text, path);
       const Json::Object& entries = json.as_object(path);
       is_gpt2 = !entries.empty() && entries.front().second.is_number();
-      if (!is_gpt2) tokenizer = tokenizer_from_json(json, path);
+      if (!is_gpt2)
+        tokenizer = tokenizer_from_json(tokenizer_json_beside(json, config, path), path);
     } else if (file_name(path).ends_with(kMerges) || line.starts_with("#version")) {
       is_gpt2 = !text.empty();
     } else if (is_tiktoken_line(line)) {

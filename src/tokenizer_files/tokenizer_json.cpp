@@ -15,6 +15,7 @@
 #include "tokenizer_files/json_parts.h"
 #include "tokenizer_files/sentencepiece_json.h"
 #include "tokenizer_files/tokenizer_layout.h"
+#include "tokenizer_files/word_json.h"
 
 namespace cria {
 namespace {
@@ -38,7 +39,8 @@ class LayoutReader : JsonParts {
   LayoutReader(const Json& file, const std::string& where) : JsonParts(file, where) {}
 
   std::unique_ptr<Tokenizer> read() const {
-    file_.as_object(where_);
+    require_file();
+    if (has("model", "type", "WordLevel")) return words_from_json(file_, where_);
     const bool bytes = has("decoder", "type", "ByteLevel");
     if (!bytes && has("model", "byte_fallback", true)) {
       return sentencepiece_from_json(file_, where_);
@@ -78,6 +80,8 @@ class LayoutReader : JsonParts {
 
   void require_same(const Json& expected, const Json& found, const std::string& key) const {
     if (key == "added_tokens" || key == "post_processor") return;  // read by themselves
+    if (key == "truncation" || key == "padding") return;           // of no matter
+    if (key == "normalizer" && has_no_normalizer()) return;
     if (key == "model.vocab" && found.is_object()) return;
     if (!expected.is_object() || !found.is_object()) {
       if (expected == found) return;
@@ -135,6 +139,7 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
   if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
     return sentencepiece_json(*pieces, tokenizer.ends()).dump(2) + "\n";
   }
+  if (tokenizer.kind() == "words") return word_json(tokenizer).dump(2) + "\n";
   const std::vector<AddedToken>& added = tokenizer.added_tokens();
   const auto name = [&](int32_t id) { return token_name(tokenizer, id); };
   Json::Object vocabulary;
@@ -153,9 +158,10 @@ std::string token_name(const Tokenizer& tokenizer, int32_t id) {
     return pieces->names[static_cast<size_t>(id)];
   }
   const std::string_view token = tokenizer.token(id);
-  const auto is_added = [&](const AddedToken& added) { return added.id == id; };
-  const bool plain =
-      tokenizer.kind() == "chars" || std::ranges::any_of(tokenizer.added_tokens(), is_added);
+  const auto is_id = [&](const AddedToken& added) { return added.id == id; };
+  const bool is_added = std::ranges::any_of(tokenizer.added_tokens(), is_id);
+  if (tokenizer.kind() == "words" && !is_added) return std::string(token.substr(1));
+  const bool plain = tokenizer.kind() == "chars" || is_added;
   return plain ? std::string(token) : to_byte_characters(token);
 }
 
@@ -168,8 +174,10 @@ std::optional<int32_t> find_token(const Tokenizer& tokenizer, const std::string&
     if (found == pieces->names.end()) return std::nullopt;
     return static_cast<int32_t>(found - pieces->names.begin());
   }
-  const std::optional<std::string> bytes =
-      tokenizer.kind() == "chars" ? name : from_byte_characters(name);
+  const std::optional<std::string> bytes = tokenizer.kind() == "chars" ? name
+                                           : tokenizer.kind() == "words"
+                                               ? " " + name
+                                               : from_byte_characters(name);
   for (int32_t id = 0; bytes && id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.token(id) == *bytes && token_name(tokenizer, id) == name) return id;
   }

@@ -12,8 +12,8 @@
 namespace cria {
 
 // bytes: a byte-level BPE with 256 tokens and no merges; chars: a BPE of single characters with no
-// merges and no pretokenizer; bpe: see bpe_json.h; sentencepiece: see sentencepiece_json.h. All
-// load in Hugging Face's tokenizers and give the same ids.
+// merges and no pretokenizer; words: see word_json.h; bpe: see bpe_json.h; sentencepiece: see
+// sentencepiece_json.h. All load in Hugging Face's tokenizers and give the same ids.
 std::string tokenizer_json(const Tokenizer& tokenizer);
 
 // A token as the file writes it: an added one is its text; bytes are their stand-ins, except in the

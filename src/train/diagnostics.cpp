@@ -10,17 +10,6 @@
 namespace cria {
 namespace {
 
-// How often each id occurs in all sources together, [V].
-std::vector<int64_t> count_tokens(std::span<const std::unique_ptr<Dataset>> training,
-                                  int64_t vocabulary) {
-  std::vector<int64_t> counts(static_cast<size_t>(vocabulary));
-  for (const std::unique_ptr<Dataset>& dataset : training) {
-    const ShardStatistics statistics = scan_shards(dataset->shards(), {.vocab_size = vocabulary});
-    for (size_t id = 0; id < statistics.counts.size(); ++id) counts[id] += statistics.counts[id];
-  }
-  return counts;
-}
-
 // Adds the time and the processor time of its life.
 class Stopwatch {
  public:
@@ -39,6 +28,16 @@ class Stopwatch {
 };
 
 }  // namespace
+
+std::vector<int64_t> count_tokens(std::span<const std::unique_ptr<Dataset>> training,
+                                  int64_t vocabulary) {
+  std::vector<int64_t> counts(static_cast<size_t>(vocabulary));
+  for (const std::unique_ptr<Dataset>& dataset : training) {
+    const ShardStatistics statistics = scan_shards(dataset->shards(), {.vocab_size = vocabulary});
+    for (size_t id = 0; id < statistics.counts.size(); ++id) counts[id] += statistics.counts[id];
+  }
+  return counts;
+}
 
 bool is_diagnosed(int64_t step, const LogConfig& log, int64_t steps) {
   if (log.diagnostics == 0) return false;

@@ -3,6 +3,7 @@
 // no bit of the run.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,10 @@ namespace cria {
 
 // Whether to measure in a step, counted from 1, of so many.
 bool is_diagnosed(int64_t step, const LogConfig& log, int64_t steps);
+
+// How often each id occurs in all of these together, [V].
+std::vector<int64_t> count_tokens(std::span<const std::unique_ptr<Dataset>> training,
+                                  int64_t vocabulary);
 
 class TrainingDiagnostics {
  public:

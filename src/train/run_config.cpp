@@ -8,6 +8,7 @@
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
 #include "cria/exchange/load_model.h"
+#include "data/dataset_json.h"
 #include "train/init_from.h"
 #include "train/run_config_keys.h"
 
@@ -247,6 +248,9 @@ RunConfig run_config_of(const std::string& path, std::span<const Setting> settin
       return setting ? setting->where : path;
     });
   }
+  config.data.train = shards_of(config.data.train, "train");
+  config.data.val = shards_of(config.data.val, "val");
+  for (SourceConfig& source : config.data.sources) source.train = shards_of(source.train, "train");
   if (config.data.tokenizer.empty()) {
     const std::string shards = config.data.training_sources().front().train;
     const std::string beside = join_path(shard_directories(shards).front(), "tokenizer.json");

@@ -124,6 +124,8 @@ class RunKeys : public KeyList {
            "steps; what goes on in the tables and between the layers; 0: never; \"log\": 1, 2, 5, "
            "10, 20, ...",
            {{"log", static_cast<double>(LogConfig::kLogarithmic)}});
+    flag("log.report", &c_.log.report,
+         "report.html in the run directory: its page, at every evaluation and at the end");
   }
 
   RunConfig& c_;

@@ -71,19 +71,18 @@ std::string RunDirectory::earlier_config() const {
   return exists(path) ? read_file(path) : "";
 }
 
-// The samples of steps after `step` are dropped, as lines of metrics are.
+// The samples of steps after `step` are dropped, as lines of metrics are, and what a loss of power
+// left after the last line end: a part of a heading, or zeros.
 void RunDirectory::trim_samples(int64_t step) const {
   const std::string path = join_path(path_, "samples.txt");
   if (!exists(path)) return;
   const std::string text = read_file(path);
-  for (size_t begin = 0; begin < text.size(); begin = text.find('\n', begin) + 1) {
-    const std::string_view line =
-        std::string_view(text).substr(begin, text.find('\n', begin) - begin);
-    if (sample_step(line).value_or(step) > step) {
-      return write_file(path, std::string_view(text).substr(0, begin));
-    }
-    if (text.find('\n', begin) == text.npos) return;
+  std::string_view kept = std::string_view(text).substr(0, text.rfind('\n') + 1);
+  for (size_t begin = 0; begin < kept.size(); begin = kept.find('\n', begin) + 1) {
+    const std::string_view line = kept.substr(begin, kept.find('\n', begin) - begin);
+    if (sample_step(line).value_or(step) > step) kept = kept.substr(0, begin);
   }
+  if (kept.size() < text.size()) write_file(path, kept);
 }
 
 void RunDirectory::take_lock() {
@@ -113,6 +112,20 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
   if (config.log.tensorboard) tensorboard_ = std::make_unique<TensorBoardLog>(path_, step);
   norms_every_ = config.log.norms_every;
   keep_checkpoints_ = config.train.keep_checkpoints;
+  prune_checkpoints();  // what a run that ended between saving and this has left
+}
+
+void RunDirectory::started(const Json& start) const {
+  const std::string path = join_path(path_, kStarts);
+  const int64_t step = start.count_at("step", path);
+  std::string lines;
+  if (exists(path)) {
+    read_metrics(path, [&](const Json& line) {
+      const Json* const earlier = line.find("step");
+      if (earlier && earlier->is_int() && earlier->as_int(path) < step) lines += line.dump() + "\n";
+    });
+  }
+  write_file(path, lines + start.dump() + "\n");
 }
 
 void RunDirectory::log(const Json& line) {

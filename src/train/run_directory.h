@@ -1,4 +1,5 @@
-// The directory of a run: lock, config.toml, metrics, samples, TensorBoard's events, checkpoints.
+// The directory of a run: lock, config.toml, starts, metrics, samples, TensorBoard's events,
+// checkpoints.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,8 @@
 #include "train/tensorboard.h"
 
 namespace cria {
+
+inline constexpr const char* kStarts = "starts.jsonl";  // what the run is made with, see run_start
 
 // Whether something that happens every so many steps happens after this one; every 0: never.
 inline bool is_due(int64_t step, int64_t every) {
@@ -45,6 +48,8 @@ class RunDirectory {
   // Lines, samples and events of steps after `step` are dropped: a resumed run writes them again.
   void open(const RunConfig& config, int64_t step);
 
+  // A line of starts.jsonl, see run_start. Those of its step and later ones are dropped.
+  void started(const Json& start) const;
   void log(const Json& line);  // of metrics.jsonl
   void sample(int64_t step, const std::string& text);
 
@@ -52,6 +57,9 @@ class RunDirectory {
   bool wants_norms(int64_t step) const { return tensorboard_ && is_due(step, norms_every_); }
   void norms(int64_t step, std::span<const PartNorms> parts);
   void project(const Parameter& table, const Tokenizer* tokenizer) const;
+
+  // Waits until what was logged is on the disk: a checkpoint is never ahead of it.
+  void sync() const { sync_files(path_); }
 
   std::string checkpoint(int64_t step) const;  // its path
   std::string best() const;                    // the same of the best

@@ -20,6 +20,7 @@
 #include "train/resumption.h"
 #include "train/run_directory.h"
 #include "train/run_inputs.h"
+#include "train/run_start.h"
 
 namespace cria {
 namespace {
@@ -32,6 +33,15 @@ double seconds_since(Clock::time_point start) {
 
 // Steps that may be skipped in a row: more are no accident.
 constexpr int64_t kMostSkipped = 100;
+
+std::vector<std::string> paths_of_shards(std::span<const std::unique_ptr<Dataset>> datasets) {
+  std::vector<std::string> paths;
+  for (const auto& dataset : datasets) {
+    if (!dataset) continue;
+    for (const Shard& shard : dataset->shards()) paths.push_back(shard.path());
+  }
+  return paths;
+}
 
 }  // namespace
 
@@ -351,6 +361,7 @@ void Trainer::report_sample() {
 void Trainer::save() {
   const std::string path = directory_->checkpoint(state_.step);
   if (!exists(path)) {
+    directory_->sync();
     save_checkpoint(path, *model_, inputs_->tokenizer.get(), state_, segments_, generation_);
     directory_->prune_checkpoints();
   }
@@ -359,6 +370,12 @@ void Trainer::save() {
 
 bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
+  if (!has_ended()) {
+    attempt([&] {
+      directory_->started(run_start(state_.step, paths_of_shards(inputs_->training),
+                                    paths_of_shards(std::span(&inputs_->validation, 1))));
+    });
+  }
   while (!has_ended() && !stop) {
     report_step(step());
     const bool last = state_.step == train.steps;

@@ -154,7 +154,7 @@ TEST(Toml, RejectsWhatIsNotToml) {
       {"a = \"\0\""s, "1:6", "got: '\\x00'"},
       {"é = '\xff'", "1:6", "invalid UTF-8"},
       {"# \xED\xA0\x80", "1:3", "invalid UTF-8"},
-      {"\xEF\xBB\xBFthis = 1", "1:1", "byte order mark"},
+      {"\xEF\xBB\xBFthis = 01", "1:8", "no leading zero"},
       // numbers
       {"a = 01", "1:5", "no leading zero"},
       {"a = -01", "1:5", "no leading zero"},

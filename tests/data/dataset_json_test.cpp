@@ -76,5 +76,20 @@ TEST_F(DatasetJsonTest, NamesStayInTheDirectory) {
   EXPECT_TRUE(contains(error(R"({"tokenizer": {"file": "../tokenizer.json"}})"), "tokenizer.file"));
 }
 
+// Of these shards in this order; only where each has one.
+TEST_F(DatasetJsonTest, DataHasAChecksum) {
+  read(R"({"train": {"shards": ["a", "b"], "checksums": ["1", "2"]}, "val": {"shards": ["c"]}})");
+  const std::string a = directory_ / "a", b = directory_ / "b", c = directory_ / "c";
+  EXPECT_EQ(data_checksum({a, b}).size(), 16u);
+  EXPECT_EQ(data_checksum({a, b}), data_checksum({a, b}));
+  EXPECT_NE(data_checksum({a, b}), data_checksum({b, a}));
+  EXPECT_NE(data_checksum({a, b}), data_checksum({a}));
+  for (const auto& shards : {std::vector<std::string>{a, c}, {c}, {}}) {
+    EXPECT_EQ(data_checksum(shards), "");
+  }
+  read(R"({"train": {"shards": ["a", "b"], "checksums": ["1", "3"]}})");
+  EXPECT_NE(data_checksum({a, b}), data_checksum({a}));
+}
+
 }  // namespace
 }  // namespace cria

@@ -161,6 +161,40 @@ TEST_F(GgufModel, ReadsLlama3sScalingFromTheDivisors) {
   EXPECT_NE(message.find("rope_freqs.weight"), message.npos) << message;
 }
 
+// As writers did before there were types of scaling; and keys that would change the model.
+TEST_F(GgufModel, OtherWritersKeysActOrAreRefused) {
+  write_gguf_model(path_, *random_model(exchange_shapes().at("linear")), nullptr, f32);
+  const auto rewritten = [&](auto&& change) {
+    const GgufFile file(path_);
+    GgufMetadata metadata = file.metadata();
+    change(metadata);
+    std::vector<TensorSource> tensors;
+    for (const StoredTensor& entry : file.entries()) {
+      tensors.push_back({entry.name, entry.shape, *entry.format,
+                         [&entry](int64_t first, int64_t count, float* out) {
+                           entry.read_rows(first, count, out);
+                         }});
+    }
+    const std::string other = directory_ / "other.gguf";
+    write_gguf(other, metadata, tensors);
+    return other;
+  };
+  const LoadedModel loaded = read_gguf_model(rewritten([](GgufMetadata& metadata) {
+    std::erase_if(metadata, [](const auto& e) { return e.first == "llama.rope.scaling.type"; });
+    for (auto& [key, value] : metadata) {
+      if (key == "llama.rope.scaling.factor") key = "llama.rope.scale_linear";
+    }
+    metadata.emplace_back("llama.tensor_data_layout", std::string("Meta AI original pth"));
+  }));
+  EXPECT_EQ(to_json(loaded.model->config()).dump(), to_json(exchange_shapes().at("linear")).dump());
+  const std::string message = error_of([&] {
+    read_gguf_model(rewritten([](GgufMetadata& metadata) {
+      metadata.emplace_back("llama.attention.sliding_window", uint32_t{16});
+    }));
+  });
+  EXPECT_NE(message.find("llama.attention.sliding_window: not supported"), message.npos) << message;
+}
+
 std::string text(const std::string& bytes) {
   return little_endian(bytes.size()) + bytes;
 }

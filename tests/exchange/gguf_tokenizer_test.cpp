@@ -9,6 +9,7 @@
 #include "text/bpe_tokenizer.h"
 #include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
+#include "text/word_tokenizer.h"
 #include "tokenizer_files/byte_characters.h"
 
 namespace cria {
@@ -55,6 +56,34 @@ class GgufTokenizer : public testing::Test {
 };
 
 constexpr const char* kText = "abc, abcd! <s> \xC3\xA9\n123  abab</s>  ";
+
+TEST_F(GgufTokenizer, SentencePieceComesBackFromScores) {
+  for (const FrontSpace front : {FrontSpace::each_part, FrontSpace::spaceless,
+                                 FrontSpace::at_beginning, FrontSpace::never}) {
+    SentencePieceVocabulary vocabulary = small_sentencepiece(
+        {"a", "b", "c"}, {{"\u2581", "a"}, {"a", "b"}, {"\u2581", "ab"}, {"\u2581a", "b"}});
+    vocabulary.front = front;
+    vocabulary.names.push_back("<u>");
+    vocabulary.added.push_back({"<u>", static_cast<int32_t>(vocabulary.names.size()) - 1, false});
+    SentencePieceTokenizer tokenizer(vocabulary, {.before = {1}, .after = {}});
+    tokenizer.set_special_tokens({.bos = 1, .eos = 2, .unk = 0});
+    expect_same(tokenizer, 280, kText);
+    expect_same(tokenizer, 280, " ab<u>ab");
+    const GgufFile file = write(&tokenizer, 280);
+    EXPECT_EQ(file.text("tokenizer.ggml.model"), "llama");
+    EXPECT_EQ(file.flag("tokenizer.ggml.add_space_prefix"), front != FrontSpace::never);
+    EXPECT_EQ(file.texts("tokenizer.ggml.tokens")[kFirstByte + 10], "<0x0A>");
+    const std::vector<int64_t> types = file.integers("tokenizer.ggml.token_type");
+    EXPECT_EQ((Ids{2, 3, 3, 6, 1, 4, 5}),
+              (Ids{int32_t(types[0]), int32_t(types[1]), int32_t(types[2]),
+                   int32_t(types[kFirstByte]), int32_t(types[kFirstByte + 256]),
+                   int32_t(types[vocabulary.names.size() - 1]), int32_t(types[279])}));
+    const std::vector<double> scores = file.reals("tokenizer.ggml.scores");
+    EXPECT_EQ(scores[kFirstByte + 260], 0);   // U+2581 and a
+    EXPECT_EQ(scores[kFirstByte + 261], -1);  // ab
+    EXPECT_EQ(read_gguf_tokenizer(file)->sentencepiece_vocabulary()->front, front);
+  }
+}
 
 TEST_F(GgufTokenizer, BytesComeBack) {
   expect_same(*make_byte_tokenizer(), 256, kText);
@@ -183,8 +212,10 @@ TEST_F(GgufTokenizer, RefusesWhatTheFormatCannotSay) {
   EXPECT_NE(refusal(*tokenizer, 257).find("bos"), std::string::npos);
   EXPECT_NE(refusal(*make_char_tokenizer({'a'}, {{"a", 1, true}}), 2).find("'a'"),
             std::string::npos);
-  const SentencePieceTokenizer pieces(small_sentencepiece({"a"}, {}));
-  EXPECT_NE(refusal(pieces, 300).find("got: sentencepiece"), std::string::npos);
+  EXPECT_NE(refusal(*make_word_tokenizer({"a"}), 300).find("got: words"), std::string::npos);
+  // "aaa" could also be made of "a" and "aa".
+  const SentencePieceTokenizer pieces(small_sentencepiece({"a"}, {{"a", "a"}, {"aa", "a"}}));
+  EXPECT_NE(refusal(pieces, 300).find("the merges of the tokenizer"), std::string::npos);
 }
 
 TEST_F(GgufTokenizer, NoTokenizer) {
@@ -206,8 +237,9 @@ TEST_F(GgufTokenizer, ReadingRefusesByName) {
     EXPECT_TRUE(message.starts_with(path_)) << message;
     return message;
   };
-  EXPECT_NE(error("model", std::string("llama")).find("SentencePiece"), std::string::npos);
-  EXPECT_NE(error("model", std::string("llama")).find("--no-tokenizer"), std::string::npos);
+  EXPECT_NE(error("model", std::string("bert")).find("got: \"bert\""), std::string::npos);
+  EXPECT_NE(error("model", std::string("bert")).find("--no-tokenizer"), std::string::npos);
+  EXPECT_NE(error("model", std::string("llama")).find("scores"), std::string::npos);
   EXPECT_NE(error("pre", std::string("qwen2")).find("\"qwen2\""), std::string::npos);
   const auto texts = [](Texts all) { return GgufArray(std::move(all)); };
   EXPECT_NE(error("merges", texts({"a b", "ab"})).find("'ab'"), std::string::npos);

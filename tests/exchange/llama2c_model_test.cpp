@@ -13,6 +13,7 @@
 #include "text/bpe_tokenizer.h"
 #include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
+#include "tokenizer_files/tokenizer_json.h"
 
 namespace cria {
 namespace {
@@ -149,9 +150,14 @@ TEST_F(Llama2cModel, PiecesPrintTheText) {
   for (const Tokenizer* const tokenizer : all) {
     const int64_t count = tokenizer->vocab_size();
     const std::vector<Llama2cPiece> pieces = llama2c_pieces(*tokenizer, count + 2, path_);
-    ASSERT_EQ(std::ssize(pieces), count + 2);
-    for (int32_t id = 0; id < count; ++id) {
-      EXPECT_EQ(printed(pieces[static_cast<size_t>(id)].text), tokenizer->token(id));
+    std::vector<int32_t> rows = llama2c_rows(*tokenizer, count + 2);
+    const size_t roles = rows.empty() ? 0 : 3;
+    if (rows.empty()) {
+      for (int32_t id = 0; id < count + 2; ++id) rows.push_back(id);
+    }
+    ASSERT_EQ(pieces.size(), rows.size());
+    for (size_t id = roles; id < rows.size() && rows[id] < count; ++id) {
+      EXPECT_EQ(printed(pieces[id].text), tokenizer->token(rows[id]));
     }
     EXPECT_EQ(pieces.back().text, "[PAD" + std::to_string(count + 1) + "]");
     write_file(path_, llama2c_tokenizer_bytes(pieces, path_));
@@ -163,11 +169,11 @@ TEST_F(Llama2cModel, ScoresAreRanks) {
   const BpeTokenizer bpe(
       tiny_vocabulary({{"a", "b"}, {"b", "c"}, {"ab", "c"}, {"a", "bc"}}, {"<s>"}));
   const std::vector<Llama2cPiece> pieces = llama2c_pieces(bpe, 260, path_);
-  EXPECT_EQ(pieces[256].score, 0.0f);   // ab
-  EXPECT_EQ(pieces[257].score, -1.0f);  // bc
-  EXPECT_EQ(pieces[258].score, -2.0f);  // abc, also rank 3
-  EXPECT_EQ(pieces[259].score, -1e10f);
-  EXPECT_EQ(pieces['a'].score, -1e10f);
+  EXPECT_EQ(pieces[259].score, 0.0f);   // ab
+  EXPECT_EQ(pieces[260].score, -1.0f);  // bc
+  EXPECT_EQ(pieces[261].score, -2.0f);  // abc, also rank 3
+  EXPECT_EQ(pieces[262].score, -1e10f);
+  EXPECT_EQ(pieces[3 + 'a'].score, -1e10f);
   const SentencePieceTokenizer other(
       small_sentencepiece({"a"}, {{"\u2581", "a"}, {"\u2581", "\u2581"}}));
   const std::vector<Llama2cPiece> others = llama2c_pieces(other, 263, path_);
@@ -176,6 +182,79 @@ TEST_F(Llama2cModel, ScoresAreRanks) {
   EXPECT_EQ(others[261].score, 0.0f);
   EXPECT_EQ(others[262].text, "  ");
   EXPECT_EQ(others[262].score, -1.0f);
+}
+
+// run.c begins and ends with id 1, and takes id + 3 for a byte.
+TEST_F(Llama2cModel, RolesStandWhereRunExpectsThem) {
+  using Rows = std::vector<int32_t>;
+  const auto rows = [](const Tokenizer& tokenizer, int64_t vocab_size) {
+    Rows all = llama2c_rows(tokenizer, vocab_size);
+    return all;
+  };
+  auto characters = make_char_tokenizer({'\n', ' ', 'a'}, {{"<s>", 3, true}, {"</s>", 4, true}});
+  EXPECT_EQ(rows(*characters, 5), (Rows{-1, -1, -1, 0, 1, 2, 3, 4}));
+  EXPECT_EQ(llama2c_pieces(*characters, 5, path_)[1].text, "<s>");
+  characters->set_special_tokens({.bos = 3, .eos = 4});
+  EXPECT_EQ(rows(*characters, 6), (Rows{-1, 3, 4, 0, 1, 2, 5}));
+  characters->set_special_tokens({.eos = 3});
+  EXPECT_EQ(rows(*characters, 5), (Rows{-1, 3, -1, 0, 1, 2, 4}));
+  characters->set_special_tokens({.bos = 1});
+  EXPECT_EQ(rows(*characters, 5), Rows{});
+  const Rows of_bytes = rows(*make_byte_tokenizer(), 256);
+  ASSERT_EQ(of_bytes.size(), 259u);
+  EXPECT_EQ(of_bytes[1], -1);
+  for (int32_t byte = 0; byte < 256; ++byte)
+    EXPECT_EQ(of_bytes[3 + static_cast<size_t>(byte)], byte);
+
+  ModelConfig config = exchange_shapes().at("grouped");
+  config.vocab_size = 3;
+  const auto model = random_model(config);
+  write_llama2c_model(path_, *model, 0, {-1, 2, 0, 1});
+  const LoadedModel back = read_llama2c_model(path_);
+  EXPECT_EQ(back.model->config().vocab_size, 4);
+  for (const char* const name : {"model.embed_tokens.weight", "lm_head.weight"}) {
+    const ConstTensor from = model->parameters().find(name)->value;
+    const ConstTensor to = back.model->parameters().find(name)->value;
+    for (int64_t i = 0; i < from.columns(); ++i) {
+      EXPECT_FLOAT_EQ(to(0, i), (from(0, i) + from(1, i) + from(2, i)) / 3);
+      EXPECT_EQ(to(1, i), from(2, i));
+      EXPECT_EQ(to(2, i), from(0, i));
+      EXPECT_EQ(to(3, i), from(1, i));
+    }
+  }
+}
+
+TEST_F(Llama2cModel, AVocabularyOfScoresComesBack) {
+  SentencePieceTokenizer tokenizer(
+      small_sentencepiece({"a", "b"},
+                          {{"\u2581", "a"}, {"a", "b"}, {"\u2581", "ab"}, {"\u2581a", "b"}}),
+      {.before = {1}, .after = {}});
+  tokenizer.set_special_tokens({.bos = 1, .eos = 2, .unk = 0});
+  ModelConfig config = shape_of_32();
+  config.vocab_size = tokenizer.vocab_size();
+  const auto model = random_model(resolved(config, 0, "test"));
+  write_llama2c_model(path_, *model, 0);
+  EXPECT_EQ(read_llama2c_model(path_).tokenizer, nullptr);
+  const std::string beside = directory_ / "tokenizer.bin";
+  const auto write = [&](std::vector<Llama2cPiece> pieces) {
+    write_file(beside, llama2c_tokenizer_bytes(pieces, beside));
+  };
+  const auto pieces = llama2c_pieces(tokenizer, config.vocab_size, path_);
+  write(pieces);
+  EXPECT_EQ(tokenizer_json(*read_llama2c_model(path_).tokenizer), tokenizer_json(tokenizer));
+  EXPECT_EQ(read_llama2c_model(path_, false).tokenizer, nullptr);
+  std::vector<Llama2cPiece> more = pieces;
+  more.push_back({"x", 0});
+  write(more);
+  EXPECT_NE(error_of([&] { read_llama2c_model(path_); }).find("another number of tokens"),
+            std::string::npos);
+  write(llama2c_pieces(*make_byte_tokenizer(), 256, path_));
+  EXPECT_EQ(read_llama2c_model(path_).tokenizer, nullptr);
+  write({{"a", 0}});
+  EXPECT_EQ(read_llama2c_model(path_).tokenizer, nullptr);
+  write_file(beside, read_file(beside) + "x");
+  EXPECT_NE(error_of([&] { read_llama2c_model(path_); }).find("ends inside a token"),
+            std::string::npos);
 }
 
 TEST_F(Llama2cModel, RefusesPiecesThatPrintOtherwise) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "exchange/model_shapes.h"
 #include "io/safetensors.h"
 #include "support/files.h"
 
@@ -186,11 +187,38 @@ TEST_F(ParameterFile, AcceptsTiedCopiesAndRopeFrequencies) {
   write(tensors);
   EXPECT_TRUE(error_of_read().starts_with(path_ + ": tensor 'head.weight': wrong shape"));
 
-  // The alias cannot stand in for the slot.
+  // The tied tensor under its other name alone.
   tensors = stored();
   tensors[0].name = "head.weight";
   write(tensors);
-  EXPECT_TRUE(error_of_read().starts_with(path_ + ": missing tensor 'embed.weight'"));
+  EXPECT_EQ(error_of_read(), "no error");
+}
+
+// As files of a model without its head have them.
+TEST_F(ParameterFile, NamesWithoutTheModelsOwn) {
+  const auto model = random_model(exchange_shapes().at("tied"));
+  const auto write_without = [&](const std::string& more) {
+    std::vector<TensorSource> tensors;
+    for (const Parameter& slot : model->parameters().slots()) {
+      EXPECT_TRUE(slot.name.starts_with("model."));
+      tensors.push_back({slot.name.substr(6), slot.value});
+    }
+    if (!more.empty())
+      tensors.push_back({more, model->parameters().find("model.norm.weight")->value});
+    write_safetensors(path_, tensors);
+  };
+  write_without("");
+  Llama back(model->config(), Precision::fp32, Planes::none);
+  read_parameters(back.parameters(), kValues, path_);
+  for (const Parameter& slot : model->parameters().slots()) {
+    EXPECT_TRUE(std::equal(slot.value.data, slot.value.data + slot.value.size(),
+                           back.parameters().find(slot.name)->value.data))
+        << slot.name;
+  }
+  write_without("model.norm.weight");
+  EXPECT_NO_THROW(read_parameters(back.parameters(), kValues, path_));
+  write_without("norm.bias");
+  EXPECT_THROW(read_parameters(back.parameters(), kValues, path_), Error);
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ def statistics(w, deciles):
         "isotropy": isotropy(w),
         "isotropy_centred": isotropy(w - w.mean(0)),
         "effective_rank": numpy.exp(entropy(singular)),
+        "singular_values": singular.tolist(),
         "top_share": squares[0],
         "top_ten_share": squares[:10].sum(),
     }

@@ -53,6 +53,12 @@ void expect_statistics(const Golden& golden, const std::string& name, const std:
   expect_near(s.isotropy_centred, number("isotropy_centred"), 1e-5, key + " centred");
   // A singular value of 0 is the root of an eigenvalue of 1e-16 of the largest.
   expect_near(s.effective_rank, number("effective_rank"), 1e-6, key + " rank");
+  const Json::Array& singular = want.find("singular_values")->as_array(key);
+  ASSERT_EQ(s.singular_values.size(), singular.size());
+  for (size_t i = 0; i < singular.size(); ++i) {
+    // As above, of the largest.
+    EXPECT_NEAR(s.singular_values[i], singular[i].as_double(key), 1e-7 * s.singular_values[0]);
+  }
   expect_near(s.top_share, number("top_share"), 1e-12, key);
   expect_near(s.top_ten_share, number("top_ten_share"), 1e-12, key);
 }

@@ -161,6 +161,68 @@ TEST_P(EveryTrace, TheEncodingActsAtItsMoments) {
   EXPECT_NEAR(t.scores.scale, scale == scales.end() ? 1 / std::sqrt(6.0) : scale->second, 1e-7);
 }
 
+// The layers' weights are those of the terms above; the model's own answer is that of its passes.
+TEST_P(EveryTrace, LayersAgreeWithTheModel) {
+  Llama model(any_position(GetParam()));
+  model.initialize(1);
+  EXPECT_TRUE(trace(model, *letters(), kText).layers.empty());
+  const Trace t = trace(model, *letters(), kText, /*layers=*/true);
+  ASSERT_EQ(t.layers.size(), 2u);
+  for (const TracedLayer& layer : t.layers) {
+    ASSERT_EQ(layer.weights.shape, (std::vector<int64_t>{4, kTime, kTime}));
+    for (int64_t row = 0; row < 4 * kTime; ++row) {
+      double sum = 0;
+      for (int64_t key = 0; key < kTime; ++key) {
+        const double weight = static_cast<double>(layer.weights.row(row)[key]);
+        sum += weight;
+        if (key > row % kTime) {
+          EXPECT_EQ(weight, 0);
+        }
+      }
+      EXPECT_NEAR(sum, 1, 1e-5);
+    }
+  }
+  for (int64_t head = 0; head < 4; ++head) {
+    EXPECT_TRUE(std::ranges::equal(t.layers[0].weights.row(head * kTime + kTime - 1),
+                                   t.scores.weights.row(head)));
+  }
+  ASSERT_EQ(t.guesses.size(), static_cast<size_t>(kTime));
+  EXPECT_EQ(t.guesses.back().id, t.next[0].id);
+  EXPECT_NEAR(t.guesses.back().probability, t.next[0].probability, 1e-6);
+  EXPECT_EQ(t.guesses.back().loss, 0);
+  Activations activations(model, Purpose::training, 1, kTime - 1);
+  model.loss_sum(activations, TokenIds(t.ids.data(), {1, kTime - 1}),
+                 TokenIds(t.ids.data() + 1, {1, kTime - 1}));
+  for (int64_t i = 0; i + 1 < kTime; ++i) {
+    EXPECT_NEAR(t.guesses[i].loss, activations.losses()(i), 1e-5) << i;
+  }
+}
+
+// Norm and head of the embedding alone, by hand.
+TEST(TraceTest, TheLensBeforeTheBlocksIsOfTheInput) {
+  Llama model(any_position("none"));
+  model.initialize(1);
+  const Trace t = trace(model, *letters(), kText, /*layers=*/true);
+  const ConstTensor& head = model.lm_head().weight->value;
+  for (int64_t i = 0; i + 1 < kTime; ++i) {
+    double squares = 0, total = 0;
+    for (const float x : t.input.row(i)) squares += static_cast<double>(x) * x / 24;
+    std::vector<double> logits(37);
+    for (int64_t id = 0; id < 37; ++id) {
+      for (int64_t c = 0; c < 24; ++c) {
+        logits[id] += static_cast<double>(head(id, c)) * t.input.row(i)[c] /
+                      std::sqrt(squares + model.config().rms_norm_eps);
+      }
+      total += std::exp(logits[id]);
+    }
+    const auto best = std::ranges::max_element(logits);
+    const TracedGuess& guess = t.layers[0].guesses[i];
+    EXPECT_EQ(guess.id, best - logits.begin());
+    EXPECT_NEAR(guess.probability, std::exp(*best) / total, 1e-6);
+    EXPECT_NEAR(guess.loss, std::log(total) - logits[t.ids[i + 1]], 1e-5);
+  }
+}
+
 TEST(TraceTest, LearnedPositionsAreTheRowsAdded) {
   Llama model(any_position("learned"));
   model.initialize(1);

@@ -11,7 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "cria/base/file.h"
 #include "cria/base/rng.h"
+#include "support/errors.h"
+#include "support/files.h"
 
 namespace cria {
 namespace {
@@ -194,6 +197,17 @@ TEST(DemoCorpus, PronounsAgreeWithTheHero) {
     const std::string opening = story.substr(0, story.find('.') + 6);
     EXPECT_FALSE(std::regex_search(opening, girl)) << story;
     EXPECT_FALSE(std::regex_search(opening, boy)) << story;
+  }
+}
+
+TEST(DemoCorpus, TheFloorStandsBesideTheTexts) {
+  const TemporaryDirectory directory;
+  EXPECT_FALSE(floor_bits_per_byte(directory.path()));
+  write_file(directory / kCorpusJson, "{\"val_bits_per_byte\": 0.125}");
+  EXPECT_EQ(floor_bits_per_byte(directory.path()), 0.125);
+  for (const char* const text : {"{}", "{\"val_bits_per_byte\": \"low\"}", "[]", "{"}) {
+    write_file(directory / kCorpusJson, text);
+    EXPECT_TRUE(contains(error_of([&] { floor_bits_per_byte(directory.path()); }), "corpus.json"));
   }
 }
 

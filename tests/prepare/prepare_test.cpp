@@ -141,10 +141,10 @@ TEST_F(PrepareTest, DocumentsAreSplitWhole) {
   lines.val_fraction = 0.3;
   lines.eos = "|";
   const Json json = prepare(lines);
-  EXPECT_EQ(text("train"), "0|1|2|3|");  // int(0.7 * 7)
-  EXPECT_EQ(text("val"), "4|5|6|");
-  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "4");
-  EXPECT_EQ(json.find("val")->find("documents")->dump(), "3");
+  EXPECT_EQ(text("train"), "0|1|2|3|4|");
+  EXPECT_EQ(text("val"), "5|6|");
+  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "5");
+  EXPECT_EQ(json.find("val")->find("documents")->dump(), "2");
   lines.val_fraction = 0.99;
   prepare(lines);
   EXPECT_EQ(text("train"), "0|");  // at least one
@@ -173,6 +173,37 @@ TEST_F(PrepareTest, ASingleDocumentIsSplitByTokens) {
             "\"shards\":[\"train_000000.bin\",\"train_000001.bin\"],"
             "\"checksums\":[\"4a42b05e32065f34\",\"d5f53fa29473f372\"]}");
   EXPECT_EQ(json.find("val")->find("bytes")->dump(), "2");
+}
+
+TEST_F(PrepareTest, TheEndOfEachFileValidates) {
+  const std::string small = write("a.txt", std::string(90, 'a') + std::string(10, 'b'));
+  const std::string large = write("b.txt", std::string(9000, 'c') + std::string(1000, 'd'));
+  for (const Names& files : {Names{small, large}, Names{large, small}}) {
+    PrepareRequest both = request(files, "bytes");
+    std::string said;
+    both.note = [&](const std::string& line) { said += line; };
+    const Json json = prepare(both);
+    std::string val = text("val");
+    std::ranges::sort(val);
+    EXPECT_EQ(val, std::string(10, 'b') + std::string(1000, 'd'));
+    EXPECT_EQ(json.find("val")->find("bytes")->dump(), "1010");
+    EXPECT_EQ(json.find("val")->find("documents")->dump(), "2");
+    EXPECT_EQ(json.find("train")->find("bytes")->dump(), "9090");
+    EXPECT_EQ(said, "");
+  }
+}
+
+TEST_F(PrepareTest, AShareThatDocumentsCannotGiveIsSaid) {
+  PrepareRequest lines =
+      request({write("a.txt", "aaaa\n" + std::string(100, 'b') + "\n")}, "bytes");
+  lines.documents.lines = true;
+  std::string said;
+  lines.note = [&](const std::string& line) { said += line; };
+  prepare(lines);
+  EXPECT_EQ(text("val"), std::string(100, 'b'));
+  EXPECT_NE(said.find("warning: 96.2% of the tokens are to validate on, not the 10%"),
+            std::string::npos)
+      << said;
 }
 
 TEST_F(PrepareTest, TheTokenizersOwnEndsUnlessTold) {
@@ -213,6 +244,52 @@ TEST_F(PrepareTest, SpecialTokensAreInTheVocabulary) {
   EXPECT_NE(error_of([&] { prepare(learned); }).find("'<x>' is there twice"), std::string::npos);
 }
 
+TEST_F(PrepareTest, TheCommonestWordsAreTokens) {
+  PrepareRequest words =
+      request({write("a.txt", "I love dogs. I love, and I love cats.")}, "words");
+  words.vocab_size = 7;
+  words.eos = "</s>";
+  words.val_fraction = 0;
+  const Json json = prepare(words);
+  // <unk>, then I and love thrice, the full stop twice, of the rest what is left room for.
+  EXPECT_EQ(text("train"), "I love <unk> . I love , and I love <unk> .</s>");
+  EXPECT_EQ(ids("train"), (std::vector<int32_t>{1, 2, 0, 3, 1, 2, 4, 5, 1, 2, 0, 3, 6}));
+  EXPECT_EQ(json.find("tokenizer")->find("kind")->dump(), "\"words\"");
+  words.vocab_size = 2;
+  EXPECT_NE(error_of([&] { prepare(words); }).find("expected: at least 3"), std::string::npos);
+}
+
+TEST_F(PrepareTest, ATokenizersEosStandsBehindDocuments) {
+  const std::string a = write("a.txt", "abc"), b = write("b.txt", "d");
+  PrepareRequest first = request({a, b}, "bytes");
+  first.eos = "</s>";
+  first.val_fraction = 0;
+  prepare(first);
+  PrepareRequest second = request({a, b}, directory_ / "of_first");
+  std::filesystem::rename(directory_ / "d", directory_ / "of_first");
+  second.val_fraction = 0;
+  std::string said;
+  second.note = [&](const std::string& line) { said += line; };
+  const Json json = prepare(second);
+  EXPECT_EQ(text("train"), "abc</s>d</s>");
+  EXPECT_EQ(json.find("eos_token_id")->dump(), "256");
+  EXPECT_EQ(said, "each document ends with '</s>', the tokenizer's eos; --eos none leaves it out");
+  second.eos = "none";
+  EXPECT_TRUE(prepare(second).find("eos_token_id")->is_null());
+  EXPECT_EQ(text("train"), "abcd");
+}
+
+TEST_F(PrepareTest, ARunIsItsModelsTokenizer) {
+  const std::string checkpoint = directory_ / "run/checkpoints/step-00000002";
+  make_directories(checkpoint);
+  write_file(checkpoint + "/config.json", "{}");
+  write_tokenizer_files(checkpoint, *make_char_tokenizer({'a', 'b'}));
+  PrepareRequest as_run = request({write("a.txt", "abba")}, directory_ / "run");
+  as_run.val_fraction = 0;
+  prepare(as_run);
+  EXPECT_EQ(ids("train"), (std::vector<int32_t>{0, 1, 1, 0}));
+}
+
 TEST_F(PrepareTest, RareWordsAreDroppedAndThatIsSaid) {
   std::string words;
   for (int i = 0; i < 1000; ++i)
@@ -231,10 +308,38 @@ TEST_F(PrepareTest, RareWordsAreDroppedAndThatIsSaid) {
 TEST_F(PrepareTest, EmptyDocumentsAreCountedAndSaid) {
   PrepareRequest lines = request({write("a.txt", "a\n\n\nb\n")}, "bytes");
   lines.documents.lines = true;
+  lines.val_fraction = 0.5;
   std::string said;
   lines.note = [&](const std::string& line) { said += line; };
   EXPECT_EQ(prepare(lines).find("train")->find("documents")->dump(), "1");
   EXPECT_EQ(said, "empty documents passed over: 2");
+}
+
+TEST_F(PrepareTest, WhatWasPassedOverIsNamed) {
+  const std::string a = write("a.jsonl", "{\"text\": \"one\"}\nx\n{\"text\": \"two\"}\n");
+  PrepareRequest bad = request({a}, "bytes");
+  bad.documents.skip_bad = true;
+  bad.val_fraction = 0.5;
+  std::string said;
+  bad.note = [&](const std::string& line) { said += line + "\n"; };
+  prepare(bad);
+  EXPECT_EQ(text("train") + text("val"), "onetwo");
+  EXPECT_EQ(said, "bad lines passed over: 1\n  " + a + ":2:1: invalid JSON value\n");
+}
+
+TEST_F(PrepareTest, ASeparatorThatDoesNotOccurIsSaid) {
+  PrepareRequest never = request({write("a.txt", "one\n\ntwo")}, "bytes");
+  never.documents.separator = "\r";
+  never.val_fraction = 0;
+  std::string said;
+  never.note = [&](const std::string& line) { said += line; };
+  prepare(never);
+  EXPECT_EQ(said,
+            "warning: '\\r', the document separator, does not occur: each file is one document");
+  said.clear();
+  never.documents.separator = "\n\n";
+  prepare(never);
+  EXPECT_EQ(said, "");
 }
 
 TEST_F(PrepareTest, StoppedAtAnyTimeItLeavesNothing) {

@@ -84,7 +84,7 @@ TEST_F(TextInputTest, AFileIsADocument) {
 TEST_F(TextInputTest, ALineIsADocument) {
   const std::string a =
       write("a.txt", std::string("\xEF\xBB\xBFx\r\n\r\n\0z\r\r\ny\r", 15) + "z\n\nend\r");
-  EXPECT_EQ(read({a}, {.lines = true}), (TextTotals{4, 11, 2}));
+  EXPECT_EQ(read({a}, {.lines = true}), (TextTotals{4, 11, 2, 5}));
   EXPECT_EQ(documents_,
             (std::vector<Document>{
                 {"x", a, 3}, {std::string("\0z\r", 3), a, 8}, {"y\rz", a, 13}, {"end\r", a, 18}}));
@@ -92,8 +92,101 @@ TEST_F(TextInputTest, ALineIsADocument) {
 
 TEST_F(TextInputTest, SeparatorsBelongToNone) {
   const std::string a = write("a.txt", "<->one<-<->two\n<-><->");
-  EXPECT_EQ(read({a}, {.separator = "<->"}), (TextTotals{2, 9, 2}));
+  EXPECT_EQ(read({a}, {.separator = "<->"}), (TextTotals{2, 9, 2, 4}));
   EXPECT_EQ(documents_, (std::vector<Document>{{"one<-", a, 3}, {"two\n", a, 11}}));
+}
+
+TEST_F(TextInputTest, LineEndsInSeparatorsAreAlike) {
+  const std::string a = write("a.txt", "one\r\n\r\ntwo\n\nthree\n\r\nfour\r\nend\r");
+  const Texts expected = {"one", "two", "three", "four\r\nend\r"};
+  for (const char* const separator : {"\n\n", "\r\n\r\n", "\n\r\n"}) {
+    EXPECT_EQ(read({a}, {.separator = separator}).separators, 3) << separator;
+    EXPECT_EQ(texts(), expected);
+  }
+  EXPECT_EQ(documents_[2].offset, 12u);
+  read({write("b.txt", "x.\r\ny\r.\nz")}, {.separator = ".\n"});
+  EXPECT_EQ(texts(), (Texts{"x", "y\r", "z"}));
+}
+
+TEST_F(TextInputTest, SignsOfPatternsInNames) {
+  make_directories(directory_ / "a[1]");
+  const std::string a = write("a[1]/b*.txt", "ab"), b = write("a[1]/bc.txt", "c");
+  read({a});
+  EXPECT_EQ(texts(), Texts{"ab"});
+  read({directory_ / "a[1]/b?.txt"});
+  EXPECT_EQ(texts(), (Texts{"ab", "c"}));
+}
+
+TEST_F(TextInputTest, TextIsUtf8UnlessTold) {
+  const std::string a = write("a.txt", "d\xE9j\xE0 \xE2\x82\xAC\xE2\x82");
+  EXPECT_EQ(error_of([&] { read({a}); }),
+            a + " at byte 1: invalid UTF-8\n  expected: text in UTF-8\n  got: '\\xe9'\n  hint: "
+                "--invalid-utf8 replace or bytes, or --tokenizer bytes takes any bytes");
+  read({a}, {.invalid_utf8 = InvalidUtf8::replace});
+  EXPECT_EQ(texts(), Texts{"d\uFFFDj\uFFFD \u20AC\uFFFD"});
+  read({a}, {.invalid_utf8 = InvalidUtf8::keep});
+  EXPECT_EQ(texts(), Texts{read_file(a)});
+}
+
+TEST_F(TextInputTest, OtherEncodingsAreNamed) {
+  std::string utf16;
+  for (const char c : std::string("The dog and the cat.")) utf16 += {c, '\0'};
+  for (const auto& [bytes, name] : std::vector<std::pair<std::string, std::string>>{
+           {"\xFF\xFE" + utf16, "UTF-16, little-endian"},
+           {"\xFE\xFF" + utf16, "UTF-16, big-endian"},
+           {std::string("\xFF\xFE\0\0", 4) + utf16, "UTF-32, little-endian"},
+           {"\x1F\x8B\x08", "gzip"},
+           {utf16, "more than a quarter of it bytes of zero, as in UTF-16"}}) {
+    for (const char* const file : {"a.txt", "a.jsonl"}) {
+      const std::string a = write(file, bytes);
+      const std::string message = error_of([&] { read({a}); });
+      EXPECT_TRUE(message.starts_with(a + ": the file is not text in UTF-8")) << message;
+      EXPECT_NE(message.find("got: " + name), message.npos) << message;
+      EXPECT_NE(message.find("hint: "), message.npos) << message;
+    }
+    read({write("a.txt", bytes)}, {.invalid_utf8 = InvalidUtf8::keep});
+    EXPECT_EQ(texts(), Texts{bytes});
+  }
+}
+
+// A block may end in the middle of a character.
+TEST_F(TextInputTest, CharactersOverBlocks) {
+  for (const std::string character : {"\u00E9", "\u20AC", "\U0001F642"}) {
+    for (size_t before = 0; before < character.size(); ++before) {
+      const std::string text = std::string((1u << 20) - before, 'a') + character + "b";
+      const std::string a = write("a.txt", text);
+      for (const InvalidUtf8 rule : {InvalidUtf8::error, InvalidUtf8::replace}) {
+        read({a}, {.invalid_utf8 = rule});
+        EXPECT_TRUE(texts() == Texts{text}) << before;
+      }
+      const std::string cut = text.substr(0, (1u << 20) + (before == 0 ? 1 : 0));
+      if (before == 1) continue;  // nothing of the character is there, or all
+      EXPECT_NE(error_of([&] { read({write("b.txt", cut.substr(0, cut.size() - 1) + "\xE9")}); }),
+                "");
+    }
+  }
+}
+
+TEST_F(TextInputTest, BadLinesArePassedOver) {
+  std::string lines = "{\"text\": \"one\"}\n";
+  for (const char* const bad : {R"({"text": "two", "score": NaN})", R"({"text": null})",
+                                R"({"text": "half \ud83d of a pair"})", R"({"text": "a)",
+                                R"(["text"])", R"({"body": "a"})", "{\"text\": \"\xE9\"}"}) {
+    lines += bad + std::string("\n");
+  }
+  lines += "{\"text\": \"" + std::string(TextInput::kLongestLine, 'a') + "\"}\n";
+  lines += "\n{\"text\": \"three\"}";
+  const std::string a = write("a.jsonl", lines);
+  EXPECT_NE(error_of([&] { read({a}); }).find("hint: --skip-bad passes over such lines"),
+            std::string::npos);
+  const TextTotals totals = read({a}, {.skip_bad = true});
+  EXPECT_EQ(texts(), (Texts{"one", "three"}));
+  EXPECT_EQ(totals.bad, 8);
+  EXPECT_EQ(totals.empty, 1);
+  ASSERT_EQ(totals.bad_lines.size(), 8u);
+  EXPECT_TRUE(totals.bad_lines[0].starts_with(a + ":2:26: ")) << totals.bad_lines[0];
+  EXPECT_EQ(totals.bad_lines[5], a + ":7: no 'text' in this object");
+  EXPECT_EQ(totals.bad_lines[7], a + ":9: this line is too long");
 }
 
 // Blocks of a megabyte, chunks of 128 KiB: line ends and separators lie on the borders.
@@ -116,7 +209,7 @@ TEST_F(TextInputTest, BlocksMakeNoDifference) {
 TEST_F(TextInputTest, ManySmallDocuments) {
   std::string text;
   for (int i = 0; i < 200000; ++i) text += "x\n";
-  EXPECT_EQ(read({write("a.txt", text)}, {.lines = true}), (TextTotals{200000, 200000, 0}));
+  EXPECT_EQ(read({write("a.txt", text)}, {.lines = true}), (TextTotals{200000, 200000, 0, 200000}));
 }
 
 TEST_F(TextInputTest, JsonLines) {

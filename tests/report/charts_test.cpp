@@ -57,8 +57,11 @@ std::vector<std::function<Figure()>> charts() {
                          .logarithmic = true});
       },
       [] {
-        return scatter("Points", "", {"x"}, {"y"},
-                       {{0, 0, kHostile, 0}, {1, 1, "b", 1}, {NAN, 1, "c", 2}});
+        return scatter({.title = "Points",
+                        .note = "",
+                        .x = {"x"},
+                        .y = {"y"},
+                        .points = {{0, 0, kHostile, 0}, {1, 1, "b", 1}, {NAN, 1, "c", 2}}});
       },
       [] {
         return forest_plot("Rows", "", "difference", {{kHostile, 1, 0.5}, {"b", -1, INFINITY}});
@@ -111,15 +114,43 @@ TEST(Charts, LinesLeaveOutWhatIsNotFinite) {
   EXPECT_EQ(MarkupCheck::fault(line_chart(chart).svg), "");
 }
 
+TEST(Charts, CellsAreLinesOfOneLevel) {
+  HeatMap map = {.title = "x",
+                 .note = "",
+                 .x = "key",
+                 .unit = "weight",
+                 .rows = {"a", "b"},
+                 .columns = {"one", "two", "three"},
+                 .values = {{0, 0, 1}, {NAN, 1, NAN}},
+                 .upright = true,
+                 .digits = 2};
+  const Figure figure = heat_map(map);
+  EXPECT_TRUE(contains(figure.svg, "<path stroke=\"#00224e\" d=\"M0 0.5h2\"/>")) << figure.svg;
+  EXPECT_TRUE(contains(figure.svg, "<path stroke=\"#fee838\" d=\"M2 0.5h1M1 1.5h1\"/>"));
+  // 20 + 8 wide on the left, 20 on the right; above 36, below as much as the longest word and 16.
+  EXPECT_TRUE(contains(figure.svg, "data-box=\"28,36,392,172.8\"")) << figure.svg;
+  EXPECT_EQ(figure.numbers.rows[1], (std::vector<std::string>{"b", "", "1", ""}));
+}
+
+TEST(Charts, AMapOfPointsHasNoAxes) {
+  const std::vector<Point> points = {{0, 0, "a", 0}, {1, 2, "b", 1}};
+  Scatter chart = {.title = "x", .note = "", .x = {""}, .y = {""}, .points = points};
+  const Figure map = scatter(chart);
+  EXPECT_FALSE(contains(map.svg, "class=\"axis")) << map.svg;
+  EXPECT_TRUE(contains(map.svg, "d=\"M432,4h0\"")) << map.svg;
+  chart.x_reach = chart.y_reach = {-4, 4};
+  EXPECT_TRUE(contains(scatter(chart).svg, "d=\"M273,102h0\"")) << scatter(chart).svg;
+}
+
 // Labels of points that would lie on others are left out; the points and the table have them all.
 TEST(Charts, LabelsDoNotOverlap) {
   std::vector<Point> points;
   for (int i = 0; i < 30; ++i) points.push_back({i * 0.001, 0, "label", 0});
   points.push_back({1, 1, "far", 0});
-  const std::string svg = scatter("x", "", {"x"}, {"y"}, points).svg;
+  const std::string svg = scatter({"x", "", {"x"}, {"y"}, points}).svg;
   size_t shown = 0, dots = 0;
   for (size_t at = 0; (at = svg.find(">label<", at)) != svg.npos; ++at) ++shown;
-  for (size_t at = 0; (at = svg.find("\"dots\"", at)) != svg.npos; ++at) ++dots;
+  for (size_t at = 0; (at = svg.find("dots c0", at)) != svg.npos; ++at) ++dots;
   EXPECT_EQ(shown, 1u);
   EXPECT_EQ(dots, 31u);
 }

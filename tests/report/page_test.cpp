@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 
 #include "support/errors.h"
 #include "support/well_formed.h"
@@ -21,6 +22,8 @@ std::string page_of(const std::string& text) {
   lines.lines = {{.name = text, .x = {{0, 1}}, .y = {0, 1}, .low = {}, .high = {}}};
   page.figures({line_chart(lines)});
   page.preformatted(text, text);
+  page.table(text, {{text, "b"}, {{text, text}}, {{0, kShades}}});
+  page.shaded_text(text, {{text, text, 3}}, {{text, "b"}, {{text, text}}});
   return page.take();
 }
 
@@ -70,6 +73,19 @@ double contrast(const std::string& a, const std::string& b) {
   return (high + 0.05) / (low + 0.05);
 }
 
+// What is seen where the strongest shade lies on a color.
+std::string shaded(const std::string& color) {
+  char text[8];
+  std::array<int, 3> channels{};
+  for (size_t i = 0; i < 3; ++i) {
+    const double below = std::stoi(color.substr(1 + 2 * i, 2), nullptr, 16);
+    channels[i] = static_cast<int>(std::lround(below + kStrongestShade * (kShadeColor[i] - below)));
+  }
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", channels[0] & 255, channels[1] & 255,
+                channels[2] & 255);
+  return text;
+}
+
 // WCAG 2.1: 4.5 for text, 3 for what has to be seen of a picture.
 TEST(Page, ColorsHaveContrastInBothThemes) {
   EXPECT_NEAR(contrast("#ffffff", "#000000"), 21, 1e-9);
@@ -78,6 +94,7 @@ TEST(Page, ColorsHaveContrastInBothThemes) {
       EXPECT_GE(contrast(theme.text, behind), 4.5);
       EXPECT_GE(contrast(theme.quiet_text, behind), 4.5);
     }
+    EXPECT_GE(contrast(theme.text, shaded(theme.card)), 4.5);
     for (const char* const color : theme.palette)
       EXPECT_GE(contrast(color, theme.card), 3) << color;
   }

@@ -79,6 +79,7 @@ TEST(Svg, LongTextIsCutBetweenCharacters) {
   EXPECT_EQ(fitted("short", 10), "short");
   EXPECT_EQ(fitted("a rather long name", 5), "a rath…");
   EXPECT_EQ(fitted("ÄÖÜÄÖÜ", 4), "ÄÖ…");
+  EXPECT_EQ(text_width("\u2068ab\u2069"), text_width("ab"));
   EXPECT_LE(text_width(fitted("🦙🦙🦙🦙🦙🦙", 4)), 4.5);
 }
 

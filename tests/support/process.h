@@ -29,9 +29,11 @@ class Process {
   static constexpr rlim_t kNoLimit = RLIM_INFINITY;
 
   // program: an absolute path. With max_file_bytes, writing more to one file fails as it does on a
-  // full disk. One OpenMP thread: the processes are short.
+  // full disk. One OpenMP thread: the processes are short. variables: NAME=VALUE, beside those of
+  // this process.
   Process(const std::string& program, const std::vector<std::string>& arguments,
-          const std::string& directory, rlim_t max_file_bytes = kNoLimit) {
+          const std::string& directory, rlim_t max_file_bytes = kNoLimit,
+          const std::vector<std::string>& variables = {}) {
     // Between fork and exec of a process with threads, nothing may allocate.
     std::vector<char*> argv = {const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments)
@@ -39,6 +41,9 @@ class Process {
     argv.push_back(nullptr);
     std::string threads = "OMP_NUM_THREADS=1";
     std::vector<char*> environment = {threads.data()};
+    for (const std::string& variable : variables) {
+      environment.push_back(const_cast<char*>(variable.c_str()));
+    }
     for (char** each = environ; *each; ++each) {
       if (!std::string(*each).starts_with("OMP_NUM_THREADS=")) environment.push_back(*each);
     }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ namespace cria {
 // A pseudo-terminal, and what was written to it.
 class Terminal {
  public:
-  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
+  explicit Terminal(unsigned short columns = 80) : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
     if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0) return;
     const int slave = ::open(::ptsname(master_), O_RDWR | O_NOCTTY);
     if (slave < 0) return;
@@ -23,6 +24,8 @@ class Terminal {
     ::tcgetattr(slave, &settings);
     settings.c_oflag &= ~static_cast<tcflag_t>(OPOST);  // "\n" stays as it is
     ::tcsetattr(slave, TCSANOW, &settings);
+    const winsize size = {.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+    ::ioctl(slave, TIOCSWINSZ, &size);
     file_ = ::fdopen(slave, "w");
   }
   ~Terminal() {

@@ -38,8 +38,8 @@ std::vector<int32_t> encode_pieces(const Tokenizer& tokenizer, std::string_view 
 }
 
 TEST(SentencePieceJson, ReadsWhatItWrote) {
-  for (const FrontSpace front :
-       {FrontSpace::each_part, FrontSpace::spaceless, FrontSpace::at_beginning}) {
+  for (const FrontSpace front : {FrontSpace::each_part, FrontSpace::spaceless,
+                                 FrontSpace::at_beginning, FrontSpace::never}) {
     const Json json = piece_sample_json(front);
     const auto back = tokenizer_from_json(json, "t.json");
     EXPECT_EQ(back->kind(), "sentencepiece");
@@ -66,6 +66,23 @@ TEST(SentencePieceJson, ReadsOtherWaysToSayTheSame) {
   expect_same({"normalizer"},
               R"({"normalizers":[{"prepend":"▁","type":"Prepend"},{"content":"▁","type":"Replace",)"
               R"("pattern":{"String":" "}}],"type":"Sequence"})");
+  expect_same({"truncation"}, R"({"max_length":512})");
+  expect_same({"padding"}, R"({"strategy":"BatchLongest"})");
+}
+
+// As Yi's file says it.
+TEST(SentencePieceJson, SpacesReplacedAloneAreNoSpaceInFront) {
+  const Json json = piece_sample_json(FrontSpace::never);
+  const std::string replace = R"({"type":"Replace","pattern":{"String":" "},"content":"▁"})";
+  for (const std::string& normalizer :
+       {replace, R"({"type":"Sequence","normalizers":[)" + replace + "]}"}) {
+    const auto back = sentencepiece_from_json(
+        with(with(json, {"pre_tokenizer"}, Json()), {"normalizer"}, parse_piece(normalizer)),
+        "t.json");
+    EXPECT_EQ(json_of_pieces(*back), json);
+    EXPECT_EQ(encode_pieces(*back, "ab")[0], *find_token(*back, "ab"));
+    EXPECT_EQ(back->decode(encode_pieces(*back, " ab")), " ab");
+  }
 }
 
 TEST(SentencePieceJson, NamesWhatIsNotSupported) {
@@ -83,13 +100,14 @@ TEST(SentencePieceJson, NamesWhatIsNotSupported) {
     expect(FrontSpace::at_beginning, keys, value, part);
   };
   expect_error({"version"}, R"("2.0")", "'version'");
-  expect_error({"truncation"}, "{}", "'truncation'");
   expect_error({"extra"}, "1", "key 'extra'");
   expect_error({"normalizer"}, R"({"type":"NFKC"})", "'normalizer' is not supported");
   expect(FrontSpace::each_part, {"normalizer"}, "null", "'normalizer' is not supported");
   expect_error({"pre_tokenizer"}, R"({"type":"Metaspace"})", "is not supported");
   expect(FrontSpace::at_beginning, {"pre_tokenizer", "split"}, "true", "'pre_tokenizer'");
-  expect(FrontSpace::at_beginning, {"pre_tokenizer", "prepend_scheme"}, R"("never")",
+  expect(FrontSpace::at_beginning, {"pre_tokenizer", "prepend_scheme"}, R"("never")", "'decoder'");
+  expect(FrontSpace::never, {"pre_tokenizer", "prepend_scheme"}, R"("first")", "'decoder'");
+  expect(FrontSpace::at_beginning, {"pre_tokenizer", "prepend_scheme"}, R"("last")",
          "'pre_tokenizer'");
   expect_error({"decoder"}, "null", "'decoder' is not supported");
   expect_error({"decoder", "decoders"}, R"([{"type":"Fuse"}])", "'decoder' is not supported");

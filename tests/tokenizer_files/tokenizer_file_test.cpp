@@ -12,6 +12,7 @@
 #include "support/errors.h"
 #include "support/files.h"
 #include "text/bpe_tokenizer.h"
+#include "text/small_sentencepiece.h"
 #include "text/tiny_vocabulary.h"
 #include "tokenizer_files/byte_characters.h"
 #include "tokenizer_files/tokenizer_json.h"
@@ -101,6 +102,56 @@ TEST_F(TokenizerFiles, EveryFormIsKnownByItsContent) {
   EXPECT_EQ(encode(*read("any"), "ab<s>"), (Ids{256, 257}));
   EXPECT_EQ(encode(*read("ranks", "llama3"), "abc"), (Ids{256, 'c'}));
   EXPECT_EQ(encode(*read("ranks", "gpt2"), "ab 1234"), (Ids{256, ' ', '1', '2', '3', '4'}));
+}
+
+// --- what transformers makes of a tokenizer.json beside its tokenizer_config.json
+
+TEST_F(TokenizerFiles, LlamaTokenizerPutsTheSpaceInFrontAsItsConfigSays) {
+  const auto vocabulary = small_sentencepiece({"a", "b"}, {{"\u2581", "a"}});
+  write("tokenizer.json", tokenizer_json(SentencePieceTokenizer(vocabulary)));
+  const auto front = [&](const std::string& config) {
+    write("tokenizer_config.json", config);
+    return read()->sentencepiece_vocabulary()->front;
+  };
+  EXPECT_EQ(front("{}"), FrontSpace::each_part);
+  EXPECT_EQ(front(R"({"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": false})"),
+            FrontSpace::each_part);
+  const std::string llama = R"({"tokenizer_class": "LlamaTokenizer")";
+  EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
+  EXPECT_EQ(front(llama + R"(, "legacy": true})"), FrontSpace::spaceless);
+  EXPECT_EQ(front(llama + R"(, "legacy": true, "add_prefix_space": false})"), FrontSpace::never);
+  EXPECT_EQ(front(llama + R"(, "add_prefix_space": null})"), FrontSpace::at_beginning);
+  EXPECT_EQ(front(R"({"tokenizer_class": "LlamaTokenizerFast"})"), FrontSpace::at_beginning);
+  // The tokens around a text are the file's, not add_bos_token's.
+  EXPECT_EQ(front(llama + R"(, "add_eos_token": true})"), FrontSpace::at_beginning);
+  EXPECT_EQ(read()->ends(), TextEnds());
+  write("config.json", R"({"model_type": "llama"})");
+  EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
+  write("config.json", R"({"model_type": "mistral"})");
+  EXPECT_EQ(front(llama + "}"), FrontSpace::each_part);
+}
+
+TEST_F(TokenizerFiles, TokensAreAddedByTheConfigToo) {
+  write("tokenizer.json", bpe_file({"<s>"}));
+  const auto config = [&](const std::string& tokens) {
+    write("tokenizer_config.json", R"({"added_tokens_decoder": {)" + tokens + "}}");
+  };
+  config(
+      R"("258": {"content": "<u>", "special": false}, "257": {"content": "<s>", "special": false})");
+  EXPECT_EQ(encode(*read(), "ab<u><s>", false), (Ids{256, 258, 257}));
+  config(R"("259": {"content": "<u>"})");
+  expect_error("tokenizer.json", "", "added token '<u>' has another id");
+  config(R"("258": {"content": "<u>", "lstrip": true})");
+  expect_error("tokenizer.json", "", "'added_tokens[1].lstrip'");
+  config(R"("x": {"content": "<u>"})");
+  expect_error("tokenizer_config.json", "", "added_tokens_decoder: not an id");
+}
+
+TEST_F(TokenizerFiles, ASpaceInFrontOfBytesIsRefused) {
+  write("tokenizer.json", bpe_file());
+  write("tokenizer_config.json",
+        R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})");
+  expect_error("tokenizer_config.json", "", "add_prefix_space");
 }
 
 TEST_F(TokenizerFiles, ADirectoryHasOneOfThem) {

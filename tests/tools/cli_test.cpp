@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/unicode.h"
+#include "base/version.h"
 #include "cria/base/json.h"
 #include "cria/data/shard.h"
 #include "cria/kernels/kernels.h"
@@ -79,7 +80,8 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
 
 TEST_F(CliTest, Version) {
   const std::string version = run({"--version"}).out;
-  EXPECT_TRUE(version.starts_with("cria 0.")) << version;
+  EXPECT_TRUE(version.starts_with(std::string("cria ") + kCriaVersion)) << version;
+  EXPECT_TRUE(contains(version, kCommit)) << version;
   EXPECT_TRUE(contains(version, std::string(", ") + kernels().isa + " kernels (of ")) << version;
   for (const std::string& isa : program_isas()) EXPECT_TRUE(contains(version, isa)) << version;
 }
@@ -125,9 +127,15 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"eval", "run", "--data", kValShard, "--shard-format", "llm"},
        "cria eval: invalid value of --shard-format\n  expected: llmc or raw_uint16\n  got: "
        "'llm'\n  hint: did you mean 'llmc'?"},
+      {{"eval", "run", "--data", kValShard, kTrainShard},
+       "cria eval: unexpected argument 'data/train_000000.bin'\n  hint: a glob of shards is given "
+       "in "
+       "quotes: '*.bin'"},
       {{"prepare", "text.txt"}, "cria prepare: --out is missing"},
       {{"prepare", "text.txt", "--out", "d", "--tokenizer", "bpe"},
        "cria prepare --tokenizer bpe: --vocab-size is missing\n  hint: --vocab-size "},
+      {{"prepare", "text.txt", "--out", "d", "--vocab-size", "300"},
+       "cria prepare --tokenizer chars: --vocab-size says nothing here\n  hint: it is for "},
       {{"prepare", "text.txt", "--out", "d", "--val-fraction", "1.5"},
        "cria prepare: invalid value of --val-fraction\n  expected: a number from 0.0 to 0.999"},
   };
@@ -195,6 +203,22 @@ TEST_F(CliTest, PrepareWithATokenizerThatExists) {
   EXPECT_FALSE(exists(path("more/val_000000.bin")));
 }
 
+TEST_F(CliTest, ADirectoryOfADatasetIsItsShards) {
+  EXPECT_EQ(run({"eval", "run", "--data", "data"}).out,
+            run({"eval", "run", "--data", kValShard}).out);
+  run({"train", "tiny.toml", "data.train=\"data\"", "data.val=\"data\""});
+  EXPECT_TRUE(contains(read("new/config.toml"), "train = \"data/train_*.bin\""));
+  EXPECT_TRUE(contains(read("new/config.toml"), "val = \"data/val_*.bin\""));
+}
+
+TEST_F(CliTest, ClosedStreamsGetNothingIntoFiles) {
+  const std::string command =
+      "exec " + cria_binary() + " prepare text.txt --tokenizer bytes --out closed <&- >&- 2>&-";
+  EXPECT_EQ(Process("/bin/sh", {"-c", command}, path("")).wait().exit_code, 0);
+  run({"verify", "closed"});
+  EXPECT_EQ(read("closed/train_000000.bin").size(), 1024 + 2 * (text().size() * 9 / 10));
+}
+
 // The text is encoded a megabyte at a time: no word may be cut there.
 TEST_F(CliTest, PrepareLearnsABpe) {
   std::string text;
@@ -249,15 +273,16 @@ TEST_F(CliTest, PrepareManyDocuments) {
     }
     return all;
   };
-  EXPECT_EQ(text("d/train_*.bin"), "<s>Lama</s><s>zog\n</s>");
-  EXPECT_EQ(text("d/val_*.bin"), "<s>üb</s><s>er|den</s><s>Paß</s>");
+  // Half of each file: of its documents, or of the only one's tokens.
+  EXPECT_EQ(text("d/train_*.bin"), "<s>Lama</s><s>üb</s><s>Pa");
+  EXPECT_EQ(text("d/val_*.bin"), "<s>zog\n</s><s>er|den</s>ß</s>");
   const Json json = Json::parse(read("d/dataset.json"), "dataset.json");
   EXPECT_EQ(json.find("bos_token_id")->dump(), "257");
   EXPECT_EQ(json.find("eos_token_id")->dump(), "258");
-  EXPECT_EQ(json.find("train")->find("documents")->dump(), "2");
-  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "8");
+  EXPECT_EQ(json.find("train")->find("documents")->dump(), "3");
+  EXPECT_EQ(json.find("train")->find("bytes")->dump(), "9");
   EXPECT_EQ(json.find("val")->find("documents")->dump(), "3");
-  EXPECT_EQ(json.find("val")->find("bytes")->dump(), "13");
+  EXPECT_EQ(json.find("val")->find("bytes")->dump(), "12");
   EXPECT_EQ(tokenizer->special_tokens().bos, 257);
   EXPECT_EQ(tokenizer->special_tokens().eos, 258);
 }
@@ -314,7 +339,7 @@ TEST_F(CliTest, TrainMakesARun) {
     if (name.starts_with("new/")) made.push_back(name.substr(4));
   }
   Names wanted = {"checkpoints", "checkpoints/best", "config.toml",  "given.toml",
-                  "lock",        "metrics.csv",      "metrics.jsonl"};
+                  "lock",        "metrics.csv",      "metrics.jsonl",    "starts.jsonl"};
   for (const char* file :
        {"config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
         "tokenizer.json", "tokenizer_config.json", "trainer.json"}) {

@@ -190,5 +190,30 @@ TEST(Progress, ABarOnATerminal) {
   }
 }
 
+TEST(Progress, ANarrowTerminalKeepsLossAndTimeLeft) {
+  const auto line = [](unsigned short columns) {
+    Terminal terminal(columns);
+    if (!terminal.get()) return std::string();
+    {
+      TrainingProgress progress(terminal.get(), 5000);
+      progress.stepped(
+          {.step = 1500, .loss = 4.0512, .learning_rate = 3e-4, .tokens_per_second = 62900});
+    }
+    return seen(terminal.text());
+  };
+  if (line(80).empty()) GTEST_SKIP() << "no pseudo-terminal here";
+  ::setenv("NO_COLOR", "1", 1);
+  EXPECT_EQ(line(100),
+            "train ━━━━━━━───────────────── 1500/5000  loss 4.0512  lr 0.0003  62.9k tokens/s  "
+            "? left\n");
+  EXPECT_EQ(line(80),
+            "train ━━━━─────────── 1500/5000  loss 4.0512  lr 0.0003  62.9k tokens/s  ? left\n");
+  EXPECT_EQ(line(60), "1500/5000  loss 4.0512  lr 0.0003  62.9k tokens/s  ? left\n");
+  EXPECT_EQ(line(40), "train 1500/5000  loss 4.0512  ? left\n");
+  EXPECT_EQ(line(25), "━─── loss 4.0512  ? left\n");
+  EXPECT_EQ(line(10), "loss 4.05\n");
+  ::unsetenv("NO_COLOR");
+}
+
 }  // namespace
 }  // namespace cria

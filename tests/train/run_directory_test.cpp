@@ -142,5 +142,17 @@ TEST_F(RunDirectoryTest, NormsAreForTensorBoard) {
   EXPECT_TRUE(directory.wants_norms(3));
 }
 
+// A line for each start whose steps are in the run.
+TEST_F(RunDirectoryTest, StartsAreKept) {
+  const RunDirectory directory = open({});
+  for (const int step : {0, 4, 8, 4}) {
+    directory.started(Json::Object{{"step", step}, {"threads", step + 1}});
+  }
+  EXPECT_EQ(read("starts.jsonl"), "{\"step\":0,\"threads\":1}\n{\"step\":4,\"threads\":5}\n");
+  write_file(join_path(path_, "starts.jsonl"), "{\"step\":2}\n{}\n[]\n{\"step\":\"0\"}\n{\"st");
+  directory.started(Json::Object{{"step", 3}});
+  EXPECT_EQ(read("starts.jsonl"), "{\"step\":2}\n{\"step\":3}\n");
+}
+
 }  // namespace
 }  // namespace cria

@@ -176,9 +176,10 @@ TEST(TensorBoard, ChangesNoBitOfTheRun) {
                   read_file(join_path(checkpoint_path(off.train.output_dir, 9), file)))
           << file;
     }
-    EXPECT_EQ(names_in(off), (std::set<std::string>{"checkpoints", "config.toml", "lock",
-                                                    "metrics.csv", "metrics.jsonl"}));
-    EXPECT_EQ(names_in(on).size(), 8u);
+    EXPECT_EQ(names_in(off),
+              (std::set<std::string>{"checkpoints", "config.toml", "lock", "metrics.csv",
+                                     "metrics.jsonl", "starts.jsonl"}));
+    EXPECT_EQ(names_in(on).size(), 9u);
   }
 }
 

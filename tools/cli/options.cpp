@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <sstream>
 
@@ -9,6 +10,7 @@
 #include "base/number.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
+#include "cria/base/file.h"
 #include "cria/base/parallel.h"
 
 namespace cria {
@@ -81,9 +83,14 @@ bool Options::parse(const std::vector<std::string>& arguments) {
 
 void Options::require_positional(size_t least, size_t most) const {
   if (positional_.size() >= least && positional_.size() <= most) return;
-  fail(positional_.size() < least ? "too few arguments"
-                                  : "unexpected argument '" + positional_[most] + "'",
-       "usage: cria " + command_ + " " + usage_);
+  const std::string usage = "usage: cria " + command_ + " " + usage_;
+  if (positional_.size() < least) fail("too few arguments", usage);
+  // What a shell makes of a glob without quotes.
+  const std::string& extra = positional_[most];
+  const std::string kind = std::filesystem::path(extra).extension().string();
+  const bool is_shard = kind == ".bin" && exists(extra);
+  fail("unexpected argument '" + extra + "'",
+       is_shard ? "a glob of shards is given in quotes: '*" + kind + "'" : usage);
 }
 
 std::string Options::text(const std::string& name, const std::string& fallback) const {

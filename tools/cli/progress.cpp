@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 #include "cli/terminal.h"
 
@@ -12,12 +14,19 @@ namespace {
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 constexpr double kWaitingShown = 0.05;  // of a step: less is no reason to look at the disk
 constexpr auto kPlainLine = std::chrono::seconds(10);
+constexpr std::string_view kGap = "  ";  // between the figures of a line
 
 template <class... Values>
 std::string format(const char* pattern, Values... values) {
   std::array<char, 160> text;
   std::snprintf(text.data(), text.size(), pattern, values...);
   return text.data();
+}
+
+std::string joined(const std::vector<std::string>& figures) {
+  std::string line;
+  for (const std::string& figure : figures) line.append(line.empty() ? "" : kGap).append(figure);
+  return line;
 }
 
 double seconds(std::chrono::steady_clock::duration duration) {
@@ -74,31 +83,47 @@ void ProgressBar::draw() {
       total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0.0;
   const double rate =
       static_cast<double>(done_ - first_) / std::max(1e-9, seconds(Clock::now() - start_));
-  std::string left = "?";
-  if (rate > 0) left = short_duration(static_cast<double>(total_ - done_) / rate);
-  const std::string counts = this->counts();
-  std::string tail;
-  if (unit_ == Unit::bytes && rate > 0) tail += format("  %.1f MB/s", rate * 1e-6);
-  if (!details_.empty()) tail += "  " + details_;
-  if (done_ < total_) tail += "  " + left + " left";
+  std::vector<std::string> figures = {counts()};
+  if (unit_ == Unit::bytes && rate > 0) figures.push_back(format("%.1f MB/s", rate * 1e-6));
+  for (size_t begin = 0, end; begin < details_.size(); begin = end + kGap.size()) {
+    end = std::min(details_.find(kGap, begin), details_.size());
+    figures.push_back(details_.substr(begin, end - begin));
+  }
+  if (done_ < total_) {
+    figures.push_back(
+        (rate > 0 ? short_duration(static_cast<double>(total_ - done_) / rate) : "?") + " left");
+  }
   if (terminal_) {
-    constexpr int kCells = 24;
-    const int filled = static_cast<int>(fraction * kCells);
-    std::string bar;
-    for (int i = 0; i < kCells; ++i) bar += i < filled ? "━" : "─";
-    std::string text = " " + counts + tail;
-    const size_t room = terminal_width(out_);
-    const size_t fixed = label_.size() + 1 + kCells;
-    if (fixed + text.size() >= room) text.resize(room > fixed + 1 ? room - fixed - 1 : 0);
-    std::fprintf(out_, "\r\033[K%s %s%s%s%s", label_.c_str(), color_ ? "\033[36m" : "", bar.c_str(),
-                 color_ ? "\033[0m" : "", text.c_str());
+    draw_on_terminal(std::move(figures), fraction);
   } else {
-    std::fprintf(out_, "%s %s%s\n", label_.c_str(), counts.c_str(), tail.c_str());
+    std::fprintf(out_, "%s %s\n", label_.c_str(), joined(figures).c_str());
   }
   std::fflush(out_);
   stale_ = false;
   drawn_ = true;
   shown_ = Clock::now();
+}
+
+void ProgressBar::draw_on_terminal(std::vector<std::string> figures, double fraction) {
+  // The last column stays free: some terminals begin a new line after it.
+  const size_t room = terminal_width(out_) - 1;
+  const size_t kept = done_ < total_ ? 3 : 2;  // the counts, the first detail and the time left
+  while (figures.size() > kept && joined(figures).size() > room) {
+    figures.erase(figures.end() - (done_ < total_ ? 2 : 1));
+  }
+  if (figures.size() > 1 && joined(figures).size() > room) figures.erase(figures.begin());
+  const std::string text = joined(figures).substr(0, room);
+  size_t free = room - text.size();
+  const std::string label = label_.size() < free ? label_ + " " : "";
+  free -= label.size();
+  constexpr size_t kMostCells = 24, kLeastCells = 4;
+  const size_t cells = free > kLeastCells ? std::min(kMostCells, free - 1) : 0;
+  std::string bar;
+  for (size_t i = 0; i < cells; ++i) {
+    bar += static_cast<double>(i + 1) <= fraction * static_cast<double>(cells) ? "━" : "─";
+  }
+  if (cells > 0) bar = (color_ ? "\033[36m" : "") + bar + (color_ ? "\033[0m " : " ");
+  std::fprintf(out_, "\r\033[K%s%s%s", label.c_str(), bar.c_str(), text.c_str());
 }
 
 void ProgressBar::update(int64_t done, int64_t total, const std::string& details) {

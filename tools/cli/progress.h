@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "cria/train/trainer.h"
 
@@ -22,7 +23,8 @@ class ProgressBar {
   ProgressBar(std::FILE* out, std::string label, Unit unit = Unit::count);
   ~ProgressBar() { finish(); }
 
-  // details stand behind the bar: "loss 1.23  4.5k tokens/s"; of bytes there is the rate before.
+  // details stand behind the bar, those that matter most first, with two spaces between them:
+  // "loss 1.23  4.5k tokens/s"; of bytes there is the rate before.
   // total 0: not known.
   void update(int64_t done, int64_t total, const std::string& details);
 
@@ -36,6 +38,9 @@ class ProgressBar {
   using Clock = std::chrono::steady_clock;
 
   void draw();
+  // On a narrow terminal the bar gets shorter first. Then go the label, the details from the last
+  // to the second, and the counts; the first detail and the time left stay.
+  void draw_on_terminal(std::vector<std::string> figures, double fraction);
   void erase();
   std::string counts() const;
 

@@ -133,7 +133,11 @@ void remove_directory(const std::string& path);
 // system has no links, the file moves instead. Flushes the directory of the new name.
 void publish_file(const std::string& from, const std::string& to);
 
+// Waits until the files that are directly in a directory, and their names, are on the disk.
+void sync_files(const std::string& directory);
+
 bool exists(const std::string& path);
+// Those that are missing on the way too; on the disk when it returns.
 void make_directories(const std::string& path);
 
 // The existing files that a glob (* ? [abc]) names, sorted; Error when there is none. The name

@@ -40,7 +40,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  virtual std::string kind() const = 0;  // "bytes", "chars", "bpe", "sentencepiece"
+  virtual std::string kind() const = 0;  // "bytes", "chars", "words", "bpe", "sentencepiece"
   virtual int64_t vocab_size() const = 0;
 
   // The bytes that a token stands for, of an added one its text; id in [0, vocab_size()).

@@ -65,6 +65,7 @@ struct LogConfig {
   // always among them.
   int64_t diagnostics = 0;
   static constexpr int64_t kLogarithmic = -1;
+  bool report = false;  // see report/report: whoever runs the trainer writes it
 };
 
 struct RunConfig {
