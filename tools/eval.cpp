@@ -28,6 +28,7 @@ const std::vector<Option>& eval_options() {
       {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
       {"batch-size", "N", "windows at a time (default 8)"},
       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
+      {"loss-mask", "", "only the tokens that the masks beside the shards name, as data.loss_mask"},
       {"bos-token-id", "N", "token that begins a document (default: from dataset.json)"},
       {"eos-token-id", "N", "token that ends a document (default: from dataset.json)"},
       {"batches", "N", "only the first N batches (default 0: everything)"},
@@ -84,7 +85,8 @@ int run_eval(const Arguments& arguments) {
       options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
   tell_chosen_model(options.positional().front(), loaded);
   const ModelConfig& config = loaded.model->config();
-  const Dataset dataset(options.text("data", ""), format, config.vocab_size);
+  const Dataset dataset(options.text("data", ""), format, config.vocab_size,
+                        options.has("loss-mask"));
   if (loaded.tokenizer) require_tokenizer_of(options.text("data", ""), *loaded.tokenizer);
   constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
   const int64_t length = options.integer(
