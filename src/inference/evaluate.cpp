@@ -53,7 +53,7 @@ class WindowBatch {
       dataset_.read(window, in, out);
       predicted_ += request_.documents ? mark_documents(in, out, time_, *request_.documents,
                                                         starts_.data() + count_ * time_)
-                                       : time_;
+                                       : count_targets(out, time_);
     }
     return count_;
   }

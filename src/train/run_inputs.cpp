@@ -21,6 +21,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   for (size_t i = 0; i < datasets.size(); ++i) {
     tokens += datasets[i]->tokens();
     for (const Shard& shard : datasets[i]->shards()) shards.push_back(shard.path());
+    for (const MappedFile& mask : datasets[i]->masks()) shards.push_back(mask.path());
     Json source;
     source.set("tokens", datasets[i]->tokens());
     source.set("weight", sources[i].weight);
@@ -48,12 +49,13 @@ void require_prompt(RunConfig& config, const Tokenizer& tokenizer) {
 void require_validation_targets(const RunInputs& inputs, const RunConfig& config) {
   // Without marks every window has targets; an Error now, not after an hour.
   if (has_targets(*inputs.validation, evaluation_of(inputs, config))) return;
-  throw Error("no token to predict in the validation data",
-              {.where = config.source + ": data.val",
-               .expected = "documents of more than one token",
-               .got = config.data.val,
-               .hint = "are data.bos_token_id and data.eos_token_id right? Otherwise give a larger "
-                       "train.eval_batches, or data.val = \"\" for none"});
+  throw Error(
+      "no token to predict in the validation data",
+      {.where = config.source + ": data.val",
+       .expected = "documents of more than one token",
+       .got = config.data.val,
+       .hint = "are data.bos_token_id, data.eos_token_id and the masks right? Otherwise give "
+               "a larger train.eval_batches, or data.val = \"\" for none"});
 }
 
 }  // namespace
@@ -71,7 +73,7 @@ RunInputs open_inputs(RunConfig& config) {
   const auto open = [&](const std::string& glob) {
     if (inputs.tokenizer) require_tokenizer_of(glob, *inputs.tokenizer);
     globs.push_back(glob);
-    return std::make_unique<Dataset>(glob, format, config.model.vocab_size);
+    return std::make_unique<Dataset>(glob, format, config.model.vocab_size, data.loss_mask);
   };
   for (const SourceConfig& source : data.training_sources()) {
     inputs.training.push_back(open(source.train));

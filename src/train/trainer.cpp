@@ -165,7 +165,7 @@ bool Trainer::is_finite(double loss, double norm) {
                .hint = hint});
 }
 
-// Weights and moments stay as they are. The step counts all the same, also for the optimizer.
+// Weights and moments stay as they are, as those of a step without a target do. The step counts all the same, also for the optimizer.
 void Trainer::skip_update() {
   model_->parameters().zero_gradients();
   for (SegmentMemory& memory : segments_) memory.clear();
@@ -173,7 +173,7 @@ void Trainer::skip_update() {
 }
 
 void Trainer::require_targets(int64_t counted) const {
-  if (counted > 0) return;
+  if (counted > 0 || config_.data.loss_mask) return;
   throw Error("every token of the step begins a document, so there is no target to learn",
               {.where = "step " + std::to_string(state_.step + 1),
                .hint = "are data.bos_token_id and data.eos_token_id right? Otherwise take longer "
@@ -219,12 +219,13 @@ StepMetrics Trainer::step() {
   require_targets(data.counted);
   const bool diagnosed = diagnostics_ && diagnostics_->is_due(state_.step + 1);
   if (diagnostics_) diagnostics_->see({data.inputs, static_cast<size_t>(tokens_per_step())});
-  const double loss = learn(data, diagnosed);
-  const double norm = optimizer_->gradient_norm();
+  const bool empty = data.counted == 0;  // a window of nothing but prompts
+  const double loss = empty ? 0 : learn(data, diagnosed);
+  const double norm = empty ? 0 : optimizer_->gradient_norm();
   const double learning_rate =
       config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
-  const bool finite = is_finite(loss, norm);
-  if (finite) {
+  const bool learned = !empty && is_finite(loss, norm);
+  if (learned) {
     const bool measured = diagnosed || directory_->wants_norms(state_.step + 1);
     optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
                      measured ? change_squares_ : std::span<double>());
@@ -258,7 +259,7 @@ StepMetrics Trainer::step() {
           .seconds = state_.seconds,
           .data_wait = data.waited,
           .cpu_seconds = cpu,
-          .skipped = !finite,
+          .skipped = !learned,
           .step_seconds = elapsed};
 }
 

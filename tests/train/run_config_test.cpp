@@ -163,6 +163,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.max_grad_norm=28.0",
                             "train.z_loss=71",
                             "train.untie_at_step=72",
+                            "data.loss_mask=true",
                             "train.freeze=['f', 'g']",
                             "train.on_nonfinite='skip'",
                             "train.patience=73",
@@ -246,6 +247,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.data.shard_format, "raw_uint16");
   EXPECT_EQ(c.data.sequence_length, 23);
   EXPECT_TRUE(c.data.mask_documents);
+  EXPECT_TRUE(c.data.loss_mask);
   EXPECT_EQ(c.data.bos_token_id, 65);
   EXPECT_EQ(c.data.eos_token_id, 66);
   EXPECT_EQ(c.train.steps, 24);
