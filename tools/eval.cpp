@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -28,6 +29,7 @@ const std::vector<Option>& eval_options() {
       {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
       {"batch-size", "N", "windows at a time (default 8)"},
       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
+      {"loss-mask", "", "only the tokens that the masks beside the shards name, as data.loss_mask"},
       {"bos-token-id", "N", "token that begins a document (default: from dataset.json)"},
       {"eos-token-id", "N", "token that ends a document (default: from dataset.json)"},
       {"batches", "N", "only the first N batches (default 0: everything)"},
@@ -82,9 +84,10 @@ int run_eval(const Arguments& arguments) {
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   const LoadedModel loaded = load_model(
       options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
+  tell_chosen_model(options.positional().front(), loaded);
   const ModelConfig& config = loaded.model->config();
   const std::string shards = shards_of(options.text("data", ""), "val");
-  const Dataset dataset(shards, format, config.vocab_size);
+  const Dataset dataset(shards, format, config.vocab_size, options.has("loss-mask"));
   if (loaded.tokenizer) require_tokenizer_of(shards, *loaded.tokenizer);
   constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
   const int64_t length = options.integer(

@@ -96,6 +96,7 @@ int run_experiment(const Arguments& arguments) {
        {"json", "", "print the results as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
+  ignore_closed_pipes();
   const std::string& path = options.positional().front();
   const Experiment experiment = read_experiment(path);
   const std::string directory =

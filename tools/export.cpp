@@ -4,10 +4,10 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
-#include "cria/exchange/load_model.h"
 #include "exchange/export_formats.h"
 
 namespace cria {
@@ -65,7 +65,8 @@ void report(const ExportFormat& format, const ExportRequest& request, bool as_js
 
 std::string description() {
   std::string text =
-      "MODEL (a checkpoint, a run, or a Hugging Face directory) in the files of other programs.\n\n"
+      "MODEL (a checkpoint, a run, a Hugging Face directory, or a config: its initial weights) in "
+      "the files\nof other programs.\n\n"
       "formats:";
   for (const ExportFormat& format : export_formats()) {
     std::string name = format.name;
@@ -106,7 +107,7 @@ int run_export(const Arguments& arguments) {
   require_nothing_at(path);
   const int version = static_cast<int>(options.integer("version", 0, 0, 2));
   const NumberFormat dtype = version == 2 ? NumberFormat::q8_0 : dtype_of(options, format);
-  const LoadedModel model = load_model(options.positional().front());
+  const LoadedModel model = load_model_or_config(options.positional().front());
   const ExportRequest request = {.model = model,
                                  .path = path,
                                  .dtype = dtype,

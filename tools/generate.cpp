@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
@@ -16,7 +17,7 @@ int run_generate(const Arguments& arguments) {
                   "Continue TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). "
                   "The same seed gives\nthe same text.",
                   {{"prompt", "TEXT",
-                    "what the text begins with (default: the tokenizer's bos, or a line break)"},
+                    "what the text begins with (default: bos, a line break, or the first token)"},
                    {"special", "", "read special tokens in TEXT as tokens, not as text"},
                    {"max-new-tokens", "N", "tokens to add (default 200)"},
                    {"temperature", "X", "0: always the most likely token (default 0.8)"},
@@ -41,7 +42,8 @@ int run_generate(const Arguments& arguments) {
   const LoadedModel loaded = load_model(options.positional().front());
   sampling.end_tokens = loaded.end_tokens;
   const Tokenizer& tokenizer = require_tokenizer(loaded);
-  const std::string prompt = options.utf8("prompt", tokenizer.ends().before.empty() ? "\n" : "");
+  const std::string prompt = options.utf8("prompt", default_prompt(tokenizer));
+  tell_chosen_model(options.positional().front(), loaded);
   Generator generator(*loaded.model, tokenizer);
   if (options.has("json")) {
     std::string text;

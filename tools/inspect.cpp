@@ -113,8 +113,9 @@ int run_inspect(const Arguments& arguments) {
   all.insert(all.end(), others.begin(), others.end());
   Options options(
       "inspect", "PATH",
-      "What is in PATH: a model (its directory, a run, or a file of safetensors, GGUF "
-      "or llama2.c), a\ntokenizer (its file, or a directory; of a model with --text or "
+      "What is in PATH: a model (its directory, a run, a file of safetensors, GGUF or llama2.c, "
+      "or a config:\nits initial weights), a tokenizer (its file, or a directory; of a model with "
+      "--text or "
       "--file), or a dataset (the\ndirectory of its dataset.json, a shard, or a glob of "
       "shards).",
       all);
@@ -137,8 +138,8 @@ int run_inspect(const Arguments& arguments) {
   if (path.ends_with(kDatasetJson)) {
     return inspect_dataset(options, std::filesystem::path(path).parent_path().string());
   }
-  const std::vector<std::string> checkpoints = list_checkpoints(path);
-  return inspect_tokenizer(options, checkpoints.empty() ? path : checkpoints.back());
+  const std::string checkpoint = find_checkpoint(path);
+  return inspect_tokenizer(options, checkpoint.empty() ? path : checkpoint);
 }
 
 }  // namespace cria

@@ -2,22 +2,24 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
-#include "cria/exchange/load_model.h"
 #include "report/trace_report.h"
 
 namespace cria {
 
 int run_trace(const Arguments& arguments) {
-  Options options("trace", "MODEL --text TEXT",
-                  "What MODEL (a checkpoint, a run, or a Hugging Face directory) makes of TEXT: "
-                  "tokens, rows of the\ntable, what the position encoding does, what each block "
-                  "adds, and the most likely next tokens.",
-                  {{"text", "TEXT", "what the model reads"},
-                   {"top", "N", "next tokens shown (default 5)"},
-                   {"values", "N", "first values shown of each vector (default 4)"},
-                   {"json", "", "print everything as JSON, for all tokens and heads"}});
+  Options options(
+      "trace", "MODEL --text TEXT",
+      "What MODEL (a checkpoint, a run, a Hugging Face directory, or a config: its initial "
+      "weights) makes\nof TEXT: tokens, rows of the table, what the position encoding does, what "
+      "each block "
+      "adds, and the most likely next tokens.",
+      {{"text", "TEXT", "what the model reads"},
+       {"top", "N", "next tokens shown (default 5)"},
+       {"values", "N", "first values shown of each vector (default 4)"},
+       {"json", "", "print everything as JSON, for all tokens and heads"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   if (!options.has("text")) {
@@ -27,7 +29,7 @@ int run_trace(const Arguments& arguments) {
   const TraceDetail detail = {
       .top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
       .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX))};
-  const LoadedModel loaded = load_model(options.positional().front());
+  const LoadedModel loaded = load_model_or_config(options.positional().front());
   const Tokenizer& tokenizer = require_tokenizer(loaded);
   const TraceReport report = {.model = loaded.directory,
                               .text = text,

@@ -1,5 +1,6 @@
 // cria train: a run directory from a config file.
 #include <cstdio>
+#include <utility>
 
 #include "base/unicode.h"
 #include "cli/commands.h"
@@ -10,6 +11,8 @@
 #include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
 #include "cria/train/trainer.h"
+#include "report/run_cost_report.h"
+#include "train/run_inputs.h"
 
 namespace cria {
 namespace {
@@ -19,17 +22,35 @@ void print_plan(const Trainer& trainer, const std::string& source) {
   const auto line = [](const char* format, auto... values) {
     std::fprintf(stderr, format, values...);
   };
+  const int64_t parameters = trainer.model().parameters().count();
+  const int64_t table = trainer.model().embed_tokens().weight->value.size();
   line("cria train %s -> %s\n", source.c_str(), config.train.output_dir.c_str());
-  line("  model: %s parameters, %lld layers, hidden %lld, vocabulary %lld, %s embeddings\n",
-       short_count(static_cast<double>(trainer.model().parameters().count())).c_str(),
-       static_cast<long long>(config.model.num_hidden_layers),
-       static_cast<long long>(config.model.hidden_size),
-       static_cast<long long>(config.model.vocab_size),
-       config.model.tie_word_embeddings ? "tied" : "untied");
+  line(
+      "  model: %s parameters (%s without embedding), %lld layers, hidden %lld, vocabulary %lld, "
+      "%s\n",
+      std::to_string(parameters).c_str(), std::to_string(parameters - table).c_str(),
+      static_cast<long long>(config.model.num_hidden_layers),
+      static_cast<long long>(config.model.hidden_size),
+      static_cast<long long>(config.model.vocab_size),
+      trainer.model().config().tie_word_embeddings ? "tied" : "untied");
   line("  steps: %lld of %lld tokens each, from step %lld, %d thread%s\n",
        static_cast<long long>(config.train.steps),
        static_cast<long long>(trainer.tokens_per_step()),
        static_cast<long long>(trainer.steps_done()), max_threads(), max_threads() > 1 ? "s" : "");
+}
+
+int print_dry_run(const Options& options, RunConfig config) {
+  const RunInputs inputs = open_inputs(config);
+  const RunCost cost = cost_of(config, inputs, options.has("resume"));
+  for (const std::string& doubt : doubts_about(inputs, config)) {
+    std::fprintf(stderr, "warning: %s\n", doubt.c_str());
+  }
+  if (options.has("json")) {
+    std::printf("%s\n", to_json(cost).dump().c_str());
+  } else {
+    print(cost);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -37,21 +58,33 @@ void print_plan(const Trainer& trainer, const std::string& source) {
 int run_train(const Arguments& arguments) {
   Options options("train", "CONFIG [table.key=value ...]",
                   "Train a model as CONFIG says. Overrides are TOML: train.steps=100, "
-                  "data.train='\"a.bin\"'.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
+                  "data.train='\"a.bin\"'.\nCtrl-C (or SIGTERM, or closing the terminal) finishes "
+                  "the step and writes a checkpoint; a second\nCtrl-C ends at once.\n\n"
                   "keys and their defaults:\n" +
                       describe_keys(),
                   {{"resume", "", "continue from the latest checkpoint of the run, bit for bit"},
+                   {"change", "", "with --resume: other settings or data may make it another run"},
+                   {"dry-run", "", "check everything, and print what the run would take"},
                    {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);
+  ignore_closed_pipes();
   const std::string& source = options.positional().front();
   const Arguments overrides(options.positional().begin() + 1, options.positional().end());
 
-  RunConfig config = read_run_config(source, overrides, options.has("resume"));
+  const bool resume = options.has("resume"), change = options.has("change");
+  if (change && !resume) {
+    throw UsageError("--change is for --resume", {.where = "cria train"});
+  }
+  RunConfig config = read_run_config(source, overrides, resume);
+  if (options.has("dry-run")) return print_dry_run(options, std::move(config));
   const int64_t steps = config.train.steps;
   PagedProgress progress(stderr, steps, config.log.report ? config.train.output_dir : "");
-  Trainer trainer(std::move(config), options.has("resume"), progress);
+  Trainer trainer(std::move(config), resume, progress, change);
   print_plan(trainer, source);
+  if (resume && trainer.steps_done() >= steps && steps > 0) {
+    std::fprintf(stderr, "all %lld steps are done already\n", static_cast<long long>(steps));
+  }
   const bool finished = trainer.run(stop_on_signals());
   progress.write_page(true);
   progress.finish();
@@ -70,6 +103,7 @@ int run_train(const Arguments& arguments) {
                     ? to_json(trainer.last_evaluation(), trainer.steps_done())
                     : Json(Json::Object{{"step", trainer.steps_done()}});
     json.set("checkpoint", checkpoint);
+    json.set("fingerprint", fingerprint(trainer.model().parameters()));
     std::printf("%s\n", json.dump().c_str());
   } else {
     std::printf("%s\n", checkpoint.c_str());

@@ -52,6 +52,7 @@ int run_verify(const Arguments& arguments) {
   };
   for (const std::string& path : options.positional()) {
     std::vector<std::string> checkpoints = list_checkpoints(path);
+    if (exists(best_path(path))) checkpoints.push_back(best_path(path));
     if (exists(join_path(path, kTrainerFile))) checkpoints.push_back(path);
     const bool is_dataset = exists(join_path(path, kDatasetJson));
     if (checkpoints.empty() && !is_dataset) {

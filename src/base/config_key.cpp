@@ -1,6 +1,8 @@
 #include "base/config_key.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/number.h"
 #include "cria/base/error.h"
@@ -11,9 +13,25 @@ namespace {
 template <class T>
 constexpr bool kIsNumber = std::is_same_v<T, double> || std::is_same_v<T, int64_t>;
 
+using Texts = std::vector<std::string>;
+
+// The strings of an array; nothing when it is no array, or of something else too.
+std::optional<Texts> texts_of(const TomlValue& value) {
+  const auto* const items = std::get_if<std::vector<TomlValue>>(&value.value);
+  if (!items) return std::nullopt;
+  Texts texts;
+  for (const TomlValue& item : *items) {
+    const std::string* const text = std::get_if<std::string>(&item.value);
+    if (!text) return std::nullopt;
+    texts.push_back(*text);
+  }
+  return texts;
+}
+
 // What a key takes, for errors.
 std::string expectation(const Key& key) {
   if (std::holds_alternative<bool*>(key.field)) return "true or false";
+  if (std::holds_alternative<Texts*>(key.field)) return "an array of strings";
   if (std::holds_alternative<std::string*>(key.field)) {
     return key.choices.empty() ? "a string in quotes" : one_of(key.choices);
   }
@@ -46,7 +64,11 @@ TomlValue value_of(const Key& key) {
           }
           return TomlValue{held};
         };
-        if constexpr (kIsOptional<T>) {
+        if constexpr (std::is_same_v<T, Texts>) {
+          std::vector<TomlValue> items;
+          for (const std::string& text : *field) items.push_back(TomlValue{text});
+          return TomlValue{std::move(items)};
+        } else if constexpr (kIsOptional<T>) {
           return *field ? value(**field) : TomlValue{std::string("none")};
         } else {
           return value(*field);
@@ -96,7 +118,11 @@ void assign(const Key& key, const TomlValue& value, const std::string& where) {
   std::visit(
       [&](auto* field) {
         using T = std::remove_pointer_t<decltype(field)>;
-        if constexpr (kIsOptional<T>) {
+        if constexpr (std::is_same_v<T, Texts>) {
+          const std::optional<Texts> texts = texts_of(value);
+          if (!texts) fail(std::string("wrong type: ") + value.kind_name());
+          *field = *texts;
+        } else if constexpr (kIsOptional<T>) {
           field->reset();
           if (!text || *text != "none") set(&field->emplace());
         } else {

@@ -14,7 +14,7 @@ namespace cria {
 
 // An optional number is one that may be "none".
 using Field = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*,
-                           std::optional<double>*>;
+                           std::optional<double>*, std::vector<std::string>*>;
 
 // A word that stands for a particular number.
 struct Word {
@@ -47,6 +47,9 @@ struct KeyList {
   void text(const std::string& name, std::string* field, const std::vector<std::string>& choices,
             const char* meaning) {
     keys.push_back({.name = name, .field = field, .meaning = meaning, .choices = choices});
+  }
+  void texts(const std::string& name, std::vector<std::string>* field, const char* meaning) {
+    keys.push_back({.name = name, .field = field, .meaning = meaning});
   }
   void number(const std::string& name, Field field, double least, double most, const char* meaning,
               const std::vector<Word>& words = {}) {

@@ -1,4 +1,4 @@
-// How many processors this process may use.
+// How many processors, and how much memory, this process may use.
 #pragma once
 
 #include <string>
@@ -13,5 +13,11 @@ int available_processors();
 // or cpu.cfs_quota_us of version 1; 0: none. root: where control groups are mounted,
 // /sys/fs/cgroup; membership: the text of /proc/self/cgroup.
 double cgroup_quota(const std::string& root, const std::string& membership);
+
+// The same of memory, in bytes, from memory.max of version 2 or memory.limit_in_bytes of version 1.
+double cgroup_memory(const std::string& root, const std::string& membership);
+
+// Bytes that the machine has, or less where a control group limits them.
+double available_memory();
 
 }  // namespace cria

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "cria/kernels/kernels.h"
 #include "data/dataset_json.h"
 
 namespace cria {
@@ -58,6 +59,22 @@ void require_files(const std::vector<std::string>& paths) {
   }
 }
 
+void check_mask(const MappedFile& mask, const Shard& shard) {
+  const std::string_view bytes = mask.bytes();
+  if (static_cast<int64_t>(bytes.size()) != shard.tokens()) {
+    throw Error("not the mask of this shard",
+                {.where = mask.path(),
+                 .expected = std::to_string(shard.tokens()) + " bytes, as many as " + shard.path() +
+                             " has tokens",
+                 .got = std::to_string(bytes.size())});
+  }
+  const size_t wrong = bytes.find_first_not_of(std::string_view("\0\1", 2));
+  if (wrong == bytes.npos) return;
+  throw Error("neither 0 nor 1", {.where = mask.path() + " at byte " + std::to_string(wrong),
+                                  .expected = "1 where the token is to be predicted, 0 elsewhere",
+                                  .got = std::to_string(static_cast<unsigned char>(bytes[wrong]))});
+}
+
 }  // namespace
 
 std::vector<std::string> shard_directories(const std::string& glob) {
@@ -73,13 +90,24 @@ std::vector<std::string> shard_directories(const std::string& glob) {
   return directories;
 }
 
-Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size)
+std::string mask_path(const std::string& shard) {
+  return std::filesystem::path(shard).replace_extension(".mask").string();
+}
+
+int64_t count_targets(const int32_t* targets, int64_t count) {
+  return count - std::count(targets, targets + count, kIgnoredTarget);
+}
+
+Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size, bool masked)
     : glob_(glob), vocab_size_(vocab_size) {
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(glob) ? std::vector<std::string>{glob} : glob_files(glob);
   require_files(paths);
   require_checksums(paths);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
+  if (!masked) return;
+  for (const Shard& shard : shards_)
+    check_mask(masks_.emplace_back(mask_path(shard.path())), shard);
 }
 
 int64_t Dataset::tokens() const {
@@ -130,6 +158,12 @@ void Dataset::read(const Window& window, int32_t* inputs, int32_t* targets) cons
   shard.read(window.begin, window.length, vocab_size_, inputs);
   std::copy(inputs + 1, inputs + window.length, targets);
   shard.read(window.begin + window.length, 1, vocab_size_, targets + window.length - 1);
+  if (masks_.empty()) return;
+  const char* const mask =
+      masks_[static_cast<size_t>(window.shard)].bytes().data() + window.begin + 1;
+  for (int64_t t = 0; t < window.length; ++t) {
+    if (mask[t] == 0) targets[t] = kIgnoredTarget;
+  }
 }
 
 }  // namespace cria

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include "base/checksum.h"
 #include "base/unicode.h"
@@ -182,6 +183,19 @@ std::string data_checksum(const std::vector<std::string>& shards) {
     ++count;
   });
   return count > 0 && count == shards.size() ? checksum(all) : "";
+}
+
+std::string checksum_of_shards(const std::vector<std::string>& shards) {
+  std::map<std::string, std::string> said;
+  each_checksum(shards, [&](const std::string& path, const std::string& sum, const std::string&) {
+    said[path] = sum;
+  });
+  std::string all;
+  for (const std::string& path : shards) {
+    const auto known = said.find(path);
+    all += (known != said.end() ? known->second : checksum(MappedFile(path).bytes())) + '\n';
+  }
+  return checksum(all);
 }
 
 }  // namespace cria

@@ -52,4 +52,7 @@ void require_checksums(const std::vector<std::string>& shards);
 // beside each says is its checksum, the shards themselves are not read. "" where one has none.
 std::string data_checksum(const std::vector<std::string>& shards);
 
+// The same of any shards: those that no dataset.json names, or has no checksum of, are read.
+std::string checksum_of_shards(const std::vector<std::string>& shards);
+
 }  // namespace cria

@@ -64,7 +64,7 @@ void Prefetch::fill(StepData& step) {
   }
   const int64_t windows = micro_batches_ * rows;
   if (!marks_) {
-    step.counted = windows * time;
+    step.counted = count_targets(step.targets, windows * time);
     return;
   }
   for (int64_t window = 0; window < windows; ++window) {

@@ -17,6 +17,10 @@ std::string checkpoint_path(const std::string& run, int64_t step) {
   return join_path(join_path(run, "checkpoints"), name.data());
 }
 
+std::string best_path(const std::string& run) {
+  return join_path(join_path(run, "checkpoints"), "best");
+}
+
 std::vector<std::string> list_checkpoints(const std::string& run) {
   std::vector<std::string> found;
   std::error_code missing;
@@ -39,14 +43,39 @@ int64_t steps_of(const std::string& checkpoint) {
   return read_json(trainer).count_at("step", trainer);
 }
 
+std::string find_checkpoint(const std::string& path) {
+  if (exists(path)) {
+    const std::vector<std::string> checkpoints = list_checkpoints(path);
+    return checkpoints.empty() ? "" : checkpoints.back();
+  }
+  const size_t at = path.rfind('@');
+  const std::string run = path.substr(0, at);
+  if (at == path.npos || !exists(join_path(run, "checkpoints"))) return "";
+  const std::string name = path.substr(at + 1);
+  std::vector<std::string> all = list_checkpoints(run), names;
+  if (exists(best_path(run))) all.push_back(best_path(run));
+  for (const std::string& checkpoint : all) {
+    const bool best = checkpoint == best_path(run);
+    names.push_back(best ? "best" : "step-" + std::to_string(steps_of(checkpoint)));
+    if (name == names.back() || checkpoint == join_path(join_path(run, "checkpoints"), name)) {
+      return checkpoint;
+    }
+  }
+  throw Error("the run has no such checkpoint",
+              {.where = path,
+               .expected = names.empty() ? "nothing: it has none" : one_of(names),
+               .got = name,
+               .hint = name == "best" ? "it comes with an evaluation, which takes data.val" : ""});
+}
+
 std::string find_model_directory(const std::string& path) {
   if (is_model_directory(path)) return path;
-  const std::vector<std::string> checkpoints = list_checkpoints(path);
-  if (!checkpoints.empty()) return checkpoints.back();
+  const std::string checkpoint = find_checkpoint(path);
+  if (!checkpoint.empty()) return checkpoint;
   throw Error("no model here",
               {.where = path,
                .expected = "a model directory (config.json, model.safetensors), or a run "
-                           "directory with checkpoints",
+                           "directory with checkpoints, also as RUN@best or RUN@step-300",
                .got = exists(path) ? "neither" : "no such directory",
                .hint = "'cria train' makes a run"});
 }

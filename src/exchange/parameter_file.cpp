@@ -30,10 +30,15 @@ Tensor mutable_plane_of(Parameter& slot, StoredPlane plane) {
   return plane == StoredPlane::m ? slot.m : slot.v;
 }
 
+bool has(const PlaneName& plane, const Parameter& slot) {
+  return !plane.without || !plane.without->contains(slot.name);
+}
+
 std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneName> planes) {
   std::vector<Target> all;
   for (const PlaneName& plane : planes) {
     for (const Parameter& slot : parameters.slots()) {
+      if (!has(plane, slot)) continue;
       all.push_back({std::string(plane.prefix) + slot.name, plane_of(slot, plane.plane)});
     }
   }
@@ -142,6 +147,7 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
   auto next = found.begin();
   for (const PlaneName& plane : planes) {
     for (Parameter& slot : parameters.slots()) {
+      if (!has(plane, slot)) continue;
       const FileTensor& tensor = **next++;
       const Tensor out = mutable_plane_of(slot, plane.plane);
       tensor.read(0, out.size(), out.data);

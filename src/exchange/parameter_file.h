@@ -1,6 +1,7 @@
 // A model's planes out to safetensors files, and in from any file of tensors.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ enum class StoredPlane { value, m, v };
 struct PlaneName {
   std::string_view prefix;
   StoredPlane plane;
+  // The names of slots of which it has nothing; null: it has all. Their planes keep what they hold.
+  const std::set<std::string>* without = nullptr;
 };
 
 // A file of weights.

@@ -11,6 +11,7 @@
 #include "cria/base/file.h"
 #include "cria/model/llama.h"
 #include "train/init_from.h"
+#include "train/parameter_patterns.h"
 
 namespace cria {
 namespace {
@@ -118,7 +119,9 @@ class Planner {
     }
     run.model = resolved_model(run.config);
     if (experiment_.variants[variant].match_parameters) match(run);
-    run.parameters = count_parameters(run.model);
+    const Llama shapes(run.model, Precision::fp32, Planes::none);
+    require_pattern_members(run.config, shapes.parameters());
+    run.parameters = shapes.parameters().count();
     plan_.runs.push_back(std::move(run));
   }
 

@@ -30,9 +30,15 @@ RunResult read_run_result(const PlannedRun& run) {
   if (!exists(path)) return result;
   std::vector<double> losses, costs;  // costs: of each step
   bool finite = true;
+  int64_t ended = 0;  // before train.steps
   read_metrics(path, [&](const Json& line) {
     const auto number = [&](const char* key) { return line.at(key, path).as_double(path); };
     if (line.find("not_finite")) finite = false;
+    if (line.find("ended_early")) ended = line.count_at("step", path);
+    if (line.find("skipped")) {
+      result.steps = line.count_at("step", path);
+      result.tokens = line.count_at("tokens", path);
+    }
     if (line.find("loss")) {
       losses.push_back(number("loss"));
       if (line.find("cpu_seconds")) costs.push_back(number("cpu_seconds"));
@@ -57,7 +63,8 @@ RunResult read_run_result(const PlannedRun& run) {
           static_cast<double>(result.tokens) / static_cast<double>(result.steps) / median(costs);
     }
   }
-  const bool complete = result.steps == run.config.train.steps && !result.evaluations.empty() &&
+  const bool over = result.steps == run.config.train.steps || result.steps == ended;
+  const bool complete = over && !result.evaluations.empty() &&
                         result.evaluations.back().step == result.steps &&
                         exists(checkpoint_path(run.config.train.output_dir, result.steps));
   // An untrained model is at about ln V.

@@ -53,7 +53,7 @@ class WindowBatch {
       dataset_.read(window, in, out);
       predicted_ += request_.documents ? mark_documents(in, out, time_, *request_.documents,
                                                         starts_.data() + count_ * time_)
-                                       : time_;
+                                       : count_targets(out, time_);
     }
     return count_;
   }
@@ -86,14 +86,27 @@ class WindowBatch {
   std::vector<int32_t> inputs_, targets_, starts_;
 };
 
+int64_t windows_of(const Dataset& dataset, const EvaluationRequest& request) {
+  const int64_t all = dataset.evaluation_windows(request.sequence_length);
+  return request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
+}
+
 }  // namespace
+
+bool has_targets(const Dataset& dataset, const EvaluationRequest& request) {
+  const int64_t windows = windows_of(dataset, request);
+  WindowBatch batch(dataset, request, 1);
+  for (int64_t next = 0; next < windows;) {
+    next += batch.read(next, windows);
+    if (batch.predicted() > 0) return true;
+  }
+  return false;
+}
 
 Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request) {
   const auto start = std::chrono::steady_clock::now();
-  const int64_t all = dataset.evaluation_windows(request.sequence_length);
-  const int64_t windows =
-      request.batches > 0 ? std::min(all, request.batches * request.batch_size) : all;
+  const int64_t windows = windows_of(dataset, request);
   // A segment memory goes from each window to the next, so they come one by one.
   std::optional<SegmentMemory> segments;
   if (model.config().memory_length > 0) segments.emplace(model.config(), 1);

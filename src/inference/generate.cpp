@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/first_error.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -169,6 +170,22 @@ int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rn
   }
   const double drawn = rng.uniform() * kept.probability;
   return fewest_of_kept([&](const Ranking::Top& top) { return top.probability > drawn; }).last;
+}
+
+std::string default_prompt(const Tokenizer& tokenizer) {
+  const auto can_begin = [&](std::string_view text) {
+    bool begins = false;
+    message_of_error([&] { begins = !tokenizer.encode_prompt(text, "the prompt").empty(); });
+    return begins;
+  };
+  for (const char* const prompt : {"", "\n"}) {
+    if (can_begin(prompt)) return prompt;
+  }
+  for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    const std::string_view text = tokenizer.token(static_cast<int32_t>(id));
+    if (!first_invalid_utf8(text) && can_begin(text)) return std::string(text);
+  }
+  return "";
 }
 
 Generator::Generator(const Llama& model, const Tokenizer& tokenizer)

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "model/frozen.h"
+
 namespace cria {
 namespace {
 
@@ -136,7 +138,8 @@ Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pa
   return normed;
 }
 
-// Goes from dx_, the gradient of the final norm's output, down to the token table.
+// Goes from dx_, the gradient of the final norm's output, down to the token table, or to the lowest
+// block of which anything is trained.
 void Llama::backward(Activations& activations, const TokenIds& tokens,
                      const PassContext& pass) const {
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
@@ -144,11 +147,13 @@ void Llama::backward(Activations& activations, const TokenIds& tokens,
     return within(whole, {batch, time, config_.hidden_size});
   };
   const Tensor dx = view(activations.dx_);
+  const int64_t lowest = lowest_trained_block(parameters_, config_.num_hidden_layers);
   norm_.backward(dx, view(activations.residual_.back()), activations.norm_, dx);
-  for (size_t l = layers_.size(); l-- > 0;) {
+  for (int64_t layer = config_.num_hidden_layers; layer-- > std::max<int64_t>(lowest, 0);) {
+    const auto l = static_cast<size_t>(layer);
     layers_[l].backward(dx, view(activations.residual_[l]), activations.blocks_[l], pass, dx);
   }
-  input_.backward(dx, tokens, activations.input_, pass);
+  if (lowest < 0) input_.backward(dx, tokens, activations.input_, pass);
 }
 
 double Llama::loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
@@ -206,12 +211,23 @@ std::unique_ptr<Llama> untied(const Llama& tied) {
   return model;
 }
 
-Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
-                         int64_t micro_batches)
+Activations::Activations(Purpose purpose, int64_t batch, int64_t time, int64_t micro_batches)
     : purpose_(purpose), batch_(batch), time_(time) {
-  model.prepare_positions(time);
   plan_.backward = purpose == Purpose::training;
   plan_.repeats_weights = micro_batches > 1;
+}
+
+int64_t Activations::bytes_for(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
+                               int64_t micro_batches) {
+  Activations planned(purpose, batch, time, micro_batches);
+  planned.carve(model);
+  return planned.bytes();
+}
+
+Activations::Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
+                         int64_t micro_batches)
+    : Activations(purpose, batch, time, micro_batches) {
+  model.prepare_positions(time);
   carve(model);
   plan_.saved.allocate("activations");
   plan_.scratch.allocate("activations");

@@ -53,11 +53,27 @@ int64_t Linear::version() const {
   return latest;
 }
 
+// One product for all outputs; those of which some are frozen one by one.
 void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const {
-  kernels().gemm(weight_gradient_product(dout, x, fused(weight, &Parameter::grad), precision));
-  if (!bias.empty()) {
-    kernels().add_rows_sum(dout.rows(), out_features, dout.data,
-                           fused(bias, &Parameter::grad).data);
+  const auto is_frozen = [](const Parameter* part) { return part->frozen; };
+  if (std::ranges::none_of(weight, is_frozen)) {
+    kernels().gemm(weight_gradient_product(dout, x, fused(weight, &Parameter::grad), precision));
+  } else {
+    int64_t first = 0;
+    for (const Parameter* part : weight) {
+      if (!part->frozen) {
+        Gemm product = weight_gradient_product(dout, x, part->grad, precision);
+        product.a += first;
+        product.a_column = out_features;
+        kernels().gemm(product);
+      }
+      first += part->grad.shape[0];
+    }
+  }
+  if (bias.empty() || std::ranges::all_of(bias, is_frozen)) return;
+  kernels().add_rows_sum(dout.rows(), out_features, dout.data, fused(bias, &Parameter::grad).data);
+  for (const Parameter* part : bias) {
+    if (part->frozen) std::fill_n(part->grad.data, part->grad.size(), 0.0f);
   }
 }
 

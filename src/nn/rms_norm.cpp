@@ -1,5 +1,7 @@
 #include "cria/nn/rms_norm.h"
 
+#include <algorithm>
+
 #include "cria/kernels/kernels.h"
 
 namespace cria {
@@ -40,6 +42,8 @@ void RmsNorm::backward(const ConstTensor& dy, const ConstTensor& x, Saved& saved
                                .addend = addend.data,
                                .dx = dx.data,
                                .dweight = weight->grad.data});
+  // The kernel makes it on its way to dx.
+  if (weight->frozen) std::fill_n(weight->grad.data, weight->grad.size(), 0.0f);
 }
 
 }  // namespace cria

@@ -57,6 +57,7 @@ void LearnedPositions::on_embedding(const Tensor& x, int64_t first, const TokenI
 // meet at a position in any row.
 void LearnedPositions::on_embedding_backward(const Tensor& dx, int64_t first,
                                              const TokenIds& starts) const {
+  if (weight_->frozen) return;
   compute_for(dx.shape[2], kColumnGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t b = 0; b < dx.shape[0]; ++b) {
       for (int64_t t = 0; t < dx.shape[1]; ++t) {

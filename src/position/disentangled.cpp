@@ -104,7 +104,10 @@ void Disentangled::on_scores_backward(int64_t layer, const RelativeTables& table
                                      .scale = 1.0f,
                                      .dout = &gradient(0, tables.rows - keys),
                                      .dtable = dprojected.data});
-    kernels().gemm(weight_gradient_product(dprojected, p, weight.grad, Precision::fp32));
+    if (!weight.frozen) {
+      kernels().gemm(weight_gradient_product(dprojected, p, weight.grad, Precision::fp32));
+    }
+    if (embeddings_->frozen) return;
     Gemm more = input_gradient_product(dprojected, weight.value, dp, Precision::fp32);
     more.addend = dp.data;
     more.addend_row = dp.shape[1];

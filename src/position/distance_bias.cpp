@@ -70,6 +70,7 @@ void T5Bias::on_scores(int64_t layer, const RelativeTables& tables, int64_t keys
 
 // dtable[bucket, h] += sum of dbias(h, d) over the distances of the bucket
 void T5Bias::on_scores_backward(int64_t layer, const RelativeTables& tables, int64_t keys) const {
+  if (table(layer).frozen) return;
   const Tensor& gradient = table(layer).grad;
   for (int64_t d = 0; d < keys; ++d) {
     const int64_t row = bucket(d);

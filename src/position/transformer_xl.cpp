@@ -89,7 +89,7 @@ void TransformerXl::on_qk(int64_t, const Tensor& q, const Tensor&, int64_t) cons
 
 // du += sum of dq
 void TransformerXl::on_qk_backward(int64_t, const Tensor& dq, const Tensor&, int64_t) const {
-  add_all_to(dq, content_bias_->grad);
+  if (!content_bias_->frozen) add_all_to(dq, content_bias_->grad);
 }
 
 void TransformerXl::on_scores(int64_t layer, const RelativeTables& tables, int64_t keys) const {
@@ -128,10 +128,11 @@ void TransformerXl::on_scores_backward(int64_t layer, const RelativeTables& tabl
       }
     }
     for (int64_t d = 0; d < config_.head_dim; ++d) {
-      position_bias_->grad(h, d) += dw[d];
-      content_bias_->grad(h, d) -= dw[d];
+      if (!position_bias_->frozen) position_bias_->grad(h, d) += dw[d];
+      if (!content_bias_->frozen) content_bias_->grad(h, d) -= dw[d];
     }
   }
+  if (r_proj_[layer]->frozen) return;
   const int64_t width = config_.kv_heads * config_.head_dim;
   const Tensor dr = tables.dkeys.narrow(0, 0, 1).reshape({tables.rows, width});
   kernels().gemm(weight_gradient_product(dr.narrow(0, first, keys), sinusoids(0, keys),

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 #include <utility>
 
+#include "base/checksum.h"
+#include "base/replace_directory.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
@@ -18,9 +22,27 @@ namespace {
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kSegments = "segments.safetensors";
 
+constexpr const char* kFrozen = "frozen";  // names of parameters that have no optimizer state
+constexpr const char* kBest = "best";
+
 // PyTorch's names for AdamW's state.
-const std::array<PlaneName, 2> kOptimizerPlanes = {
-    {{"exp_avg.", StoredPlane::m}, {"exp_avg_sq.", StoredPlane::v}}};
+std::array<PlaneName, 2> optimizer_planes(const std::set<std::string>& without) {
+  return {{{"exp_avg.", StoredPlane::m, &without}, {"exp_avg_sq.", StoredPlane::v, &without}}};
+}
+
+std::set<std::string> frozen_names(const Parameters& parameters) {
+  std::set<std::string> names;
+  for (const Parameter& slot : parameters.slots()) {
+    if (slot.frozen) names.insert(slot.name);
+  }
+  return names;
+}
+
+TrainingState::Best best_from(const Json& json, const std::string& where) {
+  return {.step = json.count_at("step", where),
+          .loss = json.at("val_loss", where).as_double(where + ": val_loss"),
+          .evaluations_since = json.count_at("evaluations_since", where)};
+}
 
 struct NamedMemory {
   std::string name;
@@ -85,13 +107,24 @@ void require_same_architecture(const std::string& checkpoint, const ModelConfig&
 
 }  // namespace
 
+std::string fingerprint(const Parameters& parameters) {
+  std::string all;
+  for (const Parameter& slot : parameters.slots()) {
+    const std::string_view bytes(reinterpret_cast<const char*>(slot.value.data),
+                                 static_cast<size_t>(slot.value.size()) * sizeof(float));
+    all += slot.name + " " + checksum(bytes) + "\n";
+  }
+  return checksum(all);
+}
+
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                      const TrainingState& state, std::span<SegmentMemory> segments,
                      const Json& generation) {
   AtomicDirectory directory(path);
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
   write_model_directory(directory.path(), model, tokenizer, NumberFormat::f32, generation);
-  write_parameters(model.parameters(), kOptimizerPlanes, file(kOptimizer));
+  const std::set<std::string> frozen = frozen_names(model.parameters());
+  write_parameters(model.parameters(), optimizer_planes(frozen), file(kOptimizer));
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
   json.set("step", state.step);
@@ -99,9 +132,44 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   json.set("windows", state.windows);
   json.set("seconds", state.seconds);
   json.set("data", state.data);
+  if (state.best.step > 0) {
+    json.set(kBest, Json::Object{{"step", state.best.step},
+                                 {"val_loss", state.best.loss},
+                                 {"evaluations_since", state.best.evaluations_since}});
+  }
+  if (!frozen.empty()) json.set(kFrozen, Json::Array(frozen.begin(), frozen.end()));
+  json.set("fingerprint", fingerprint(model.parameters()));
   add_checksums(json, directory.path());
   write_file(file(kTrainerFile), json.dump(2) + "\n");
   directory.commit();
+}
+
+namespace {
+
+std::string next_of(const std::string& path) {
+  return path + ".next";
+}
+
+}  // namespace
+
+void save_best(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
+               const TrainingState& state, const Json& generation) {
+  mend_best(path);
+  AtomicDirectory directory(next_of(path));
+  write_model_directory(directory.path(), model, tokenizer, NumberFormat::f32, generation);
+  Json json;
+  json.set("step", state.best.step);
+  json.set("tokens", state.tokens);
+  json.set("val_loss", state.best.loss);
+  json.set("fingerprint", fingerprint(model.parameters()));
+  add_checksums(json, directory.path());
+  write_file(join_path(directory.path(), kTrainerFile), json.dump(2) + "\n");
+  directory.commit();
+  replace_directory(next_of(path), path);
+}
+
+void mend_best(const std::string& path) {
+  finish_replacing(next_of(path), path);
 }
 
 TrainingState load_checkpoint(const std::string& path, Llama& model,
@@ -116,9 +184,15 @@ TrainingState load_checkpoint(const std::string& path, Llama& model,
   state.windows = static_cast<uint64_t>(json.count_at("windows", trainer));
   state.seconds = json.at("seconds", trainer).as_double(trainer + ": seconds");
   state.data = json.at("data", trainer);
+  if (const Json* const best = json.find(kBest)) state.best = best_from(*best, trainer);
+  std::set<std::string> frozen;
+  if (const Json* const names = json.find(kFrozen)) {
+    const std::string where = trainer + ": " + kFrozen;
+    for (const Json& name : names->as_array(where)) frozen.insert(name.as_string(where));
+  }
   if (!segments.empty()) read_segments(join_path(path, kSegments), segments, model.config());
   // The optimizer's first: its Error leaves the weights alone too.
-  read_parameters(model.parameters(), kOptimizerPlanes, join_path(path, kOptimizer));
+  read_parameters(model.parameters(), optimizer_planes(frozen), join_path(path, kOptimizer));
   read_parameters(model.parameters(), kWeightPlanes, path);
   return state;
 }

@@ -37,6 +37,10 @@ Json to_json(const StepMetrics& m) {
   Json json;
   json.set("step", m.step);
   json.set("tokens", m.tokens);
+  if (m.skipped) {
+    json.set("skipped", 1);
+    return json;
+  }
   json.set("loss", m.loss);
   json.set("lr", m.learning_rate);
   json.set("grad_norm", m.grad_norm);

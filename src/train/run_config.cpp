@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/first_error.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/data/dataset.h"
@@ -112,6 +113,10 @@ void require_patterns(const std::vector<ParameterGroup>& groups, const std::stri
   }
 }
 
+std::string default_output_dir(const std::string& path) {
+  return "runs/" + std::filesystem::path(path).stem().string();
+}
+
 void set_keys(RunConfig& config, std::span<const Setting> settings) {
   for (const Setting& setting : settings) {
     set_key(config, setting.key, setting.value, setting.where);
@@ -119,8 +124,55 @@ void set_keys(RunConfig& config, std::span<const Setting> settings) {
   require_training_data(config.data, config.source);
   require_patterns(config.optimizer.groups, config.source);
   if (config.train.output_dir.empty()) {
-    config.train.output_dir = "runs/" + std::filesystem::path(config.source).stem().string();
+    config.train.output_dir = default_output_dir(config.source);
   }
+}
+
+// The last setting of a key; null when there is none.
+const Setting* find_setting(std::span<const Setting> settings, const std::string& key) {
+  const auto last = std::find_if(settings.rbegin(), settings.rend(),
+                                 [&](const Setting& each) { return each.key == key; });
+  return last == settings.rend() ? nullptr : &*last;
+}
+
+std::string output_dir_of(std::span<const Setting> settings, const std::string& path) {
+  const Setting* const setting = find_setting(settings, "train.output_dir");
+  const std::string* const text =
+      setting ? std::get_if<std::string>(&setting->value.value) : nullptr;
+  return text && !text->empty() ? *text : default_output_dir(path);
+}
+
+// The run's own, what is new in the file, the overrides.
+std::vector<Setting> resumed_settings(const std::string& run, std::vector<Setting> file,
+                                      std::span<const Setting> overrides) {
+  const std::string own = join_path(run, kRunConfig), before = join_path(run, kGivenConfig);
+  std::vector<Setting> settings;
+  if (!list_checkpoints(run).empty() && exists(own)) {
+    // A config.toml that cannot be read is told of where it is compared.
+    if (!message_of_error([&] { settings = read_settings(own); }) && exists(before)) {
+      settings.push_back({"train.output_dir", {run}, own});  // it may have been moved
+      std::vector<Setting> then;
+      message_of_error([&] { then = read_settings(before); });
+      std::erase_if(file, [&](const Setting& setting) {
+        const Setting* const old = find_setting(then, setting.key);
+        return old && old->value == setting.value;
+      });
+    }
+  }
+  std::vector<Setting> changes = std::move(file);
+  changes.insert(changes.end(), overrides.begin(), overrides.end());
+  // The end of wsd is the end of the run.
+  const auto is_wsd = [](const Setting* name) {
+    return name && name->value == TomlValue{std::string("wsd")};
+  };
+  const Setting* const steps = find_setting(settings, "train.steps");
+  const Setting* const end = find_setting(settings, "schedule.decay_steps");
+  const Setting* const name = find_setting(changes, "schedule.name");
+  const bool follows = steps && end && steps->value == end->value &&
+                       is_wsd(name ? name : find_setting(settings, "schedule.name"));
+  if (follows) settings.push_back({"schedule.decay_steps", {int64_t{0}}, own});
+  settings.insert(settings.end(), changes.begin(), changes.end());
+  return settings;
 }
 
 // Calls line(table, key, value as TOML, meaning) for every key.
@@ -152,17 +204,26 @@ std::vector<Setting> read_settings(const std::string& path) {
 
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
                           bool resume) {
-  std::vector<Setting> settings = read_settings(path);
+  std::vector<Setting> settings = read_settings(path), given;
   for (const std::string& text : overrides) {
     const size_t equals = text.find('=');
     const std::string where = "override '" + text + "'";
     if (equals == std::string::npos) {
       throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
     }
-    settings.push_back({override_key(text.substr(0, equals), where),
-                        parse_toml_value(text.substr(equals + 1), where), where});
+    given.push_back({override_key(text.substr(0, equals), where),
+                     parse_toml_value(text.substr(equals + 1), where), where});
   }
-  return run_config_of(path, settings, resume);
+  std::vector<Setting> all = settings;
+  all.insert(all.end(), given.begin(), given.end());
+  if (resume) {
+    const std::string run = output_dir_of(all, path), own = join_path(run, kRunConfig);
+    const bool is_own = exists(own) && std::filesystem::equivalent(own, path);
+    all = resumed_settings(run, is_own ? std::vector<Setting>{} : std::move(settings), given);
+  }
+  RunConfig config = run_config_of(path, all, resume);
+  config.text = read_file(path);
+  return config;
 }
 
 RunConfig run_config_of(const std::string& path, std::span<const Setting> settings, bool resume) {
@@ -183,9 +244,8 @@ RunConfig run_config_of(const std::string& path, std::span<const Setting> settin
     config.model = init_from;
     set_keys(config, settings);
     settle_init_from(config, init_from, [&](const std::string& key) {
-      const auto last = std::find_if(settings.rbegin(), settings.rend(),
-                                     [&](const Setting& each) { return each.key == key; });
-      return last == settings.rend() ? path : last->where;
+      const Setting* const setting = find_setting(settings, key);
+      return setting ? setting->where : path;
     });
   }
   config.data.train = shards_of(config.data.train, "train");

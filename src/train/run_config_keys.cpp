@@ -37,6 +37,8 @@ class RunKeys : public KeyList {
     number("data.sequence_length", &c_.data.sequence_length, 1, kMostInt32, "tokens per sequence");
     flag("data.mask_documents", &c_.data.mask_documents,
          "attention, positions and targets stay inside a document");
+    flag("data.loss_mask", &c_.data.loss_mask,
+         "NAME.mask beside each shard NAME.bin says which of its tokens are learned");
     number("data.bos_token_id", &c_.data.bos_token_id, -1, kMostTokens,
            "begins a document; -1: as dataset.json beside the shards says");
     number("data.eos_token_id", &c_.data.eos_token_id, -1, kMostTokens,
@@ -44,7 +46,8 @@ class RunKeys : public KeyList {
   }
 
   void train() {
-    number("train.steps", &c_.train.steps, 1, kMostSteps, "optimizer steps");
+    number("train.steps", &c_.train.steps, 0, kMostSteps,
+           "optimizer steps; 0: the initial weights are written as they are");
     number("train.batch_size", &c_.train.batch_size, 1, kMostInt32, "sequences per micro-batch");
     number("train.gradient_accumulation_steps", &c_.train.gradient_accumulation_steps, 1,
            kMostInt32, "micro-batches per step");
@@ -59,15 +62,22 @@ class RunKeys : public KeyList {
            "factor of the mean of (log Z)^2, minimised with the loss but not reported in it");
     number("train.untie_at_step", &c_.train.untie_at_step, 0, kMostSteps,
            "before this step a tied head becomes a tensor of its own; 0: never");
+    texts("train.freeze", &c_.train.freeze,
+          "patterns of parameters that are not trained, such as \"model.layers.0.*\"");
+    text("train.on_nonfinite", &c_.train.on_nonfinite, {"stop", "skip"},
+         "what a loss or gradient that is not finite does to the run, or to its step");
     number("train.eval_every", &c_.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
     number("train.eval_batches", &c_.train.eval_batches, 0, kMostInt32,
            "0: the whole validation set");
+    number("train.patience", &c_.train.patience, 0, kMostSteps,
+           "ends after so many evaluations without a better one; 0: never");
     number("train.checkpoint_every", &c_.train.checkpoint_every, 0, kMostSteps,
            "steps; 0: only at the end");
     number("train.keep_checkpoints", &c_.train.keep_checkpoints, 0, kMostInt32,
            "older ones are removed; 0: keep all");
     number("train.sample_every", &c_.train.sample_every, 0, kMostSteps, "steps; 0: never");
-    text("train.sample_prompt", &c_.train.sample_prompt, {}, "what samples begin with");
+    text("train.sample_prompt", &c_.train.sample_prompt, {},
+         "what samples begin with; \"\": bos, or a line break, or the first token");
     number("train.sample_tokens", &c_.train.sample_tokens, 1, kMostInt32, "length of a sample");
     text("train.output_dir", &c_.train.output_dir, {},
          "run directory; \"\": runs/NAME for a config NAME.toml");

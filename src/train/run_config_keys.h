@@ -12,6 +12,9 @@ namespace cria {
 
 inline const std::string kSources = "data.sources.", kGroups = "optimizer.groups.";
 
+// In the directory of a run: its resolved config, and the config file as it was last given.
+inline constexpr const char *kRunConfig = "config.toml", *kGivenConfig = "given.toml";
+
 // The one list of keys. Everything that reads, writes or explains a config walks it.
 std::vector<Key> keys_of(RunConfig& config);
 

@@ -6,11 +6,12 @@
 
 #include "base/first_error.h"
 #include "base/number.h"
-#include "base/toml.h"
 #include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
+#include "cria/train/checkpoint.h"
 #include "exchange/arrays.h"
 #include "exchange/checkpoint_files.h"
+#include "train/run_config_keys.h"
 
 namespace cria {
 namespace {
@@ -65,20 +66,9 @@ void RunDirectory::find_whole(const std::vector<std::string>& checkpoints) {
                .hint = "restore one from a copy, or read the last as it is with --no-verify"});
 }
 
-// What the run was trained with before and is no longer.
-void RunDirectory::compare(const std::string& earlier, const std::string& now) {
-  const std::string path = join_path(path_, "config.toml");
-  std::vector<TomlEntry> before;
-  if (const auto problem = message_of_error([&] { before = parse_toml(earlier, path); })) {
-    warnings_.push_back("the settings so far are not known: " + *problem);
-    return;
-  }
-  for (const TomlEntry& entry : parse_toml(now, path)) {
-    const auto old = std::ranges::find(before, entry.key, &TomlEntry::key);
-    if (old == before.end() || old->value == entry.value) continue;
-    warnings_.push_back(entry.key + " was " + dump_toml(old->value) + " and is " +
-                        dump_toml(entry.value) + " from here on");
-  }
+std::string RunDirectory::earlier_config() const {
+  const std::string path = join_path(path_, kRunConfig);
+  return exists(path) ? read_file(path) : "";
 }
 
 // The samples of steps after `step` are dropped, as lines of metrics are, and what a loss of power
@@ -110,9 +100,9 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
     std::filesystem::rename(checkpoint, aside);
   }
   remove_leftovers(join_path(path_, "checkpoints"), "");
-  const std::string settings = join_path(path_, "config.toml"), text = to_toml(config);
-  if (!resumed_.empty() && exists(settings)) compare(read_file(settings), text);
-  write_file(settings, text);
+  mend_best(best());
+  write_file(join_path(path_, kRunConfig), to_toml(config));
+  if (!config.text.empty()) write_file(join_path(path_, kGivenConfig), config.text);
   trim_samples(step);
   metrics_ = std::make_unique<MetricsLog>(path_, step);
   if (metrics_->damaged() > 0) {
@@ -159,6 +149,10 @@ void RunDirectory::project(const Parameter& table, const Tokenizer* tokenizer) c
 
 std::string RunDirectory::checkpoint(int64_t step) const {
   return checkpoint_path(path_, step);
+}
+
+std::string RunDirectory::best() const {
+  return best_path(path_);
 }
 
 void RunDirectory::prune_checkpoints() const {

@@ -39,7 +39,9 @@ class RunDirectory {
   // The checkpoint to go on from, the latest that is whole; "" for a new run, and one that has none
   // yet. Steps that are done again have the same bits.
   const std::string& resumed() const { return resumed_; }
-  // What was found damaged, and what became of it; settings that are others than before.
+  // The text of its config.toml before open(); "" where there is none.
+  std::string earlier_config() const;
+  // What was found damaged, and what became of it.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   // Makes the directory and its files, before all that follows; damaged checkpoints are renamed.
@@ -60,12 +62,12 @@ class RunDirectory {
   void sync() const { sync_files(path_); }
 
   std::string checkpoint(int64_t step) const;  // its path
+  std::string best() const;                    // the same of the best
   // Removes all but the last train.keep_checkpoints.
   void prune_checkpoints() const;
 
  private:
   void take_lock();
-  void compare(const std::string& earlier, const std::string& now);
   void trim_samples(int64_t step) const;
   void find_whole(const std::vector<std::string>& checkpoints);
 

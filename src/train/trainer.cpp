@@ -5,20 +5,21 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/first_error.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
 #include "cria/inference/generate.h"
 #include "cria/optim/schedule.h"
-#include "cria/tokenizer_files/tokenizer_file.h"
 #include "data/prefetch.h"
-#include "exchange/matrix_file.h"
-#include "inference/document_marks.h"
-#include "inference/shard_tokenizer.h"
 #include "kernels/peak.h"
+#include "model/frozen.h"
 #include "train/diagnostics.h"
 #include "train/init_from.h"
+#include "train/parameter_patterns.h"
+#include "train/resumption.h"
 #include "train/run_directory.h"
+#include "train/run_inputs.h"
 #include "train/run_start.h"
 
 namespace cria {
@@ -30,48 +31,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Starts the token table from the file that the config names, if any.
-void load_pretrained_embedding(const RunConfig& config, const Embedding& table) {
-  const std::string& file = config.model.embedding_pretrained;
-  if (file.empty()) return;
-  Matrix matrix = read_matrix(file);
-  const Tensor rows(matrix.values.data(), {matrix.rows, matrix.columns});
-  if (rows.shape != table.weight->value.shape) {
-    throw Error("a table of another shape",
-                {.where = config.source + ": model.embedding.pretrained",
-                 .expected = "[vocab_size, hidden_size] = " + table.weight->value.to_string(),
-                 .got = rows.to_string() + " in " + file,
-                 .hint = "choose model.vocab_size (the tokenizer's, unless given) and "
-                         "model.hidden_size as the file has them"});
-  }
-  table.load_pretrained(rows);
-}
-
-// Every group of the optimizer has something to do.
-void require_group_members(const RunConfig& config, const Parameters& parameters) {
-  const std::string layers = "model.layers.";
-  const std::vector<ParameterGroup>& groups = config.optimizer.groups;
-  std::vector<std::string> names, patterns;  // patterns: the names, one for all layers
-  for (const Parameter& slot : parameters.slots()) names.push_back(slot.name);
-  if (config.train.untie_at_step > 0) names.push_back("lm_head.weight");
-  for (std::string name : names) {
-    if (name.starts_with(layers)) {
-      name.replace(layers.size(), name.find('.', layers.size()) - layers.size(), "*");
-    }
-    if (std::ranges::find(patterns, name) == patterns.end()) patterns.push_back(name);
-  }
-  for (const ParameterGroup& group : groups) {
-    const auto is_member = [&](const std::string& name) {
-      return group_of(groups, name) == &group;
-    };
-    if (std::ranges::any_of(names, is_member)) continue;
-    throw Error("matches no parameter that an earlier group leaves",
-                {.where = config.source + ": optimizer.groups." + group.name + ".pattern",
-                 .expected = one_of(patterns),
-                 .got = "\"" + group.pattern + "\"",
-                 .hint = did_you_mean(group.pattern, patterns)});
-  }
-}
+// Steps that may be skipped in a row: more are no accident.
+constexpr int64_t kMostSkipped = 100;
 
 std::vector<std::string> paths_of_shards(std::span<const std::unique_ptr<Dataset>> datasets) {
   std::vector<std::string> paths;
@@ -82,58 +43,26 @@ std::vector<std::string> paths_of_shards(std::span<const std::unique_ptr<Dataset
   return paths;
 }
 
-// All that a position in the data depends on: a checkpoint can only go on over the same data.
-Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
-  const std::vector<SourceConfig> sources = config.data.training_sources();
-  int64_t tokens = 0;
-  Json::Array each;
-  for (size_t i = 0; i < datasets.size(); ++i) {
-    tokens += datasets[i]->tokens();
-    Json source;
-    source.set("tokens", datasets[i]->tokens());
-    source.set("weight", sources[i].weight);
-    each.push_back(source);
-  }
-  Json json;
-  json.set("tokens", tokens);
-  if (each.size() > 1) json.set("sources", each);
-  json.set("sequence_length", config.data.sequence_length);
-  json.set("seed", config.train.seed);
-  return json;
-}
-
 }  // namespace
 
-Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
-    : config_(std::move(config)), observer_(&observer) {
-  const DataConfig& data = config_.data;
+Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool change)
+    : config_(std::move(config)), observer_(&observer), inputs_(std::make_unique<RunInputs>()) {
   directory_ = std::make_unique<RunDirectory>(config_.train.output_dir, resume);
   const bool resumed = !directory_->resumed().empty();
-  // Without the shards there is no tokenizer beside them and no vocabulary either.
-  for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
-  tokenizer_ = read_run_tokenizer(config_);
-  config_.model = resolve_model(config_, tokenizer_.get());
-  token_lengths_ = token_lengths(tokenizer_.get());
-
+  *inputs_ = open_inputs(config_);
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
-  Batches batches = open_data();
+  const Batches batches = batches_of(*inputs_, config_);
 
   // Before the weights are touched, as its Error says what to make smaller.
   set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train)));
-  require_group_members(config_, model_->parameters());
-  model_->initialize(static_cast<uint64_t>(config_.train.seed));
-  if (!config_.init_from.empty()) {
-    if (!resumed) read_weights(config_.init_from, *model_);
-    generation_ = read_generation(config_.init_from);
-  }
-  if (!resumed) load_pretrained_embedding(config_, model_->embed_tokens());
+  if (!resumed) set_initial_weights(config_, *model_);
+  if (!config_.init_from.empty()) generation_ = read_generation(config_.init_from);
   if (config_.model.memory_length > 0) {
     segments_.assign(micro_batches, SegmentMemory(config_.model, config_.train.batch_size));
   }
-  prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, documents_);
-  flops_per_token_ = training_flops_per_token(config_.model, data.sequence_length);
-  state_.data = describe_data(config_, training_);
-  open_run_directory();
+  prefetch_ = std::make_unique<Prefetch>(batches, micro_batches, inputs_->documents);
+  state_.data = inputs_->description;
+  open_run_directory(change);
   if (config_.log.diagnostics != 0) begin_diagnostics(batches);
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);
@@ -141,77 +70,55 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer)
 
 Trainer::~Trainer() = default;
 
+bool Trainer::has_validation() const {
+  return inputs_->validation != nullptr;
+}
+
 // With an optimizer, and memory for its passes, in place of what there was.
 void Trainer::set_model(std::unique_ptr<Llama> model) {
   activations_.reset();
   model_ = std::move(model);
+  require_pattern_members(config_, model_->parameters());
+  freeze_parameters(config_, model_->parameters());
   optimizer_ = std::make_unique<AdamWOptimizer>(model_->parameters(), config_.optimizer);
   optimizer_->set_steps(state_.step);
   activations_ = std::make_unique<Activations>(*model_, Purpose::training, config_.train.batch_size,
                                                config_.data.sequence_length,
                                                config_.train.gradient_accumulation_steps);
+  flops_per_token_ =
+      training_flops_per_token(config_.model, model_->parameters(), config_.data.sequence_length);
   if (diagnostics_) diagnostics_->set_model(*model_);
   if (config_.log.tensorboard || config_.log.diagnostics != 0) {
     change_squares_.resize(model_->parameters().slots().size());
   }
 }
 
-// Training and validation shards, and how the training windows follow each other.
-Batches Trainer::open_data() {
-  const DataConfig& data = config_.data;
-  const ShardFormat format = shard_format(data.shard_format);
-  const auto open = [&](const std::string& glob) {
-    if (tokenizer_) require_tokenizer_of(glob, *tokenizer_);
-    return std::make_unique<Dataset>(glob, format, config_.model.vocab_size);
-  };
-  std::vector<std::string> globs;
-  std::vector<WeightedDataset> sources;
-  for (const SourceConfig& source : data.training_sources()) {
-    training_.push_back(open(source.train));
-    sources.push_back({training_.back().get(), source.weight});
-    globs.push_back(source.train);
-  }
-  if (!data.val.empty()) {
-    validation_ = open(data.val);
-    validation_->evaluation_windows(data.sequence_length);  // an Error now, not after an hour
-    globs.push_back(data.val);
-  }
-  if (data.mask_documents) {
-    documents_ = document_marks(config_.model, globs,
-                                {.bos = static_cast<int32_t>(data.bos_token_id),
-                                 .eos = static_cast<int32_t>(data.eos_token_id)});
-  }
-  Batches batches(sources, config_.train.batch_size, data.sequence_length,
-                  static_cast<uint64_t>(config_.train.seed));
-  if (config_.model.memory_length > 0) {
-    batches.read_in_lanes(config_.train.batch_size * config_.train.gradient_accumulation_steps);
-  }
-  return batches;
-}
-
 // Opens the run's directory, and a resumed run's checkpoint.
-void Trainer::open_run_directory() {
-  if (!directory_->resumed().empty()) {
+void Trainer::open_run_directory(bool change) {
+  std::vector<std::string> lines;
+  const std::string& checkpoint = directory_->resumed();
+  if (!checkpoint.empty()) {
+    const Resumption resumption = {config_.train.output_dir, steps_of(checkpoint), change};
     const Json data = state_.data;
     const int64_t untie_at = config_.train.untie_at_step;
-    if (untie_at > 0 && steps_of(directory_->resumed()) >= untie_at) set_model(untied(*model_));
-    state_ = load_checkpoint(directory_->resumed(), *model_, segments_);
-    if (!(state_.data == data)) {
-      throw Error("the checkpoint was trained on other data",
-                  {.where = directory_->resumed(),
-                   .expected = state_.data.dump(),
-                   .got = data.dump(),
-                   .hint = "resume with the data, sequence length and seed of the run"});
-    }
+    if (untie_at > 0 && resumption.step >= untie_at) set_model(untied(*model_));
+    state_ = load_checkpoint(checkpoint, *model_, segments_);
+    lines = compare_settings(resumption, directory_->earlier_config(), config_);
+    const std::vector<std::string> more = compare_data(resumption, state_.data, data);
+    lines.insert(lines.end(), more.begin(), more.end());
+    state_.data = data;
     optimizer_->set_steps(state_.step);
   }
   directory_->open(config_, state_.step);
-  for (const std::string& line : directory_->warnings()) observer_->warned(line);
+  for (const std::vector<std::string>& all :
+       {directory_->warnings(), lines, doubts_about(*inputs_, config_)}) {
+    for (const std::string& line : all) observer_->warned(line);
+  }
 }
 
 // With what the steps before, if any, have read and lost.
 void Trainer::begin_diagnostics(Batches batches) {
-  diagnostics_ = std::make_unique<TrainingDiagnostics>(config_, *model_, training_,
+  diagnostics_ = std::make_unique<TrainingDiagnostics>(config_, *model_, inputs_->training,
                                                        read_losses(config_.train.output_dir));
   std::vector<int32_t> inputs(batches.batch() * batches.length()), targets(inputs.size());
   while (batches.position() < state_.windows) {
@@ -225,8 +132,20 @@ int64_t Trainer::tokens_per_step() const {
          config_.data.sequence_length;
 }
 
-void Trainer::require_finite(const char* what, double value) const {
-  if (std::isfinite(value)) return;
+// Error for what is not, unless such steps are skipped.
+bool Trainer::is_finite(double loss, double norm) {
+  if (std::isfinite(loss) && std::isfinite(norm)) {
+    skipped_ = 0;
+    return true;
+  }
+  const std::string what = std::isfinite(loss) ? "the gradient norm" : "the loss";
+  const double value = std::isfinite(loss) ? norm : loss;
+  const std::string where = "step " + std::to_string(state_.step + 1);
+  const bool may_skip = config_.train.on_nonfinite == "skip";
+  if (may_skip && ++skipped_ <= kMostSkipped) {
+    observer_->warned(where + " is skipped: " + what + " is not finite");
+    return false;
+  }
   directory_->log(Json::Object{{"step", state_.step + 1}, {"not_finite", 1}});
   std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
   std::string hint = "try a lower optimizer.learning_rate or a longer schedule.warmup_steps";
@@ -236,37 +155,41 @@ void Trainer::require_finite(const char* what, double value) const {
   hint = (checkpoints.empty() ? "no good checkpoint yet"
                               : "last good checkpoint: " + checkpoints.back()) +
          "; " + hint;
-  throw Error(std::string(what) + " is not finite",
-              {.where = "step " + std::to_string(state_.step + 1),
+  throw Error(what + " is not finite" +
+                  (may_skip ? ", nor were those of " + std::to_string(kMostSkipped) +
+                                  " steps before, which were skipped"
+                            : ""),
+              {.where = where,
                .expected = "a finite number",
                .got = std::isnan(value) ? "nan" : std::to_string(value),
                .hint = hint});
 }
 
+// Weights and moments stay as they are, as those of a step without a target do. The step counts all the same, also for the optimizer.
+void Trainer::skip_update() {
+  model_->parameters().zero_gradients();
+  for (SegmentMemory& memory : segments_) memory.clear();
+  optimizer_->set_steps(state_.step + 1);
+}
+
 void Trainer::require_targets(int64_t counted) const {
-  if (counted > 0) return;
+  if (counted > 0 || config_.data.loss_mask) return;
   throw Error("every token of the step begins a document, so there is no target to learn",
               {.where = "step " + std::to_string(state_.step + 1),
                .hint = "are data.bos_token_id and data.eos_token_id right? Otherwise take longer "
                        "sequences or larger batches"});
 }
 
-StepMetrics Trainer::step() {
-  const Clock::time_point start = Clock::now();
-  const std::clock_t cpu_start = std::clock();
-  if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
+// Forward and backward of all micro-batches; the mean loss.
+double Trainer::learn(const StepData& data, bool diagnosed) {
   const int64_t batch = config_.train.batch_size, time = config_.data.sequence_length;
   const int64_t micro_batches = config_.train.gradient_accumulation_steps;
-  const StepData& data = prefetch_->next();
-  require_targets(data.counted);
   // The loss is the mean over the whole step, so that a target weighs the same in any micro-batch.
   const double counted = static_cast<double>(data.counted);
-  const bool diagnosed = diagnostics_ && diagnostics_->is_due(state_.step + 1);
-  if (diagnostics_) diagnostics_->see({data.inputs, static_cast<size_t>(tokens_per_step())});
-  double loss = 0;
   const auto of_micro_batch = [&](int64_t micro, const int32_t* ids) {
     return ids ? TokenIds(ids + micro * batch * time, {batch, time}) : TokenIds();
   };
+  double loss = 0;
   for (int64_t micro = 0; micro < micro_batches; ++micro) {
     loss += model_->loss_and_gradient(
         *activations_, of_micro_batch(micro, data.inputs), of_micro_batch(micro, data.targets),
@@ -280,21 +203,37 @@ StepMetrics Trainer::step() {
     if (diagnosed) diagnostics_->after_backward(*activations_, of_micro_batch(micro, data.inputs));
   }
   loss /= counted;
-  require_finite("the loss", loss);
-  const double norm = optimizer_->gradient_norm();
-  require_finite("the gradient norm", norm);
-  const double learning_rate =
-      config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
-  if (diagnosed) {
+  if (diagnosed && std::isfinite(loss)) {
     const int64_t last = micro_batches - 1;
     diagnostics_->before_update(*activations_, of_micro_batch(last, data.inputs),
                                 of_micro_batch(last, data.starts), loss);
   }
-  const bool measured = diagnosed || directory_->wants_norms(state_.step + 1);
-  optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
-                   measured ? change_squares_ : std::span<double>());
-  if (diagnosed) diagnostics_->after_update(change_squares_);
-  if (diagnostics_) diagnostics_->add_loss(loss);
+  return loss;
+}
+
+StepMetrics Trainer::step() {
+  const Clock::time_point start = Clock::now();
+  const std::clock_t cpu_start = std::clock();
+  if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
+  const StepData& data = prefetch_->next();
+  require_targets(data.counted);
+  const bool diagnosed = diagnostics_ && diagnostics_->is_due(state_.step + 1);
+  if (diagnostics_) diagnostics_->see({data.inputs, static_cast<size_t>(tokens_per_step())});
+  const bool empty = data.counted == 0;  // a window of nothing but prompts
+  const double loss = empty ? 0 : learn(data, diagnosed);
+  const double norm = empty ? 0 : optimizer_->gradient_norm();
+  const double learning_rate =
+      config_.optimizer.learning_rate * learning_rate_factor(config_.schedule, state_.step);
+  const bool learned = !empty && is_finite(loss, norm);
+  if (learned) {
+    const bool measured = diagnosed || directory_->wants_norms(state_.step + 1);
+    optimizer_->step(learning_rate, clip_factor(norm, config_.train.max_grad_norm),
+                     measured ? change_squares_ : std::span<double>());
+    if (diagnosed) diagnostics_->after_update(change_squares_);
+    if (diagnostics_) diagnostics_->add_loss(loss);
+  } else {
+    skip_update();
+  }
 
   double elapsed = seconds_since(start);
   double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
@@ -306,7 +245,8 @@ StepMetrics Trainer::step() {
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;
   state_.tokens += tokens_per_step();
-  state_.windows += static_cast<uint64_t>(micro_batches * batch);
+  state_.windows +=
+      static_cast<uint64_t>(config_.train.gradient_accumulation_steps * config_.train.batch_size);
   state_.seconds += elapsed;
   return {.step = state_.step,
           .tokens = state_.tokens,
@@ -319,19 +259,48 @@ StepMetrics Trainer::step() {
           .seconds = state_.seconds,
           .data_wait = data.waited,
           .cpu_seconds = cpu,
+          .skipped = !learned,
           .step_seconds = elapsed};
 }
 
 Evaluation Trainer::evaluate(const EachLoss& each_loss) {
-  return cria::evaluate(
-      *model_, *activations_, *validation_,
-      {.sequence_length = config_.data.sequence_length,
-       .batch_size = config_.train.batch_size,
-       .batches = config_.train.eval_batches,
-       .token_lengths = token_lengths_,
-       .documents = documents_,
-       .progress = [&](int64_t done, int64_t windows) { observer_->evaluating(done, windows); },
-       .each_loss = each_loss});
+  EvaluationRequest request = evaluation_of(*inputs_, config_);
+  request.progress = [&](int64_t done, int64_t all) { observer_->evaluating(done, all); };
+  request.each_loss = each_loss;
+  return cria::evaluate(*model_, *activations_, *inputs_->validation, request);
+}
+
+// What only reports is not to end a run. The same problem is told once, however often it comes.
+template <class Work>
+void Trainer::attempt(Work&& work) {
+  const auto problem = message_of_error(work);
+  if (problem && problems_.insert(*problem).second) {
+    observer_->warned("training goes on, but without this: " + *problem);
+  }
+}
+
+void Trainer::report_step(const StepMetrics& metrics) {
+  attempt([&] { directory_->log(to_json(metrics)); });
+  if (!metrics.skipped && diagnostics_ && diagnostics_->is_due(state_.step)) {
+    attempt([&] { directory_->log(diagnostics_->line(state_.step)); });
+  }
+  if (!metrics.skipped && directory_->wants_norms(state_.step)) {
+    const Parameters& parameters = model_->parameters();
+    attempt([&] {
+      directory_->norms(state_.step,
+                        part_norms(parameters, slot_squares(parameters, parameters.value()), {},
+                                   change_squares_));
+    });
+  }
+  observer_->stepped(metrics);
+  // That of a guess is ln V.
+  const double guess = std::log(static_cast<double>(config_.model.vocab_size));
+  if (state_.step == 1 && config_.init_from.empty() && metrics.loss > 1.5 * guess) {
+    observer_->warned("the first loss, " + std::to_string(metrics.loss) +
+                      ", is far above ln vocab_size = " + std::to_string(guess) +
+                      ", that of a guess: give smaller initial weights (model.initializer_range, "
+                      "model.embedding_initializer_range) or a smaller model.embedding_scale");
+  }
 }
 
 void Trainer::report_evaluation() {
@@ -345,12 +314,37 @@ void Trainer::report_evaluation() {
   last_evaluation_ = evaluate(each_loss);
   Json line = to_json(last_evaluation_, state_.step);
   for (const auto& [name, value] : loss_by_decile(losses)) line.set(name, value);
-  directory_->log(line);
+  attempt([&] { directory_->log(line); });
   observer_->evaluated(state_.step, last_evaluation_);
+  keep_best();
+}
+
+// Of equal losses the first is the best.
+void Trainer::keep_best() {
+  TrainingState::Best& best = state_.best;
+  ++best.evaluations_since;
+  if (last_evaluation_.loss < best.loss) {
+    best = {.step = state_.step, .loss = last_evaluation_.loss, .evaluations_since = 0};
+    attempt([&] {
+      save_best(directory_->best(), *model_, inputs_->tokenizer.get(), state_, generation_);
+    });
+  }
+  if (!is_out_of_patience()) return;
+  attempt([&] { directory_->log(Json::Object{{"step", state_.step}, {"ended_early", 1}}); });
+}
+
+bool Trainer::is_out_of_patience() const {
+  const TrainConfig& train = config_.train;
+  return state_.step < train.steps && train.patience > 0 &&
+         state_.best.evaluations_since >= train.patience;
+}
+
+bool Trainer::has_ended() const {
+  return state_.step >= config_.train.steps || is_out_of_patience();
 }
 
 std::string Trainer::sample() {
-  Generator generator(*model_, *tokenizer_);
+  Generator generator(*model_, *inputs_->tokenizer);
   std::string text = config_.train.sample_prompt;
   Sampling sampling;
   sampling.seed = static_cast<uint64_t>(config_.train.seed + state_.step);
@@ -369,39 +363,35 @@ void Trainer::save() {
   const std::string path = directory_->checkpoint(state_.step);
   if (!exists(path)) {
     directory_->sync();
-    save_checkpoint(path, *model_, tokenizer_.get(), state_, segments_, generation_);
+    save_checkpoint(path, *model_, inputs_->tokenizer.get(), state_, segments_, generation_);
     directory_->prune_checkpoints();
   }
-  observer_->saved(path);
+  observer_->saved(path, fingerprint(model_->parameters()));
 }
 
 bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
-  if (state_.step < train.steps) {
-    directory_->started(run_start(state_.step, paths_of_shards(training_),
-                                  paths_of_shards(std::span(&validation_, 1))));
+  if (!has_ended()) {
+    attempt([&] {
+      directory_->started(run_start(state_.step, paths_of_shards(inputs_->training),
+                                    paths_of_shards(std::span(&inputs_->validation, 1))));
+    });
   }
-  while (state_.step < train.steps && !stop) {
-    const StepMetrics metrics = step();
-    directory_->log(to_json(metrics));
-    if (diagnostics_ && diagnostics_->is_due(state_.step)) {
-      directory_->log(diagnostics_->line(state_.step));
-    }
-    if (directory_->wants_norms(state_.step)) {
-      const Parameters& parameters = model_->parameters();
-      directory_->norms(state_.step,
-                        part_norms(parameters, slot_squares(parameters, parameters.value()), {},
-                                   change_squares_));
-    }
-    observer_->stepped(metrics);
+  while (!has_ended() && !stop) {
+    report_step(step());
     const bool last = state_.step == train.steps;
-    if (has_validation() && (last || is_due(state_.step, train.eval_every))) report_evaluation();
-    if (tokenizer_ && is_due(state_.step, train.sample_every)) report_sample();
+    if (has_validation() && (last || is_due(state_.step, train.eval_every))) {
+      attempt([&] { report_evaluation(); });
+    }
+    if (inputs_->tokenizer && is_due(state_.step, train.sample_every)) {
+      attempt([&] { report_sample(); });
+    }
     if (last || is_due(state_.step, train.checkpoint_every)) save();
   }
-  if (state_.step < train.steps) save();
-  directory_->project(*model_->embed_tokens().weight, tokenizer_.get());
-  return state_.step >= train.steps;
+  if (state_.step < train.steps || state_.step == 0) save();
+  if (is_out_of_patience()) observer_->ended_early(state_.step, state_.best);
+  attempt([&] { directory_->project(*model_->embed_tokens().weight, inputs_->tokenizer.get()); });
+  return has_ended();
 }
 
 }  // namespace cria

@@ -18,6 +18,7 @@ class ProcessorsTest : public testing::Test {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
+  std::string path() const { return directory_.path(); }
   double quota(const std::string& membership) {
     return cgroup_quota(directory_.path(), membership);
   }
@@ -57,6 +58,23 @@ TEST_F(ProcessorsTest, NonsenseIsNoQuota) {
   for (const char* membership : {"", "0", "0:", "::", "no colon at all"}) {
     EXPECT_EQ(quota(membership), 0) << membership;
   }
+}
+
+TEST_F(ProcessorsTest, MemoryOfBothVersions) {
+  const auto memory = [&](const std::string& membership) {
+    return cgroup_memory(path(), membership);
+  };
+  EXPECT_EQ(memory("0::/a/b\n"), 0);
+  write("a/b/memory.max", "max\n");
+  EXPECT_EQ(memory("0::/a/b\n"), 0);
+  write("a/memory.max", "3000000\n");
+  EXPECT_EQ(memory("0::/a/b\n"), 3e6);
+  const std::string first = "5:memory:/a\n4:cpu,cpuacct:/a\n0::/\n";
+  write("memory/a/memory.limit_in_bytes", "9223372036854771712\n");  // none
+  EXPECT_EQ(memory(first), 0);
+  write("memory/a/memory.limit_in_bytes", "1000000\n");
+  EXPECT_EQ(memory(first), 1e6);
+  EXPECT_GT(available_memory(), 1e6);
 }
 
 // There are as many threads as the process may use, not as the machine has.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cria/base/file.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -32,6 +33,32 @@ TEST(LoadModel, ListsOnlyWholeCheckpointsByNumber) {
     want.push_back(checkpoint_path(run, step));
   }
   EXPECT_EQ(list_checkpoints(run), want);
+}
+
+TEST(LoadModel, CheckpointsByName) {
+  const TemporaryDirectory directory;
+  const std::string run = directory / "run";
+  EXPECT_EQ(find_checkpoint(run), "");
+  EXPECT_EQ(find_checkpoint(run + "@best"), "") << "not a run";
+  for (const int64_t step : {9, 300}) {
+    fs::create_directories(checkpoint_path(run, step));
+    write_file(join_path(checkpoint_path(run, step), kTrainerFile),
+               "{\"step\":" + std::to_string(step) + "}");
+  }
+  EXPECT_EQ(find_checkpoint(run), checkpoint_path(run, 300));
+  EXPECT_EQ(find_checkpoint(run + "@step-9"), checkpoint_path(run, 9));
+  EXPECT_EQ(find_checkpoint(run + "@step-00000009"), checkpoint_path(run, 9));
+  for (const char* const name : {"best", "step-10", "9", ""}) {
+    const std::string message = error_of([&] { find_checkpoint(run + "@" + name); });
+    EXPECT_TRUE(contains(message, "expected: one of \"step-9\", \"step-300\"")) << message;
+  }
+  fs::create_directories(best_path(run));
+  write_file(join_path(best_path(run), kTrainerFile), "{\"step\":12}");
+  EXPECT_EQ(find_checkpoint(run + "@best"), best_path(run));
+  EXPECT_EQ(list_checkpoints(run).size(), 2u);
+  // A path that is there is meant as it stands.
+  fs::create_directories(run + "@best");
+  EXPECT_EQ(find_checkpoint(run + "@best"), "");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A small training run: shards that can be learnt, and a config for them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,7 +84,8 @@ class Recorder : public TrainingObserver {
  public:
   std::vector<StepMetrics> steps;
   std::vector<Evaluation> evaluations;
-  std::vector<std::string> samples, checkpoints;
+  std::vector<std::string> samples, checkpoints, fingerprints, warnings;
+  std::optional<TrainingState::Best> ended;  // early
   std::atomic<bool> stop = false;
   int64_t stop_after = -1;
 
@@ -95,12 +97,18 @@ class Recorder : public TrainingObserver {
     evaluations.push_back(evaluation);
   }
   void sampled(int64_t, const std::string& text) override { samples.push_back(text); }
-  void saved(const std::string& checkpoint) override { checkpoints.push_back(checkpoint); }
+  void warned(const std::string& line) override { warnings.push_back(line); }
+  void saved(const std::string& checkpoint, const std::string& fingerprint) override {
+    checkpoints.push_back(checkpoint);
+    fingerprints.push_back(fingerprint);
+  }
+  void ended_early(int64_t, const TrainingState::Best& best) override { ended = best; }
 };
 
 // Starts or resumes, and runs to the end or to the recorder's stop.
-inline bool run_training(const RunConfig& config, Recorder& recorder, bool resume = false) {
-  Trainer trainer(config, resume, recorder);
+inline bool run_training(const RunConfig& config, Recorder& recorder, bool resume = false,
+                         bool change = false) {
+  Trainer trainer(config, resume, recorder, change);
   return trainer.run(recorder.stop);
 }
 

@@ -42,7 +42,9 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
       {"prepare",
        {"--out DIR", "--tokenizer NAME", "--bos TOKEN", "--val FILE", "--val-fraction F",
         "--json"}},
-      {"train", {"--resume", "--json", "learning_rate", "[schedule]", "output_dir"}},
+      {"train",
+       {"--resume", "--change", "--dry-run", "--json", "learning_rate", "[schedule]",
+        "output_dir"}},
       {"experiment", {"--out DIR", "--at-once N", "--dry-run", "--json"}},
       {"eval",
        {"--data GLOB", "--shard-format", "--sequence-length", "--batch-size", "--precision",
@@ -328,16 +330,23 @@ TEST_F(CliTest, TrainMakesARun) {
   const ProcessResult result = run({"train", "tiny.toml", "--json"});
   const Json json = json_line(result.out);
   EXPECT_EQ(keys(json), (Names{"step", "val_loss", "val_perplexity", "val_bits_per_byte", "seconds",
-                               "checkpoint"}));
+                               "checkpoint", "fingerprint"}));
   EXPECT_EQ(json.find("checkpoint")->as_string(""), "new/checkpoints/step-00000004");
-  EXPECT_TRUE(contains(result.err, "saved new/checkpoints/step-00000004\n")) << result.err;
+  EXPECT_TRUE(contains(result.err, "saved new/checkpoints/step-00000004, fingerprint " +
+                                       json.find("fingerprint")->as_string("") + "\n"))
+      << result.err;
 
   Names made;
   for (const auto& [name, bytes] : files()) {
     if (name.starts_with("new/")) made.push_back(name.substr(4));
   }
-  Names wanted = {"checkpoints", "config.toml",   "lock",
-                  "metrics.csv", "metrics.jsonl", "starts.jsonl"};
+  Names wanted = {"checkpoints", "checkpoints/best", "config.toml",  "given.toml",
+                  "lock",        "metrics.csv",      "metrics.jsonl",    "starts.jsonl"};
+  for (const char* file :
+       {"config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
+        "tokenizer.json", "tokenizer_config.json", "trainer.json"}) {
+    wanted.push_back(std::string("checkpoints/best/") + file);
+  }
   for (const std::string step : {"checkpoints/step-00000002", "checkpoints/step-00000004"}) {
     wanted.push_back(step);
     for (const char* file :
@@ -374,7 +383,10 @@ TEST_F(CliTest, ResumingACompleteRunIsNoEvaluation) {
   const auto before = files();
   const ProcessResult result =
       run({"train", "tiny.toml", "train.output_dir=\"run\"", "--resume", "--json"});
-  EXPECT_EQ(result.out, std::string("{\"step\":4,\"checkpoint\":\"") + kCheckpoint + "\"}\n");
+  EXPECT_TRUE(result.out.starts_with(std::string("{\"step\":4,\"checkpoint\":\"") + kCheckpoint +
+                                     "\",\"fingerprint\":\""))
+      << result.out;
+  EXPECT_TRUE(contains(result.err, "all 4 steps are done already")) << result.err;
   EXPECT_EQ(files(), before);
 }
 
@@ -466,7 +478,8 @@ TEST_F(CliTest, TrainingStopsWhereItIsNotFinite) {
   EXPECT_TRUE(contains(fresh.err, "try a lower optimizer.learning_rate"));
 
   Arguments resume = train;
-  resume.insert(resume.end(), {"train.output_dir=\"run\"", "train.steps=9", "--resume"});
+  resume.insert(resume.end(),
+                {"train.output_dir=\"run\"", "train.steps=9", "--resume", "--change"});
   const ProcessResult later = cria(resume);
   EXPECT_EQ(later.exit_code, 1);
   EXPECT_TRUE(contains(later.err, "cria: error: step 6: the ")) << later.err;
@@ -474,7 +487,8 @@ TEST_F(CliTest, TrainingStopsWhereItIsNotFinite) {
 
   // The advice is right.
   std::filesystem::remove_all(path("run/checkpoints/step-00000005"));
-  run({"train", "tiny.toml", "train.output_dir=\"run\"", "train.steps=9", "--resume"});
+  run({"train", "tiny.toml", "train.output_dir=\"run\"", "optimizer.learning_rate=1e-3", "--resume",
+       "--change"});
 }
 
 // --- eval

@@ -117,7 +117,8 @@ TEST(Progress, ATrainingRun) {
     progress.evaluated(1, {.loss = 2, .perplexity = std::exp(2.0), .bits_per_byte = 1.25});
     progress.evaluated(1, {.loss = 2, .perplexity = std::exp(2.0)});
     progress.sampled(1, "some\ntext");
-    progress.saved("runs/x/checkpoints/step-00000001");
+    progress.saved("runs/x/checkpoints/step-00000001", "00ff");
+    progress.ended_early(9, {.step = 6, .loss = 1.5, .evaluations_since = 2});
     progress.stepped({.step = 2, .loss = 3.25, .learning_rate = 0.001, .tokens_per_second = 999});
     progress.finish();
   }
@@ -127,7 +128,11 @@ TEST(Progress, ATrainingRun) {
         "step 1: validation loss 2.0000, perplexity 7.39, 1.2500 bits per byte "
         "(training loss 3.5000)\n",
         "step 1: validation loss 2.0000, perplexity 7.39 (training loss 3.5000)\n",
-        "step 1, sample:\nsome\ntext\n", "saved runs/x/checkpoints/step-00000001\n",
+        "step 1, sample:\nsome\ntext\n",
+        "saved runs/x/checkpoints/step-00000001, fingerprint 00ff\n",
+        "ended at step 9: no better validation loss in 2 evaluations; the best, 1.5000, was at "
+        "step "
+        "6\n",
         "train 2/20  loss 3.2500  lr 0.001  999 tokens/s  "}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "is not in:\n" << text;
   }

@@ -60,6 +60,8 @@ std::string another(const TomlEntry& entry) {
   if (const double* real = std::get_if<double>(&value)) {
     return dump_toml({*real == 0.5 ? 0.25 : *real < 1 ? 0.5 : *real + 2});
   }
+  if (std::holds_alternative<std::vector<TomlValue>>(value)) return "[\"a\", \"b \\\"c\\\"\"]";
+  if (entry.key == "train.on_nonfinite") return "\"skip\"";
   if (entry.key == "model.embedding.padding_idx") return "-3";
   if (entry.key == "model.embedding.max_norm") return "0.5";
   if (entry.key == "model.embedding_scale") return "\"sqrt_hidden_size\"";
@@ -161,6 +163,10 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.max_grad_norm=28.0",
                             "train.z_loss=71",
                             "train.untie_at_step=72",
+                            "data.loss_mask=true",
+                            "train.freeze=['f', 'g']",
+                            "train.on_nonfinite='skip'",
+                            "train.patience=73",
                             "train.eval_every=29",
                             "train.eval_batches=30",
                             "train.checkpoint_every=31",
@@ -241,6 +247,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.data.shard_format, "raw_uint16");
   EXPECT_EQ(c.data.sequence_length, 23);
   EXPECT_TRUE(c.data.mask_documents);
+  EXPECT_TRUE(c.data.loss_mask);
   EXPECT_EQ(c.data.bos_token_id, 65);
   EXPECT_EQ(c.data.eos_token_id, 66);
   EXPECT_EQ(c.train.steps, 24);
@@ -252,6 +259,9 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.train.max_grad_norm, 28.0);
   EXPECT_EQ(c.train.z_loss, 71.0);
   EXPECT_EQ(c.train.untie_at_step, 72);
+  EXPECT_EQ(c.train.freeze, (std::vector<std::string>{"f", "g"}));
+  EXPECT_EQ(c.train.on_nonfinite, "skip");
+  EXPECT_EQ(c.train.patience, 73);
   EXPECT_EQ(c.train.eval_every, 29);
   EXPECT_EQ(c.train.eval_batches, 30);
   EXPECT_EQ(c.train.checkpoint_every, 31);
@@ -415,9 +425,19 @@ TEST_F(RunConfigTest, WrongTypes) {
   expect_error(kData, {"data.val=3"}, {"override 'data.val=3'", "a string in quotes"});
 }
 
+TEST_F(RunConfigTest, ArraysOfStrings) {
+  EXPECT_TRUE(with({}).train.freeze.empty());
+  EXPECT_EQ(with({"train.freeze=[]"}).train.freeze, std::vector<std::string>{});
+  for (const char* const wrong : {"'a'", "['a', 1]", "3", "[['a']]"}) {
+    expect_error(kData, {std::string("train.freeze=") + wrong},
+                 {"train.freeze: wrong type", "expected: an array of strings",
+                  wrong[0] == '3' ? "got: 3" : "got: "});
+  }
+}
+
 TEST_F(RunConfigTest, OutOfRange) {
-  expect_error("[train]\nsteps = 0\n", {},
-               {file() + ":2:1", "train.steps: out of range", "an integer, 1 to", "got: 0"});
+  expect_error("[train]\nbatch_size = 0\n", {},
+               {file() + ":2:1", "train.batch_size: out of range", "an integer, 1 to", "got: 0"});
   expect_error("[optimizer]\nbeta1 = 1.0\n", {}, {"optimizer.beta1", "out of range", "got: 1.0"});
   expect_error("[schedule]\nmin_lr_ratio = -0.1\n", {}, {"0.0 to 1.0", "-0.1"});
   // What config.json could not say again.

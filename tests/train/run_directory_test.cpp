@@ -90,19 +90,15 @@ TEST_F(RunDirectoryTest, SamplesAfterTheStepAreDropped) {
   EXPECT_EQ(read("samples.txt"), "--- step 1\na\n--- step x\nb\n--- step 2\na\n--- step x\nb\n");
 }
 
-TEST_F(RunDirectoryTest, SaysWhatIsOtherThanBefore) {
+TEST_F(RunDirectoryTest, KeepsTheConfigFileAsItWasGiven) {
   RunConfig config;
+  EXPECT_EQ(RunDirectory(path_, true).earlier_config(), "");
   open(config);
-  make_checkpoint(2);
-  EXPECT_TRUE(open(config, true, 2).warnings().empty());
-  config.train.batch_size = 77;
-  config.optimizer.learning_rate = 0.5;
-  const RunDirectory directory = open(config, true, 2);
-  ASSERT_EQ(directory.warnings().size(), 2u);
-  EXPECT_TRUE(contains(directory.warnings()[0] + directory.warnings()[1], "train.batch_size was"))
-      << directory.warnings()[0];
-  EXPECT_TRUE(contains(directory.warnings()[0] + directory.warnings()[1], "and is 77 from here on"))
-      << directory.warnings()[0];
+  EXPECT_FALSE(exists(join_path(path_, "given.toml")));
+  EXPECT_EQ(RunDirectory(path_, true).earlier_config(), to_toml(config));
+  config.text = "# mine\n";
+  open(config, true);
+  EXPECT_EQ(read("given.toml"), "# mine\n");
 }
 
 TEST_F(RunDirectoryTest, KeepsTheLastCheckpoints) {

@@ -356,7 +356,7 @@ TEST(Trainer, ResumesInAnotherPrecision) {
   config.train.precision = "bf16";
   recorder.stop = false;
   recorder.stop_after = -1;
-  EXPECT_TRUE(run_training(config, recorder, true));
+  EXPECT_TRUE(run_training(config, recorder, true, true));
   EXPECT_EQ(recorder.steps.size(), 9u);
 }
 

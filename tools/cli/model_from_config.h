@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cria/exchange/load_model.h"
 #include "cria/train/run_config.h"
 
 namespace cria {
@@ -11,5 +12,14 @@ namespace cria {
 // arguments: CONFIG, then overrides. The vocabulary is the config's or, when it leaves that open,
 // its tokenizer's.
 RunConfig model_from_config(const std::vector<std::string>& arguments);
+
+// Whether an argument that may be a MODEL is a CONFIG instead: NAME.toml.
+bool is_config(const std::string& path);
+
+// What training by CONFIG would begin with: its initial weights, and its tokenizer, if it has one.
+LoadedModel initial_model(const std::string& config);
+
+// load_model, or initial_model of a CONFIG.
+LoadedModel load_model_or_config(const std::string& path);
 
 }  // namespace cria

@@ -176,8 +176,16 @@ void TrainingProgress::warned(const std::string& line) {
   bar_.note("warning: " + line);
 }
 
-void TrainingProgress::saved(const std::string& checkpoint) {
-  bar_.note("saved " + checkpoint);
+void TrainingProgress::saved(const std::string& checkpoint, const std::string& fingerprint) {
+  bar_.note("saved " + checkpoint + ", fingerprint " + fingerprint);
+}
+
+void TrainingProgress::ended_early(int64_t step, const TrainingState::Best& best) {
+  bar_.note(
+      format("ended at step %lld: no better validation loss in %lld evaluations; the best, "
+             "%.4f, was at step %lld",
+             static_cast<long long>(step), static_cast<long long>(best.evaluations_since),
+             best.loss, static_cast<long long>(best.step)));
 }
 
 }  // namespace cria

@@ -65,7 +65,8 @@ class TrainingProgress : public TrainingObserver {
   void evaluated(int64_t step, const Evaluation& evaluation) override;
   void sampled(int64_t step, const std::string& text) override;
   void warned(const std::string& line) override;
-  void saved(const std::string& checkpoint) override;
+  void saved(const std::string& checkpoint, const std::string& fingerprint) override;
+  void ended_early(int64_t step, const TrainingState::Best& best) override;
 
   void finish() { bar_.finish(); }
 

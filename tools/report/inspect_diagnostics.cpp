@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/model_from_config.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
-#include "cria/exchange/load_model.h"
-#include "cria/tokenizer_files/tokenizer_file.h"
 #include "cria/train/metrics.h"
 #include "inference/shard_tokenizer.h"
 #include "report/diagnostics_report.h"
@@ -22,13 +21,15 @@ int inspect_diagnostics(const Options& options, const std::string& path) {
   const std::string data = options.text("data", "");
   const int64_t sequences = options.integer("sequences", 32, 1, INT32_MAX);
   DiagnosticsReport report;
-  report.model = find_model_directory(path);
-  report.config = read_model_config(report.model);
+  const LoadedModel loaded = load_model_or_config(path);
+  report.model = loaded.directory;
+  report.config = loaded.model->config();
   const Dataset dataset(data, shard_format(options.choice("shard-format", shard_format_names())),
                         report.config.vocab_size);
-  if (has_tokenizer(report.model)) require_tokenizer_of(data, *read_tokenizer(report.model));
+  if (loaded.tokenizer) require_tokenizer_of(data, *loaded.tokenizer);
   Llama model(report.config);
-  read_weights(report.model, model);
+  std::ranges::copy_n(loaded.model->parameters().value(), model.parameters().plane_size(),
+                      model.parameters().mutable_value());
   report.data = data;
   {
     ProgressBar bar(stderr, "inspect");

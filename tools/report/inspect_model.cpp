@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "base/unicode.h"
+#include "cli/model_from_config.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -25,10 +26,10 @@ constexpr int64_t kRowsShown = 8;
 const char* const kEmbedding = "model.embed_tokens.weight";
 const char* const kHead = "lm_head.weight";
 
-// A run's latest checkpoint; any other path as it is.
+// A run's checkpoint; any other path as it is.
 std::string weights_path(const std::string& path) {
-  const std::vector<std::string> checkpoints = list_checkpoints(path);
-  return checkpoints.empty() ? path : checkpoints.back();
+  const std::string checkpoint = find_checkpoint(path);
+  return checkpoint.empty() ? path : checkpoint;
 }
 
 // What work says is wrong, in one line; "" when nothing is.
@@ -44,6 +45,16 @@ std::string problem_of(Work&& work) {
 }
 
 ModelFile open_model(const std::string& path, const std::string& tokenizer) {
+  if (is_config(path)) {
+    // As a directory that goes again at once: files that are mapped stay.
+    const LoadedModel initial = initial_model(path);
+    namespace fs = std::filesystem;
+    const AtomicDirectory written((fs::temp_directory_path() / "cria-inspect").string());
+    write_model_directory(written.path(), *initial.model, initial.tokenizer.get());
+    ModelFile model = open_model(written.path(), tokenizer);
+    model.path = path;
+    return model;
+  }
   ModelFile model = {.path = weights_path(path),
                      .file = TensorFile(weights_path(path)),
                      .config = {},
@@ -247,7 +258,7 @@ int show_neighbors(const Options& options, const ModelFile& model) {
 }  // namespace
 
 bool names_model(const std::string& path) {
-  return !list_checkpoints(path).empty() || tensor_file_format(path);
+  return is_config(path) || !find_checkpoint(path).empty() || tensor_file_format(path);
 }
 
 const std::vector<Option>& model_options() {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cria/base/file.h"
 #include "cria/data/shard.h"
 
 namespace cria {
@@ -17,15 +18,24 @@ struct Window {
 // beside them. When only the last part holds wildcards, they need not exist.
 std::vector<std::string> shard_directories(const std::string& glob);
 
+// The file with the mask of a shard: NAME.mask beside NAME.bin. A byte for each token of the shard, 1
+// where it is to be predicted, 0 where it is only read.
+std::string mask_path(const std::string& shard);
+
+// Of one window or several: the targets that are not kIgnoredTarget.
+int64_t count_targets(const int32_t* targets, int64_t count);
+
 class Dataset {
  public:
   // glob: a file or a glob; shards in the order of their names. Error when nothing matches
-  // or an id is not below vocab_size.
-  Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size);
+  // or an id is not below vocab_size. masked: beside each shard is a mask (see mask_path), whose
+  // targets are left out; Error when it is missing or not of the shard's length.
+  Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size, bool masked = false);
 
   int64_t tokens() const;
   const std::string& glob() const { return glob_; }
   const std::vector<Shard>& shards() const { return shards_; }
+  const std::vector<MappedFile>& masks() const { return masks_; }  // of each shard, or none
 
   // Windows of exactly `length` that do not overlap within a shard: (tokens - 1) / length each.
   // Error when no shard is long enough, naming the glob, the length and the tokens there are.
@@ -39,13 +49,15 @@ class Dataset {
   int64_t evaluation_windows(int64_t length) const;
   Window evaluation_window(int64_t index, int64_t length) const;
 
-  // inputs[length] and targets[length] of a window.
+  // inputs[length] and targets[length] of a window; targets that the mask leaves out become
+  // kIgnoredTarget.
   void read(const Window& window, int32_t* inputs, int32_t* targets) const;
 
  private:
   std::string glob_;
   int64_t vocab_size_;
   std::vector<Shard> shards_;
+  std::vector<MappedFile> masks_;
 };
 
 }  // namespace cria

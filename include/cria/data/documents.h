@@ -22,7 +22,7 @@ inline bool begins_document(int32_t token, int32_t next, const DocumentMarks& ma
 // Marks the documents of one window of `count` inputs and targets (the tokens one further on):
 // starts[t] = the place in the window where the document of inputs[t] begins (0 when it began
 // before the window), and targets[t] = kIgnoredTarget where the next token begins another document.
-// Returns the number of other targets.
+// Returns the number of other targets that are not ignored already.
 int64_t mark_documents(const int32_t* inputs, int32_t* targets, int64_t count,
                        const DocumentMarks& marks, int32_t* starts);
 

@@ -40,6 +40,9 @@ struct EvaluationRequest {
   EachLoss each_loss = {};
 };
 
+// Whether that many windows have a target to predict at all.
+bool has_targets(const Dataset& dataset, const EvaluationRequest& request);
+
 // bits per byte = sum of -log2 p / bytes of the predicted tokens. Error when there are none.
 // activations: for at least [batch_size, sequence_length].
 Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,

@@ -30,6 +30,10 @@ struct Sampling {
 int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rng& rng,
                      std::vector<float>& scratch);
 
+// What a text begins with where nobody says: nothing when the tokenizer puts something in front of
+// it, or else a line break, or else the first token that is text.
+std::string default_prompt(const Tokenizer& tokenizer);
+
 class Generator {
  public:
   // Error when the tokenizer has more tokens than the model.

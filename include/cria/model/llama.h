@@ -46,6 +46,10 @@ class Activations {
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 
+  // What such activations would take; nothing is allocated, and the model needs no memory either.
+  static int64_t bytes_for(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
+                           int64_t micro_batches = 1);
+
   Purpose purpose() const { return purpose_; }
   int64_t bytes() const { return plan_.saved.bytes() + plan_.scratch.bytes(); }
   int64_t cached() const { return caches_.empty() ? 0 : caches_.front().length; }
@@ -62,6 +66,7 @@ class Activations {
 
  private:
   friend class Llama;
+  Activations(Purpose purpose, int64_t batch, int64_t time, int64_t micro_batches);
   void carve(const Llama& model);
 
   Purpose purpose_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -19,18 +20,35 @@ inline constexpr const char* kNoTying =
 // Where training stands, besides the four planes. The order of the data and all random numbers are
 // functions of the seed and these counters.
 struct TrainingState {
+  struct Best {
+    int64_t step = 0;  // 0: there has been no evaluation
+    double loss = std::numeric_limits<double>::infinity();
+    int64_t evaluations_since = 0;
+  };
+
   int64_t step = 0;
   int64_t tokens = 0;
   uint64_t windows = 0;  // position in the data, see Batches
   double seconds = 0;    // training time
   Json data = {};        // what the position refers to; must be the same on resume
+  Best best = {};        // validation loss so far
 };
+
+// A hash of all weights and their names, as 16 hexadecimal digits: two runs that give the same have
+// the same weights, whatever files they are in.
+std::string fingerprint(const Parameters& parameters);
 
 // Writes path completely or not at all. tokenizer may be null. segments: what the next step will
 // remember, if anything. generation: as write_model_directory takes it.
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                      const TrainingState& state, std::span<SegmentMemory> segments = {},
                      const Json& generation = {});
+
+// The weights alone, as path, in place of what may be there: the model of state.best.
+void save_best(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
+               const TrainingState& state, const Json& generation = {});
+// What a crash in the middle of that left becomes whole or goes.
+void mend_best(const std::string& path);
 
 // Reads everything back into a model of the same architecture. Error naming the file and the first
 // difference; the weights are then unchanged.

@@ -24,6 +24,7 @@ struct StepMetrics {
   double seconds = 0;    // training time since the beginning, resumed parts included
   double data_wait = 0;  // seconds of this step spent waiting for its data
   double cpu_seconds = 0;   // processor time of this step, of all threads: other work adds none
+  bool skipped = false;     // it was not finite, and changed no weight
   double step_seconds = 0;  // of this step; not in metrics.jsonl
 };
 

@@ -28,6 +28,7 @@ struct DataConfig {
   std::string shard_format = "llmc";
   int64_t sequence_length = 256;  // T
   bool mask_documents = false;
+  bool loss_mask = false;  // masks beside the shards say which tokens are learned, see Dataset
   int64_t bos_token_id = -1, eos_token_id = -1;  // -1: what dataset.json beside the shards says
 
   // What is trained on, however the config says it: train alone as a source without a name.
@@ -35,21 +36,24 @@ struct DataConfig {
 };
 
 struct TrainConfig {
-  int64_t steps = 1000;
+  int64_t steps = 1000;    // 0: nothing is trained, and the initial weights are written
   int64_t batch_size = 8;  // B, sequences per micro-batch
   int64_t gradient_accumulation_steps = 1;
   std::string init_from;           // model or run whose weights to start from; "": new ones
   std::string precision = "fp32";  // a name of Precision, see precision_of
   int64_t seed = 1;
-  double max_grad_norm = 1.0;      // 0: no clipping
-  double z_loss = 0;               // see Llama::loss_and_gradient
-  int64_t untie_at_step = 0;       // see untied() in model/llama.h; 0: never
-  int64_t eval_every = 250;        // steps; 0: only at the end
-  int64_t eval_batches = 0;        // 0: the whole validation set
+  double max_grad_norm = 1.0;            // 0: no clipping
+  double z_loss = 0;                     // see Llama::loss_and_gradient
+  std::vector<std::string> freeze = {};  // patterns of parameters that are not trained
+  std::string on_nonfinite = "stop";     // or "skip": a loss or gradient that is not finite
+  int64_t untie_at_step = 0;             // see untied() in model/llama.h; 0: never
+  int64_t eval_every = 250;              // steps; 0: only at the end
+  int64_t eval_batches = 0;              // 0: the whole validation set
+  int64_t patience = 0;            // ends after so many evaluations without a better one; 0: never
   int64_t checkpoint_every = 500;  // steps; 0: only at the end
   int64_t keep_checkpoints = 2;    // 0: all
   int64_t sample_every = 0;        // steps; 0: never
-  std::string sample_prompt = "\n";
+  std::string sample_prompt = {};  // "": default_prompt of inference/generate.h
   int64_t sample_tokens = 200;
   std::string output_dir;  // "": runs/NAME for a config NAME.toml
 };
@@ -66,9 +70,9 @@ struct LogConfig {
 };
 
 struct RunConfig {
-  // These two are no keys: the file that it was read from, for errors, and the model directory that
-  // train.init_from stands for, "" without.
-  std::string source, init_from;
+  // These are no keys: the file that it was read from, for errors, and its text; and the model
+  // directory that train.init_from stands for, "" without.
+  std::string source, text, init_from;
   ModelConfig model;
   DataConfig data;
   TrainConfig train;
@@ -81,8 +85,11 @@ struct RunConfig {
 // file:line:column (or the override), the key, what was expected, and the nearest key there is.
 // The model is not resolved yet: that takes the tokenizer.
 // With train.init_from, what is not given of [model] is that model's; Error for a key that its
-// weights decide and that is given otherwise. A run that is to be resumed has its own checkpoint
-// for that, and needs the other model no more.
+// weights decide and that is given otherwise.
+// resume: where the run that it describes has a checkpoint, the run's own config is the base. Over
+// it goes what the file says now and did not say when it was last started, then the overrides. The
+// model of train.init_from is needed no more. A schedule that ended with the run keeps its shape
+// when train.steps becomes another, but wsd, whose cooldown moves to the new end.
 RunConfig read_run_config(const std::string& path, std::span<const std::string> overrides,
                           bool resume = false);
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +18,9 @@
 namespace cria {
 
 class Prefetch;
+struct StepData;
 class RunDirectory;
+struct RunInputs;
 class TrainingDiagnostics;
 
 // Hears what happens; the trainer itself prints nothing.
@@ -30,25 +32,29 @@ class TrainingObserver {
   virtual void evaluated(int64_t /*step*/, const Evaluation& /*evaluation*/) {}
   virtual void sampled(int64_t /*step*/, const std::string& /*text*/) {}
   virtual void warned(const std::string& /*line*/) {}
-  virtual void saved(const std::string& /*checkpoint*/) {}
+  virtual void saved(const std::string& /*checkpoint*/, const std::string& /*fingerprint*/) {}
+  virtual void ended_early(int64_t /*step*/, const TrainingState::Best& /*best*/) {}
 };
 
 class Trainer {
  public:
   // Reads tokenizer and data, builds the model, and only when all of that fits makes the run
   // directory. resume: goes on from its latest checkpoint, and from the beginning while there is
-  // none. Error when the directory holds a run already, without resume.
-  Trainer(RunConfig config, bool resume, TrainingObserver& observer);
+  // none. Error when the directory holds a run already, without resume; and with it, unless change,
+  // for other settings or data, with which the bits would be others than without an interruption.
+  Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool change = false);
 
   ~Trainer();
 
-  // Up to train.steps, or until stop becomes true; the last thing done is a checkpoint. Returns
-  // whether all steps are done.
+  // Up to train.steps, to the end of train.patience, or until stop becomes true; the last thing
+  // done is a checkpoint. Returns whether the run has come to its end. What only reports
+  // (evaluations, samples, metrics) does not end it: its errors are warnings.
   bool run(const std::atomic<bool>& stop);
 
-  // One optimizer step. Error, weights untouched, when the loss or the gradient norm is not
-  // finite, or there is no target to learn. Allocates nothing, but at train.untie_at_step, when
-  // model() becomes another, and for log.diagnostics.
+  // One optimizer step. Error, weights untouched, when there is no target to learn, or the loss or
+  // the gradient norm is not finite; such a step is skipped instead with train.on_nonfinite =
+  // "skip", its loss not a number. Allocates nothing, but at train.untie_at_step, when model()
+  // becomes another, and for log.diagnostics.
   StepMetrics step();
 
   Evaluation evaluate(const EachLoss& each_loss = {});
@@ -57,26 +63,31 @@ class Trainer {
 
   const RunConfig& config() const { return config_; }  // resolved
   const Llama& model() const { return *model_; }
-  bool has_validation() const { return validation_ != nullptr; }
+  bool has_validation() const;
   int64_t steps_done() const { return state_.step; }
   const Evaluation& last_evaluation() const { return last_evaluation_; }
   int64_t tokens_per_step() const;
 
  private:
-  Batches open_data();
   void set_model(std::unique_ptr<Llama> model);
-  void open_run_directory();
+  void open_run_directory(bool change);
   void begin_diagnostics(Batches batches);
+  double learn(const StepData& data, bool diagnosed);
   void require_targets(int64_t counted) const;
-  void require_finite(const char* what, double value) const;
+  bool is_finite(double loss, double norm);
+  void skip_update();
+  void keep_best();
+  void report_step(const StepMetrics& metrics);
   void report_evaluation();
   void report_sample();
+  bool is_out_of_patience() const;
+  bool has_ended() const;
+  template <class Work>
+  void attempt(Work&& work);
 
   RunConfig config_;
   TrainingObserver* observer_;
-  std::unique_ptr<Tokenizer> tokenizer_;            // may be null
-  std::vector<std::unique_ptr<Dataset>> training_;  // one for each source
-  std::unique_ptr<Dataset> validation_;
+  std::unique_ptr<RunInputs> inputs_;
   std::unique_ptr<Llama> model_;
   std::unique_ptr<Activations> activations_;
   std::unique_ptr<AdamWOptimizer> optimizer_;
@@ -85,10 +96,10 @@ class Trainer {
   std::unique_ptr<RunDirectory> directory_;
   std::unique_ptr<TrainingDiagnostics> diagnostics_;  // with log.diagnostics
   std::vector<double> change_squares_;                // of the step's update, for each parameter
-  std::optional<DocumentMarks> documents_;            // with data.mask_documents
-  std::vector<int64_t> token_lengths_;
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
+  int64_t skipped_ = 0;             // steps in a row
+  std::set<std::string> problems_;  // of what only reports, told already
   TrainingState state_;
   Json generation_;  // of the model that train.init_from names, for checkpoints
   Evaluation last_evaluation_;

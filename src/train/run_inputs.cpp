@@ -1,0 +1,151 @@
+#include "train/run_inputs.h"
+
+#include <algorithm>
+
+#include "cria/base/error.h"
+#include "cria/base/file.h"
+#include "cria/inference/generate.h"
+#include "data/dataset_json.h"
+#include "inference/document_marks.h"
+#include "inference/shard_tokenizer.h"
+#include "train/init_from.h"
+
+namespace cria {
+namespace {
+
+Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
+  const std::vector<SourceConfig> sources = config.data.training_sources();
+  int64_t tokens = 0;
+  std::vector<std::string> shards;
+  Json::Array each;
+  for (size_t i = 0; i < datasets.size(); ++i) {
+    tokens += datasets[i]->tokens();
+    for (const Shard& shard : datasets[i]->shards()) shards.push_back(shard.path());
+    for (const MappedFile& mask : datasets[i]->masks()) shards.push_back(mask.path());
+    Json source;
+    source.set("tokens", datasets[i]->tokens());
+    source.set("weight", sources[i].weight);
+    each.push_back(source);
+  }
+  Json json;
+  json.set("tokens", tokens);
+  if (each.size() > 1) json.set("sources", each);
+  json.set("sequence_length", config.data.sequence_length);
+  json.set("seed", config.train.seed);
+  json.set("hash", checksum_of_shards(shards));
+  return json;
+}
+
+// The first sample, or evaluation, is not the moment to find out.
+void require_prompt(RunConfig& config, const Tokenizer& tokenizer) {
+  std::string& prompt = config.train.sample_prompt;
+  if (prompt.empty()) prompt = default_prompt(tokenizer);
+  const std::string where = config.source + ": train.sample_prompt";
+  if (!tokenizer.encode_prompt(prompt, where).empty()) return;
+  throw Error("the prompt of samples is empty",
+              {.where = where, .hint = "give a text that the tokenizer knows"});
+}
+
+void require_validation_targets(const RunInputs& inputs, const RunConfig& config) {
+  // Without marks every window has targets; an Error now, not after an hour.
+  if (has_targets(*inputs.validation, evaluation_of(inputs, config))) return;
+  throw Error(
+      "no token to predict in the validation data",
+      {.where = config.source + ": data.val",
+       .expected = "documents of more than one token",
+       .got = config.data.val,
+       .hint = "are data.bos_token_id, data.eos_token_id and the masks right? Otherwise give "
+               "a larger train.eval_batches, or data.val = \"\" for none"});
+}
+
+}  // namespace
+
+RunInputs open_inputs(RunConfig& config) {
+  const DataConfig& data = config.data;
+  RunInputs inputs;
+  // Without the shards there is no tokenizer beside them and no vocabulary either.
+  for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
+  inputs.tokenizer = read_run_tokenizer(config);
+  config.model = resolve_model(config, inputs.tokenizer.get());
+  inputs.token_lengths = token_lengths(inputs.tokenizer.get());
+  const ShardFormat format = shard_format(data.shard_format);
+  std::vector<std::string> globs;
+  const auto open = [&](const std::string& glob) {
+    if (inputs.tokenizer) require_tokenizer_of(glob, *inputs.tokenizer);
+    globs.push_back(glob);
+    return std::make_unique<Dataset>(glob, format, config.model.vocab_size, data.loss_mask);
+  };
+  for (const SourceConfig& source : data.training_sources()) {
+    inputs.training.push_back(open(source.train));
+  }
+  if (!data.val.empty()) inputs.validation = open(data.val);
+  if (data.mask_documents) {
+    inputs.documents = document_marks(config.model, globs,
+                                      {.bos = static_cast<int32_t>(data.bos_token_id),
+                                       .eos = static_cast<int32_t>(data.eos_token_id)});
+  }
+  if (inputs.validation) require_validation_targets(inputs, config);
+  if (inputs.tokenizer && config.train.sample_every > 0) {
+    require_prompt(config, *inputs.tokenizer);
+  }
+  inputs.description = describe_data(config, inputs.training);
+  return inputs;
+}
+
+Batches batches_of(const RunInputs& inputs, const RunConfig& config) {
+  const std::vector<SourceConfig> configs = config.data.training_sources();
+  std::vector<WeightedDataset> sources;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    sources.push_back({inputs.training[i].get(), configs[i].weight});
+  }
+  Batches batches(sources, config.train.batch_size, config.data.sequence_length,
+                  static_cast<uint64_t>(config.train.seed));
+  if (config.model.memory_length > 0) {
+    batches.read_in_lanes(config.train.batch_size * config.train.gradient_accumulation_steps);
+  }
+  return batches;
+}
+
+EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config) {
+  return {.sequence_length = config.data.sequence_length,
+          .batch_size = config.train.batch_size,
+          .batches = config.train.eval_batches,
+          .token_lengths = inputs.token_lengths,
+          .documents = inputs.documents};
+}
+
+std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& config) {
+  const TrainConfig& train = config.train;
+  std::vector<std::string> lines;
+  if (train.steps == 0) return lines;
+  if (config.schedule.warmup_steps >= train.steps) {
+    lines.push_back("schedule.warmup_steps = " + std::to_string(config.schedule.warmup_steps) +
+                    " is as long as the run, which never reaches optimizer.learning_rate: take a "
+                    "tenth of train.steps or less");
+  }
+  if (train.sample_every > 0 && !inputs.tokenizer) {
+    lines.push_back("there is no tokenizer, so there will be no samples: give data.tokenizer");
+  }
+  if (!inputs.validation) {
+    lines.push_back(
+        "there is no validation data, so nothing will tell learning from learning by "
+        "heart: give data.val, or cut it off with 'cria prepare --val-fraction'");
+    if (train.patience > 0) lines.push_back("without validation data train.patience does nothing");
+    return lines;
+  }
+  // A forward pass takes a third of a training step.
+  int64_t windows = inputs.validation->evaluation_windows(config.data.sequence_length);
+  if (train.eval_batches > 0) windows = std::min(windows, train.eval_batches * train.batch_size);
+  const int64_t steps =
+      train.eval_every > 0 ? std::min(train.eval_every, train.steps) : train.steps;
+  const int64_t trained = steps * train.gradient_accumulation_steps * train.batch_size;
+  if (windows > 3 * trained) {
+    lines.push_back("an evaluation of " + std::to_string(windows) +
+                    " windows takes longer than the " + std::to_string(steps) +
+                    " training steps before it: give train.eval_batches, or a larger "
+                    "train.eval_every");
+  }
+  return lines;
+}
+
+}  // namespace cria

@@ -1,0 +1,42 @@
+// What a run reads: tokenizer and data, opened and checked before anything is made.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cria/base/json.h"
+#include "cria/data/batches.h"
+#include "cria/data/dataset.h"
+#include "cria/data/documents.h"
+#include "cria/inference/evaluate.h"
+#include "cria/text/tokenizer.h"
+#include "cria/train/run_config.h"
+
+namespace cria {
+
+struct RunInputs {
+  std::unique_ptr<Tokenizer> tokenizer;            // may be null
+  std::vector<std::unique_ptr<Dataset>> training;  // one for each source
+  std::unique_ptr<Dataset> validation;             // null without data.val
+  std::optional<DocumentMarks> documents;          // with data.mask_documents
+  std::vector<int64_t> token_lengths;              // see token_lengths()
+  Json description;  // of the training data: all that a position in them depends on
+};
+
+// Resolves config.model by the tokenizer, and train.sample_prompt. Error for all that would end the
+// run later: shards that are missing or do not fit, a prompt that the tokenizer cannot say,
+// validation data without a target.
+RunInputs open_inputs(RunConfig& config);
+
+// How the training windows follow each other.
+Batches batches_of(const RunInputs& inputs, const RunConfig& config);
+
+// An evaluation as the run's.
+EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config);
+
+// What to look at before a long run: a line for each, with what to do.
+std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& config);
+
+}  // namespace cria
