@@ -35,13 +35,14 @@ void print_plan(const Trainer& trainer, const std::string& source) {
 }  // namespace
 
 int run_train(const Arguments& arguments) {
-  Options options("train", "CONFIG [table.key=value ...]",
-                  "Train a model as CONFIG says. Overrides are TOML: train.steps=100, "
-                  "data.train='\"a.bin\"'.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
-                  "keys and their defaults:\n" +
-                      describe_keys(),
-                  {{"resume", "", "continue from the latest checkpoint of the run, bit for bit"},
-                   {"json", "", "print the result as JSON"}});
+  Options options(
+      "train", "CONFIG [table.key=value ...]",
+      "Train a model as CONFIG says. Overrides need no quotes of their own: "
+      "train.steps=100 model.position=alibi.\nCtrl-C finishes the step and writes a checkpoint.\n\n"
+      "keys and their defaults:\n" +
+          describe_keys(),
+      {{"resume", "", "continue from the latest checkpoint of the run, bit for bit"},
+       {"json", "", "print the result as JSON"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, SIZE_MAX);
   const std::string& source = options.positional().front();

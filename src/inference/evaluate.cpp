@@ -90,6 +90,11 @@ class WindowBatch {
 
 Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request) {
+  if (request.batch_size < 1) {
+    throw Error("not possible", {.where = "evaluate: batch_size",
+                                 .expected = "at least 1",
+                                 .got = std::to_string(request.batch_size)});
+  }
   const auto start = std::chrono::steady_clock::now();
   const int64_t all = dataset.evaluation_windows(request.sequence_length);
   const int64_t windows =

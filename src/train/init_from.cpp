@@ -10,6 +10,7 @@
 #include "cria/exchange/model_directory.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "cria/train/checkpoint.h"
+#include "exchange/matrix_file.h"
 #include "train/run_config_keys.h"
 
 namespace cria {
@@ -44,6 +45,20 @@ const Key& find_key(const std::vector<Key>& keys, const std::string& name) {
 bool is_open(const Key& key) {
   int64_t* const* const number = std::get_if<int64_t*>(&key.field);
   return number && **number == 0 && key.may_derive;
+}
+
+// The rows of model.embedding.pretrained, of the table's shape.
+Matrix read_pretrained(const RunConfig& config, const Embedding& table) {
+  const std::string& file = config.model.embedding_pretrained;
+  Matrix matrix = read_matrix(file);
+  const Tensor rows(matrix.values.data(), {matrix.rows, matrix.columns});
+  if (rows.shape == table.weight->value.shape) return matrix;
+  throw Error("a table of another shape",
+              {.where = config.source + ": model.embedding.pretrained",
+               .expected = "[vocab_size, hidden_size] = " + table.weight->value.to_string(),
+               .got = rows.to_string() + " in " + file,
+               .hint = "choose model.vocab_size (the tokenizer's, unless given) and "
+                       "model.hidden_size as the file has them"});
 }
 
 }  // namespace
@@ -146,6 +161,14 @@ ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer) {
                  .got = std::to_string(config.train.untie_at_step)});
   }
   return resolved(model, config.data.sequence_length, config.source + ": model.");
+}
+
+void set_initial_weights(const RunConfig& config, Llama& model) {
+  model.initialize(static_cast<uint64_t>(config.train.seed));
+  if (!config.init_from.empty()) read_weights(config.init_from, model);
+  if (config.model.embedding_pretrained.empty()) return;
+  const Matrix matrix = read_pretrained(config, model.embed_tokens());
+  model.embed_tokens().load_pretrained({matrix.values.data(), {matrix.rows, matrix.columns}});
 }
 
 }  // namespace cria

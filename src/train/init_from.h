@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cria/model/config.h"
+#include "cria/model/llama.h"
 #include "cria/text/tokenizer.h"
 #include "cria/train/run_config.h"
 
@@ -33,5 +34,9 @@ std::unique_ptr<Tokenizer> read_run_tokenizer(const RunConfig& config);
 // run's tokenizer (null: none); Error when the two do not fit, and when a model that is not tied is
 // to be untied.
 ModelConfig resolve_model(const RunConfig& config, const Tokenizer* tokenizer);
+
+// What a new run begins with: initial weights by train.seed, or those of train.init_from, then the
+// table of model.embedding.pretrained. Error naming the key and both shapes when that does not fit.
+void set_initial_weights(const RunConfig& config, Llama& model);
 
 }  // namespace cria
