@@ -249,8 +249,19 @@ Libs: -L$${libdir} -lcria $(omp_libs) -pthread
 endef
 export pkg_config_file
 
-install: all  ## copy program, library, headers and cria.pc below PREFIX
+# The man page and the completion of shells are what the program says of itself.
+share := $(DESTDIR)$(PREFIX)/share
+man_page := $(share)/man/man1/cria.1
+completions := $(share)/bash-completion/completions/cria $(share)/zsh/site-functions/_cria \
+  $(share)/fish/vendor_completions.d/cria.fish
+
+install: all  ## copy program, library, headers, cria.pc, man page, completion below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -d $(dir $(man_page) $(completions))
+	$(OUT)/cria help --man > $(man_page)
+	$(OUT)/cria completion bash > $(word 1,$(completions))
+	$(OUT)/cria completion zsh > $(word 2,$(completions))
+	$(OUT)/cria completion fish > $(word 3,$(completions))
 	install -m 755 $(OUT)/cria $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(OUT)/libcria.a $(DESTDIR)$(PREFIX)/lib/
 	rm -rf $(DESTDIR)$(PREFIX)/include/cria

@@ -20,11 +20,7 @@
 namespace cria {
 namespace {
 
-struct Command {
-  std::string name;
-  int (*run)(const Arguments&);
-  const char* summary;
-};
+}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
@@ -32,8 +28,10 @@ const std::vector<Command>& commands() {
       {"train", run_train, "train a model from a config file"},
       {"experiment", run_experiment,
        "variants of a config, trained with several seeds and compared"},
+      {"compare", run_compare, "runs side by side"},
       {"report", run_report, "runs and experiments as one page of charts"},
       {"eval", run_eval, "loss, perplexity and bits per byte of a model"},
+      {"score", run_score, "the loss of a text, token by token"},
       {"generate", run_generate, "text from a model"},
       {"inspect", run_inspect, "what is in a model, a tokenizer or a dataset"},
       {"trace", run_trace, "a text through a model, step by step"},
@@ -43,34 +41,33 @@ const std::vector<Command>& commands() {
       {"gradcheck", run_gradcheck, "analytic against numeric gradients"},
       {"bench", run_bench, "speed of a training step, kernel by kernel"},
       {"demo", run_demo, "all of it on a corpus of small stories, in under 3 minutes"},
+      {"completion", run_completion, "a script that completes commands in a shell"},
+      {"help", run_help, "this list, or what a command does"},
   };
   return all;
 }
 
-void print_help(std::FILE* out) {
-  std::fputs(
-      "usage: cria COMMAND [ARGUMENTS]\n\n"
-      "Train a small LLaMA from scratch, on this machine's CPU, from one config file.\n\n"
-      "commands:\n",
-      out);
+const Command& find_command(const std::string& name) {
+  std::vector<std::string> names;
   for (const Command& command : commands()) {
-    std::fprintf(out, "  %-11s %s\n", command.name.c_str(), command.summary);
+    if (command.name == name) return command;
+    names.push_back(command.name);
   }
-  std::fputs(
-      "\n'cria COMMAND --help' explains a command; 'cria --version' tells version, kernels and "
-      "threads.\n"
-      "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
-      out);
+  const std::string guess = did_you_mean(name, names);
+  throw UsageError("unknown command '" + name + "'",
+                   {.hint = guess.empty() ? "'cria --help' lists them" : guess});
 }
+
+namespace {
 
 int dispatch(const Arguments& arguments) {
   if (arguments.empty()) {
-    print_help(stderr);
+    print_commands(stderr);
     return 2;
   }
   const std::string& name = arguments.front();
-  if (name == "--help" || name == "-h" || name == "help") {
-    print_help(stdout);
+  if (name == "--help" || name == "-h") {
+    print_commands(stdout);
     return 0;
   }
   if (name == "--version") {
@@ -85,14 +82,7 @@ int dispatch(const Arguments& arguments) {
                              : "built without OpenMP: one core");
     return 0;
   }
-  std::vector<std::string> names;
-  for (const Command& command : commands()) {
-    if (command.name == name) return command.run({arguments.begin() + 1, arguments.end()});
-    names.push_back(command.name);
-  }
-  const std::string guess = did_you_mean(name, names);
-  throw UsageError("unknown command '" + name + "'",
-                   {.hint = guess.empty() ? "'cria --help' lists them" : guess});
+  return find_command(name).run({arguments.begin() + 1, arguments.end()});
 }
 
 int report(const char* text, int code) {

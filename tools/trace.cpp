@@ -10,31 +10,34 @@
 namespace cria {
 
 int run_trace(const Arguments& arguments) {
-  Options options(
-      "trace", "MODEL --text TEXT",
-      "What MODEL (a checkpoint, a run, a Hugging Face directory, or a config: its initial "
-      "weights) makes\nof TEXT: tokens, rows of the table, what the position encoding does, what "
-      "each block "
-      "adds, and the most likely next tokens.",
-      {{"text", "TEXT", "what the model reads"},
-       {"top", "N", "next tokens shown (default 5)"},
-       {"values", "N", "first values shown of each vector (default 4)"},
-       {"json", "", "print everything as JSON, for all tokens and heads"}});
+  Options options("trace", "MODEL --text TEXT",
+                  "What MODEL (a checkpoint, a run, a Hugging Face directory, or a config: its "
+                  "initial weights) makes\nof TEXT: tokens, rows of the table, what the position "
+                  "encoding does, what each block adds, and the most likely next tokens.",
+                  {{"text", "TEXT", "what the model reads"},
+                   {"layer", "N", "whose attention is opened up, from 0 (default 0)"},
+                   {"head", "N", "the head of it that is shown, from 0 (default 0; JSON: all)"},
+                   {"top", "N", "next tokens shown (default 5)"},
+                   {"values", "N", "first values shown of each vector (default 4)"},
+                   {"json", "", "print everything as JSON, for all tokens and heads"}});
   if (!options.parse(arguments)) return 0;
   options.require_positional(1, 1);
   if (!options.has("text")) {
     throw UsageError("--text is missing", {.where = "cria trace", .hint = "--text 'I love LLMs'"});
   }
   const std::string text = options.utf8("text", "");
-  const TraceDetail detail = {
-      .top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
-      .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX))};
+  TraceDetail detail = {.top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
+                        .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX)),
+                        .head = 0};
   const LoadedModel loaded = load_model_or_config(options.positional().front());
   const Tokenizer& tokenizer = require_tokenizer(loaded);
+  const ModelConfig& config = loaded.model->config();
+  const int64_t layer = options.integer("layer", 0, 0, config.num_hidden_layers - 1);
+  detail.head = options.integer("head", 0, 0, config.num_attention_heads - 1);
   const TraceReport report = {.model = loaded.directory,
                               .text = text,
-                              .config = loaded.model->config(),
-                              .trace = trace(*loaded.model, tokenizer, text)};
+                              .config = config,
+                              .trace = trace(*loaded.model, tokenizer, text, layer)};
   if (options.has("json")) {
     std::printf("%s\n", to_json(report, detail).dump().c_str());
   } else {

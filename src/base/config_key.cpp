@@ -1,10 +1,12 @@
 #include "base/config_key.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
 #include "base/number.h"
+#include "base/unicode.h"
 #include "cria/base/error.h"
 
 namespace cria {
@@ -28,6 +30,8 @@ std::optional<Texts> texts_of(const TomlValue& value) {
   return texts;
 }
 
+const std::vector<std::string> kFlags = {"true", "false"};
+
 // What a key takes, for errors.
 std::string expectation(const Key& key) {
   if (std::holds_alternative<bool*>(key.field)) return "true or false";
@@ -48,6 +52,14 @@ std::string expectation(const Key& key) {
            std::to_string(static_cast<int64_t>(key.most)) + words;
   }
   return "a number, " + shortest_double(key.least) + " to " + shortest_double(key.most) + words;
+}
+
+// Also of what TOML cannot say.
+std::string text_of(const TomlValue& value) {
+  const double* const real = std::get_if<double>(&value.value);
+  if (real && std::isnan(*real)) return "nan";
+  if (real && std::isinf(*real)) return *real > 0 ? "inf" : "-inf";
+  return dump_toml(value);
 }
 
 }  // namespace
@@ -77,12 +89,28 @@ TomlValue value_of(const Key& key) {
       key.field);
 }
 
+TomlValue typed_value(const Key& key, const std::string& text, const std::string& where) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  const char first = begin < text.size() ? text[begin] : '\0';
+  const bool quoted = first == '"' || first == '\'';
+  const bool letter = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
+  const bool takes_text = std::holds_alternative<std::string*>(key.field);
+  const bool is_flag = text == "true" || text == "false";
+  const bool is_word = takes_text ? !quoted : letter && !is_flag;
+  const bool is_named = std::ranges::find(key.words, text, &Word::word) != key.words.end();
+  if (!is_word && !is_named) return parse_toml_value(text, where);
+  if (const auto invalid = first_invalid_utf8(text)) {
+    throw Error("invalid UTF-8", {.where = where, .got = quote_at(text, *invalid)});
+  }
+  return {text};
+}
+
 void assign(const Key& key, const TomlValue& value, const std::string& where) {
   const auto fail = [&](const std::string& summary, const std::string& hint = {}) {
     throw Error(summary,
-                {.where = where + ": " + key.name,
+                {.where = where.empty() ? key.name : where + ": " + key.name,
                  .expected = expectation(key),
-                 .got = dump_toml(value),
+                 .got = text_of(value),
                  .hint = hint.empty() ? std::string("meaning of the key: ") + key.meaning : hint});
   };
   const std::string* const text = std::get_if<std::string>(&value.value);
@@ -101,11 +129,15 @@ void assign(const Key& key, const TomlValue& value, const std::string& where) {
         if (text && *text == word.word) return void(*field = static_cast<T>(word.number));
       }
     }
-    if (!held) fail(std::string("wrong type: ") + value.kind_name());
+    if (!held) {
+      const bool is_flag = std::is_same_v<T, bool> && text;
+      fail(std::string("wrong type: ") + value.kind_name(),
+           is_flag ? did_you_mean(*text, kFlags) : "");
+    }
     if constexpr (kIsNumber<T>) {
       const double number = static_cast<double>(*held);
       const bool is_derived = key.may_derive && number == 0;
-      if (!is_derived && (number < key.least || number > key.most)) fail("out of range");
+      if (!is_derived && !(number >= key.least && number <= key.most)) fail("out of range");
     }
     if constexpr (std::is_same_v<T, std::string>) {
       const bool known = std::ranges::find(key.choices, *held) != key.choices.end();

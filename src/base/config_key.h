@@ -68,8 +68,13 @@ inline constexpr double kHuge = 1e300;
 // What a key's field holds.
 TomlValue value_of(const Key& key);
 
-// Assigns a value to a key's field; Error naming the key behind `where` unless it is of the right
-// type and in range.
+// The value that a person types for a key in a shell. A key that takes a string takes the bare
+// word, whatever it is made of, and one in TOML's quotes; for other keys a word needs no quotes
+// either. Error as parse_toml_value, and for a word that is not UTF-8.
+TomlValue typed_value(const Key& key, const std::string& text, const std::string& where);
+
+// Assigns a value to a key's field; Error naming the key behind `where`, if there is one, unless it
+// is of the right type and in range.
 void assign(const Key& key, const TomlValue& value, const std::string& where);
 
 }  // namespace cria

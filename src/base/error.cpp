@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/unicode.h"
@@ -20,20 +21,32 @@ std::string compose(const std::string& summary, const ErrorContext& context) {
   return escape(text, "", "\n\t");
 }
 
-// Levenshtein distance, one row at a time.
+// Optimal string alignment: Levenshtein's distance, where neighbours that changed places count
+// once.
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, above, row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::exchange(above, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      const size_t substitute = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, substitute});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
+}
+
+// What of a name counts when names are compared.
+std::string folded(std::string_view name) {
+  std::string text(name.substr(std::min(name.find_first_not_of('-'), name.size())));
+  for (char& c : text) {
+    if (c == '-') c = '_';
+    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+  }
+  return text;
 }
 
 }  // namespace
@@ -47,21 +60,35 @@ void throw_system_error(const std::string& summary, const std::string& where,
               {.where = where, .expected = expected, .got = std::strerror(errno), .hint = hint});
 }
 
-std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {
+std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
   constexpr size_t kLongest = 256;  // nobody mistypes more, and the cost is the square
   if (name.size() > kLongest) return "";
+  const std::string wanted = folded(name);
   const std::string* nearest = nullptr;
+  const std::string* begun = nullptr;
   // A third of the name may be wrong; beyond that a guess confuses more than it helps.
-  size_t best = std::max<size_t>(2, name.size() / 3) + 1;
+  size_t best = wanted.size() / 3 + 1;
   for (const std::string& candidate : candidates) {
-    if (candidate.size() >= name.size() + best) continue;
-    const size_t distance = edit_distance(name, candidate);
+    if (candidate.size() > 2 * kLongest) continue;
+    const std::string known = folded(candidate);
+    if (wanted.size() > 1 && known.starts_with(wanted) &&
+        (!begun || candidate.size() < begun->size())) {
+      begun = &candidate;
+    }
+    if (known.size() >= wanted.size() + best || wanted.size() >= known.size() + best) continue;
+    const size_t distance = edit_distance(wanted, known);
     if (distance < best) {
       best = distance;
       nearest = &candidate;
     }
   }
-  return nearest ? "did you mean " + quote(*nearest) + "?" : "";
+  if (!nearest) nearest = begun;
+  return nearest ? *nearest : "";
+}
+
+std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? "" : "did you mean " + quote(nearest) + "?";
 }
 
 std::string one_of(std::span<const std::string> choices) {

@@ -322,10 +322,11 @@ class TomlParser {
     if (sign || is_digit(token[0]) || token[0] == '.') return number(begin, token, unsigned_part);
     const std::string word(
         text_.substr(begin, text_.find_first_of(" \t\r\n#,]\"'", begin) - begin));
+    const std::string guess = did_you_mean(word, std::vector<std::string>{"true", "false"});
     fail(begin, "invalid value",
          {.expected = "a string, number, boolean or array",
           .got = quote(word),
-          .hint = "a string stands in quotes: \"" + word + "\""});
+          .hint = guess.empty() ? "a string stands in quotes: \"" + word + "\"" : guess});
   }
 
   TomlValue number(size_t begin, std::string_view token, std::string_view unsigned_part) {

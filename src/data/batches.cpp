@@ -59,6 +59,11 @@ uint64_t permuted(uint64_t index, uint64_t count, uint64_t seed, uint64_t epoch)
 Batches::Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int64_t length,
                  uint64_t seed)
     : interleaving_(weights_of(sources)), batch_(batch), length_(length) {
+  if (batch < 1) {
+    throw Error("not possible", {.where = "batches: sequences in a batch",
+                                 .expected = "at least 1",
+                                 .got = std::to_string(batch)});
+  }
   for (const auto& [dataset, weight] : sources) {
     sources_.push_back({dataset, dataset->training_windows(length),
                         source_seed(seed, static_cast<uint64_t>(sources_.size()))});
@@ -66,6 +71,10 @@ Batches::Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int
 }
 
 void Batches::read_in_lanes(int64_t lanes) {
+  if (lanes < 1) {
+    throw Error("not possible",
+                {.where = "lanes", .expected = "at least 1", .got = std::to_string(lanes)});
+  }
   if (sources_.size() > 1) {
     throw Error(
         "several sources cannot be read in the order of their texts",

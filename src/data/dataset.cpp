@@ -21,6 +21,11 @@ int64_t started_windows(const Shard& shard, int64_t length) {
 
 template <class Count>
 int64_t total(const std::vector<Shard>& shards, int64_t length, Count count) {
+  if (length < 1) {
+    throw Error(
+        "not possible",
+        {.where = "tokens of a window", .expected = "at least 1", .got = std::to_string(length)});
+  }
   int64_t windows = 0;
   for (const Shard& shard : shards) windows += count(shard, length);
   return windows;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "cria/base/error.h"
+
 namespace cria {
 namespace {
 
@@ -18,6 +20,12 @@ uint64_t rounded_share(uint64_t position, uint64_t share) {
 }  // namespace
 
 Interleaving::Interleaving(std::span<const double> weights) {
+  const bool fit = std::ranges::all_of(
+      weights, [](double weight) { return weight > 0 && std::isfinite(weight); });
+  if (weights.empty() || !fit) {
+    throw Error("not possible", {.where = "weights of a data mixture",
+                                 .expected = "one or several, each above 0 and finite"});
+  }
   double left = std::accumulate(weights.begin(), weights.end(), 0.0);
   for (const double weight : weights.first(weights.size() - 1)) {
     const double share = std::round(weight / left * static_cast<double>(kOne));

@@ -105,6 +105,11 @@ bool has_targets(const Dataset& dataset, const EvaluationRequest& request) {
 
 Evaluation evaluate(const Llama& model, Activations& activations, const Dataset& dataset,
                     const EvaluationRequest& request) {
+  if (request.batch_size < 1) {
+    throw Error("not possible", {.where = "evaluate: batch_size",
+                                 .expected = "at least 1",
+                                 .got = std::to_string(request.batch_size)});
+  }
   const auto start = std::chrono::steady_clock::now();
   const int64_t windows = windows_of(dataset, request);
   // A segment memory goes from each window to the next, so they come one by one.

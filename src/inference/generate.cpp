@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/first_error.h"
+#include "base/number.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -15,25 +16,23 @@
 namespace cria {
 namespace {
 
-// Text on its way out, held back while it may be the beginning of the stop text.
+// Text on its way out, held back while it may be the beginning of a stop text.
 class StopFilter {
  public:
-  explicit StopFilter(const std::string& stop) : stop_(stop) {}
+  explicit StopFilter(const std::vector<std::string>& stops) : stops_(stops) {
+    std::erase(stops_, "");
+  }
 
-  // What may be shown now. stopped() tells whether the stop text has come.
+  // What may be shown now. stopped() tells whether a stop text has come.
   std::string push(const std::string& text) {
     pending_ += text;
-    if (stop_.empty()) return std::exchange(pending_, "");
-    const size_t found = pending_.find(stop_);
-    stopped_ = found != std::string::npos;
-    size_t safe = stopped_ ? found : pending_.size();
-    if (!stopped_) {
-      size_t overlap = std::min(stop_.size() - 1, pending_.size());
-      while (pending_.compare(pending_.size() - overlap, overlap, stop_, 0, overlap) != 0) {
-        --overlap;
-      }
-      safe -= overlap;
+    size_t found = std::string::npos, held = 0;
+    for (const std::string& stop : stops_) {
+      found = std::min(found, pending_.find(stop));
+      held = std::max(held, overlap(stop));
     }
+    stopped_ = found != std::string::npos;
+    const size_t safe = stopped_ ? found : pending_.size() - held;
     std::string shown = pending_.substr(0, safe);
     pending_.erase(0, safe);
     return shown;
@@ -43,9 +42,37 @@ class StopFilter {
   bool stopped() const { return stopped_; }
 
  private:
-  std::string stop_, pending_;
+  // How much of the end of the pending text is a beginning of stop.
+  size_t overlap(const std::string& stop) const {
+    size_t length = std::min(stop.size() - 1, pending_.size());
+    while (pending_.compare(pending_.size() - length, length, stop, 0, length) != 0) --length;
+    return length;
+  }
+
+  std::vector<std::string> stops_;
+  std::string pending_;
   bool stopped_ = false;
 };
+
+void require_possible(const Sampling& sampling) {
+  const auto require = [](bool possible, const char* name, const char* expected, double got) {
+    if (possible) return;
+    throw Error("not possible", {.where = std::string("sampling: ") + name,
+                                 .expected = expected,
+                                 .got = shortest_double(got)});
+  };
+  require(sampling.temperature >= 0, "temperature", "0 or more", sampling.temperature);
+  require(sampling.top_k >= 0, "top_k", "0 or more", static_cast<double>(sampling.top_k));
+  require(sampling.top_p >= 0, "top_p", "0 to 1", sampling.top_p);
+  require(sampling.min_p >= 0 && sampling.min_p <= 1, "min_p", "0 to 1", sampling.min_p);
+  require(sampling.repetition_penalty > 0, "repetition_penalty", "more than 0",
+          sampling.repetition_penalty);
+}
+
+// Each text of a prompt has random numbers of its own.
+std::string stream_of(int64_t sample) {
+  return sample == 0 ? "sample" : "sample/" + std::to_string(sample);
+}
 
 // NaN is never the highest. Four candidates are kept so that no comparison waits for the last one.
 float highest(std::span<const float> logits) {
@@ -92,6 +119,12 @@ class Ranking {
       ++bucket.count;
       bucket.probability += static_cast<double>(p[i]);
     }
+  }
+
+  // How many tokens are at least `share` times as likely as the likeliest.
+  size_t at_least(double share) const {
+    const float least = static_cast<float>(share) * std::ranges::max(p_);
+    return static_cast<size_t>(std::ranges::count_if(p_, [&](float p) { return p >= least; }));
   }
 
   Top all() const {
@@ -146,6 +179,17 @@ class Ranking {
 
 }  // namespace
 
+void penalize_repetition(std::span<float> logits, std::span<const int32_t> ids, double penalty) {
+  std::vector<bool> seen(logits.size());
+  const float factor = static_cast<float>(penalty);
+  for (const int32_t id : ids) {
+    const size_t token = static_cast<size_t>(id);
+    if (token >= logits.size() || seen[token]) continue;
+    seen[token] = true;
+    logits[token] = logits[token] > 0 ? logits[token] / factor : logits[token] * factor;
+  }
+}
+
 int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rng& rng,
                      std::vector<float>& scratch) {
   const float best = highest(logits);
@@ -167,6 +211,10 @@ int32_t sample_token(std::span<const float> logits, const Sampling& sampling, Rn
   if (sampling.top_p < 1) {
     const double wanted = sampling.top_p * kept.probability;
     kept = fewest_of_kept([&](const Ranking::Top& top) { return top.probability >= wanted; });
+  }
+  if (sampling.min_p > 0) {
+    const size_t likely = ranking.at_least(sampling.min_p);
+    kept = fewest_of_kept([&](const Ranking::Top& top) { return top.count >= likely; });
   }
   const double drawn = rng.uniform() * kept.probability;
   return fewest_of_kept([&](const Ranking::Top& top) { return top.probability > drawn; }).last;
@@ -201,6 +249,7 @@ Generator::Generator(const Llama& model, const Tokenizer& tokenizer)
 
 int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
                        const std::function<void(std::string_view)>& sink) {
+  require_possible(sampling);
   std::vector<int32_t> ids =
       tokenizer_->encode_prompt(prompt, "the prompt", sampling.allow_special);
   if (ids.empty()) {
@@ -208,33 +257,52 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
                 {.where = "generate", .hint = "give at least one character to go on from"});
   }
   // No more than will be needed: a model may have been made for very long texts.
-  const int64_t positions = model_->config().max_position_embeddings;
+  const ModelConfig& config = model_->config();
+  const int64_t trained = config.max_position_embeddings;
+  const bool stretches = config.position == "rope" && config.rope_scaling.rope_type == "dynamic";
+  const int64_t positions =
+      stretches ? static_cast<int64_t>(static_cast<double>(trained) * config.rope_scaling.factor)
+                : trained;
   const int64_t length =
       static_cast<int64_t>(ids.size()) + std::min(positions, sampling.max_new_tokens);
-  const size_t capacity = static_cast<size_t>(std::min(positions, length));
-  Activations activations(*model_, Purpose::generation, 1, static_cast<int64_t>(capacity));
+  const int64_t capacity = std::min(positions, length);
+  if (capacity > trained) model_->reserve_positions(capacity);
+  Activations activations(*model_, Purpose::generation, 1, capacity);
   // The vocabulary may be padded beyond what the tokenizer can decode.
   const size_t tokens = static_cast<size_t>(tokenizer_->vocab_size());
-  Rng rng(sampling.seed, "sample");
-  std::vector<float> scratch;
+  Rng rng(sampling.seed, stream_of(sampling.sample));
+  std::vector<float> scratch, penalized;
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
   bool begins = ids == tokenizer_->ends().before;
-  size_t fed = 0;  // how many of ids the cache has seen
+  int64_t first = 0, fed = 0;  // of ids: the first that the cache holds, how many it has seen
   int64_t produced = 0;
   const auto is_end = [&](int32_t id) {
     return id == tokenizer_->special_tokens().eos ||
            std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
   };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
-    if (static_cast<size_t>(activations.cached()) + (ids.size() - fed) > capacity) {
-      activations.clear_cache();
-      fed = ids.size() - std::max<size_t>(1, capacity / 2);
+    const int64_t seen = activations.cached(), all = seen + std::ssize(ids) - fed;
+    if (all > capacity) {
+      first = std::ssize(ids) - std::max<int64_t>(1, capacity / 2);
     }
-    const int64_t count = static_cast<int64_t>(ids.size() - fed);
-    const ConstTensor logits = model_->next_logits(activations, TokenIds(&ids[fed], {1, count}));
-    fed = ids.size();
-    ids.push_back(sample_token({logits.data, tokens}, sampling, rng, scratch));
+    // Frequencies change where a text becomes longer than the model's positions: the keys in the
+    // cache are those of a shorter text.
+    const bool outgrown = seen <= trained && all > trained;
+    if (all > capacity || outgrown) {
+      activations.clear_cache();
+      fed = first;
+    }
+    const int64_t count = std::ssize(ids) - fed;
+    const ConstTensor output = model_->next_logits(activations, TokenIds(&ids[fed], {1, count}));
+    fed = std::ssize(ids);
+    std::span<const float> logits(output.data, tokens);
+    if (sampling.repetition_penalty != 1) {
+      penalized.assign(logits.begin(), logits.end());
+      penalize_repetition(penalized, ids, sampling.repetition_penalty);
+      logits = penalized;
+    }
+    ids.push_back(sample_token(logits, sampling, rng, scratch));
     ++produced;
     if (!sampling.ignore_eos && is_end(ids.back())) break;
     sink(filter.push(utf8.push(tokenizer_->shown(ids.back(), begins))));

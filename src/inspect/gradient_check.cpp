@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cria/base/rng.h"
 
@@ -18,6 +19,39 @@ void normalize(std::vector<float>& v) {
   const double norm = norm_of(v);
   if (norm == 0) return;
   for (float& x : v) x = static_cast<float>(x / norm);
+}
+
+// Differences that agree so well, in parts of the gradient's norm, are taken for the derivative.
+constexpr double kSettled = 1e-3;
+
+struct Derivative {
+  double value = 0, uncertainty = std::numeric_limits<double>::infinity();
+};
+
+// From difference(h), whose error is about c h^2 until h is so small that rounding shows. unit: the
+// size that the uncertainty is to be small against. Long steps may agree with each other on a slope
+// that is not the one at the point itself: only what agrees with `expected` too ends the search,
+// and of several answers that of the shortest steps counts. rounding: how far off a loss may be.
+template <class Difference>
+Derivative derivative(Difference&& difference, double h, double unit, double expected,
+                      double rounding) {
+  constexpr int kMostHalvings = 12;
+  Derivative best;
+  double wide = difference(h), before = 0;
+  for (int halvings = 1; halvings <= kMostHalvings; ++halvings) {
+    h /= 2;
+    const double narrow = difference(h);
+    const double value = (4 * narrow - wide) / 3;
+    double uncertainty = std::abs(value - narrow);
+    if (halvings > 1) uncertainty = std::min(uncertainty, std::abs(value - before));
+    uncertainty += rounding / h;
+    const bool settled = uncertainty <= kSettled * unit;
+    if (halvings == 1 || settled || uncertainty < best.uncertainty) best = {value, uncertainty};
+    if (settled && std::abs(value - expected) <= 2 * kSettled * unit) break;
+    before = value;
+    wide = narrow;
+  }
+  return best;
 }
 
 // to_change: called before each change.
@@ -53,12 +87,20 @@ GradientCheck check(const std::string& name, const ConstTensor& value,
   };
   // The loss should change by about 0.02: far above its rounding, and little curvature.
   const double weight_scale = std::max(0.1, norm_of(start));
-  const double wanted = 0.02 * std::max(std::abs(loss()), 1.0);
-  const double h = std::min(0.1 * weight_scale, wanted / std::max(norm, 1e-12));
-  const double numeric = (4 * difference(h / 2) - difference(h)) / 3;
+  const double height = std::max(std::abs(loss()), 1.0), wanted = 0.02 * height;
+  const double rounding = height * static_cast<double>(std::numeric_limits<float>::epsilon());
+  const double unit = norm > 0 ? norm : 1.0;
+  const Derivative numeric =
+      derivative(difference, std::min(0.1 * weight_scale, wanted / std::max(norm, 1e-12)), unit,
+                 analytic, rounding);
   std::ranges::copy(start, to_change().data);
-  return {name,     value.to_string(), norm,
-          analytic, numeric,           std::abs(analytic - numeric) / (norm > 0 ? norm : 1.0)};
+  return {.name = name,
+          .shape = value.to_string(),
+          .norm = norm,
+          .analytic = analytic,
+          .numeric = numeric.value,
+          .error = std::abs(analytic - numeric.value) / unit,
+          .uncertainty = numeric.uncertainty / unit};
 }
 
 }  // namespace
@@ -77,38 +119,32 @@ GradientCheck check_gradient(Parameter& parameter, const std::function<double()>
       loss, seed);
 }
 
-std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
-                                           uint64_t seed) {
-  const int64_t count = batch * time;
-  std::vector<int32_t> tokens(count), targets(count);
-  const EmbeddingOptions& options = model.embed_tokens().options;
-  const int32_t padding = static_cast<int32_t>(options.padding_idx.value_or(-1));
-  Rng rng(seed, "gradient_check");
-  for (std::vector<int32_t>* ids : {&tokens, &targets}) {
-    for (int32_t& id : *ids) {
-      id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(model.config().vocab_size)));
-      // The padding row has a derivative but by definition no gradient.
-      if (id == padding) id = (id + 1) % static_cast<int32_t>(model.config().vocab_size);
-    }
-  }
-  const TokenIds inputs(tokens.data(), {batch, time}), outputs(targets.data(), {batch, time});
-  Activations activations(model, Purpose::training, batch, time);
+GradientCheck::Verdict GradientCheck::verdict(double tolerance) const {
+  if (error <= tolerance) return Verdict::ok;
+  const bool explained = uncertainty > kSettled && error <= tolerance + 2 * uncertainty;
+  return explained ? Verdict::unclear : Verdict::wrong;
+}
+
+std::vector<GradientCheck> check_gradients(Llama& model, const TokenIds& tokens,
+                                           const TokenIds& targets, uint64_t seed) {
+  const double count = static_cast<double>(tokens.size());
+  Activations activations(model, Purpose::training, tokens.shape[0], tokens.shape[1]);
   Parameters& parameters = model.parameters();
   parameters.zero_gradients();
   // Every pass drops the same elements.
   const PassRandomness randomness = {.seed = seed, .pass = 0, .active = true};
   model.loss_and_gradient(
-      activations, inputs, outputs,
-      {.randomness = randomness, .gradient_scale = 1.0f / static_cast<float>(count)});
+      activations, tokens, targets,
+      {.randomness = randomness, .gradient_scale = static_cast<float>(1 / count)});
   const auto mean_loss = [&] {
-    return model.loss_sum(activations, inputs, outputs, {.randomness = randomness}) /
-           static_cast<double>(count);
+    return model.loss_sum(activations, tokens, targets, {.randomness = randomness}) / count;
   };
+  const EmbeddingOptions& options = model.embed_tokens().options;
   std::vector<GradientCheck> results;
   for (Parameter& parameter : parameters.slots()) {
     if (parameter.frozen) continue;
-    // These gradients are not the derivative by definition: they are the mean of the uses, or a part
-    // of it, or are taken as if rows had not been shortened.
+    // These gradients are not the derivative by definition: they are the mean of the uses, or a
+    // part of it, or are taken as if rows had not been shortened.
     const bool defined =
         options.scale_grad_by_freq || options.max_norm || options.gradient_scale != 1;
     if (defined && &parameter == model.embed_tokens().weight) continue;
@@ -116,6 +152,23 @@ std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t 
   }
   parameters.zero_gradients();
   return results;
+}
+
+std::vector<GradientCheck> check_gradients(Llama& model, int64_t batch, int64_t time,
+                                           uint64_t seed) {
+  const int32_t vocabulary = static_cast<int32_t>(model.config().vocab_size);
+  const int32_t padding =
+      static_cast<int32_t>(model.embed_tokens().options.padding_idx.value_or(-1));
+  std::vector<int32_t> tokens(batch * time), targets(batch * time);
+  Rng rng(seed, "gradient_check");
+  for (std::vector<int32_t>* ids : {&tokens, &targets}) {
+    for (int32_t& id : *ids) {
+      id = static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary)));
+      if (id == padding) id = (id + 1) % vocabulary;
+    }
+  }
+  return check_gradients(model, TokenIds(tokens.data(), {batch, time}),
+                         TokenIds(targets.data(), {batch, time}), seed);
 }
 
 }  // namespace cria

@@ -15,6 +15,12 @@ TracedTensor zeros(std::initializer_list<int64_t> shape) {
   return {shape, std::vector<float>(ConstTensor(nullptr, shape).size())};
 }
 
+double square_of(std::span<const float> x) {
+  double sum = 0;
+  for (const float value : x) sum += static_cast<double>(value) * static_cast<double>(value);
+  return sum;
+}
+
 TracedTensor copy(const ConstTensor& x) {
   TracedTensor traced{{x.shape.begin(), x.shape.begin() + x.rank}, {}};
   for (int64_t i = 0; i < x.size(); ++i) {
@@ -178,8 +184,25 @@ std::span<const float> TracedTensor::row(int64_t r) const {
   return std::span(values).subspan(static_cast<size_t>(r) * columns, columns);
 }
 
-Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, bool layers) {
+double Trace::position_to_token() const {
+  double token = 0, position = 0;
+  for (int64_t t = 0; t < std::ssize(ids); ++t) {
+    token += std::sqrt(square_of(embedded.row(t)));
+    position += std::sqrt(square_of(added.row(t)));
+  }
+  return token > 0 ? position / token : 0;
+}
+
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, int64_t layer,
+            bool layers) {
+  const int64_t count = std::ssize(model.layers());
+  if (layer < 0 || layer >= count) {
+    throw Error("no such layer", {.where = "trace: layer",
+                                  .expected = "0 to " + std::to_string(count - 1),
+                                  .got = std::to_string(layer)});
+  }
   Trace result;
+  result.layer = layer;
   result.ids = tokenizer.encode_prompt(text, "the text");
   if (result.ids.empty()) {
     throw Error("the text is empty", {.where = "trace", .hint = "give at least one character"});
@@ -190,8 +213,9 @@ Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, boo
   Activations activations(model, Purpose::training, 1, time);
   const Tensor normed = model.forward(activations, TokenIds(result.ids.data(), {1, time}));
   trace_input(model, activations, result);
-  trace_queries_and_keys(model.layers().front().self_attn, activations.blocks().front(), result);
-  trace_scores(model.layers().front().self_attn, activations.blocks().front(), result);
+  const size_t index = static_cast<size_t>(layer);
+  trace_queries_and_keys(model.layers()[index].self_attn, activations.blocks()[index], result);
+  trace_scores(model.layers()[index].self_attn, activations.blocks()[index], result);
   trace_blocks(activations, result);
   if (layers) trace_layers(model, activations, result);
   trace_head(model, tokenizer, normed, result);

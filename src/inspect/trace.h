@@ -26,7 +26,7 @@ struct TracedTensor {
   bool operator==(const TracedTensor&) const = default;
 };
 
-// The scores of the last token in layer 0 with each key, divided into terms: the score is the sum
+// The scores of the last token in a layer with each key, divided into terms: the score is the sum
 // of content, keys, queries and bias. Terms that the position encoding lacks are empty.
 struct TracedScores {
   double scale = 0;      // of the products
@@ -74,10 +74,15 @@ struct Trace {
   TracedTensor sum;       // [1,T,C]: embedded + added
   TracedTensor input;     // [1,T,C]: the sum, or its norm with embedding_norm
 
-  // Layer 0, before and after the position encoding.
+  int64_t layer = 0;  // of the four below and of the scores
+  // Before and after the position encoding.
   TracedTensor q_before, q;  // [1,T,H,D]
   TracedTensor k_before, k;  // [1,T,K,D]
   TracedScores scores;
+
+  // How many times as long as the embedded tokens' vectors those are that the position encoding
+  // adds to them, on average; 0 when it adds nothing.
+  double position_to_token() const;
 
   std::vector<TracedBlock> blocks;
   std::vector<TracedLayer> layers;   // where asked for
@@ -87,10 +92,12 @@ struct Trace {
   std::vector<NextToken> next;       // [V]: after the last token, the most likely first
 };
 
-// The tokenizer's ends().before stand before the text. Reserves the positions that it needs (see
-// Llama::reserve_positions). Error for an empty text, for
-// text that the tokenizer lacks a token for, and for more tokens than the model can have positions.
-// layers: also what each layer looks at and would say, which takes L H T^2 numbers.
-Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, bool layers = false);
+// The tokenizer's ends().before stand before the text. layer: whose attention is opened up; layers:
+// also what each layer looks at and would say, which takes L H T^2 numbers. Reserves the positions
+// that it needs (see Llama::reserve_positions). Error for an empty text, for text that the tokenizer
+// lacks a token for, for more tokens than the model can have positions, and for a layer that it does
+// not have.
+Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, int64_t layer = 0,
+            bool layers = false);
 
 }  // namespace cria

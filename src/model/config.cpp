@@ -2,13 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/kernels/kernels.h"
+#include "model/config_keys.h"
+#include "position/settled.h"
 
 namespace cria {
 namespace {
+
+constexpr std::string_view kTable = "model.";  // where config files have the keys
+
+// Whether a key is of some encoding, and so only looked at when that is chosen: see settled().
+bool is_of_position(const std::string& key) {
+  constexpr const char* kBegins[] = {"model.rope_", "model.relative_",
+                                     "model.max_relative_positions", "model.position_buckets"};
+  return std::ranges::any_of(kBegins, [&](const char* begin) { return key.starts_with(begin); });
+}
 
 std::string divisors(int64_t number) {
   std::string text;
@@ -73,14 +85,10 @@ class Resolver {
     }
   }
 
-  // Only the chosen encoding's keys are looked at.
   void position() {
-    if (c_.position == "rope") rope();
-    if (c_.position == "t5") t5();
-    if (c_.position == "deberta") deberta();
-    if (c_.position == "sinusoidal" || c_.position == "transformer_xl") {
-      require_even("hidden_size", c_.hidden_size, "sines and cosines come in pairs");
-    }
+    const PositionConfig full = settled(position_config(c_), place_);
+    c_.rope_scaling = full.rope_scaling;
+    c_.relative = full.relative;
     if (c_.memory_length > 0 && c_.position != "transformer_xl") {
       fail("memory_length", "only Transformer-XL has a memory", "0", number(c_.memory_length),
            "or position = \"transformer_xl\"");
@@ -122,72 +130,6 @@ class Resolver {
     if (index) c_.pad_token_id = *index;
   }
 
-  void rope() {
-    require_even("head_dim", c_.head_dim, "rotary position encoding rotates pairs",
-                 "choose fewer num_attention_heads, or an even head_dim");
-    RopeScaling& scaling = c_.rope_scaling;
-    const std::string& type = scaling.rope_type;
-    if (std::ranges::find(rope_types(), type) == rope_types().end()) {
-      fail("rope_scaling.rope_type", "not a kind of scaling that cria has", one_of(rope_types()),
-           "\"" + type + "\"", did_you_mean(type, rope_types()));
-    }
-    if (type == "default") return;
-    if (!(scaling.factor >= 1)) {
-      fail("rope_scaling.factor", "sequences do not become shorter", "at least 1.0",
-           shortest_double(scaling.factor));
-    }
-    if (type == "dynamic" && c_.head_dim == 2) {
-      fail("head_dim", "dynamic scaling needs a second pair to rotate", "at least 4", "2");
-    }
-    const bool has_original = type == "llama3" || type == "yarn";
-    if (has_original && scaling.original_max_position_embeddings == 0) {
-      scaling.original_max_position_embeddings = c_.max_position_embeddings;
-    }
-    if (type == "llama3" && !(scaling.low_freq_factor < scaling.high_freq_factor)) {
-      fail("rope_scaling.low_freq_factor", "not below high_freq_factor",
-           "less than " + shortest_double(scaling.high_freq_factor),
-           shortest_double(scaling.low_freq_factor));
-    }
-    if (type == "yarn" && !(scaling.beta_slow < scaling.beta_fast)) {
-      fail("rope_scaling.beta_slow", "not below beta_fast",
-           "less than " + shortest_double(scaling.beta_fast), shortest_double(scaling.beta_slow));
-    }
-    if (type == "yarn" && !(c_.rope_theta > 1)) {
-      fail("rope_theta", "yarn needs frequencies that differ", "more than 1.0",
-           shortest_double(c_.rope_theta));
-    }
-  }
-
-  void t5() {
-    const int64_t buckets = c_.relative.num_buckets;
-    require_even("relative_attention_num_buckets", buckets,
-                 "half of the buckets are for single distances");
-    if (c_.relative.max_distance <= buckets / 2) {
-      fail("relative_attention_max_distance", "leaves nothing for the other half of the buckets",
-           "more than relative_attention_num_buckets / 2 = " + number(buckets / 2),
-           number(c_.relative.max_distance));
-    }
-  }
-
-  void deberta() {
-    int64_t& distances = c_.relative.max_relative_positions;
-    // The paper's reach.
-    constexpr int64_t kReach = 512;
-    if (distances == 0) distances = std::min(kReach, c_.max_position_embeddings);
-    const int64_t buckets = c_.relative.position_buckets;
-    if (buckets == 0) return;
-    require_even("position_buckets", buckets, "half of the buckets are for single distances");
-    if (buckets < 4 || buckets > distances) {
-      fail("position_buckets", "no way to share the distances out",
-           "0, or 4 to max_relative_positions = " + number(distances), number(buckets));
-    }
-  }
-
-  void require_even(const std::string& key, int64_t value, const std::string& summary,
-                    const std::string& hint = {}) const {
-    if (value % 2 != 0) fail(key, summary, "an even number", number(value), hint);
-  }
-
   [[noreturn]] void fail(const std::string& key, const std::string& summary,
                          const std::string& expected, const std::string& got,
                          const std::string& hint = {}) const {
@@ -202,12 +144,31 @@ class Resolver {
 
 }  // namespace
 
+PositionConfig position_config(const ModelConfig& c) {
+  return {.name = c.position,
+          .hidden_size = c.hidden_size,
+          .layers = c.num_hidden_layers,
+          .heads = c.num_attention_heads,
+          .kv_heads = c.num_key_value_heads,
+          .head_dim = c.head_dim,
+          .max_positions = c.max_position_embeddings,
+          .std = c.initializer_range,
+          .rope_theta = c.rope_theta,
+          .rope_scaling = c.rope_scaling,
+          .relative = c.relative};
+}
+
 ModelConfig resolved(ModelConfig c, int64_t sequence_length, const std::string& place) {
   if (c.vocab_size < 1) {
     throw Error("not given", {.where = place + "vocab_size",
                               .expected = "the number of tokens",
                               .got = std::to_string(c.vocab_size),
                               .hint = "it is taken from the tokenizer when there is one"});
+  }
+  for (Key& key : model_keys(c)) {
+    if (is_of_position(key.name)) continue;
+    key.name = place + key.name.substr(kTable.size());
+    assign(key, value_of(key), "");
   }
   Resolver resolver(c, place);
   resolver.embedding();

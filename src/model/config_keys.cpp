@@ -53,7 +53,7 @@ class ModelKeys : public KeyList {
   void embedding() {
     EmbeddingOptions& table = c_.embedding;
     number("model.embedding.padding_idx", &table.padding_idx, -kMostTokens, kMostTokens,
-           "this row starts at zero and gets no gradient; negative: from the end");
+           "this row starts at zero and learns from a tied head only; negative: from the end");
     number("model.embedding.max_norm", &table.max_norm, 0.0, kHuge,
            "rows used are first scaled down to this norm, for good");
     number("model.embedding.norm_type", &table.norm_type, 1e-3, kHuge, "p of that norm",

@@ -42,22 +42,14 @@ PassContext context_of(const Pass& pass) {
 
 }  // namespace
 
-Llama::Llama(const ModelConfig& c, Precision precision, Planes planes) : config_(c) {
+Llama::Llama(const ModelConfig& given, Precision precision, Planes planes)
+    : config_(resolved(given, 0, "Llama: ")) {
+  const ModelConfig& c = config_;
   // Parameters are registered in the order in which forward uses them.
   const Embedding embed_tokens(
       parameters_, "model.embed_tokens.weight", c.vocab_size, c.hidden_size, c.embedding,
       c.embedding_initializer_range.value_or(c.initializer_range), c.embedding_scale);
-  position_ = make_position(parameters_, {.name = c.position,
-                                          .hidden_size = c.hidden_size,
-                                          .layers = c.num_hidden_layers,
-                                          .heads = c.num_attention_heads,
-                                          .kv_heads = c.num_key_value_heads,
-                                          .head_dim = c.head_dim,
-                                          .max_positions = c.max_position_embeddings,
-                                          .std = c.initializer_range,
-                                          .rope_theta = c.rope_theta,
-                                          .rope_scaling = c.rope_scaling,
-                                          .relative = c.relative});
+  position_ = make_position(parameters_, position_config(c));
   input_ = Input(
       parameters_,
       {.norm = c.embedding_norm, .rms_norm_eps = c.rms_norm_eps, .dropout = c.embedding_dropout},
@@ -213,6 +205,10 @@ std::unique_ptr<Llama> untied(const Llama& tied) {
 
 Activations::Activations(Purpose purpose, int64_t batch, int64_t time, int64_t micro_batches)
     : purpose_(purpose), batch_(batch), time_(time) {
+  if (batch < 1 || time < 1 || micro_batches < 1) {
+    throw_shape_error("activations", "a batch, a time and micro-batches of at least 1",
+                      shape_string({batch, time}) + ", " + std::to_string(micro_batches));
+  }
   plan_.backward = purpose == Purpose::training;
   plan_.repeats_weights = micro_batches > 1;
 }

@@ -1,13 +1,30 @@
 #include "cria/model/segment_memory.h"
 
 #include <algorithm>
+#include <string>
+
+#include "cria/base/error.h"
 
 namespace cria {
 
 SegmentMemory::SegmentMemory(const ModelConfig& config, int64_t batch)
     : batch_(batch), capacity_(config.memory_length), columns_(config.hidden_size) {
+  if (batch < 1 || capacity_ < 1) {
+    throw Error("not possible", {.where = "segment memory",
+                                 .expected = "a batch and a model.memory_length of at least 1",
+                                 .got = std::to_string(batch) + ", " + std::to_string(capacity_)});
+  }
   now_.resize(static_cast<size_t>(config.num_hidden_layers * batch_ * capacity_ * columns_));
   next_.resize(now_.size());
+}
+
+void SegmentMemory::set_length(int64_t length) {
+  if (length < 0 || length > capacity_) {
+    throw Error("not possible", {.where = "segment memory: length",
+                                 .expected = "0 to " + std::to_string(capacity_),
+                                 .got = std::to_string(length)});
+  }
+  length_ = length;
 }
 
 Tensor SegmentMemory::view(std::vector<float>& plane, int64_t layer, int64_t length) const {

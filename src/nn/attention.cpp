@@ -25,6 +25,16 @@ void sum_over_sequences(const Tensor& gradient, int64_t batch) {
 
 SelfAttention::SelfAttention(Parameters& parameters, const AttentionConfig& c, Position& encoding)
     : config(c), position(&encoding) {
+  const bool fits = c.kv_heads > 0 && c.heads > 0 && c.heads % c.kv_heads == 0 && c.head_dim > 0 &&
+                    c.head_dim <= kMaxHeadDim && c.memory_length >= 0;
+  if (!fits) {
+    throw Error("not possible",
+                {.where = c.name,
+                 .expected = "heads a multiple of kv_heads, head_dim 1 to " +
+                             std::to_string(kMaxHeadDim) + ", memory_length 0 or more",
+                 .got = std::to_string(c.heads) + ", " + std::to_string(c.kv_heads) + ", " +
+                        std::to_string(c.head_dim) + ", " + std::to_string(c.memory_length)});
+  }
   const int64_t kv_features = c.kv_heads * c.head_dim;
   const LinearOutput qkv[] = {{c.name + ".q_proj", c.heads * c.head_dim},
                               {c.name + ".k_proj", kv_features},

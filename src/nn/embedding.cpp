@@ -38,6 +38,9 @@ EmbeddingOptions checked(EmbeddingOptions options, const std::string& name, int6
   if (!(options.norm_type > 0)) {
     fail("norm_type", "more than 0, or inf", text_of(options.norm_type));
   }
+  if (!(options.gradient_scale >= 0)) {
+    fail("gradient_scale", "0 or more", text_of(options.gradient_scale));
+  }
   if (options.sparse && options.scale_grad_by_freq) {
     fail("sparse", "one of sparse and scale_grad_by_freq", "both");
   }

@@ -10,7 +10,14 @@ RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, int64_t column
                  double initial)
     : weight(&parameters.add({name, {columns}}, ParameterKind::norm,
                              {.constant = static_cast<float>(initial)})),
-      eps(static_cast<float>(epsilon)) {}
+      eps(static_cast<float>(epsilon)) {
+  // A row of zeros would be divided by zero.
+  if (!(eps > 0)) {
+    throw Error(
+        "not possible",
+        {.where = name + ": eps", .expected = "more than 0", .got = std::to_string(epsilon)});
+  }
+}
 
 RmsNorm::Saved RmsNorm::plan(Plan& plan, int64_t batch, int64_t time) const {
   return {plan.saved.take({batch * time})};

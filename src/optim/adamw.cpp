@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "base/number.h"
+#include "cria/base/error.h"
 #include "cria/base/parallel.h"
 
 namespace cria {
@@ -30,6 +32,32 @@ double update_and_measure(AdamW update) {
   return total;
 }
 
+void require(bool possible, const std::string& name, const std::string& expected, double got) {
+  if (possible) return;
+  throw Error("not possible",
+              {.where = "AdamW: " + name, .expected = expected, .got = shortest_double(got)});
+}
+
+void require_possible(const AdamWConfig& config) {
+  const auto require_beta = [](const std::string& name, double beta) {
+    require(beta >= 0 && beta < 1, name, "0 or more, below 1", beta);
+  };
+  const auto require_factor = [](const std::string& name, double factor) {
+    require(factor >= 0, name, "0 or more", factor);
+  };
+  require_beta("beta1", config.beta1);
+  require_beta("beta2", config.beta2);
+  require_factor("eps", config.eps);
+  require_factor("weight_decay", config.weight_decay);
+  for (const ParameterGroup& group : config.groups) {
+    const std::string place = "groups." + group.name + ".";
+    require_beta(place + "beta1", group.beta1.value_or(config.beta1));
+    require_beta(place + "beta2", group.beta2.value_or(config.beta2));
+    require_factor(place + "learning_rate_factor", group.learning_rate_factor);
+    require_factor(place + "weight_decay_factor", group.weight_decay_factor);
+  }
+}
+
 }  // namespace
 
 const ParameterGroup* group_of(std::span<const ParameterGroup> groups, const std::string& name) {
@@ -41,6 +69,11 @@ const ParameterGroup* group_of(std::span<const ParameterGroup> groups, const std
 
 AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config)
     : parameters_(&parameters), config_(config) {
+  require_possible(config);
+  if (!parameters.m()) {
+    throw Error("these parameters have no gradients",
+                {.where = "AdamW", .hint = "allocate them with Planes::all"});
+  }
   int64_t rows = 0;  // of all tables
   for (size_t index = 0; index < parameters.slots().size(); ++index) {
     Parameter& slot = parameters.slots()[index];

@@ -8,6 +8,7 @@
 #include "position/disentangled.h"
 #include "position/distance_bias.h"
 #include "position/rope.h"
+#include "position/settled.h"
 #include "position/transformer_xl.h"
 
 namespace cria {
@@ -92,7 +93,9 @@ const std::vector<std::string>& position_names() {
 
 std::unique_ptr<Position> make_position(Parameters& parameters, const PositionConfig& config) {
   for (const Family& family : kFamilies) {
-    if (config.name == family.name) return family.make(parameters, config);
+    if (config.name == family.name) {
+      return family.make(parameters, settled(config, "make_position: "));
+    }
   }
   throw Error("unknown position encoding", {.where = "model.position",
                                             .expected = one_of(position_names()),

@@ -298,7 +298,7 @@ Sentence read_sentence(const std::string& model, std::string_view text) {
   }
   return {.model = loaded.directory,
           .config = loaded.model->config(),
-          .trace = trace(*loaded.model, tokenizer, text, /*layers=*/true),
+          .trace = trace(*loaded.model, tokenizer, text, 0, /*layers=*/true),
           .tokenizer = std::move(loaded.tokenizer)};
 }
 

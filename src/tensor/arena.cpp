@@ -65,6 +65,13 @@ float* Arena::take_floats(int64_t count) {
 }
 
 Tensor Arena::take(std::initializer_list<int64_t> shape) {
+  // Far beyond any machine, and sizes in bytes are still exact.
+  constexpr double kMostFloats = 1e15;
+  double floats = 1;
+  for (const int64_t size : shape) floats *= size < 0 ? kMostFloats : static_cast<double>(size);
+  if (floats >= kMostFloats) {
+    throw_shape_error("memory for a tensor", "less than 10^15 numbers", shape_string(shape));
+  }
   Tensor view(nullptr, shape);
   view.data = take_floats(view.size());
   return view;

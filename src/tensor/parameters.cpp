@@ -37,6 +37,11 @@ Tensor Parameter::mutable_value() {
 
 void Parameters::place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init) {
   if (find(spec.name)) throw Error("registered twice", {.where = spec.name});
+  const bool possible = (spec.shape.size() == 1 || spec.shape.size() == 2) &&
+                        std::ranges::all_of(spec.shape, [](int64_t size) { return size > 0; });
+  if (!possible) {
+    throw_shape_error(spec.name, "one or two dimensions of at least 1", shape_string(spec.shape));
+  }
   const Tensor view = shaped(spec.shape);
   slots_.push_back({.name = spec.name,
                     .kind = kind,

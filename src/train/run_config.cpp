@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/first_error.h"
 #include "cria/base/error.h"
@@ -10,6 +11,7 @@
 #include "cria/exchange/load_model.h"
 #include "data/dataset_json.h"
 #include "train/init_from.h"
+#include "train/key_hints.h"
 #include "train/run_config_keys.h"
 
 namespace cria {
@@ -34,21 +36,22 @@ void add_table(std::vector<Table>& tables, const std::string& prefix, const std:
   tables.emplace_back().name = name;
 }
 
-void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
-             const std::string& where) {
+// The key of that name, whose table is made if it is one of those with names of their own.
+std::optional<Key> find_key(RunConfig& config, const std::string& name, const std::string& where) {
   add_table(config.data.sources, kSources, name, where);
   add_table(config.optimizer.groups, kGroups, name, where);
-  std::vector<std::string> names;
   for (const Key& key : keys_of(config)) {
-    if (name == key.name) return assign(key, value, where);
-    names.push_back(key.name);
+    if (name == key.name) return key;
   }
-  // The right key in another table, or in none, is not near by edit distance.
-  const std::string last = name.substr(name.rfind('.') + 1);
-  const auto same = std::ranges::find_if(
-      names, [&](const std::string& key) { return key.substr(key.rfind('.') + 1) == last; });
-  std::string hint =
-      same != names.end() ? "did you mean '" + *same + "'?" : did_you_mean(name, names);
+  return std::nullopt;
+}
+
+void set_key(RunConfig& config, const std::string& name, const TomlValue& value,
+             const std::string& where) {
+  if (const std::optional<Key> key = find_key(config, name, where)) {
+    return assign(*key, value, where);
+  }
+  std::string hint = key_hint(name, config);
   const bool is_named_table = std::ranges::count(name, '.') < 3;
   if (is_named_table && name.starts_with("data.sources")) {
     hint = "a source is a table of its own, [data.sources.NAME], with train and weight";
@@ -83,6 +86,14 @@ std::string override_key(const std::string& text, const std::string& where) {
     throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
   }
   return entries.front().key;
+}
+
+// What it means depends on what the key takes.
+TomlValue override_value(const std::string& name, const std::string& text,
+                         const std::string& where) {
+  RunConfig config;
+  const std::optional<Key> key = find_key(config, name, where);
+  return key ? typed_value(*key, text, where) : TomlValue{text};
 }
 
 // The config must say what to train on, and only once.
@@ -211,8 +222,8 @@ RunConfig read_run_config(const std::string& path, std::span<const std::string> 
     if (equals == std::string::npos) {
       throw UsageError("not an override", {.where = where, .expected = "table.key=value"});
     }
-    given.push_back({override_key(text.substr(0, equals), where),
-                     parse_toml_value(text.substr(equals + 1), where), where});
+    const std::string key = override_key(text.substr(0, equals), where);
+    given.push_back({key, override_value(key, text.substr(equals + 1), where), where});
   }
   std::vector<Setting> all = settings;
   all.insert(all.end(), given.begin(), given.end());

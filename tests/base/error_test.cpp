@@ -66,6 +66,22 @@ TEST(DidYouMean, LongNamesAreNoSlips) {
   EXPECT_EQ(did_you_mean("aaa", std::vector{name, std::string("aab")}), "did you mean 'aab'?");
 }
 
+TEST(DidYouMean, BeginningsCapitalsAndSwaps) {
+  const std::vector<std::string> names = {"--temperature", "--top-k", "--top-p", "--help", "bf16"};
+  EXPECT_EQ(nearest_name("--temp", names), "--temperature");
+  EXPECT_EQ(nearest_name("--top", names), "--top-k");
+  EXPECT_EQ(nearest_name("temperatuer", names), "--temperature");
+  EXPECT_EQ(nearest_name("BF16", names), "bf16");
+  EXPECT_EQ(nearest_name("top_k", names), "--top-k");
+}
+
+TEST(DidYouMean, NothingThatIsFarAway) {
+  EXPECT_EQ(nearest_name("lr", std::vector<std::string>{"eps", "l"}), "");
+  EXPECT_EQ(nearest_name("fp16", std::vector<std::string>{"fp32"}), "");
+  EXPECT_EQ(nearest_name("--temp", std::vector<std::string>{"--help"}), "");
+  EXPECT_EQ(nearest_name("", std::vector<std::string>{"a"}), "");
+}
+
 TEST(DidYouMean, NamesTheNearest) {
   const std::vector<std::string> keys = {"learning_rate", "steps", "seed", "batch_size"};
   EXPECT_EQ(did_you_mean("learning-rate", keys), "did you mean 'learning_rate'?");

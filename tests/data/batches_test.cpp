@@ -305,5 +305,14 @@ TEST_F(BatchesTest, NeedsOneWindow) {
   EXPECT_THROW(Batches(dataset_, 1, 110, 1), Error);
 }
 
+TEST_F(BatchesTest, NeedSizesOfAtLeastOne) {
+  EXPECT_TRUE(error_of([&] { Batches(dataset_, 0, 4, 1); }).starts_with("batches: "));
+  EXPECT_TRUE(error_of([&] { Batches(dataset_, 1, 0, 1); }).starts_with("tokens of a window: "));
+  Batches batches(dataset_, 1, 4, 1);
+  EXPECT_TRUE(error_of([&] { batches.read_in_lanes(0); }).starts_with("lanes: "));
+  EXPECT_THROW(dataset_.evaluation_windows(0), Error);
+  EXPECT_THROW(dataset_.training_windows(-1), Error);
+}
+
 }  // namespace
 }  // namespace cria

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -81,6 +83,15 @@ TEST(Interleaving, HoweverSmallAWeightIsItsTurnComes) {
   EXPECT_EQ(rare.at(uint64_t{1} << 31).source, 1u);  // once in 2^32
   const Interleaving first(std::vector<double>{1e-9, 1e9});
   EXPECT_EQ(first.at((uint64_t{1} << 31) - 1).source, 0u);
+}
+
+TEST(Interleaving, RefusesWeightsThatShareNothing) {
+  const double nan = std::nan(""), inf = HUGE_VAL;
+  for (const std::vector<double>& weights :
+       {std::vector<double>{}, {0.0}, {1.0, -1.0}, {nan, 1.0}, {1.0, inf}}) {
+    EXPECT_TRUE(
+        error_of([&] { Interleaving each(weights); }).starts_with("weights of a data mixture"));
+  }
 }
 
 }  // namespace

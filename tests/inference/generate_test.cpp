@@ -14,6 +14,7 @@
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/kernels/kernels.h"
+#include "support/errors.h"
 #include "support/threads.h"
 #include "support/tiny_model.h"
 
@@ -80,7 +81,7 @@ Produced say(const std::vector<std::string>& texts, const std::string& stop) {
   const Llama model = counting_model(tokenizer.vocab_size(), 8);
   Generator generator(model, tokenizer);
   return produce(generator, "0",
-                 {.temperature = 0, .max_new_tokens = std::ssize(texts), .stop = stop});
+                 {.temperature = 0, .max_new_tokens = std::ssize(texts), .stop = {stop}});
 }
 
 // A model whose tokens matter to each other, over all bytes.
@@ -233,7 +234,7 @@ TEST_F(Generate, ShowsTextAsSoonAsItCannotBeTheStopText) {
   const Llama model = counting_model(8, 8);
   Generator generator(model, tokenizer);
   std::vector<std::string> pieces;
-  generator.run("0", {.temperature = 0, .max_new_tokens = 7, .stop = "</s>"},
+  generator.run("0", {.temperature = 0, .max_new_tokens = 7, .stop = {"</s>"}},
                 [&](std::string_view piece) { pieces.emplace_back(piece); });
   std::erase(pieces, "");
   EXPECT_EQ(pieces, (std::vector<std::string>{"a", "<b"}));
@@ -425,6 +426,31 @@ TEST(SampleToken, TopPKeepsTheFewestThatReachIt) {
   expect_frequencies({.temperature = 1, .top_k = 2, .top_p = 0.65}, p);
 }
 
+// Probabilities of transformers 5.24's TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+// and MinPLogitsWarper, in this order.
+TEST(SampleToken, MinPAsTransformersHasIt) {
+  expect_frequencies({.temperature = 1, .min_p = 0.2},
+                     {0.108138, 0, 0.484643, 0, 0.228929, 0, 0.17829, 0});
+  expect_frequencies({.temperature = 1, .min_p = 0.4}, {0, 0, 0.679179, 0, 0.320821, 0, 0, 0});
+  expect_frequencies({.temperature = 2, .min_p = 0.4},
+                     {0.148401, 0, 0.314164, 0, 0.215922, 0, 0.19055, 0.130963});
+  expect_frequencies({.temperature = 1, .top_k = 2, .min_p = 0.1},
+                     {0, 0, 0.679179, 0, 0.320821, 0, 0, 0});
+  expect_frequencies({.temperature = 1, .top_p = 0.62, .min_p = 0.3},
+                     {0, 0, 0.543406, 0, 0.256687, 0, 0.199908, 0});
+  expect_frequencies({.temperature = 1, .min_p = 1}, {0, 0, 1, 0, 0, 0, 0, 0});
+}
+
+// The numbers of transformers 5.24's RepetitionPenaltyLogitsProcessor(1.3).
+TEST(PenalizeRepetition, AsTransformersHasIt) {
+  std::vector<float> logits = kLogits;
+  penalize_repetition(logits, std::vector<int32_t>{2, 1, 2, 3, 6}, 1.3);
+  const std::vector<float> expected = {
+      0.5f, -1.2999999523162842f, 1.5384615659713745f, 0.0f, 1.25f, -3.0f, 0.7692307829856873f,
+      0.25f};
+  EXPECT_EQ(logits, expected);
+}
+
 TEST(SampleToken, FourWaysToBeGreedy) {
   Rng rng(1, "test");
   std::vector<float> scratch;
@@ -526,6 +552,108 @@ TEST(SampleToken, TopKFollowsTheLogits) {
   const std::vector<float> equal = {0.0f, 1.0f, 1.0f};
   EXPECT_EQ(sample_token(equal, {.temperature = 0}, rng, scratch), 1);
   EXPECT_EQ(sample_token(equal, {.temperature = 1, .top_k = 1}, rng, scratch), 1);
+}
+
+// --- options of a text
+
+TEST(GenerateOptions, SeveralStopTexts) {
+  const NumberedTokens tokenizer({"first", "a", "bc", "d", "e", "f"});
+  const Llama model = counting_model(tokenizer.vocab_size(), 8);
+  Generator generator(model, tokenizer);
+  const auto text = [&](const std::vector<std::string>& stops) {
+    return produce(generator, "0", {.temperature = 0, .max_new_tokens = 5, .stop = stops}).text;
+  };
+  EXPECT_EQ(text({}), "abcdef");
+  EXPECT_EQ(text({"xyz", "cd"}), "ab");
+  EXPECT_EQ(text({"de", "b"}), "a");
+  EXPECT_EQ(text({"fg", ""}), "abcdef");
+  // The first in the text, not in the list; what may begin the other one is not lost.
+  EXPECT_EQ(text({"ef", "abcdx", "d"}), "abc");
+}
+
+TEST(GenerateOptions, EachSampleIsAnotherText) {
+  const Llama model = random_model(64);
+  const auto tokenizer = make_byte_tokenizer();
+  Generator generator(model, *tokenizer);
+  const auto text = [&](uint64_t seed, int64_t sample) {
+    return produce(generator, "Lama",
+                   {.temperature = 1, .seed = seed, .sample = sample, .max_new_tokens = 30})
+        .text;
+  };
+  EXPECT_EQ(text(1, 1), text(1, 1));
+  EXPECT_NE(text(1, 1), text(1, 0));
+  EXPECT_NE(text(1, 1), text(1, 2));
+  EXPECT_NE(text(1, 1), text(2, 1));
+}
+
+// Without the penalty this model says one token again and again.
+TEST(GenerateOptions, ThePenaltyIsForPromptAndText) {
+  const NumberedTokens tokenizer({"a", "b", "c"});
+  Llama model = counting_model(3, 8);
+  const Tensor head = model.parameters().find("lm_head.weight")->mutable_value();
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t j = 0; j < 3; ++j) head(j, i) = static_cast<float>(3 - j);
+  }
+  Generator generator(model, tokenizer);
+  const auto text = [&](double penalty) {
+    return produce(generator, "0",
+                   {.temperature = 0, .repetition_penalty = penalty, .max_new_tokens = 3})
+        .text;
+  };
+  EXPECT_EQ(text(1), "aaa");
+  EXPECT_EQ(text(2), "baa") << "then b and a are both penalised";
+  EXPECT_EQ(text(10), "bca");
+}
+
+TEST(GenerateOptions, RefusesWhatIsOutOfRange) {
+  const NumberedTokens tokenizer({"a", "b", "c"});
+  const Llama model = counting_model(3, 8);
+  Generator generator(model, tokenizer);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [sampling, name] : std::vector<std::pair<Sampling, std::string>>{
+           {{.temperature = -1}, "temperature"},
+           {{.temperature = nan}, "temperature"},
+           {{.top_k = -1}, "top_k"},
+           {{.top_p = nan}, "top_p"},
+           {{.min_p = 1.5}, "min_p"},
+           {{.repetition_penalty = 0}, "repetition_penalty"}}) {
+    const std::string message = error_of([&] { produce(generator, "0", sampling); });
+    EXPECT_TRUE(message.starts_with("sampling: " + name + ": not possible")) << message;
+  }
+}
+
+// Greedily, each token is the one that an evaluation of the text so far finds most likely: up to
+// the model's 12 positions with the plain frequencies, then with those of the whole text's length.
+TEST(GenerateOptions, DynamicRopeActsAsInEvaluation) {
+  ModelConfig config = tiny_config();
+  config.vocab_size = 256;
+  config.max_position_embeddings = 12;
+  config.initializer_range = 0.2;
+  config.rope_scaling = {.rope_type = "dynamic", .factor = 3.0};
+  Llama model(resolved(config, 0, "test"));
+  model.initialize(1);
+  const Listener tokenizer;
+  const std::string prompt = "abcde";
+  constexpr int64_t kTokens = 25;
+  Generator generator(model, tokenizer);
+  tokenizer.heard.clear();
+  generator.run(prompt, {.temperature = 0, .max_new_tokens = kTokens, .ignore_eos = true},
+                [](std::string_view) {});
+  std::vector<int32_t> ids = ids_of(prompt);
+  const int64_t whole = std::ssize(ids) + kTokens;
+  Llama evaluated(resolved(config, 0, "test"));
+  evaluated.initialize(1);
+  evaluated.reserve_positions(whole);
+  std::vector<int32_t> expected;
+  for (int64_t i = 0; i < kTokens; ++i) {
+    const int64_t time = std::ssize(ids);
+    Activations activations(evaluated, Purpose::generation, 1, time);
+    const ConstTensor logits = evaluated.next_logits(activations, TokenIds(ids.data(), {1, time}));
+    const int64_t best = std::max_element(logits.data, logits.data + logits.size()) - logits.data;
+    ids.push_back(static_cast<int32_t>(best));
+    expected.push_back(ids.back());
+  }
+  EXPECT_EQ(tokenizer.heard, expected);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "support/compare.h"
@@ -163,6 +164,57 @@ TEST(GradientCheck, LeavesOutWhatIsFrozenAndForgetsTouchedRows) {
   EXPECT_EQ(checks.size(), parameters.slots().size() - 1);
   for (const GradientCheck& check : checks) EXPECT_NE(check.name, "model.norm.weight");
   EXPECT_TRUE(table.touched->rows().empty());
+}
+
+// A loss that is much more curved than it is steep: steps that suit the gradient's size are too
+// long.
+TEST(GradientCheck, StepsSuitTheCurvature) {
+  std::vector<float> w = {0.3f, -0.2f};
+  const auto loss = [&] { return 100 + std::sin(200.0 * static_cast<double>(w[0])) / 200; };
+  const float slope = static_cast<float>(std::cos(200.0 * static_cast<double>(w[0])));
+  const std::vector<float> right = {slope, 0.0f}, wrong = {1.05f * slope, 0.0f};
+  const auto check = [&](const std::vector<float>& gradient) {
+    return check_gradient("w", Tensor(w.data(), {2}), ConstTensor(gradient.data(), {2}), loss, 1);
+  };
+  EXPECT_LT(check(right).error, kGradientTolerance);
+  EXPECT_EQ(check(right).verdict(0.01), GradientCheck::Verdict::ok);
+  EXPECT_EQ(check(wrong).verdict(0.01), GradientCheck::Verdict::wrong);
+}
+
+TEST(GradientCheck, Verdicts) {
+  using Verdict = GradientCheck::Verdict;
+  const auto verdict = [](double error, double uncertainty) {
+    return GradientCheck{.name = "",
+                         .shape = "",
+                         .norm = 1,
+                         .analytic = 1,
+                         .numeric = 1,
+                         .error = error,
+                         .uncertainty = uncertainty}
+        .verdict(0.01);
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(verdict(0.01, 1), Verdict::ok);
+  EXPECT_EQ(verdict(0.1, 0.05), Verdict::unclear);
+  EXPECT_EQ(verdict(0.2, 0.05), Verdict::wrong);
+  EXPECT_EQ(verdict(0.0105, 0.001), Verdict::wrong) << "the differences have settled";
+  EXPECT_EQ(verdict(nan, 0.001), Verdict::wrong);
+  EXPECT_EQ(verdict(nan, nan), Verdict::wrong);
+}
+
+// N(0, 1) in a tied table: logits of some fifty, and a loss that is all corners.
+TEST(GradientCheck, ATiedTableOfLargeNumbers) {
+  const ThreadCount one(1);
+  ModelConfig config = tiny_config();
+  config.tie_word_embeddings = true;
+  config.initializer_range = 1.0;
+  Llama model(resolved(config, 0, "test"));
+  model.initialize(1);
+  for (const GradientCheck& check : check_gradients(model, 2, 16, 1)) {
+    EXPECT_NE(check.verdict(0.01), GradientCheck::Verdict::wrong)
+        << check.name << " analytic " << check.analytic << ", numeric " << check.numeric << " +- "
+        << check.uncertainty * check.norm;
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "cria/kernels/kernels.h"
 #include "position/distance_bias.h"
+#include "support/errors.h"
 #include "support/tiny_model.h"
 #include "support/tiny_run.h"
 
@@ -166,7 +167,7 @@ TEST_P(EveryTrace, LayersAgreeWithTheModel) {
   Llama model(any_position(GetParam()));
   model.initialize(1);
   EXPECT_TRUE(trace(model, *letters(), kText).layers.empty());
-  const Trace t = trace(model, *letters(), kText, /*layers=*/true);
+  const Trace t = trace(model, *letters(), kText, 0, /*layers=*/true);
   ASSERT_EQ(t.layers.size(), 2u);
   for (const TracedLayer& layer : t.layers) {
     ASSERT_EQ(layer.weights.shape, (std::vector<int64_t>{4, kTime, kTime}));
@@ -202,7 +203,7 @@ TEST_P(EveryTrace, LayersAgreeWithTheModel) {
 TEST(TraceTest, TheLensBeforeTheBlocksIsOfTheInput) {
   Llama model(any_position("none"));
   model.initialize(1);
-  const Trace t = trace(model, *letters(), kText, /*layers=*/true);
+  const Trace t = trace(model, *letters(), kText, 0, /*layers=*/true);
   const ConstTensor& head = model.lm_head().weight->value;
   for (int64_t i = 0; i + 1 < kTime; ++i) {
     double squares = 0, total = 0;
@@ -280,6 +281,39 @@ TEST(TraceTest, Refuses) {
   const std::string longer =
       error_of([] { trace_of(any_position("learned"), std::string(121, 'A')); });
   EXPECT_NE(longer.find("learned positions end at 120"), std::string::npos) << longer;
+}
+
+// What the first layer shows of one block, the second shows of the next.
+TEST_P(EveryTrace, AnyLayerIsOpenedUp) {
+  Llama model(any_position(GetParam()));
+  model.initialize(1);
+  const auto tokenizer = letters();
+  const Trace first = trace(model, *tokenizer, kText), second = trace(model, *tokenizer, kText, 1);
+  EXPECT_EQ(first.layer, 0);
+  EXPECT_EQ(second.layer, 1);
+  EXPECT_EQ(second.output, first.output);
+  EXPECT_NE(second.q.values, first.q.values);
+  EXPECT_NE(second.scores.weights.values, first.scores.weights.values);
+  for (int64_t h = 0; h < 4; ++h) {
+    double sum = 0;
+    for (const float weight : second.scores.weights.row(h)) sum += static_cast<double>(weight);
+    EXPECT_NEAR(sum, 1, 1e-5);
+  }
+  for (const int64_t layer : {-1, 2}) {
+    EXPECT_EQ(error_of([&] { trace(model, *tokenizer, kText, layer); }),
+              "trace: layer: no such layer\n  expected: 0 to 1\n  got: " + std::to_string(layer));
+  }
+}
+
+TEST(Trace, HowFarThePositionDrownsTheToken) {
+  EXPECT_EQ(trace_of(any_position("rope")).position_to_token(), 0);
+  ModelConfig config = any_position("sinusoidal");
+  config.initializer_range = 0.01;
+  // Sines and cosines of 12 angles have the norm sqrt(12), 24 numbers of N(0, 0.01^2) about 0.049.
+  const double ratio = trace_of(config).position_to_token();
+  EXPECT_NEAR(ratio, std::sqrt(12.0) / (0.01 * std::sqrt(24.0)), 15);
+  config.embedding_scale = 100;
+  EXPECT_NEAR(trace_of(config).position_to_token(), ratio / 100, 1e-4);
 }
 
 }  // namespace

@@ -4,9 +4,12 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "cria/base/error.h"
+#include "cria/model/llama.h"
+#include "support/errors.h"
 #include "support/tiny_model.h"
 
 namespace cria {
@@ -178,6 +181,46 @@ TEST(ModelConfig, FlopsPerToken) {
   EXPECT_EQ(flops("transformer_xl"), 6 * 200 + 2 * 3 * 24);
   EXPECT_EQ(flops("transformer_xl", 5), 6 * 200 + 7 * 3 * 24);
   EXPECT_EQ(flops("deberta"), 6 * 200 + 2 * 4 * 24);
+}
+
+// A program's numbers are checked as a file's are.
+TEST(ModelConfig, EveryNumberHasItsRange) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto expect_refusal = [](auto change, const std::string& start) {
+    ModelConfig config = tiny_config();
+    change(config);
+    for (const std::string& message : {error_of([&] { resolved(config, 0, "test: "); }),
+                                       error_of([&] { Llama model(config); })}) {
+      EXPECT_NE(message.find(": " + start), std::string::npos) << message;
+    }
+  };
+  expect_refusal([](ModelConfig& c) { c.hidden_size = -4; }, "hidden_size: out of range");
+  expect_refusal([](ModelConfig& c) { c.num_attention_heads = 0; },
+                 "num_attention_heads: out of range");
+  expect_refusal([](ModelConfig& c) { c.num_key_value_heads = -1; },
+                 "num_key_value_heads: out of range");
+  expect_refusal([](ModelConfig& c) { c.num_hidden_layers = 0; },
+                 "num_hidden_layers: out of range");
+  expect_refusal([](ModelConfig& c) { c.vocab_size = 0; }, "vocab_size: not given");
+  expect_refusal([](ModelConfig& c) { c.max_position_embeddings = 0; },
+                 "max_position_embeddings: not given");
+  expect_refusal([=](ModelConfig& c) { c.rms_norm_eps = nan; },
+                 "rms_norm_eps: out of range\n  expected: a number, 1e-30 to 1.0\n  got: nan");
+  expect_refusal([](ModelConfig& c) { c.attention_dropout = 1; },
+                 "attention_dropout: out of range");
+  expect_refusal([](ModelConfig& c) { c.position = "ropes"; }, "position: not one of the choices");
+  expect_refusal(
+      [](ModelConfig& c) { c.position = "sinusoidal", c.hidden_size = 25, c.head_dim = 4; },
+      "hidden_size: sines and cosines come in pairs");
+}
+
+// A model of a config that was not resolved is the one of the resolved config.
+TEST(ModelConfig, AModelResolvesItsConfig) {
+  ModelConfig config;
+  config.vocab_size = 10;
+  config.hidden_size = 16;
+  config.max_position_embeddings = 8;
+  EXPECT_TRUE(Llama(config).config() == resolved(config, 0, "test"));
 }
 
 }  // namespace

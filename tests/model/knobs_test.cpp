@@ -239,5 +239,37 @@ TEST(Knobs, GradientScaleIsOfTheLookup) {
   }
 }
 
+// As PyTorch's nn.Embedding with padding_idx, whose weight is a Linear's too: looking the row up
+// gives no gradient, predicting does.
+TEST(Knobs, ATiedHeadMovesThePaddingRow) {
+  constexpr int64_t kPadding = 5;
+  std::vector<int32_t> ids = random_ids(2 * 9 + 1, 37, "tokens");
+  ids[3] = ids[8] = kPadding;
+  const auto gradient = [&](double of_lookup, std::optional<int64_t> padding) {
+    ModelConfig config = tiny_config();
+    config.tie_word_embeddings = true;
+    config.embedding.gradient_scale = of_lookup;
+    config.embedding.padding_idx = padding;
+    auto model = std::make_unique<Llama>(resolved(config, 0, "test"));
+    model->initialize(1);
+    std::fill_n(&model->parameters().find("lm_head.weight")->mutable_value()(kPadding, 0), 24,
+                0.0f);
+    Activations memory(*model, Purpose::training, 2, 9);
+    model->loss_and_gradient(memory, TokenIds(ids.data(), {2, 9}), TokenIds(ids.data() + 1, {2, 9}),
+                             {});
+    return model;
+  };
+  const auto head = gradient(0, std::nullopt), padded = gradient(1, kPadding);
+  const auto plain = gradient(1, std::nullopt);
+  const auto row = [&](const std::unique_ptr<Llama>& model, int64_t token) {
+    const Tensor& grad = model->parameters().find("lm_head.weight")->grad;
+    return std::vector<float>(&grad(token, 0), &grad(token, 0) + 24);
+  };
+  EXPECT_EQ(row(padded, kPadding), row(head, kPadding));
+  EXPECT_NE(row(padded, kPadding), row(plain, kPadding));
+  EXPECT_NE(row(padded, kPadding), std::vector<float>(24));
+  EXPECT_EQ(row(padded, 6), row(plain, 6));
+}
+
 }  // namespace
 }  // namespace cria

@@ -279,6 +279,8 @@ TEST(Embedding, ArgumentsOutOfRangeAreNamed) {
   EXPECT_EQ(error({.padding_idx = 5}),
             "table: padding_idx: not possible\n  expected: -5 to 4\n  got: 5");
   EXPECT_NE(error({.padding_idx = -6}).find("got: -6"), std::string::npos);
+  EXPECT_EQ(error({.gradient_scale = -1}),
+            "table: gradient_scale: not possible\n  expected: 0 or more\n  got: -1.0");
   EXPECT_EQ(error({.max_norm = -1.0}),
             "table: max_norm: not possible\n  expected: 0 or more\n  got: -1.0");
   EXPECT_NE(error({.max_norm = kNaN}).find("max_norm"), std::string::npos);

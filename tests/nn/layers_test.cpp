@@ -299,5 +299,32 @@ TEST(HeadLoss, TargetOutOfRangeNamesTheRow) {
   }
 }
 
+TEST(Layers, RefuseSizesThatTheyCannotHave) {
+  Parameters parameters;
+  const auto position = make_position(parameters, {.name = "none", .head_dim = 4});
+  const AttentionConfig good = {
+      .name = "attn", .hidden_size = 8, .heads = 4, .kv_heads = 2, .head_dim = 4};
+  const auto attention = [&](auto change) {
+    AttentionConfig config = good;
+    change(config);
+    return error_of([&] { SelfAttention(parameters, config, *position); });
+  };
+  for (const std::string& message :
+       {attention([](AttentionConfig& c) { c.kv_heads = 3; }),
+        attention([](AttentionConfig& c) { c.kv_heads = 0; }),
+        attention([](AttentionConfig& c) { c.heads = 0; }),
+        attention([](AttentionConfig& c) { c.head_dim = kMaxHeadDim + 1; }),
+        attention([](AttentionConfig& c) { c.memory_length = -1; })}) {
+    EXPECT_TRUE(message.starts_with("attn: not possible\n  expected: heads a multiple of kv_heads"))
+        << message;
+  }
+  EXPECT_NE(attention([](AttentionConfig& c) { c.hidden_size = 0; }).find("at least 1"),
+            std::string::npos);
+  EXPECT_EQ(error_of([&] { RmsNorm(parameters, "zero", 4, 0.0); }),
+            "zero: eps: not possible\n  expected: more than 0\n  got: 0.000000");
+  EXPECT_NE(error_of([&] { RmsNorm(parameters, "none", 0, 1e-5); }).find("none: "),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace cria

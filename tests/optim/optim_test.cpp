@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/optim/adamw.h"
 #include "cria/optim/schedule.h"
+#include "support/errors.h"
 #include "support/golden.h"
 #include "support/random.h"
 #include "support/threads.h"
@@ -300,6 +301,26 @@ TEST(Schedule, UnknownNameOffersTheNearest) {
   ScheduleConfig c;
   c.name = "cosin";
   EXPECT_THROW(learning_rate_factor(c, 0), Error);
+}
+
+TEST(AdamW, RefusesWhatItCannotUse) {
+  Parameters parameters;
+  parameters.add({"w", {4}}, ParameterKind::bias, {});
+  parameters.allocate(Planes::value);
+  EXPECT_TRUE(error_of([&] {
+                AdamWOptimizer(parameters, {});
+              }).starts_with("AdamW: these parameters have no gradients"));
+  for (const auto& [config, name] : std::vector<std::pair<AdamWConfig, std::string>>{
+           {{.beta1 = 1.0}, "beta1"},
+           {{.beta2 = -0.1}, "beta2"},
+           {{.eps = -1e-8}, "eps"},
+           {{.weight_decay = std::nan("")}, "weight_decay"},
+           {{.groups = {{.name = "a", .pattern = "*", .learning_rate_factor = -1}}},
+            "groups.a.learning_rate_factor"},
+           {{.groups = {{.name = "a", .pattern = "*", .beta2 = 2.0}}}, "groups.a.beta2"}}) {
+    const std::string message = error_of([&] { AdamWOptimizer(parameters, config); });
+    EXPECT_TRUE(message.starts_with("AdamW: " + name + ": not possible")) << message;
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "position/rope.h"
+#include "support/errors.h"
 #include "support/golden.h"
 #include "support/random.h"
 #include "support/tiny_model.h"
@@ -158,6 +159,42 @@ TEST(Position, UnknownNameOffersTheNearest) {
     EXPECT_NE(message.find("did you mean 'rope'?"), std::string::npos) << message;
     EXPECT_NE(message.find("expected: one of \"rope\", \"learned\""), std::string::npos) << message;
   }
+}
+
+// What would have written beyond its memory, or divided by zero, is an Error.
+TEST(MakePosition, RefusesWhatAnEncodingCannotBe) {
+  const auto expect_refusal = [](const PositionConfig& config, const std::string& key) {
+    Parameters parameters;
+    const std::string message = error_of([&] { make_position(parameters, config); });
+    EXPECT_TRUE(message.starts_with("make_position: " + key + ": ")) << message;
+  };
+  expect_refusal({.name = "sinusoidal", .hidden_size = 7, .max_positions = 4}, "hidden_size");
+  expect_refusal({.name = "sinusoidal", .max_positions = 4}, "hidden_size");
+  expect_refusal({.name = "transformer_xl", .hidden_size = 9, .heads = 3, .head_dim = 3},
+                 "hidden_size");
+  expect_refusal({.name = "rope", .head_dim = 3, .max_positions = 4}, "head_dim");
+  expect_refusal({.name = "rope", .head_dim = -2, .max_positions = 4}, "head_dim");
+  expect_refusal({.name = "rope", .head_dim = 4, .max_positions = 4, .rope_theta = 0.5},
+                 "rope_theta");
+  expect_refusal(
+      {.name = "rope", .head_dim = 2, .max_positions = 4, .rope_scaling = {.rope_type = "dynamic"}},
+      "head_dim");
+  expect_refusal(
+      {.name = "rope", .head_dim = 4, .max_positions = 4, .rope_scaling = {.rope_type = "ntk"}},
+      "rope_scaling.rope_type");
+  expect_refusal({.name = "alibi"}, "num_attention_heads");
+  expect_refusal({.name = "t5", .heads = 2, .relative = {.num_buckets = 5}},
+                 "relative_attention_num_buckets");
+  expect_refusal({.name = "t5", .heads = 2, .relative = {.num_buckets = 8, .max_distance = 4}},
+                 "relative_attention_max_distance");
+  expect_refusal({.name = "deberta",
+                  .hidden_size = 4,
+                  .heads = 1,
+                  .kv_heads = 1,
+                  .head_dim = 4,
+                  .max_positions = 8,
+                  .relative = {.position_buckets = 2}},
+                 "position_buckets");
 }
 
 }  // namespace

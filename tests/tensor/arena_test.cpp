@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -76,6 +78,20 @@ TEST(Arena, CanBeCarvedAgain) {
   float* first = arena.take_floats(16);
   arena.rewind();
   EXPECT_EQ(arena.take_floats(16), first);
+}
+
+// Among them some whose number of bytes no int64 holds.
+TEST(Arena, RefusesWhatNoMachineHolds) {
+  Arena arena;
+  constexpr int64_t kMany = int64_t{1} << 31;
+  for (const auto& shape : {std::initializer_list<int64_t>{kMany, kMany},
+                            {kMany, kMany, 4},
+                            {kMany, kMany, kMany, kMany},
+                            {-1},
+                            {4, -2}}) {
+    EXPECT_NE(error_of([&] { arena.take(shape); }), "");
+  }
+  EXPECT_EQ(arena.bytes(), 0);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace cria {
 namespace {
 
@@ -170,6 +172,18 @@ TEST(Parameters, PaddingStaysZero) {
     std::fill_n(plane.begin() + slot.offset, slot.value.size(), 0.0f);
   }
   EXPECT_EQ(plane, std::vector<float>(plane.size(), 0.0f));
+}
+
+TEST(Parameters, RefuseShapesWithoutNumbers) {
+  Parameters parameters;
+  for (const std::vector<int64_t>& shape :
+       {std::vector<int64_t>{}, {0}, {-1}, {3, 0}, {3, -2}, {2, 2, 2}}) {
+    EXPECT_TRUE(error_of([&] {
+                  parameters.add({"w", shape}, ParameterKind::matrix, {});
+                }).starts_with("w: "))
+        << shape_string(shape);
+  }
+  EXPECT_TRUE(parameters.slots().empty());
 }
 
 }  // namespace

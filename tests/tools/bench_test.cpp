@@ -77,8 +77,10 @@ TEST_F(BenchTest, PrintsJson) {
   EXPECT_EQ(keys(*all.find("config")), (Names{"batch_size", "sequence_length", "model"}));
   const Json& step = *all.find("step");
   EXPECT_EQ(keys(step), (Names{"seconds", "seconds_low", "seconds_high", "tokens_per_s", "gflops",
-                               "percent_of_peak", "peak_rss_bytes", "parameters", "precision"}));
-  expect_positive(step, {"tokens_per_s", "gflops", "peak_rss_bytes", "parameters"});
+                               "percent_of_peak", "peak_rss_bytes", "parameters",
+                               "without_embedding", "precision"}));
+  expect_positive(step,
+                  {"tokens_per_s", "gflops", "peak_rss_bytes", "parameters", "without_embedding"});
   expect_interval(step);
   expect_share(step, busy(all));
   EXPECT_EQ(step.find("precision")->as_string(""), "fp32");

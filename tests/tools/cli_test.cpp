@@ -51,14 +51,19 @@ TEST_F(CliTest, HelpOfEveryCommandNamesItsOptions) {
         "--json"}},
       {"generate",
        {"--prompt TEXT", "--max-new-tokens N", "--temperature X", "--top-k K", "--top-p P",
-        "--seed N", "--stop TEXT", "--ignore-eos", "--special", "--json"}},
+        "--seed N", "--stop TEXT", "--ignore-eos", "--special", "--prompts FILE", "--samples N",
+        "--min-p P", "--repetition-penalty X", "--json"}},
+      {"score", {"--file FILE", "--lines", "--tokens", "--json"}},
+      {"compare", {"RUN...", "--json"}},
+      {"completion", {"SHELL"}},
+      {"help", {"[COMMAND]", "--man"}},
       {"inspect",
        {"--top N", "--text TEXT", "--file FILE", "--pattern NAME", "--ids", "--tokenizer PATH",
         "--shard-format NAME", "--bos-id N", "--eos-id N", "--tokens N", "--tensor NAME",
         "--rows A:B", "--columns A:B", "--histogram", "--neighbors TOKEN", "--diff OTHER",
         "--json"}},
       {"verify", {"PATH...", "--no-verify"}},
-      {"trace", {"--text TEXT", "--top N", "--values N", "--json"}},
+      {"trace", {"--text TEXT", "--layer N", "--head N", "--top N", "--values N", "--json"}},
       {"export", {"--to FORMAT", "-o PATH", "--dtype NAME", "--tensor NAME", "--json"}},
       {"gradcheck", {"--tolerance X", "--batch-size N", "--seed N", "--json"}},
       {"bench",
@@ -99,6 +104,26 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
        "cria train: unknown option '--resum'\n  hint: did you mean '--resume'?"},
       {{"train", "tiny.toml", "--xyzzyx"},
        "cria train: unknown option '--xyzzyx'\n  hint: see 'cria train --help'"},
+      {{"train", "tiny.toml", "--lr", "1e-3"},
+       "cria train: unknown option '--lr'\n  hint: keys of a config have no dashes: "
+       "optimizer.learning_rate=VALUE"},
+      {{"train", "tiny.toml", "--batch-size=4"},
+       "cria train: unknown option '--batch-size'\n  hint: keys of a config have no dashes: "
+       "train.batch_size=VALUE"},
+      {{"generate", "run", "--temp", "1"},
+       "cria generate: unknown option '--temp'\n  hint: did you mean '--temperature'?"},
+      {{"generate", "run", "--seed", "1", "--seed=2"}, "cria generate: --seed is given twice"},
+      {{"generate", "run", "--prompt", "L", "--prompts", "f"},
+       "cria generate: --prompt and --prompts exclude each other"},
+      {{"trace", "run", "--text", "L", "--layer", "1"},
+       "cria trace: invalid value of --layer\n  expected: an integer 0 to 0"},
+      {{"trace", "run", "--text", "L", "--head", "2"},
+       "cria trace: invalid value of --head\n  expected: an integer 0 to 1"},
+      {{"score", "run"}, "cria score: --file is missing"},
+      {{"help", "trian"}, "unknown command 'trian'\n  hint: did you mean 'train'?"},
+      {{"completion", "tcsh"}, "cria completion: unknown shell 'tcsh'\n  expected: bash, zsh"},
+      {{"gradcheck", "tiny.toml", "--text", "L", "--batch-size", "1"},
+       "cria gradcheck: --text excludes"},
       {{"train"}, "cria train: too few arguments\n  hint: usage: cria train CONFIG"},
       {{"train", "tiny.toml", "steps"}, "override 'steps': not an override\n  expected: table.key"},
       {{"train", "tiny.toml", "--threads", "0"},
@@ -623,6 +648,73 @@ TEST_F(CliTest, GenerateTheSameTextFromTheSameSeed) {
             "Lama" + added.substr(0, added.find(stop)) + "\n");
 }
 
+TEST_F(CliTest, GenerateForSeveralPrompts) {
+  write("prompts.txt", "Lama\n\nzog \r\n");
+  write("prompts.jsonl", "{\"prompt\": \"Lama\"}\n{\"prompt\": \"a\\nb\"}\n");
+  const Arguments common = {"generate", "run", "--max-new-tokens", "9"};
+  const auto generate = [&](Arguments more) {
+    more.insert(more.begin(), common.begin(), common.end());
+    return run(more).out;
+  };
+  const std::string one = generate({"--prompt", "Lama"}), other = generate({"--prompt", "zog "});
+  EXPECT_EQ(generate({"--prompts", "prompts.txt"}),
+            "--- prompt 1, sample 1\n" + one + "--- prompt 2, sample 1\n" + other);
+  // The first sample is the text that there is without the others.
+  const std::string two = generate({"--prompt", "Lama", "--samples", "2"});
+  const std::string start = "--- prompt 1, sample 1\n" + one + "--- prompt 1, sample 2\nLama";
+  EXPECT_TRUE(two.starts_with(start)) << two;
+  EXPECT_NE(two.substr(start.size()), one.substr(4));
+  const std::string json = generate({"--prompts", "prompts.jsonl", "--samples", "2", "--json"});
+  EXPECT_EQ(std::ranges::count(json, '\n'), 4);
+  const Json last = json_line(json.substr(json.rfind('\n', json.size() - 2) + 1));
+  EXPECT_EQ(keys(last), (Names{"prompt", "text", "tokens", "sample"}));
+  EXPECT_EQ(last.find("prompt")->as_string(""), "a\nb");
+  EXPECT_EQ(last.find("sample")->as_int(""), 2);
+  // A prompt without tokens is an error before the first text.
+  write("prompts.txt", "Lama\n\xE2\x82\xAC\n");
+  const ProcessResult unknown = cria({"generate", "run", "--prompts", "prompts.txt"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_TRUE(unknown.err.starts_with("cria: error: prompts.txt")) << unknown.err;
+}
+
+// --- score
+
+TEST_F(CliTest, ScoreAgreesWithEval) {
+  run({"prepare", "text.txt", "--out", "whole", "--val", "text.txt"});
+  const Json eval = json_line(
+      run({"eval", "run", "--data", "whole/val_*.bin", "--sequence-length", "4000", "--json"}).out);
+  const Json score = json_line(
+      run({"score", "run", "--file", "text.txt", "--sequence-length", "4000", "--json"}).out);
+  EXPECT_EQ(keys(score), (Names{"tokens", "bytes", "loss", "perplexity", "bits_per_byte", "where",
+                                "text", "token_losses"}));
+  EXPECT_EQ(score.find("tokens")->as_int(""), eval.find("tokens")->as_int(""));
+  EXPECT_NEAR(score.find("loss")->as_double(""), eval.find("val_loss")->as_double(""), 1e-6);
+  EXPECT_NEAR(score.find("bits_per_byte")->as_double(""),
+              eval.find("val_bits_per_byte")->as_double(""), 1e-6);
+  const Json::Array& tokens = score.find("token_losses")->as_array("");
+  ASSERT_EQ(std::ssize(tokens), score.find("tokens")->as_int("") + 1);
+  EXPECT_EQ(tokens[0].find("loss")->dump(), "null");
+  EXPECT_EQ(tokens[0].find("text")->as_string(""), "L");
+  double sum = 0;
+  for (size_t i = 1; i < tokens.size(); ++i) sum += tokens[i].find("loss")->as_double("");
+  EXPECT_NEAR(sum / static_cast<double>(tokens.size() - 1), score.find("loss")->as_double(""),
+              1e-9);
+}
+
+TEST_F(CliTest, ScoreOfLines) {
+  write("lines.txt", "Lama 1 zog\nLama\n");
+  const std::string table = run({"score", "run", "--file", "lines.txt", "--lines"}).out;
+  for (const char* part : {"document", "tokens", "'Lama 1 zog'", "'Lama' ", "\nall "}) {
+    EXPECT_TRUE(contains(table, part)) << table;
+  }
+  EXPECT_EQ(std::ranges::count(table, '\n'), 4) << table;
+  const std::string tokens = run({"score", "run", "--file", "lines.txt", "--tokens"}).out;
+  EXPECT_TRUE(tokens.starts_with("    loss  probability     id  token\n       -            - "))
+      << tokens;
+  EXPECT_TRUE(contains(tokens, "  'm'\n")) << tokens;
+}
+
 TEST_F(CliTest, GeneratedBytesBecomeValidText) {
   run({"prepare", "text.txt", "--out", "bytes", "--tokenizer", "bytes"});
   run({"train", "tiny.toml", "train.steps=1", "data.train=\"bytes/train_*.bin\"",
@@ -697,7 +789,8 @@ TEST_F(CliTest, TraceAsJson) {
   EXPECT_EQ(size(rows.find("rows")), 22u);
   EXPECT_EQ(size(rows.find("rows")->as_array("")[0].find("first_values")), 3u);
   const Json& position = *json.find("position");
-  EXPECT_EQ(keys(position), (Names{"name", "on_embedding", "on_queries", "on_keys", "on_scores"}));
+  EXPECT_EQ(keys(position), (Names{"name", "on_embedding", "position_to_token", "on_queries",
+                                   "on_keys", "on_scores"}));
   EXPECT_TRUE(position.find("on_embedding")->is_null());
   EXPECT_EQ(size(position.find("on_queries")->find("degrees")), 44u);
   EXPECT_TRUE(position.find("on_scores")->find("bias")->is_null());
@@ -774,7 +867,94 @@ TEST_F(CliTest, TheEnvironmentChoosesTheInstructionSet) {
   }
 }
 
+// --- compare
+
+TEST_F(CliTest, CompareShowsRunsSideBySide) {
+  run({"train", "tiny.toml", "optimizer.learning_rate=0.01"});
+  const std::string table = run({"compare", "run", "new/"}).out;
+  for (const char* part :
+       {"run", "val loss", "best", "what differs", "optimizer.learning_rate", "0.001", "0.01"}) {
+    EXPECT_TRUE(contains(table, part)) << table;
+  }
+  const Json json = json_line(run({"compare", "run", "new", "--json"}).out);
+  const Json::Array& runs = json.find("runs")->as_array("");
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].find("steps")->as_int(""), 4);
+  EXPECT_EQ(runs[0].find("best_step")->as_int(""), 4);
+  EXPECT_EQ(runs[0].find("val_loss")->as_double(""), runs[0].find("best_val_loss")->as_double(""));
+  EXPECT_EQ(json.find("differences")->dump(),
+            "[{\"key\":\"optimizer.learning_rate\",\"values\":[\"0.001\",\"0.01\"]}]");
+  const ProcessResult data = cria({"compare", "run", "data"});
+  EXPECT_EQ(data.exit_code, 1);
+  EXPECT_TRUE(contains(data.err, "data: not a run\n  expected: ")) << data.err;
+}
+
+// --- help, man page, completion
+
+TEST_F(CliTest, HelpOfACommand) {
+  EXPECT_EQ(run({"help", "train"}).out, run({"train", "--help"}).out);
+  EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+  // Lines are no longer than a terminal's that nothing is known of.
+  const std::string help = run({"generate", "--help"}).out;
+  for (size_t begin = 0, end; begin < help.size(); begin = end + 1) {
+    end = help.find('\n', begin);
+    EXPECT_LE(end - begin, 80u) << help.substr(begin, end - begin);
+  }
+}
+
+TEST_F(CliTest, TheManPageHasEveryCommandAndOption) {
+  const std::string page = run({"help", "--man"}).out;
+  EXPECT_TRUE(page.starts_with(".TH CRIA 1\n.SH NAME\n")) << page;
+  for (const char* part :
+       {"\n.SS cria train ", "\n.B \\-\\-resume\n", "\n.SS cria score ", "optimizer",
+        "\n.B \\-\\-max\\-new\\-tokens N\n", "\n.SH EXIT STATUS\n"}) {
+    EXPECT_TRUE(contains(page, part)) << part;
+  }
+  // A dot at the beginning of a line of text would be a command.
+  EXPECT_FALSE(contains(page, "\n.."));
+}
+
+TEST_F(CliTest, ShellsCompleteCommandsAndOptions) {
+  for (const char* const shell : {"bash", "zsh", "fish"}) {
+    const std::string script = run({"completion", shell}).out;
+    for (const char* part : {"generate", "max-new-tokens", "gradcheck", "threads"}) {
+      EXPECT_TRUE(contains(script, part)) << shell << ": " << part;
+    }
+    write(std::string("cria.") + shell, script);
+  }
+  // What bash makes of it.
+  const auto complete = [&](const std::string& words) {
+    const std::string script = ". ./cria.bash; COMP_WORDS=(cria " + words +
+                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cria; "
+                               "echo \"${COMPREPLY[@]}\"";
+    return Process("/bin/bash", {"-c", script}, path(".")).wait().out;
+  };
+  if (complete("tra").empty()) GTEST_SKIP() << "no bash here";
+  EXPECT_EQ(complete("tra"), "train trace\n");
+  EXPECT_EQ(complete("generate --to"), "--top-k --top-p\n");
+  EXPECT_EQ(complete("export --t"), "--to --tensor --threads\n");
+  EXPECT_EQ(complete("help sc"), "score\n");
+}
+
 // --- gradcheck
+
+TEST_F(CliTest, GradcheckOfTheWeightsThatTrainingWouldBeginWith) {
+  const auto norms = [&](const Arguments& more) {
+    Arguments arguments = {"gradcheck", "tiny.toml", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = cria(arguments);
+    return result.exit_code == 0 ? result.out : result.err;
+  };
+  const std::string own = norms({});
+  EXPECT_NE(norms({"train.init_from=run"}), own);
+  run({"export", "run", "--to", "npy", "-o", "arrays"});
+  const std::string table = "model.embedding.pretrained=arrays/model.embed_tokens.weight.npy";
+  EXPECT_NE(norms({table}), own);
+  EXPECT_NE(norms({table}), norms({"train.init_from=run"}));
+  EXPECT_TRUE(contains(norms({table, "model.hidden_size=8"}), "a table of another shape"));
+  EXPECT_NE(norms({"--text", "Lama 1"}), own);
+  EXPECT_TRUE(contains(norms({"--text", "L"}), "--text: not the length of a sequence"));
+}
 
 TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
   const ProcessResult good = run({"gradcheck", "tiny.toml"});
@@ -784,7 +964,7 @@ TEST_F(CliTest, GradcheckFailsAboveItsTolerance) {
   EXPECT_EQ(bad.exit_code, 1);
   EXPECT_TRUE(bad.out.ends_with(": FAILED\n") && contains(bad.out, "  WRONG\n")) << bad.out;
   const Json json = json_line(run({"gradcheck", "tiny.toml", "--json"}).out);
-  EXPECT_EQ(keys(json), (Names{"worst", "parameters"}));
+  EXPECT_EQ(keys(json), (Names{"worst", "unclear", "wrong", "parameters"}));
   EXPECT_EQ(good.err, "");
   const ProcessResult rounded = run({"gradcheck", "tiny.toml", "train.precision=\"bf16\""});
   EXPECT_EQ(rounded.out, good.out);

@@ -420,9 +420,69 @@ TEST_F(RunConfigTest, WrongTypes) {
   expect_error("[optimizer]\nlearning_rate = true\n", {},
                {"optimizer.learning_rate", "boolean", "a number, 0.0 to"});
   expect_error("[data]\ntrain = [1]\n", {}, {"data.train", "array", "a string in quotes"});
-  // Strings need their quotes in overrides too.
-  expect_error(kData, {"data.val=val.bin"}, {"override 'data.val=val.bin'"});
-  expect_error(kData, {"data.val=3"}, {"override 'data.val=3'", "a string in quotes"});
+}
+
+// What one types in a shell, whose own quotes are gone when it gets here.
+TEST_F(RunConfigTest, OverridesTakeBareWords) {
+  const auto value = [&](const std::string& text) { return with({"data.val=" + text}).data.val; };
+  for (const char* text :
+       {"val.bin", "data/val_*.bin", "3", "true", "[1]", "a b", "a=b", "", "\n", "it's", "C:\\x"}) {
+    EXPECT_EQ(value(text), text);
+  }
+  // TOML's own quotes are still taken, and must be closed.
+  EXPECT_EQ(value("\"val.bin\""), "val.bin");
+  EXPECT_EQ(value(" 'val.bin'"), "val.bin");
+  EXPECT_EQ(value("'true'"), "true");
+  expect_error(kData, {"data.val=\"val.bin"}, {"override", "without a closing"});
+  expect_error(kData, {"data.val=\xFF"}, {"invalid UTF-8"});
+  const RunConfig config = with(
+      {"model.position=alibi", "model.embedding.padding_idx=none", "log.diagnostics=log",
+       "model.embedding_scale=sqrt_hidden_size", "model.head_initializer_range=1/sqrt(hidden_size)",
+       "model.mlp_bias=true", "train.precision=bf16", "optimizer.groups.a.pattern=model.norm.*"});
+  EXPECT_EQ(config.model.position, "alibi");
+  EXPECT_EQ(config.model.embedding.padding_idx, std::nullopt);
+  EXPECT_EQ(config.log.diagnostics, LogConfig::kLogarithmic);
+  EXPECT_EQ(config.model.embedding_scale, 0.0);
+  EXPECT_EQ(config.model.head_initializer_range, 0.0);
+  EXPECT_TRUE(config.model.mlp_bias);
+  EXPECT_EQ(config.train.precision, "bf16");
+  EXPECT_EQ(config.optimizer.groups.front().pattern, "model.norm.*");
+  // Words where numbers are wanted name what is wanted.
+  expect_error(kData, {"train.steps=many"}, {"wrong type: string", "an integer, 1 to", "\"many\""});
+  expect_error(kData, {"model.mlp_bias=True"}, {"true or false", "did you mean 'true'?"});
+  expect_error("[model]\nmlp_bias = True\n", {}, {":2:12", "did you mean 'true'?"});
+  expect_error(kData, {"train.precision=fp16"},
+               {"one of \"fp32\", \"bf16\"", "meaning of the key"});
+}
+
+TEST_F(RunConfigTest, KeysByTheirNamesElsewhere) {
+  for (const auto& [name, key] : std::vector<std::pair<std::string, std::string>>{
+           {"lr", "optimizer.learning_rate"},
+           {"optimizer.lr", "optimizer.learning_rate"},
+           {"train.epochs", "train.steps"},
+           {"model.n_layer", "model.num_hidden_layers"},
+           {"n_head", "model.num_attention_heads"},
+           {"model.n_embd", "model.hidden_size"},
+           {"d_model", "model.hidden_size"},
+           {"model.dropout", "model.residual_dropout"},
+           {"block_size", "data.sequence_length"},
+           {"batch-size", "train.batch_size"},
+           {"train.Batch_Size", "train.batch_size"},
+           {"schedule.warmup", "schedule.warmup_steps"},
+           {"warmup_iters", "schedule.warmup_steps"},
+           {"grad_clip", "train.max_grad_norm"},
+           {"out_dir", "train.output_dir"},
+           {"optimiser.weight_decay", "optimizer.weight_decay"},
+           {"modle.hiden_size", "model.hidden_size"}}) {
+    expect_error(kData, {name + "=1"},
+                 {"unknown key '" + name + "'", "did you mean '" + key + "'?"});
+  }
+  expect_error(kData, {"epochs=3"},
+               {"A step is batch_size * gradient_accumulation_steps sequences"});
+  for (const char* const far : {"optimizer.xy", "train.qqq", "zzzzzzzz"}) {
+    EXPECT_EQ(error(kData, {std::string(far) + "=1"}).find("did you mean"), std::string::npos)
+        << far;
+  }
 }
 
 TEST_F(RunConfigTest, ArraysOfStrings) {

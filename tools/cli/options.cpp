@@ -12,27 +12,12 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/parallel.h"
+#include "train/key_hints.h"
 
 namespace cria {
-namespace {
-
-// A name as it is typed: "--json", "-o".
-std::string dashed(const std::string& name) {
-  return (name.size() == 1 ? "-" : "--") + name;
-}
-
-}  // namespace
-
 Options::Options(std::string command, std::string usage, std::string description,
                  std::vector<Option> options)
-    : command_(std::move(command)),
-      usage_(std::move(usage)),
-      description_(std::move(description)),
-      options_(std::move(options)) {
-  options_.push_back({"threads", "N", "threads to use (default: all cores, or OMP_NUM_THREADS)"});
-  options_.push_back({"no-verify", "", "read damaged files too: checksums are not compared"});
-  options_.push_back({"help", "", "this text"});
-}
+    : help_{std::move(command), std::move(usage), std::move(description), std::move(options)} {}
 
 bool Options::parse(const std::vector<std::string>& arguments) {
   bool only_positional = false;
@@ -47,28 +32,23 @@ bool Options::parse(const std::vector<std::string>& arguments) {
       continue;
     }
     const size_t equals = argument.find('=');
-    std::string name = argument.substr(0, equals);
-    if (name == "-h") name = "--help";
-    std::vector<std::string> known;
-    for (const Option& option : options_) known.push_back(dashed(option.name));
-    const auto found = std::ranges::find(known, name);
-    if (found == known.end()) fail("unknown option '" + name + "'", did_you_mean(name, known));
-    const Option& option = options_[static_cast<size_t>(found - known.begin())];
-    if (option.value.empty()) {
-      if (equals != std::string::npos) fail(name + " takes no value", "");
-      values_[option.name] = "";
-    } else if (equals != std::string::npos) {
-      values_[option.name] = argument.substr(equals + 1);
-    } else if (i + 1 < arguments.size()) {
-      values_[option.name] = arguments[++i];
-    } else {
-      fail(name + " needs a value", name + " " + option.value);
+    const std::string name = argument == "-h" ? "--help" : argument.substr(0, equals);
+    const bool has_value = equals != std::string::npos;
+    const std::string value = has_value ? argument.substr(equals + 1) : "";
+    if (const auto style = help_style(value); name == "--help" && (style || !has_value)) {
+      print(help_, style.value_or(HelpStyle::text));
+      return false;
     }
+    const Option& option = find(name);
+    if (option.value.empty()) {
+      if (has_value) fail(name + " takes no value", "");
+    } else if (!has_value && i + 1 == arguments.size()) {
+      fail(name + " needs a value", name + " " + option.value);
+    } else if (!option.repeatable && has(option.name)) {
+      fail(name + " is given twice", "leave out one of the two");
+    }
+    values_[option.name] = has_value || option.value.empty() ? value : arguments[++i];
     if (option.repeatable) repeated_[option.name].push_back(values_[option.name]);
-  }
-  if (has("help")) {
-    print_help();
-    return false;
   }
   verify_checksums(!has("no-verify"));
   if (has("threads")) {
@@ -81,9 +61,24 @@ bool Options::parse(const std::vector<std::string>& arguments) {
   return true;
 }
 
+const Option& Options::find(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const std::vector<Option>* options : {&help_.options, &common_options()}) {
+    for (const Option& option : *options) {
+      names.push_back(dashed(option.name));
+      if (names.back() == name) return option;
+    }
+  }
+  std::string hint = did_you_mean(name, names);
+  const bool takes_keys = help_.usage.find("table.key=value") != std::string::npos;
+  const std::string key = takes_keys ? nearest_key(name.substr(name.find_first_not_of('-'))) : "";
+  if (hint.empty() && !key.empty()) hint = "keys of a config have no dashes: " + key + "=VALUE";
+  fail("unknown option '" + name + "'", hint);
+}
+
 void Options::require_positional(size_t least, size_t most) const {
   if (positional_.size() >= least && positional_.size() <= most) return;
-  const std::string usage = "usage: cria " + command_ + " " + usage_;
+  const std::string usage = "usage: cria " + help_.command + " " + help_.usage;
   if (positional_.size() < least) fail("too few arguments", usage);
   // What a shell makes of a glob without quotes.
   const std::string& extra = positional_[most];
@@ -105,8 +100,19 @@ std::vector<std::string> Options::texts(const std::string& name) const {
 
 std::string Options::utf8(const std::string& name, const std::string& fallback) const {
   const std::string value = text(name, fallback);
-  if (!first_invalid_utf8(value)) return value;
-  throw UsageError("invalid UTF-8", {.where = "cria " + command_ + " --" + name,
+  require_utf8(name, value);
+  return value;
+}
+
+std::vector<std::string> Options::utf8_texts(const std::string& name) const {
+  const std::vector<std::string> values = texts(name);
+  for (const std::string& value : values) require_utf8(name, value);
+  return values;
+}
+
+void Options::require_utf8(const std::string& name, const std::string& value) const {
+  if (!first_invalid_utf8(value)) return;
+  throw UsageError("invalid UTF-8", {.where = "cria " + help_.command + " --" + name,
                                      .expected = "text in UTF-8",
                                      .got = quote(value),
                                      .hint = "is the terminal's encoding UTF-8?"});
@@ -164,24 +170,16 @@ std::string Options::choice(const std::string& name,
 void Options::reject(const std::string& name, const std::string& expected,
                      const std::string& hint) const {
   throw UsageError("invalid value of " + dashed(name),
-                   {.where = "cria " + command_,
+                   {.where = "cria " + help_.command,
                     .expected = expected,
                     .got = "'" + values_.at(name) + "'",
-                    .hint = hint.empty() ? "see 'cria " + command_ + " --help'" : hint});
+                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
 }
 
 void Options::fail(const std::string& summary, const std::string& hint) const {
-  throw UsageError(summary, {.where = "cria " + command_,
-                             .hint = hint.empty() ? "see 'cria " + command_ + " --help'" : hint});
-}
-
-void Options::print_help() const {
-  std::printf("usage: cria %s %s\n\n%s\n\noptions:\n", command_.c_str(), usage_.c_str(),
-              description_.c_str());
-  for (const Option& option : options_) {
-    const std::string left = dashed(option.name) + (option.value.empty() ? "" : " " + option.value);
-    std::printf("  %-24s %s\n", left.c_str(), option.help.c_str());
-  }
+  throw UsageError(summary,
+                   {.where = "cria " + help_.command,
+                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
 }
 
 }  // namespace cria

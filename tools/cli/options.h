@@ -6,22 +6,18 @@
 #include <string>
 #include <vector>
 
-namespace cria {
+#include "cli/help.h"
 
-struct Option {
-  std::string name;   // without the dashes; of one letter: with one dash
-  std::string value;  // what stands for its value in --help; "": a switch
-  std::string help;
-  bool repeatable = false;  // else the last one counts
-};
+namespace cria {
 
 class Options {
  public:
-  // usage: what follows the command's name. --help, --threads and --no-verify are added to options.
+  // As Help has them; common_options() are added.
   Options(std::string command, std::string usage, std::string description,
           std::vector<Option> options);
 
-  // False when --help was asked for (and printed). UsageError for what is not known. Options may
+  // False when --help was asked for (and printed; --help=STYLE: see HelpStyle). UsageError for what
+  // is not known, and for a value given twice to an option that is not repeatable. Options may
   // stand anywhere, as --name VALUE or --name=VALUE; what follows "--" is positional.
   bool parse(const std::vector<std::string>& arguments);
 
@@ -33,8 +29,9 @@ class Options {
   std::string text(const std::string& name, const std::string& fallback) const;
   // All values of a repeatable option, in order.
   std::vector<std::string> texts(const std::string& name) const;
-  // The same as text(), for text that a model reads: UsageError unless it is UTF-8.
+  // The same, for text that a model reads: UsageError unless it is UTF-8.
   std::string utf8(const std::string& name, const std::string& fallback) const;
+  std::vector<std::string> utf8_texts(const std::string& name) const;
   int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
   // Separated by commas; none when the option is not given.
   std::vector<int64_t> integers(const std::string& name, int64_t least, int64_t most) const;
@@ -43,13 +40,13 @@ class Options {
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
 
  private:
+  const Option& find(const std::string& name) const;
   [[noreturn]] void fail(const std::string& summary, const std::string& hint) const;
   [[noreturn]] void reject(const std::string& name, const std::string& expected,
                            const std::string& hint = {}) const;
-  void print_help() const;
+  void require_utf8(const std::string& name, const std::string& value) const;
 
-  std::string command_, usage_, description_;
-  std::vector<Option> options_;
+  Help help_;
   std::map<std::string, std::string> values_;                 // the last
   std::map<std::string, std::vector<std::string>> repeated_;  // all, of repeatable options
   std::vector<std::string> positional_;

@@ -1,6 +1,7 @@
 #include "report/bench_measure.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iterator>
 #include <sstream>
 
@@ -78,10 +79,17 @@ std::string Report::busy() const {
 // The step first, so that its peak memory is its own.
 Report measure(const RunConfig& config, int64_t steps, bool step_only) {
   Llama model(config.model, precision_of(config.train));
+  kernels();  // an unfit CRIA_ISA is an Error before anything is said
+  const int64_t parameters = model.parameters().count();
+  const int64_t without_embedding = parameters - model.embed_tokens().weight->value.size();
+  std::fprintf(stderr, "cria bench %s: %lld parameters, %lld without embedding\n",
+               config.source.c_str(), static_cast<long long>(parameters),
+               static_cast<long long>(without_embedding));
   model.initialize(1);
   return measure_beside_peaks([&](Report& r) {
     r.config = config;
-    r.parameters = model.parameters().count();
+    r.parameters = parameters;
+    r.without_embedding = without_embedding;
     r.steps = time_steps(model, step_of(config), steps);
     r.peak_rss = peak_rss_bytes();
     if (step_only) return;

@@ -15,9 +15,9 @@ namespace cria {
 struct Report {
   RunConfig config;
   int threads = max_threads();
-  int64_t parameters = 0;
-  std::vector<double> steps;  // seconds; none: kernels alone
-  int64_t peak_rss = 0;       // bytes, of the steps
+  int64_t parameters = 0, without_embedding = 0;  // a head of its own counts as no embedding
+  std::vector<double> steps;                      // seconds; none: kernels alone
+  int64_t peak_rss = 0;                           // bytes, of the steps
   PeakRuns peaks;
   double bandwidth = 0;               // bytes/s; 0: not measured
   std::vector<KernelTiming> kernels;  // none: not measured

@@ -60,6 +60,7 @@ Json step_json(const Report& r) {
   step.set("percent_of_peak", share_json(r, r.percent_of_peak()));
   step.set("peak_rss_bytes", r.peak_rss);
   step.set("parameters", r.parameters);
+  step.set("without_embedding", r.without_embedding);
   step.set("precision", r.config.train.precision);
   return step;
 }
@@ -76,8 +77,9 @@ void print_busy(const std::string& what, const Report& r) {
 }
 
 void print_model(const Report& r) {
-  std::printf("%s: %.1fM parameters, steps of %.0f tokens, %s\n", r.config.source.c_str(),
-              static_cast<double>(r.parameters) * 1e-6, r.tokens(),
+  std::printf("%s: %lld parameters (%lld without embedding), steps of %.0f tokens, %s\n",
+              r.config.source.c_str(), static_cast<long long>(r.parameters),
+              static_cast<long long>(r.without_embedding), r.tokens(),
               r.config.train.precision.c_str());
 }
 

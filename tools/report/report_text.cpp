@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "base/unicode.h"
@@ -29,6 +30,10 @@ std::string shortened(const std::string& text, size_t width) {
     if (characters++ == width) return text.substr(0, end) + "...";
   }
   return text;
+}
+
+Json number_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json();
 }
 
 Json shape_json(const std::vector<int64_t>& shape) {

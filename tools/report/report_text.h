@@ -21,6 +21,9 @@ std::string padded(std::string text, size_t width);
 // text, or as much of its beginning as leaves room for "..." within `width` characters.
 std::string shortened(const std::string& text, size_t width);
 
+// JSON has no numbers that are not finite: null then.
+Json number_or_null(double value);
+
 Json shape_json(const std::vector<int64_t>& shape);
 
 // A number to so many significant digits: "0.0123", "1.2e-05".

@@ -88,8 +88,9 @@ Json change_json(const TracedTensor& before, const TracedTensor& after, size_t v
                       {"degrees", degrees}};
 }
 
-Json scores_json(const TracedScores& s) {
-  return Json::Object{{"layer", 0},
+Json scores_json(const Trace& trace) {
+  const TracedScores& s = trace.scores;
+  return Json::Object{{"layer", trace.layer},
                       {"scale", s.scale},
                       {"content", matrix_json(s.content)},
                       {"relative_keys", matrix_json(s.keys)},
@@ -134,6 +135,7 @@ class Printer {
       heading("position, on the embedding: nothing");
     } else {
       vectors("position, on the embedding: adds", trace_.added);
+      position_to_token();
     }
     if (trace_.sum == trace_.rows) {
       heading("sum: the rows as they are");
@@ -195,13 +197,16 @@ class Printer {
   void change(const std::string& name, const TracedTensor& before,
               const TracedTensor& after) const {
     const std::string title =
-        "position, on the " + name + " of layer 0 " + shape_string(after.shape);
+        "position, on the " + name + " of " + layer() + " " + shape_string(after.shape);
     if (before == after) return heading(title + ": nothing");
-    heading(title + ", head 0:");
+    // Several query heads may share one of the keys.
+    const int64_t heads = after.shape[2];
+    const int64_t head = detail_.head * heads / trace_.q.shape[2];
+    heading(title + ", head " + std::to_string(head) + ":");
     std::printf("   t %s  before   after  angle  first values before -> after\n",
                 padded("token", width_).c_str());
     each_token([&](size_t t) {
-      const int64_t row = static_cast<int64_t>(t) * after.shape[2];
+      const int64_t row = static_cast<int64_t>(t) * heads + head;
       const Row from = before.row(row), to = after.row(row);
       std::printf(" %7.3f %7.3f %6.1f", norm(from), norm(to), angle(from, to));
       first_values(from);
@@ -211,6 +216,20 @@ class Printer {
     });
   }
 
+  // A token that is a tenth of its position is hard to learn from.
+  void position_to_token() const {
+    constexpr double kDrowns = 10;
+    const double ratio = trace_.position_to_token();
+    if (ratio < kDrowns) return;
+    std::printf(
+        "note: the position is %.0f times as long as the token, which drowns in it;\n"
+        "      model.embedding_scale = %.1f would make them equal, \"sqrt_hidden_size\" is %.1f\n",
+        ratio, ratio * trace_.embedding_scale,
+        std::sqrt(static_cast<double>(report_.config.hidden_size)));
+  }
+
+  std::string layer() const { return "layer " + std::to_string(trace_.layer); }
+
   // Whatever term the encoding has is a column.
   void scores() const {
     const TracedScores& s = trace_.scores;
@@ -219,19 +238,20 @@ class Printer {
     if (!s.queries.shape.empty()) columns.emplace_back("relative query", &s.queries);
     if (!s.bias.shape.empty()) columns.emplace_back("bias", &s.bias);
     const int64_t heads = s.content.shape[0], time = s.content.shape[1];
-    heading("position, on the scores of layer 0 " + shape_string({1, heads, time, time}) +
+    heading("position, on the scores of " + layer() + " " + shape_string({1, heads, time, time}) +
             (columns.size() > 1 ? ", by distance:" : ": nothing"));
     std::printf("q.k is scaled by %s; weight is the softmax of the sum\n",
                 shortest(s.scale).c_str());
     columns.emplace_back("weight", &s.weights);
-    std::printf("head 0: %s, and each key\n   t %s distance", last().c_str(),
+    std::printf("head %lld: %s, and each key\n   t %s distance",
+                static_cast<long long>(detail_.head), last().c_str(),
                 padded("token", width_).c_str());
     for (const auto& [name, term] : columns) std::printf(" %14s", name);
     std::printf("\n");
     each_token([&](size_t t) {
       std::printf(" %8zu", last_ - t);
       for (const auto& [name, term] : columns) {
-        std::printf(" %14.4f", static_cast<double>(term->row(0)[t]));
+        std::printf(" %14.4f", static_cast<double>(term->row(detail_.head)[t]));
       }
       std::printf("\n");
     });
@@ -267,7 +287,7 @@ class Printer {
   void biases() const {
     const TracedTensor& bias = trace_.scores.bias;
     const size_t distances = std::min(trace_.ids.size(), kDistancesShown);
-    heading("bias of layer 0 by head and distance " + shape_string(bias.shape));
+    heading("bias of " + layer() + " by head and distance " + shape_string(bias.shape));
     std::printf("head");
     for (size_t d = 0; d < distances; ++d) std::printf(" %9zu", d);
     std::printf("\n");
@@ -320,9 +340,10 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
   const Json position =
       Json::Object{{"name", report.config.position},
                    {"on_embedding", is_zero(t.added) ? Json() : rows_json(t.added, values)},
+                   {"position_to_token", t.position_to_token()},
                    {"on_queries", change_json(t.q_before, t.q, values)},
                    {"on_keys", change_json(t.k_before, t.k, values)},
-                   {"on_scores", scores_json(t.scores)}};
+                   {"on_scores", scores_json(t)}};
   return Json::Object{{"model", report.model},
                       {"text", report.text},
                       {"tokens", tokens},

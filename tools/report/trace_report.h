@@ -17,11 +17,12 @@ struct TraceReport {
 struct TraceDetail {
   size_t top;     // next tokens
   size_t values;  // first values of each vector
+  int64_t head;   // of the text
 };
 
-// All tokens and, in layer 0, all heads.
+// All tokens and, in the layer that was opened up, all heads.
 Json to_json(const TraceReport& report, const TraceDetail& detail);
-// The first tokens and the last, and of layer 0 the first head.
+// The first tokens and the last, and of the layer one head.
 void print(const TraceReport& report, const TraceDetail& detail);
 
 }  // namespace cria

@@ -49,7 +49,13 @@ class UsageError : public Error {
                                      const std::string& hint = {},
                                      const std::string& expected = {});
 
-// "did you mean 'x'?" for the candidate nearest to name by edit distance, or "" when none is near.
+// The candidate that name was probably meant to be, or "": the nearest by edit distance, unless
+// more than a third of the name is wrong; else the shortest that begins with name. Capitals are as
+// good as small letters and '-' as '_', dashes before a name do not count, and two letters in the
+// wrong order are one slip.
+std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
+
+// "did you mean 'x'?", or "".
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
 // "one of "a", "b"": the choices, for what was expected.

@@ -26,12 +26,13 @@ class Batches {
       : Batches(std::vector<WeightedDataset>{{&dataset, 1.0}}, batch, length, seed) {}
 
   // Windows of several sources in turn, see Interleaving; each has epochs and orders of its own.
+  // Error unless batch and length are at least 1.
   Batches(const std::vector<WeightedDataset>& sources, int64_t batch, int64_t length,
           uint64_t seed);
 
   // Ends shuffling, for models with a segment memory: the windows are cut into `lanes` stretches,
   // and sequence i of every `lanes` sequences (one or several batches) continues stretch i. Error
-  // with several sources.
+  // with several sources, and unless lanes is at least 1.
   void read_in_lanes(int64_t lanes);
 
   // The next batch: inputs and targets [B,T]. Allocates nothing.

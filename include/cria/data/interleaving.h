@@ -15,7 +15,7 @@ namespace cria {
 // order.
 class Interleaving {
  public:
-  // weights > 0, of which only the ratios count, in 2^-32.
+  // Of the weights only the ratios count, in 2^-32. Error unless there are some, each above 0.
   explicit Interleaving(std::span<const double> weights);
 
   struct Place {

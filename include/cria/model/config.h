@@ -49,8 +49,12 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
-// Fills in what 0 left to be derived and checks that everything fits together; the Error names the
-// key, behind `place` ("demo.toml: model."), and what would fit. Keys of an encoding or a rope_type
+// What its position encoding is told of a model.
+PositionConfig position_config(const ModelConfig& config);
+
+// Fills in what 0 left to be derived and checks that every number is in its range and that
+// everything fits together; the Error names the key, behind `place` ("demo.toml: model."), and what
+// would fit. Keys of an encoding or a rope_type
 // that was not chosen are ignored. sequence_length > 0 is the length to train on: the default for
 // max_position_embeddings, and not to exceed it.
 ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::string& place);

@@ -41,8 +41,9 @@ struct Pass {
 // What passes of at most [B,T] compute; its memory is allocated here, none during a pass.
 class Activations {
  public:
-  // Several micro-batches in a step share packed weights: these are packed again only when they
-  // have changed (see Parameter::mutable_value).
+  // Error unless batch, time and micro_batches are at least 1. Several micro-batches in a step
+  // share packed weights: these are packed again only when they have changed (see
+  // Parameter::mutable_value).
   Activations(const Llama& model, Purpose purpose, int64_t batch, int64_t time,
               int64_t micro_batches = 1);
 
@@ -86,7 +87,8 @@ class Activations {
 class Llama {
  public:
   // Registers and allocates all parameters; they are zero until initialize() or a file sets them.
-  // config as resolved() gives it. precision: of the matrix products of the linear layers. planes:
+  // Error as resolved() throws; what 0 leaves open there is derived here too, but for
+  // max_position_embeddings. precision: of the matrix products of the linear layers. planes:
   // all of them to train, values to use the model; none leaves parameters().allocate() to the
   // caller, who then knows what the model would take.
   explicit Llama(const ModelConfig& config, Precision precision = Precision::fp32,
@@ -95,7 +97,7 @@ class Llama {
   void initialize(uint64_t seed) { parameters_.initialize(seed); }
 
   // Allows passes longer than max_position_embeddings: see Position::reserve.
-  void reserve_positions(int64_t count) { position_->reserve(count + config_.memory_length); }
+  void reserve_positions(int64_t count) const { position_->reserve(count + config_.memory_length); }
 
   // Tables of positions for passes of that length within max_position_embeddings, which planned
   // Activations have made already.

@@ -12,7 +12,7 @@ namespace cria {
 
 class SegmentMemory {
  public:
-  // The memory of `batch` sequences, all of it allocated here.
+  // The memory of `batch` sequences, all of it allocated here. Error for a model without one.
   SegmentMemory(const ModelConfig& config, int64_t batch);
 
   // Positions remembered: those of the segments before, at most memory_length.
@@ -26,8 +26,9 @@ class SegmentMemory {
   void push(int64_t layer, const ConstTensor& x);
   void finish();
 
-  // Restores what a checkpoint holds: layer() is then to be filled. length: 0 to memory_length.
-  void set_length(int64_t length) { length_ = length; }
+  // Restores what a checkpoint holds: layer() is then to be filled. Error unless length is 0 to
+  // memory_length.
+  void set_length(int64_t length);
 
  private:
   Tensor view(std::vector<float>& plane, int64_t layer, int64_t length) const;

@@ -23,7 +23,7 @@ struct AttentionConfig {
   std::string name;  // "model.layers.0.self_attn"
   int64_t layer = 0;
   int64_t hidden_size = 0;
-  int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads is a multiple of kv_heads
+  int64_t heads = 0, kv_heads = 0, head_dim = 0;  // heads: a multiple of kv_heads
   bool bias = false;
   double dropout = 0;                     // of the probabilities
   int64_t memory_length = 0;              // positions before the first query, at most
@@ -50,6 +50,7 @@ struct SelfAttention {
   };
 
   SelfAttention() = default;
+  // Error naming the layer unless heads and widths are as AttentionConfig says.
   SelfAttention(Parameters& parameters, const AttentionConfig& config, Position& position);
 
   Saved plan(Plan& plan, int64_t batch, int64_t time) const;

@@ -13,8 +13,9 @@ namespace cria {
 
 // nn.Embedding's arguments, under its names and with its defaults.
 struct EmbeddingOptions {
-  // This row starts at zero and gets no gradient; it is looked up like any other, and weight decay,
-  // a tied head and max_norm still change it. Negative: from the end.
+  // This row starts at zero, and looking it up gives it no gradient. It is looked up like any
+  // other, and a tied head's gradient, weight decay and max_norm still change it, as in PyTorch.
+  // Negative: from the end.
   std::optional<int64_t> padding_idx = {};
 
   // forward first shrinks each row that it looks up to at most this norm, in place: in evaluation

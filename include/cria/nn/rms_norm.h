@@ -17,7 +17,7 @@ struct RmsNorm {
   };
 
   RmsNorm() = default;
-  // All weights start at initial.
+  // All weights start at initial. Error unless eps > 0.
   RmsNorm(Parameters& parameters, const std::string& name, int64_t columns, double eps,
           double initial = 1.0);
 

@@ -50,6 +50,8 @@ struct AdamWConfig {
 // step and zeroing cost in proportion to the rows touched.
 class AdamWOptimizer {
  public:
+  // Error naming what is out of range (betas below 1, nothing negative), and when the parameters
+  // have no gradients.
   AdamWOptimizer(Parameters& parameters, const AdamWConfig& config);
 
   // The 2-norm of all gradients together, each parameter once.

@@ -121,7 +121,8 @@ class Position {
 const std::vector<std::string>& position_names();
 
 // Registers what the encoding learns for all layers at once, before the first layer. Error, naming
-// the nearest family, when config.name is unknown.
+// the nearest family, when config.name is unknown, and naming the key when the encoding cannot be
+// made so, such as sines for an odd hidden_size.
 std::unique_ptr<Position> make_position(Parameters& parameters, const PositionConfig& config);
 
 }  // namespace cria

@@ -23,7 +23,8 @@ AlignedBytes allocate_aligned(int64_t bytes, const char* what);
 
 class Arena {
  public:
-  // A new arena measures: take() hands out null views that have only their shape.
+  // A new arena measures: take() hands out null views that have only their shape. Error for a shape
+  // that no machine can hold.
   float* take_floats(int64_t count);
   Tensor take(std::initializer_list<int64_t> shape);
   int32_t* take_ints(int64_t count);

@@ -62,7 +62,8 @@ enum class Planes {
 
 class Parameters {
  public:
-  // The returned reference stays valid for the life of this object.
+  // The returned reference stays valid for the life of this object. Error for a name that is there
+  // already, and unless each dimension is at least 1.
   Parameter& add(const ParameterSpec& spec, ParameterKind kind, const Initialization& init);
 
   // Neighbours without a gap, so that together they are one matrix of all their rows.

@@ -1,0 +1,147 @@
+// cria score: the loss of texts, token by token.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numbers>
+
+#include "base/unicode.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/options.h"
+#include "cria/base/error.h"
+#include "cria/exchange/load_model.h"
+#include "inference/score.h"
+#include "report/report_text.h"
+
+namespace cria {
+namespace {
+
+struct Score {
+  Document document;
+  std::vector<int32_t> ids;
+  std::vector<double> losses;  // of ids
+};
+
+// Of tokens that something comes before.
+struct Total {
+  int64_t tokens = 0, bytes = 0;
+  double loss = 0;
+
+  void add(const Score& score, const Tokenizer& tokenizer) {
+    for (size_t i = 1; i < score.ids.size(); ++i) {
+      ++tokens;
+      bytes += std::ssize(tokenizer.token(score.ids[i]));
+      loss += score.losses[i];
+    }
+  }
+  // NaN where there is nothing to divide by.
+  double mean() const { return loss / static_cast<double>(tokens); }
+  double bits_per_byte() const { return loss / (std::numbers::ln2 * static_cast<double>(bytes)); }
+};
+
+const std::vector<Option>& score_options() {
+  static const std::vector<Option> all = {
+      {"file", "FILE", "text to score; -: standard input"},
+      {"lines", "", "each line is a document"},
+      {"document-separator", "TEXT", "this text stands between documents"},
+      {"format", "NAME", "text or jsonl (default: by the file's name)"},
+      {"field", "NAME", "jsonl: the member that holds the text (default text)"},
+      {"tokens", "", "print each token with its loss"},
+      {"sequence-length", "N", "tokens seen at once (default: as trained, at most 2048)"},
+      {"json", "", "print losses of documents and tokens as JSON, a line for each document"}};
+  return all;
+}
+
+void print_json(const Score& score, const Total& total, const Tokenizer& tokenizer) {
+  Json::Array each;
+  for (size_t i = 0; i < score.ids.size(); ++i) {
+    each.push_back(Json::Object{{"id", score.ids[i]},
+                                {"text", text_json(tokenizer.token(score.ids[i]))},
+                                {"loss", number_or_null(score.losses[i])}});
+  }
+  const Json json = Json::Object{{"tokens", total.tokens},
+                                 {"bytes", total.bytes},
+                                 {"loss", number_or_null(total.mean())},
+                                 {"perplexity", number_or_null(std::exp(total.mean()))},
+                                 {"bits_per_byte", number_or_null(total.bits_per_byte())},
+                                 {"where", score.document.where},
+                                 {"text", score.document.text},
+                                 {"token_losses", each}};
+  std::printf("%s\n", json.dump().c_str());
+}
+
+std::string shown_number(double value) {
+  return std::isfinite(value) ? fixed(value, 4) : "-";
+}
+
+void print_tokens(const Score& score, const Tokenizer& tokenizer) {
+  std::printf("    loss  probability     id  token\n");
+  for (size_t i = 0; i < score.ids.size(); ++i) {
+    const double loss = score.losses[i];
+    std::printf("%8s  %11s %6d  %s\n", shown_number(loss).c_str(),
+                shown_number(std::exp(-loss)).c_str(), score.ids[i],
+                quote(tokenizer.token(score.ids[i])).c_str());
+  }
+  std::printf("\n");
+}
+
+std::vector<std::string> row_of(const std::string& text, const Total& total) {
+  return {text, std::to_string(total.tokens), shown_number(total.mean()),
+          shown_number(total.bits_per_byte()), shown_number(std::exp(total.mean()))};
+}
+
+}  // namespace
+
+int run_score(const Arguments& arguments) {
+  Options options(
+      "score", "MODEL --file FILE",
+      "The loss of each document of FILE under MODEL (a checkpoint, a run, or a Hugging "
+      "Face directory): the mean of -log p over its tokens, natural log. The first token "
+      "has one only where the tokenizer puts something before a text.",
+      score_options());
+  if (!options.parse(arguments)) return 0;
+  options.require_positional(1, 1);
+  if (!options.has("file")) {
+    throw UsageError("--file is missing", {.where = "cria score", .hint = "--file my.txt"});
+  }
+  const std::string file = options.text("file", "");
+  const std::vector<Document> documents =
+      read_documents(file, {.format = options.text("format", ""),
+                            .field = options.text("field", "text"),
+                            .lines = options.has("lines"),
+                            .separator = options.text("document-separator", "")});
+  const LoadedModel loaded = load_model(options.positional().front());
+  const Tokenizer& tokenizer = require_tokenizer(loaded);
+  constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
+  Scorer scorer(
+      *loaded.model,
+      options.integer("sequence-length",
+                      std::min(loaded.model->config().max_position_embeddings, kDefaultMost), 1,
+                      kLongest));
+  Total all;
+  std::vector<std::vector<std::string>> rows;
+  for (const Document& document : documents) {
+    Score score = {document, tokenizer.encode_prompt(document.text, document.where), {}};
+    score.losses = scorer.losses(score.ids);
+    Total total;
+    total.add(score, tokenizer);
+    all.add(score, tokenizer);
+    if (options.has("json")) {
+      print_json(score, total, tokenizer);
+      continue;
+    }
+    if (options.has("tokens")) print_tokens(score, tokenizer);
+    rows.push_back(row_of(quote(document.text), total));
+  }
+  if (options.has("json")) return 0;
+  if (rows.size() > 1) rows.push_back(row_of("all", all));
+  print_table({{"document", true},
+               {"tokens"},
+               {"loss"},
+               {"bits/byte", false, true},
+               {"perplexity", false, true}},
+              rows);
+  return 0;
+}
+
+}  // namespace cria
