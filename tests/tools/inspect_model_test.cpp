@@ -193,7 +193,8 @@ TEST_F(InspectModelTest, DiagnosticsRefused) {
     expect_failure(arguments, code, part);
   };
   failure({"--sequences", "0"}, 2, "--sequences");
-  failure({"--data", "none_*.bin"}, 1, "none_*.bin");
+  failure({"--data", "none_*.bin"}, 2, "--data is given twice");
+  expect_failure({"inspect", "run", "--diagnostics", "--data", "none_*.bin"}, 1, "none_*.bin");
   failure({"--shard-format", "raw_uint"}, 2, "--shard-format");
   expect_failure({"inspect", "a.safetensors", "--diagnostics", "--data", "data/val_*.bin"}, 1,
                  "no model here");

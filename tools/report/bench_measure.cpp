@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "cli/model_from_config.h"
+#include "cli/terminal.h"
 #include "cria/base/error.h"
 
 namespace cria {
@@ -79,12 +80,12 @@ std::string Report::busy() const {
 // The step first, so that its peak memory is its own.
 Report measure(const RunConfig& config, int64_t steps, bool step_only) {
   Llama model(config.model, precision_of(config.train));
-  kernels();  // an unfit CRIA_ISA is an Error before anything is said
   const int64_t parameters = model.parameters().count();
   const int64_t without_embedding = parameters - model.embed_tokens().weight->value.size();
-  std::fprintf(stderr, "cria bench %s: %lld parameters, %lld without embedding\n",
-               config.source.c_str(), static_cast<long long>(parameters),
-               static_cast<long long>(without_embedding));
+  if (is_terminal(stderr)) {  // someone waits
+    std::fprintf(stderr, "%s: %lld parameters, %lld without embedding\n", config.source.c_str(),
+                 static_cast<long long>(parameters), static_cast<long long>(without_embedding));
+  }
   model.initialize(1);
   return measure_beside_peaks([&](Report& r) {
     r.config = config;
