@@ -18,9 +18,7 @@
 #include "kernels/isa.h"
 
 namespace cria {
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {

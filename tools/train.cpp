@@ -58,7 +58,8 @@ int print_dry_run(const Options& options, RunConfig config) {
 int run_train(const Arguments& arguments) {
   Options options("train", "CONFIG [table.key=value ...]",
                   "Train a model as CONFIG says. Overrides need no quotes of their own: "
-                  "train.steps=100 model.position=alibi.\nCtrl-C (or SIGTERM, or closing the terminal) finishes "
+                  "train.steps=100 model.position=alibi.\nCtrl-C (or SIGTERM, or closing the "
+                  "terminal) finishes "
                   "the step and writes a checkpoint; a second\nCtrl-C ends at once.\n\n"
                   "keys and their defaults:\n" +
                       describe_keys(),

@@ -94,9 +94,9 @@ struct Trace {
 
 // The tokenizer's ends().before stand before the text. layer: whose attention is opened up; layers:
 // also what each layer looks at and would say, which takes L H T^2 numbers. Reserves the positions
-// that it needs (see Llama::reserve_positions). Error for an empty text, for text that the tokenizer
-// lacks a token for, for more tokens than the model can have positions, and for a layer that it does
-// not have.
+// that it needs (see Llama::reserve_positions). Error for an empty text, for text that the
+// tokenizer lacks a token for, for more tokens than the model can have positions, and for a layer
+// that it does not have.
 Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, int64_t layer = 0,
             bool layers = false);
 

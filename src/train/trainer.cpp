@@ -165,7 +165,8 @@ bool Trainer::is_finite(double loss, double norm) {
                .hint = hint});
 }
 
-// Weights and moments stay as they are, as those of a step without a target do. The step counts all the same, also for the optimizer.
+// Weights and moments stay as they are, as those of a step without a target do. The step counts all
+// the same, also for the optimizer.
 void Trainer::skip_update() {
   model_->parameters().zero_gradients();
   for (SegmentMemory& memory : segments_) memory.clear();

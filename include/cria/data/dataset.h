@@ -18,8 +18,8 @@ struct Window {
 // beside them. When only the last part holds wildcards, they need not exist.
 std::vector<std::string> shard_directories(const std::string& glob);
 
-// The file with the mask of a shard: NAME.mask beside NAME.bin. A byte for each token of the shard, 1
-// where it is to be predicted, 0 where it is only read.
+// The file with the mask of a shard: NAME.mask beside NAME.bin. A byte for each token of the shard,
+// 1 where it is to be predicted, 0 where it is only read.
 std::string mask_path(const std::string& shard);
 
 // Of one window or several: the targets that are not kIgnoredTarget.
