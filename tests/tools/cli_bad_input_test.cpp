@@ -91,7 +91,7 @@ std::vector<Case> cases() {
       {"NoValue", config("steps = 4", "steps ="), train, "tiny.toml:13:8: invalid value",
        "a string, number, boolean or array", "'\\n'", "key = value"},
       {"StringWithoutQuotesInAFile", config("name = \"constant\"", "name = constant"), train,
-       "tiny.toml:21:8: invalid value", "a string, number, boolean or array", "'constant'",
+       "tiny.toml:20:8: invalid value", "a string, number, boolean or array", "'constant'",
        "a string stands in quotes: \"constant\""},
       {"WordWhereANumberIsWanted",
        nothing,
