@@ -97,7 +97,7 @@ std::vector<Case> cases() {
        nothing,
        {"train", "tiny.toml", "train.steps=many"},
        "override 'train.steps=many': train.steps: wrong type: string",
-       "an integer, 1 to",
+       "an integer, 0 to",
        "\"many\"",
        "meaning of the key"},
       {"HeadsThatDoNotDivide", config("heads = 2", "heads = 3"), train,
