@@ -189,7 +189,7 @@ test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gte
 	done; \
 	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
 
-crash: $(OUT)/cria_crash $(OUT)/interpose.so $(OUT)/cria  ## kills and failing files (CRASH_KILLS=10000)
+crash: $(OUT)/cria_crash $(OUT)/interpose.so $(OUT)/cria  ## kills, failing files, lost power; in full with CRASH_KILLS=2000
 	@for shard in 0 1; do \
 	  CRIA_BINARY=$(OUT)/cria CRASH_LIBRARY=$(abspath $(OUT)/interpose.so) \
 	    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$$shard \
@@ -229,7 +229,7 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cpp')
 	@for cxx in g++ clang++; do command -v $$cxx >/dev/null || continue; \
 	  echo "lint: $$cxx -Werror -fsyntax-only"; \
-	  printf '%s\n' $(all_sources) | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" \
+	  printf '%s\n' $(all_sources) $(crash_sources) | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" \
 	    $$cxx -std=c++20 -Wall -Wextra -Wpedantic -Werror -Wno-unknown-pragmas -fsyntax-only \
 	    -Iinclude -Isrc -Itools -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' || exit 1; \
 	  done

@@ -106,12 +106,13 @@ class Workshop {
     return Process(cria_binary(), arguments, directory_.path(), Process::kNoLimit, faults).wait();
   }
 
-  // What there is below out/, without what depends on the clock.
+  // What there is below out/, without what depends on the clock or on how often it was started.
   std::map<std::string, std::string> results() const {
-    static const std::set<std::string> kClock = {"trainer.json", "metrics.csv", "lock", "run.json"};
+    static const std::set<std::string> kOther = {"trainer.json", "metrics.csv", "lock",
+                                                 "starts.jsonl"};
     std::map<std::string, std::string> all;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(out())) {
-      if (kClock.contains(entry.path().filename().string())) continue;
+      if (kOther.contains(entry.path().filename().string())) continue;
       const std::string name = std::filesystem::relative(entry.path(), out()).string();
       if (entry.is_directory()) {
         all[name] = "directory";
