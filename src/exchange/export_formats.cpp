@@ -41,6 +41,7 @@ void write_llama2c(const ExportRequest& request) {
     rollback.will_write(vocabulary);
     write_file(vocabulary, bytes);
   }
+  rollback.will_write(request.path);  // the directory may fail to be flushed after it
   write_llama2c_model(request.path, model, request.version, rows);
   rollback.dismiss();
 }

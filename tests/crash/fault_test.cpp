@@ -40,12 +40,22 @@ class Fault : public testing::TestWithParam<Scenario> {
     }
   }
 
-  // The command, run again, ends with the files of the undisturbed run and nothing beside them. Where
-  // the fault came after all was done, it says that they are there.
-  void expect_finished() const {
+  // The command, run again, ends with the files of the undisturbed run and nothing beside them.
+  // Where the fault came after all was done, it says that they are there. A log that cannot be
+  // written, or a best checkpoint, is a warning and no end of a run: then they may be behind.
+  void expect_finished(const ProcessResult& before = {}) {
     const ProcessResult again = workshop_.run(command());
     EXPECT_TRUE(again.exit_code == 0 || says_done(again)) << again.err;
-    EXPECT_TRUE(workshop_.results() == wanted_) << difference();
+    auto found = workshop_.results(), wanted = wanted_;
+    if (before.err.find("warning: ") != std::string::npos) {
+      for (auto* files : {&found, &wanted}) {
+        std::erase_if(*files, [](const auto& file) {
+          return file.first == "run/metrics.jsonl" || file.first == "run/samples.txt" ||
+                 file.first.starts_with("run/checkpoints/best");
+        });
+      }
+    }
+    EXPECT_TRUE(found == wanted) << difference();
   }
 
   static bool says_done(const ProcessResult& result) {
@@ -128,7 +138,7 @@ TEST_P(Fault, EveryFileCallFails) {
         EXPECT_NE(result.err.find("cria: error: "), std::string::npos) << result.err;
       }
       expect_whole_checkpoints();
-      expect_finished();
+      expect_finished(result);
       if (HasFailure()) return;
     }
   }
@@ -143,7 +153,7 @@ TEST_P(Fault, TheDiskFillsUp) {
     const ProcessResult result = workshop_.run(command(), fault(call, "full"));
     ASSERT_TRUE(result.exit_code == 1 || result.exit_code == 0) << result.err;
     expect_whole_checkpoints();
-    expect_finished();
+    expect_finished(result);
     if (HasFailure()) return;
   }
 }
@@ -158,7 +168,7 @@ TEST_P(Fault, WritesAreShortOrInterrupted) {
         EXPECT_EQ(result.exit_code, 0) << result.err;
         EXPECT_TRUE(workshop_.results() == wanted_) << difference();
       }
-      expect_finished();
+      expect_finished(result);
       if (HasFailure()) return;
     }
   }
@@ -181,7 +191,7 @@ TEST_P(Fault, AllocationsFail) {
       EXPECT_TRUE(says_so) << result.err;
     }
     expect_whole_checkpoints();
-    expect_finished();
+    expect_finished(result);
     if (HasFailure()) return;
   }
   std::cout << GetParam() << ": " << errors << " failing allocations ended with an error\n";

@@ -64,8 +64,8 @@ const Plan& plan() {
       p.error = p.how == How::full ? ENOSPC : atoi(how);
     }
     if (const char* record = getenv("CRASH_RECORD")) {
-      p.record = static_cast<int>(syscall(SYS_openat, AT_FDCWD, record,
-                                          O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+      p.record = static_cast<int>(
+          syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     }
     return p;
   }();
@@ -115,8 +115,8 @@ void record(const char* operation, int descriptor, int64_t number, const char* p
   const int before = errno;
   const std::lock_guard<std::mutex> lock(one_record);
   char line[3 * PATH_MAX];
-  const int length = snprintf(line, sizeof line, "%s\t%d\t%lld\t%zu\t%s\t%s\n", operation, descriptor,
-                              static_cast<long long>(number), size, path, to);
+  const int length = snprintf(line, sizeof line, "%s\t%d\t%lld\t%zu\t%s\t%s\n", operation,
+                              descriptor, static_cast<long long>(number), size, path, to);
   const iovec parts[] = {{line, static_cast<size_t>(length)}, {const_cast<void*>(bytes), size}};
   if (syscall(SYS_writev, plan().record, parts, size ? 2 : 1) < 0) _exit(99);
   errno = before;
@@ -283,6 +283,14 @@ int ftruncate(int descriptor, off_t size) noexcept {
 
 int rename(const char* from, const char* to) noexcept {
   return on_paths("rename", from, to, [&] { return ORIGINAL(rename)(from, to); });
+}
+
+// Only to let two names change places.
+int renameat2(int from_directory, const char* from, int to_directory, const char* to,
+              unsigned flags) noexcept {
+  return on_paths("exchange", from, to, [&] {
+    return ORIGINAL(renameat2)(from_directory, from, to_directory, to, flags);
+  });
 }
 
 int link(const char* from, const char* to) noexcept {

@@ -55,6 +55,10 @@ void RecordedDisk::replay(const Recorded& call) {
   } else if (operation == "remove") {
     const auto [directory, name] = place(call.path);
     change({{directory, name, nullptr}});
+  } else if (operation == "exchange") {
+    const auto [from, one] = place(call.path);
+    const auto [to, other] = place(call.to);
+    change({{from, one, to->names.at(other)}, {to, other, from->names.at(one)}});
   } else if (operation == "rename" || operation == "link") {
     const auto [from, old_name] = place(call.path);
     const auto [to, new_name] = place(call.to);
@@ -75,7 +79,7 @@ void RecordedDisk::replay(const Recorded& call) {
   } else if (operation == "write") {
     OpenFile& file = open_.at(call.descriptor);
     std::string& bytes = file.node->bytes;
-    const size_t at = file.append ? bytes.size()
+    const size_t at = file.append        ? bytes.size()
                       : call.number >= 0 ? static_cast<size_t>(call.number)
                                          : file.at;
     bytes.resize(std::max(bytes.size(), at + call.bytes.size()));
@@ -116,8 +120,10 @@ std::string RecordedDisk::surviving_bytes(const Node& file, Rng* rng) {
   if (!rng || sure == written) return sure;
   std::string bytes = written;
   switch (rng->below(4)) {
-    case 0: return sure;
-    case 1: return written;
+    case 0:
+      return sure;
+    case 1:
+      return written;
     case 2: {
       const auto [less, more] = std::minmax({sure.size(), written.size()});
       bytes.resize(less + rng->below(more - less + 1));

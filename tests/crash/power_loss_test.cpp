@@ -1,5 +1,5 @@
-// The power goes at any moment of a command: what was finished and flushed is whole, and the command,
-// run again, comes to the same end.
+// The power goes at any moment of a command: what was finished and flushed is whole, and the
+// command, run again, comes to the same end.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -46,7 +46,8 @@ TEST_P(PowerLoss, AtEveryFileCall) {
         const std::vector<std::string> left = workshop.checkpoints();
         ASSERT_FALSE(left.empty());
         ASSERT_GE(left.back(), sure.back());
-        const ProcessResult verified = workshop.run({"verify", "out/run/checkpoints/" + left.back()});
+        const ProcessResult verified =
+            workshop.run({"verify", "out/run/checkpoints/" + left.back()});
         ASSERT_EQ(verified.exit_code, 0) << verified.err;
       }
       const ProcessResult again = workshop.run(command);

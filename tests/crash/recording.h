@@ -9,7 +9,8 @@ namespace cria {
 
 // A line of tab-separated fields, then the bytes of a write.
 struct Recorded {
-  std::string operation;  // open, close, write, seek, fsync, truncate, rename, link, remove, mkdir
+  std::string operation;  // open, close, write, seek, fsync, truncate, rename,
+                          // exchange, link, remove, mkdir
   int descriptor;         // -1: of none
   int64_t number;         // open: flags; write: offset, -1: where the file stands; seek,
                           // truncate: where to

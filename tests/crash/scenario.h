@@ -49,8 +49,8 @@ inline std::ostream& operator<<(std::ostream& out, const Scenario& scenario) {
 inline std::vector<Scenario> scenarios() {
   return {
       {"train", {"train", "run.toml", "--resume"}},
-      {"prepare", {"prepare", "text.txt", "--out", "out/data", "--tokenizer", "bpe",
-                   "--vocab-size", "270"}},
+      {"prepare",
+       {"prepare", "text.txt", "--out", "out/data", "--tokenizer", "bpe", "--vocab-size", "270"}},
       {"export_hf", {"export", "trained", "--to", "hf", "-o", "out/hf"}},
       {"export_gguf", {"export", "trained", "--to", "gguf", "-o", "out/model.gguf"}},
       {"export_llama2c", {"export", "trained", "--to", "llama2c", "-o", "out/model.bin"}},
