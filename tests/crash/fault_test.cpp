@@ -174,29 +174,6 @@ TEST_P(Fault, WritesAreShortOrInterrupted) {
   }
 }
 
-// More and more allocations before the one that fails, until there are not as many.
-TEST_P(Fault, AllocationsFail) {
-  int64_t errors = 0;
-  for (int64_t at = 1, more = true; more; at += 1 + at / (call_stride() == 1 ? 200 : 20)) {
-    SCOPED_TRACE("allocation " + std::to_string(at));
-    workshop_.clear();
-    const ProcessResult result =
-        workshop_.run(command(), {"CRASH_ALLOCATION=" + std::to_string(at)});
-    more = result.exit_code != 0;
-    errors += more;
-    if (more) {
-      ASSERT_EQ(result.exit_code, 1) << result.err;
-      const bool says_so = result.err.find("cria: error: ") != std::string::npos ||
-                           result.err.find("libgomp: Out of memory") != std::string::npos;
-      EXPECT_TRUE(says_so) << result.err;
-    }
-    expect_whole_checkpoints();
-    expect_finished(result);
-    if (HasFailure()) return;
-  }
-  std::cout << GetParam() << ": " << errors << " failing allocations ended with an error\n";
-}
-
 INSTANTIATE_TEST_SUITE_P(Commands, Fault, testing::ValuesIn(scenarios()),
                          [](const auto& info) { return info.param.name; });
 

@@ -1,7 +1,6 @@
 // A library that is loaded before the C library (LD_PRELOAD) and stands between a program and its
 // files: it counts the calls that change something below one directory, and at one of them kills
-// the program, makes the call fail, or writes less than asked. It can also record every call, and
-// let an allocation fail.
+// the program, makes the call fail, or writes less than asked. It can also record every call.
 //   CRASH_UNDER=DIR       the directory, absolute, without links; nothing else is touched
 //   CRASH_AT=N            the call (1, 2, ...) at which it happens
 //   CRASH_HOW=kill        killed before the call
@@ -10,7 +9,6 @@
 //             NUMBER      the call fails with this errno
 //             full        this call and all later ones that need room fail with ENOSPC
 //   CRASH_RECORD=FILE     appends every call: see Recorded in recording.h
-//   CRASH_ALLOCATION=N    the Nth allocation fails
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -206,18 +204,6 @@ int on_descriptor(const char* operation, int descriptor, int64_t number, Call&& 
   return result;
 }
 
-std::atomic<long> allocations{0};
-
-bool allocation_fails() {
-  static const long at = [] {
-    const char* const text = getenv("CRASH_ALLOCATION");
-    return text ? atol(text) : 0;
-  }();
-  if (at == 0 || ++allocations != at) return false;
-  errno = ENOMEM;
-  return true;
-}
-
 }  // namespace
 
 extern "C" {
@@ -316,27 +302,6 @@ int rmdir(const char* path) noexcept {
 
 int mkdir(const char* path, mode_t mode) noexcept {
   return on_path("mkdir", AT_FDCWD, path, true, [&] { return ORIGINAL(mkdir)(path, mode); });
-}
-
-void* __libc_malloc(size_t);
-void* __libc_calloc(size_t, size_t);
-void* __libc_realloc(void*, size_t);
-void* __libc_memalign(size_t, size_t);
-
-void* malloc(size_t size) noexcept {
-  return allocation_fails() ? nullptr : __libc_malloc(size);
-}
-
-void* calloc(size_t items, size_t size) noexcept {
-  return allocation_fails() ? nullptr : __libc_calloc(items, size);
-}
-
-void* realloc(void* memory, size_t size) noexcept {
-  return allocation_fails() ? nullptr : __libc_realloc(memory, size);
-}
-
-void* aligned_alloc(size_t alignment, size_t size) noexcept {
-  return allocation_fails() ? nullptr : __libc_memalign(alignment, size);
 }
 
 }  // extern "C"
