@@ -27,7 +27,9 @@ int64_t lowest_trained_block(const Parameters& parameters, int64_t blocks) {
   return blocks;
 }
 
-// Of a product's three parts forward is one, the gradients of input and weight the others.
+// A frozen matrix saves the gradient of its weight, one of a product's three parts; a block below
+// the lowest that is trained saves that of its input too. Projections of relative tables are not
+// counted, as there.
 double training_flops_per_token(const ModelConfig& config, const Parameters& parameters,
                                 int64_t sequence_length) {
   const double head =

@@ -39,12 +39,10 @@ void require_writable(const std::string& path) {
 // Tokens that all evaluations of the run will see.
 double evaluated_tokens(const RunConfig& config, const RunInputs& inputs) {
   const TrainConfig& train = config.train;
-  if (!inputs.validation) return 0;
-  int64_t windows = inputs.validation->evaluation_windows(config.data.sequence_length);
-  if (train.eval_batches > 0) windows = std::min(windows, train.eval_batches * train.batch_size);
   const int64_t times =
       train.eval_every > 0 ? (train.steps + train.eval_every - 1) / train.eval_every : 1;
-  return static_cast<double>(windows * config.data.sequence_length * times);
+  return static_cast<double>(evaluated_windows(inputs, config) * config.data.sequence_length *
+                             times);
 }
 
 }  // namespace

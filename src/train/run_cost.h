@@ -18,11 +18,11 @@ struct RunCost {
   double peak = 0;                                // FLOP/s of this machine at most
   double seconds = 0;                             // at kUsualShare of the peak
   int64_t state_bytes = 0;                        // weights, gradients, moments
-  int64_t activation_bytes = 0;                   //
+  int64_t activation_bytes = 0;                   // what a pass keeps, and its scratch
   double available_bytes = 0;                     // of the machine, or its control group
   int64_t checkpoint_bytes = 0;                   // of each
   int64_t disk_bytes = 0;                         // of all that are there at the same time
-  double free_disk_bytes = 0;                     //
+  double free_disk_bytes = 0;                     // where output_dir is, or will be
   std::string output_dir;
 
   int64_t memory_bytes() const { return state_bytes + activation_bytes; }

@@ -32,7 +32,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   if (each.size() > 1) json.set("sources", each);
   json.set("sequence_length", config.data.sequence_length);
   json.set("seed", config.train.seed);
-  json.set("hash", checksum_of_shards(shards));
+  json.set("hash", data_checksum(shards, true));
   return json;
 }
 
@@ -114,6 +114,13 @@ EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config
           .documents = inputs.documents};
 }
 
+int64_t evaluated_windows(const RunInputs& inputs, const RunConfig& config) {
+  if (!inputs.validation) return 0;
+  const TrainConfig& train = config.train;
+  const int64_t all = inputs.validation->evaluation_windows(config.data.sequence_length);
+  return train.eval_batches > 0 ? std::min(all, train.eval_batches * train.batch_size) : all;
+}
+
 std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& config) {
   const TrainConfig& train = config.train;
   std::vector<std::string> lines;
@@ -134,8 +141,7 @@ std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& 
     return lines;
   }
   // A forward pass takes a third of a training step.
-  int64_t windows = inputs.validation->evaluation_windows(config.data.sequence_length);
-  if (train.eval_batches > 0) windows = std::min(windows, train.eval_batches * train.batch_size);
+  const int64_t windows = evaluated_windows(inputs, config);
   const int64_t steps =
       train.eval_every > 0 ? std::min(train.eval_every, train.steps) : train.steps;
   const int64_t trained = steps * train.gradient_accumulation_steps * train.batch_size;

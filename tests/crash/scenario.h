@@ -110,17 +110,12 @@ class Workshop {
   std::map<std::string, std::string> results() const {
     static const std::set<std::string> kOther = {"trainer.json", "metrics.csv", "lock",
                                                  "starts.jsonl"};
-    std::map<std::string, std::string> all;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(out())) {
-      if (kOther.contains(entry.path().filename().string())) continue;
-      const std::string name = std::filesystem::relative(entry.path(), out()).string();
-      if (entry.is_directory()) {
-        all[name] = "directory";
-      } else {
-        const std::string bytes = read_file(entry.path().string());
-        all[name] = name.ends_with("metrics.jsonl") ? without_times(bytes) : bytes;
-      }
-    }
+    std::map<std::string, std::string> all = files_below(out());
+    std::erase_if(all, [](const auto& file) {
+      return kOther.contains(std::filesystem::path(file.first).filename().string());
+    });
+    const auto metrics = all.find("run/metrics.jsonl");
+    if (metrics != all.end()) metrics->second = without_times(metrics->second);
     return all;
   }
 

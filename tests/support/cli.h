@@ -90,15 +90,7 @@ class CliTest : public testing::Test {
     write(name, std::string_view(whole).substr(0, whole.size() - bytes));
   }
 
-  // Every path below the directory, with a file's bytes.
-  std::map<std::string, std::string> files() const {
-    std::map<std::string, std::string> all;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path())) {
-      const std::string name = std::filesystem::relative(entry.path(), directory_.path()).string();
-      all[name] = entry.is_directory() ? "directory" : read_file(entry.path().string());
-    }
-    return all;
-  }
+  std::map<std::string, std::string> files() const { return files_below(directory_.path()); }
 
   static std::string text() {
     std::string all;

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "cria/base/file.h"
 
 namespace cria {
 
@@ -25,6 +28,16 @@ inline std::string shared_file(const std::string& name) {
   const char* const folder = std::getenv("CRIA_SHARED_DATA");
   const std::string path = folder ? std::string(folder) + "/" + name : "";
   return std::filesystem::exists(path) ? path : "";
+}
+
+// Every path below a directory, relative to it, with a file's bytes.
+inline std::map<std::string, std::string> files_below(const std::string& directory) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    const std::string name = std::filesystem::relative(entry.path(), directory).string();
+    all[name] = entry.is_directory() ? "directory" : read_file(entry.path().string());
+  }
+  return all;
 }
 
 // An empty directory of its own, removed with all it holds.

@@ -54,9 +54,8 @@ PositionConfig position_config(const ModelConfig& config);
 
 // Fills in what 0 left to be derived and checks that every number is in its range and that
 // everything fits together; the Error names the key, behind `place` ("demo.toml: model."), and what
-// would fit. Keys of an encoding or a rope_type
-// that was not chosen are ignored. sequence_length > 0 is the length to train on: the default for
-// max_position_embeddings, and not to exceed it.
+// would fit. Keys of an encoding or a rope_type that was not chosen are ignored. sequence_length >
+// 0 is the length to train on: the default for max_position_embeddings, and not to exceed it.
 ModelConfig resolved(ModelConfig config, int64_t sequence_length, const std::string& place);
 
 // Floating-point operations of one training step (forward and backward) per token at sequence
