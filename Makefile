@@ -181,21 +181,18 @@ ifneq ($(wildcard ../shared/data),)
   export CRIA_SHARED_DATA ?= ../shared/data
 endif
 test_processes := $(if $(findstring --gtest_filter,$(TEST_ARGS)),1,2)
+# Runs tests, $(2), in so many processes at once.
+in_shards = @for shard in $$(seq $(1)); do \
+	  CRIA_BINARY=$(OUT)/cria GTEST_TOTAL_SHARDS=$(1) GTEST_SHARD_INDEX=$$((shard - 1)) \
+	    $(2) --gtest_brief=1 $(TEST_ARGS) & runs="$$runs $$!"; \
+	done; \
+	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
 
 test: $(OUT)/cria_tests $(OUT)/cria  ## build and run the tests (TEST_ARGS=--gtest_filter=...)
-	@for shard in $$(seq $(test_processes)); do \
-	  CRIA_BINARY=$(OUT)/cria GTEST_TOTAL_SHARDS=$(test_processes) GTEST_SHARD_INDEX=$$((shard - 1)) \
-	    $(OUT)/cria_tests --gtest_brief=1 $(TEST_ARGS) & runs="$$runs $$!"; \
-	done; \
-	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
+	$(call in_shards,$(test_processes),$(OUT)/cria_tests)
 
 crash: $(OUT)/cria_crash $(OUT)/interpose.so $(OUT)/cria  ## kills, failing files, lost power; in full with CRASH_KILLS=2000
-	@for shard in 0 1; do \
-	  CRIA_BINARY=$(OUT)/cria CRASH_LIBRARY=$(abspath $(OUT)/interpose.so) \
-	    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$$shard \
-	    $(OUT)/cria_crash --gtest_brief=1 $(TEST_ARGS) & runs="$$runs $$!"; \
-	done; \
-	status=0; for run in $$runs; do wait $$run || status=1; done; exit $$status
+	$(call in_shards,2,CRASH_LIBRARY=$(abspath $(OUT)/interpose.so) $(OUT)/cria_crash)
 
 $(OUT)/cria_crash: $(filter-out %/interpose.o,$(crash_objects)) $(OUT)/libcria.a
 	$(CXX) $^ $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@

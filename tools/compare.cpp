@@ -57,10 +57,6 @@ ComparedRun read_compared(const std::string& directory) {
   return run;
 }
 
-std::string cell(double value, int digits) {
-  return std::isfinite(value) ? fixed(value, digits) : "-";
-}
-
 Json step_or_null(double step) {
   return std::isfinite(step) ? Json(static_cast<int64_t>(step)) : Json();
 }
@@ -96,9 +92,10 @@ void print_json(const std::vector<ComparedRun>& runs) {
 void print_tables(const std::vector<ComparedRun>& runs) {
   std::vector<std::vector<std::string>> lines;
   for (const ComparedRun& run : runs) {
-    lines.push_back({run.history.name, cell(run.steps, 0), cell(run.val_loss, 4),
-                     cell(run.best_val_loss, 4), cell(run.best_step, 0), cell(run.train_loss, 4),
-                     cell(run.bits_per_byte, 4), cell(run.tokens_per_second, 0)});
+    lines.push_back({run.history.name, fixed_or_dash(run.steps, 0), fixed_or_dash(run.val_loss, 4),
+                     fixed_or_dash(run.best_val_loss, 4), fixed_or_dash(run.best_step, 0),
+                     fixed_or_dash(run.train_loss, 4), fixed_or_dash(run.bits_per_byte, 4),
+                     fixed_or_dash(run.tokens_per_second, 0)});
   }
   print_table({{"run", true},
                {"steps"},

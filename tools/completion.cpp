@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
@@ -40,7 +41,7 @@ void print_zsh() {
       "#compdef cria\n_cria() {\n  if (( CURRENT == 2 )); then\n"
       "    local -a commands=(\n");
   for (const Command& command : commands()) {
-    std::printf("      %s\n", single_quoted(command.name + ":" + command.summary).c_str());
+    std::printf("      %s\n", shell_word(command.name + ":" + command.summary).c_str());
   }
   std::printf(
       "    )\n    _describe command commands\n    return\n  fi\n"
@@ -52,7 +53,7 @@ void print_zsh() {
 void print_fish() {
   for (const Command& command : commands()) {
     std::printf("complete -c cria -n __fish_use_subcommand -a %s -d %s\n", command.name.c_str(),
-                single_quoted(command.summary).c_str());
+                shell_word(command.summary).c_str());
   }
   print_options("fish");
 }

@@ -18,8 +18,6 @@
 #include "kernels/isa.h"
 
 namespace cria {
-namespace {}  // namespace
-
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"prepare", run_prepare, "text to tokenizer and token shards"},

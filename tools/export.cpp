@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
@@ -114,6 +115,7 @@ int run_export(const Arguments& arguments) {
                                  .tensor = options.text("tensor", "model.embed_tokens.weight"),
                                  .version = version};
   format.write(request);
+  tell_chosen_model(options.positional().front(), model);
   report(format, request, options.has("json"));
   return 0;
 }

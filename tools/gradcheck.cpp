@@ -1,5 +1,6 @@
 // cria gradcheck: every gradient of a config's model, analytic against numeric.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -114,7 +115,7 @@ int run_gradcheck(const Arguments& arguments) {
     const Verdict verdict = r.verdict(tolerance);
     unclear += verdict == Verdict::unclear ? 1 : 0;
     wrong += verdict == Verdict::wrong ? 1 : 0;
-    if (!(r.error <= worst)) worst = r.error;
+    if (r.error > worst || std::isnan(r.error)) worst = r.error;
     if (!as_json) print_row(r, verdict);
     rows.push_back(Json::Object{{"name", r.name},
                                 {"norm", r.norm},

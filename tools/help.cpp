@@ -18,10 +18,7 @@ void print_man_page() {
       ".SH SYNOPSIS\n.B cria\nCOMMAND [ARGUMENTS]\n.SH DESCRIPTION\n%s\n"
       ".SH OPTIONS OF EVERY COMMAND\n",
       troff(kAbout).c_str());
-  for (const Option& option : common_options()) {
-    std::printf(".TP\n.B %s\n%s\n", troff(dashed(option.name) + " " + option.value).c_str(),
-                troff(option.help).c_str());
-  }
+  print_man(common_options());
   std::printf(".SH COMMANDS\n");
   for (const Command& command : commands()) command.run({"--help=man"});
   std::printf(".SH EXIT STATUS\n%s\n", troff(kExitCodes).c_str());

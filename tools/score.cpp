@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/unicode.h"
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/options.h"
@@ -22,7 +23,7 @@ struct Score {
   std::vector<double> losses;  // of ids
 };
 
-// Of tokens that something comes before.
+// Of tokens that something comes before; loss: the sum of -log p.
 struct Total {
   int64_t tokens = 0, bytes = 0;
   double loss = 0;
@@ -70,24 +71,20 @@ void print_json(const Score& score, const Total& total, const Tokenizer& tokeniz
   std::printf("%s\n", json.dump().c_str());
 }
 
-std::string shown_number(double value) {
-  return std::isfinite(value) ? fixed(value, 4) : "-";
-}
-
 void print_tokens(const Score& score, const Tokenizer& tokenizer) {
   std::printf("    loss  probability     id  token\n");
   for (size_t i = 0; i < score.ids.size(); ++i) {
     const double loss = score.losses[i];
-    std::printf("%8s  %11s %6d  %s\n", shown_number(loss).c_str(),
-                shown_number(std::exp(-loss)).c_str(), score.ids[i],
+    std::printf("%8s  %11s %6d  %s\n", fixed_or_dash(loss, 4).c_str(),
+                fixed_or_dash(std::exp(-loss), 4).c_str(), score.ids[i],
                 quote(tokenizer.token(score.ids[i])).c_str());
   }
   std::printf("\n");
 }
 
 std::vector<std::string> row_of(const std::string& text, const Total& total) {
-  return {text, std::to_string(total.tokens), shown_number(total.mean()),
-          shown_number(total.bits_per_byte()), shown_number(std::exp(total.mean()))};
+  return {text, std::to_string(total.tokens), fixed_or_dash(total.mean(), 4),
+          fixed_or_dash(total.bits_per_byte(), 4), fixed_or_dash(std::exp(total.mean()), 4)};
 }
 
 }  // namespace
@@ -111,6 +108,7 @@ int run_score(const Arguments& arguments) {
                             .lines = options.has("lines"),
                             .separator = options.text("document-separator", "")});
   const LoadedModel loaded = load_model(options.positional().front());
+  tell_chosen_model(options.positional().front(), loaded);
   const Tokenizer& tokenizer = require_tokenizer(loaded);
   constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
   Scorer scorer(

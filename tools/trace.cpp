@@ -1,6 +1,7 @@
 // cria trace: a text through a model, step by step.
 #include <cstdio>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
@@ -34,6 +35,7 @@ int run_trace(const Arguments& arguments) {
   const ModelConfig& config = loaded.model->config();
   const int64_t layer = options.integer("layer", 0, 0, config.num_hidden_layers - 1);
   detail.head = options.integer("head", 0, 0, config.num_attention_heads - 1);
+  tell_chosen_model(options.positional().front(), loaded);
   const TraceReport report = {.model = loaded.directory,
                               .text = text,
                               .config = config,

@@ -41,9 +41,10 @@ double memory_limit_of(const std::string& folder) {
   return limit < kNone ? limit : 0;
 }
 
+using LimitOf = double (*)(const std::string& folder);
+
 // Looks at the group itself and at those above it, up to the root of the mount.
-template <class LimitOf>
-double least_limit(const std::string& mount, std::string group, LimitOf& limit_of) {
+double least_limit(const std::string& mount, std::string group, LimitOf limit_of) {
   double least = 0;
   for (;;) {
     const double limit = limit_of(mount + group);
@@ -55,9 +56,8 @@ double least_limit(const std::string& mount, std::string group, LimitOf& limit_o
 }
 
 // The least limit of the process's group for a controller, and of those above it; 0: none.
-template <class LimitOf>
 double cgroup_limit(const std::string& root, const std::string& membership,
-                    const std::string& controller, LimitOf&& limit_of) {
+                    const std::string& controller, LimitOf limit_of) {
   // A line is "id:controllers:/group"; of version 2 it is "0::/group".
   std::istringstream lines(membership);
   for (std::string line; std::getline(lines, line);) {

@@ -3,10 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 
@@ -30,9 +26,7 @@ void replace_directory(const std::string& next, const std::string& path) {
     if (change_places(next, path)) return remove_directory(next);
     remove_directory(path);
   }
-  if (::rename(next.c_str(), path.c_str()) != 0) {
-    throw Error(std::string("cannot rename: ") + std::strerror(errno), {.where = next});
-  }
+  if (::rename(next.c_str(), path.c_str()) != 0) throw_system_error("cannot rename", next);
 }
 
 void finish_replacing(const std::string& next, const std::string& path) {

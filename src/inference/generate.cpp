@@ -275,27 +275,21 @@ int64_t Generator::run(std::string_view prompt, const Sampling& sampling,
   Utf8Stream utf8;
   StopFilter filter(sampling.stop);
   bool begins = ids == tokenizer_->ends().before;
-  int64_t first = 0, fed = 0;  // of ids: the first that the cache holds, how many it has seen
+  int64_t first = 0;  // of ids, that the cache holds
   int64_t produced = 0;
   const auto is_end = [&](int32_t id) {
     return id == tokenizer_->special_tokens().eos ||
            std::ranges::find(sampling.end_tokens, id) != sampling.end_tokens.end();
   };
   while (produced < sampling.max_new_tokens && !filter.stopped()) {
-    const int64_t seen = activations.cached(), all = seen + std::ssize(ids) - fed;
-    if (all > capacity) {
-      first = std::ssize(ids) - std::max<int64_t>(1, capacity / 2);
-    }
+    const int64_t seen = activations.cached(), all = std::ssize(ids) - first;
+    if (all > capacity) first = std::ssize(ids) - std::max<int64_t>(1, capacity / 2);
     // Frequencies change where a text becomes longer than the model's positions: the keys in the
     // cache are those of a shorter text.
     const bool outgrown = seen <= trained && all > trained;
-    if (all > capacity || outgrown) {
-      activations.clear_cache();
-      fed = first;
-    }
-    const int64_t count = std::ssize(ids) - fed;
+    if (all > capacity || outgrown) activations.clear_cache();
+    const int64_t fed = first + activations.cached(), count = std::ssize(ids) - fed;
     const ConstTensor output = model_->next_logits(activations, TokenIds(&ids[fed], {1, count}));
-    fed = std::ssize(ids);
     std::span<const float> logits(output.data, tokens);
     if (sampling.repetition_penalty != 1) {
       penalized.assign(logits.begin(), logits.end());

@@ -18,9 +18,11 @@ class ProcessorsTest : public testing::Test {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  std::string path() const { return directory_.path(); }
   double quota(const std::string& membership) {
     return cgroup_quota(directory_.path(), membership);
+  }
+  double memory(const std::string& membership) {
+    return cgroup_memory(directory_.path(), membership);
   }
 
  private:
@@ -61,9 +63,6 @@ TEST_F(ProcessorsTest, NonsenseIsNoQuota) {
 }
 
 TEST_F(ProcessorsTest, MemoryOfBothVersions) {
-  const auto memory = [&](const std::string& membership) {
-    return cgroup_memory(path(), membership);
-  };
   EXPECT_EQ(memory("0::/a/b\n"), 0);
   write("a/b/memory.max", "max\n");
   EXPECT_EQ(memory("0::/a/b\n"), 0);

@@ -110,6 +110,7 @@ TEST_F(CliTest, WrongUsageIsExplainedAndExitsWith2) {
       {{"train", "tiny.toml", "--batch-size=4"},
        "cria train: unknown option '--batch-size'\n  hint: keys of a config have no dashes: "
        "train.batch_size=VALUE"},
+      {{"train", "tiny.toml", "---"}, "cria train: unknown option '---'\n  hint: see 'cria train"},
       {{"generate", "run", "--temp", "1"},
        "cria generate: unknown option '--temp'\n  hint: did you mean '--temperature'?"},
       {{"generate", "run", "--seed", "1", "--seed=2"}, "cria generate: --seed is given twice"},
@@ -365,8 +366,8 @@ TEST_F(CliTest, TrainMakesARun) {
   for (const auto& [name, bytes] : files()) {
     if (name.starts_with("new/")) made.push_back(name.substr(4));
   }
-  Names wanted = {"checkpoints", "checkpoints/best", "config.toml",  "given.toml",
-                  "lock",        "metrics.csv",      "metrics.jsonl",    "starts.jsonl"};
+  Names wanted = {"checkpoints", "checkpoints/best", "config.toml",   "given.toml",
+                  "lock",        "metrics.csv",      "metrics.jsonl", "starts.jsonl"};
   for (const char* file :
        {"config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
         "tokenizer.json", "tokenizer_config.json", "trainer.json"}) {
@@ -689,6 +690,7 @@ TEST_F(CliTest, ScoreAgreesWithEval) {
   EXPECT_EQ(keys(score), (Names{"tokens", "bytes", "loss", "perplexity", "bits_per_byte", "where",
                                 "text", "token_losses"}));
   EXPECT_EQ(score.find("tokens")->as_int(""), eval.find("tokens")->as_int(""));
+  // The same window: at most the rounding of a loss of some 4 nats to fp32, 2^-22.
   EXPECT_NEAR(score.find("loss")->as_double(""), eval.find("val_loss")->as_double(""), 1e-6);
   EXPECT_NEAR(score.find("bits_per_byte")->as_double(""),
               eval.find("val_bits_per_byte")->as_double(""), 1e-6);
@@ -696,6 +698,7 @@ TEST_F(CliTest, ScoreAgreesWithEval) {
   ASSERT_EQ(std::ssize(tokens), score.find("tokens")->as_int("") + 1);
   EXPECT_EQ(tokens[0].find("loss")->dump(), "null");
   EXPECT_EQ(tokens[0].find("text")->as_string(""), "L");
+  // The mean of the very numbers printed, in double.
   double sum = 0;
   for (size_t i = 1; i < tokens.size(); ++i) sum += tokens[i].find("loss")->as_double("");
   EXPECT_NEAR(sum / static_cast<double>(tokens.size() - 1), score.find("loss")->as_double(""),

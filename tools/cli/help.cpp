@@ -1,11 +1,12 @@
 #include "cli/help.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
+#include <map>
 #include <sstream>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cli/terminal.h"
 
 namespace cria {
@@ -42,6 +43,12 @@ std::string typed(const Option& option) {
   return dashed(option.name) + (option.value.empty() ? "" : " " + option.value);
 }
 
+std::vector<Option> all_options(const Help& help) {
+  std::vector<Option> all = help.options;
+  all.insert(all.end(), common_options().begin(), common_options().end());
+  return all;
+}
+
 void print_text(const Help& help) {
   constexpr size_t kMostColumns = 100, kColumn = 27, kNarrow = 60, kNarrowColumn = 6;
   const size_t width = std::min(terminal_width(stdout), kMostColumns);
@@ -49,33 +56,23 @@ void print_text(const Help& help) {
   const auto [description, verbatim] = parts_of(help.description);
   std::printf("usage: cria %s %s\n\n%s%s\n\noptions:\n", help.command.c_str(), help.usage.c_str(),
               wrapped(description, 0, 0, width).c_str(), verbatim.c_str());
-  for (const std::vector<Option>& options : {help.options, common_options()}) {
-    for (const Option& option : options) {
-      std::string left = "  " + typed(option);
-      if (left.size() < column) {
-        left.resize(column, ' ');
-      } else {
-        left += "\n" + std::string(column, ' ');
-      }
-      std::printf("%s%s\n", left.c_str(), wrapped(option.help, column, column, width).c_str());
+  for (const Option& option : all_options(help)) {
+    std::string left = "  " + typed(option);
+    if (left.size() < column) {
+      left.resize(column, ' ');
+    } else {
+      left += "\n" + std::string(column, ' ');
     }
+    std::printf("%s%s\n", left.c_str(), wrapped(option.help, column, column, width).c_str());
   }
 }
 
-void print_man(const Help& help) {
+void print_section(const Help& help) {
   const auto [description, verbatim] = parts_of(help.description);
   std::printf(".SS cria %s %s\n%s\n", help.command.c_str(), troff(help.usage).c_str(),
               troff(description).c_str());
   if (!verbatim.empty()) std::printf(".PP\n.nf\n%s\n.fi\n", troff(verbatim.substr(2)).c_str());
-  for (const Option& option : help.options) {
-    std::printf(".TP\n.B %s\n%s\n", troff(typed(option)).c_str(), troff(option.help).c_str());
-  }
-}
-
-std::vector<Option> all_options(const Help& help) {
-  std::vector<Option> all = help.options;
-  all.insert(all.end(), common_options().begin(), common_options().end());
-  return all;
+  print_man(help.options);
 }
 
 void print_bash(const Help& help) {
@@ -91,8 +88,8 @@ void print_zsh(const Help& help) {
     std::string text = option.help;
     for (const char c : {'[', ']', ':'}) std::ranges::replace(text, c, ' ');
     const std::string value = option.value.empty() ? "" : ":" + option.value + ":_files";
-    std::printf(" \\\n      %s", single_quoted((option.repeatable ? "*" : "") +
-                                               dashed(option.name) + "[" + text + "]" + value)
+    std::printf(" \\\n      %s", shell_word((option.repeatable ? "*" : "") + dashed(option.name) +
+                                            "[" + text + "]" + value)
                                      .c_str());
   }
   std::printf(" \\\n      '*:file:_files' ;;\n");
@@ -103,20 +100,9 @@ void print_fish(const Help& help) {
     const char* const kind = option.name.size() == 1 ? "-s" : "-l";
     std::printf("complete -c cria -n '__fish_seen_subcommand_from %s' %s %s%s -d %s\n",
                 help.command.c_str(), kind, option.name.c_str(), option.value.empty() ? "" : " -r",
-                single_quoted(option.help).c_str());
+                shell_word(option.help).c_str());
   }
 }
-
-struct Style {
-  const char* name;
-  HelpStyle style;
-  void (*print)(const Help&);
-};
-constexpr std::array<Style, 5> kStyles = {{{"text", HelpStyle::text, print_text},
-                                           {"man", HelpStyle::man, print_man},
-                                           {"bash", HelpStyle::bash, print_bash},
-                                           {"zsh", HelpStyle::zsh, print_zsh},
-                                           {"fish", HelpStyle::fish, print_fish}}};
 
 }  // namespace
 
@@ -132,15 +118,22 @@ const std::vector<Option>& common_options() {
   return all;
 }
 
-std::optional<HelpStyle> help_style(const std::string& name) {
-  const auto* const found =
-      std::ranges::find_if(kStyles, [&](const Style& each) { return name == each.name; });
-  if (found == kStyles.end()) return std::nullopt;
-  return found->style;
+bool print(const Help& help, const std::string& style) {
+  static const std::map<std::string, void (*)(const Help&)> styles = {{"text", print_text},
+                                                                      {"man", print_section},
+                                                                      {"bash", print_bash},
+                                                                      {"zsh", print_zsh},
+                                                                      {"fish", print_fish}};
+  const auto found = styles.find(style);
+  if (found == styles.end()) return false;
+  found->second(help);
+  return true;
 }
 
-void print(const Help& help, HelpStyle style) {
-  std::ranges::find(kStyles, style, &Style::style)->print(help);
+void print_man(const std::vector<Option>& options) {
+  for (const Option& option : options) {
+    std::printf(".TP\n.B %s\n%s\n", troff(typed(option)).c_str(), troff(option.help).c_str());
+  }
 }
 
 std::string troff(const std::string& text) {
@@ -158,12 +151,6 @@ std::string troff(const std::string& text) {
     }
   }
   return out;
-}
-
-std::string single_quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 }  // namespace cria

@@ -2,7 +2,6 @@
 // source for all of them.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,24 +28,14 @@ struct Help {
   std::vector<Option> options;  // its own
 };
 
-enum class HelpStyle {
-  text,
-  man,  // troff: a section of a man page
-  bash,
-  zsh,
-  fish
-};
+// To standard output, as "text", as wide as the terminal, at most 100 columns; "man", a section of
+// a man page; or "bash", "zsh" or "fish". False, and nothing, for another style.
+bool print(const Help& help, const std::string& style);
 
-// "man", "bash", ...; none for another name.
-std::optional<HelpStyle> help_style(const std::string& name);
-
-// To standard output. The text is as wide as the terminal, at most 100 columns.
-void print(const Help& help, HelpStyle style);
+// Options as troff, which a man page is written in.
+void print_man(const std::vector<Option>& options);
 
 // As troff takes it: no sign of it is a command.
 std::string troff(const std::string& text);
-
-// "'it'\''s'": one word of a shell.
-std::string single_quoted(const std::string& text);
 
 }  // namespace cria

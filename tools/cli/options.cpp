@@ -35,10 +35,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     const std::string name = argument == "-h" ? "--help" : argument.substr(0, equals);
     const bool has_value = equals != std::string::npos;
     const std::string value = has_value ? argument.substr(equals + 1) : "";
-    if (const auto style = help_style(value); name == "--help" && (style || !has_value)) {
-      print(help_, style.value_or(HelpStyle::text));
-      return false;
-    }
+    if (name == "--help" && print(help_, has_value ? value : "text")) return false;
     const Option& option = find(name);
     if (option.value.empty()) {
       if (has_value) fail(name + " takes no value", "");
@@ -47,8 +44,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     } else if (!option.repeatable && has(option.name)) {
       fail(name + " is given twice", "leave out one of the two");
     }
-    values_[option.name] = has_value || option.value.empty() ? value : arguments[++i];
-    if (option.repeatable) repeated_[option.name].push_back(values_[option.name]);
+    values_[option.name].push_back(has_value || option.value.empty() ? value : arguments[++i]);
   }
   verify_checksums(!has("no-verify"));
   if (has("threads")) {
@@ -71,7 +67,8 @@ const Option& Options::find(const std::string& name) const {
   }
   std::string hint = did_you_mean(name, names);
   const bool takes_keys = help_.usage.find("table.key=value") != std::string::npos;
-  const std::string key = takes_keys ? nearest_key(name.substr(name.find_first_not_of('-'))) : "";
+  const size_t begin = std::min(name.find_first_not_of('-'), name.size());
+  const std::string key = takes_keys ? nearest_key(name.substr(begin)) : "";
   if (hint.empty() && !key.empty()) hint = "keys of a config have no dashes: " + key + "=VALUE";
   fail("unknown option '" + name + "'", hint);
 }
@@ -90,12 +87,12 @@ void Options::require_positional(size_t least, size_t most) const {
 
 std::string Options::text(const std::string& name, const std::string& fallback) const {
   const auto found = values_.find(name);
-  return found == values_.end() ? fallback : found->second;
+  return found == values_.end() ? fallback : found->second.back();
 }
 
 std::vector<std::string> Options::texts(const std::string& name) const {
-  const auto found = repeated_.find(name);
-  return found == repeated_.end() ? std::vector<std::string>{} : found->second;
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::vector<std::string>{} : found->second;
 }
 
 std::string Options::utf8(const std::string& name, const std::string& fallback) const {
@@ -122,7 +119,7 @@ int64_t Options::integer(const std::string& name, int64_t fallback, int64_t leas
                          int64_t most) const {
   if (!has(name)) return fallback;
   int64_t number = 0;
-  if (!parse_number(values_.at(name), number) || number < least || number > most) {
+  if (!parse_number(values_.at(name).back(), number) || number < least || number > most) {
     const std::string range = most == std::numeric_limits<int64_t>::max()
                                   ? "of at least " + std::to_string(least)
                                   : std::to_string(least) + " to " + std::to_string(most);
@@ -150,7 +147,7 @@ std::vector<int64_t> Options::integers(const std::string& name, int64_t least, i
 double Options::real(const std::string& name, double fallback, double least, double most) const {
   if (!has(name)) return fallback;
   double number = 0;
-  if (!parse_number(values_.at(name), number) || !(number >= least && number <= most)) {
+  if (!parse_number(values_.at(name).back(), number) || !(number >= least && number <= most)) {
     reject(name, "a number from " + shortest_double(least) + " to " + shortest_double(most));
   }
   return number;
@@ -172,7 +169,7 @@ void Options::reject(const std::string& name, const std::string& expected,
   throw UsageError("invalid value of " + dashed(name),
                    {.where = "cria " + help_.command,
                     .expected = expected,
-                    .got = "'" + values_.at(name) + "'",
+                    .got = "'" + values_.at(name).back() + "'",
                     .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
 }
 

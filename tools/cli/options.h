@@ -16,7 +16,7 @@ class Options {
   Options(std::string command, std::string usage, std::string description,
           std::vector<Option> options);
 
-  // False when --help was asked for (and printed; --help=STYLE: see HelpStyle). UsageError for what
+  // False when --help was asked for (and printed; --help=STYLE: see print). UsageError for what
   // is not known, and for a value given twice to an option that is not repeatable. Options may
   // stand anywhere, as --name VALUE or --name=VALUE; what follows "--" is positional.
   bool parse(const std::vector<std::string>& arguments);
@@ -47,8 +47,7 @@ class Options {
   void require_utf8(const std::string& name, const std::string& value) const;
 
   Help help_;
-  std::map<std::string, std::string> values_;                 // the last
-  std::map<std::string, std::vector<std::string>> repeated_;  // all, of repeatable options
+  std::map<std::string, std::vector<std::string>> values_;
   std::vector<std::string> positional_;
 };
 

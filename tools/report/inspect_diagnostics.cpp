@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/chosen_model.h"
 #include "cli/model_from_config.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
@@ -27,6 +28,7 @@ int inspect_diagnostics(const Options& options, const std::string& path) {
   const Dataset dataset(data, shard_format(options.choice("shard-format", shard_format_names())),
                         report.config.vocab_size);
   if (loaded.tokenizer) require_tokenizer_of(data, *loaded.tokenizer);
+  tell_chosen_model(path, loaded);
   Llama model(report.config);
   std::ranges::copy_n(loaded.model->parameters().value(), model.parameters().plane_size(),
                       model.parameters().mutable_value());

@@ -52,6 +52,10 @@ std::string fixed(double value, int digits) {
   return text.data();
 }
 
+std::string fixed_or_dash(double value, int digits) {
+  return std::isfinite(value) ? fixed(value, digits) : "-";
+}
+
 std::string percent(int64_t part, int64_t total) {
   return fixed(100 * static_cast<double>(part) / static_cast<double>(total), 1) + "%";
 }

@@ -31,6 +31,8 @@ std::string significant(double value, int digits);
 
 // A number with so many digits after the point: "12.30".
 std::string fixed(double value, int digits);
+// The same; "-" for what is not finite.
+std::string fixed_or_dash(double value, int digits);
 
 // "12.3%" of a total above 0.
 std::string percent(int64_t part, int64_t total);
