@@ -175,17 +175,7 @@ void require_checksums(const std::vector<std::string>& shards) {
   if (verifies_checksums()) each_checksum(shards, require_checksum);
 }
 
-std::string data_checksum(const std::vector<std::string>& shards) {
-  std::string all;
-  size_t count = 0;
-  each_checksum(shards, [&](const std::string&, const std::string& sum, const std::string&) {
-    all += sum + '\n';
-    ++count;
-  });
-  return count > 0 && count == shards.size() ? checksum(all) : "";
-}
-
-std::string checksum_of_shards(const std::vector<std::string>& shards) {
+std::string data_checksum(const std::vector<std::string>& shards, bool reads) {
   std::map<std::string, std::string> said;
   each_checksum(shards, [&](const std::string& path, const std::string& sum, const std::string&) {
     said[path] = sum;
@@ -193,9 +183,10 @@ std::string checksum_of_shards(const std::vector<std::string>& shards) {
   std::string all;
   for (const std::string& path : shards) {
     const auto known = said.find(path);
+    if (known == said.end() && !reads) return "";
     all += (known != said.end() ? known->second : checksum(MappedFile(path).bytes())) + '\n';
   }
-  return checksum(all);
+  return shards.empty() ? "" : checksum(all);
 }
 
 }  // namespace cria

@@ -49,10 +49,8 @@ std::string shards_of(const std::string& path, const std::string& part);
 void require_checksums(const std::vector<std::string>& shards);
 
 // What tells these shards, in this order, from any others: a checksum of what the dataset.json
-// beside each says is its checksum, the shards themselves are not read. "" where one has none.
-std::string data_checksum(const std::vector<std::string>& shards);
-
-// The same of any shards: those that no dataset.json names, or has no checksum of, are read.
-std::string checksum_of_shards(const std::vector<std::string>& shards);
+// beside each says is its checksum. Shards that none names, or has no checksum of, are read if
+// `reads`; otherwise one such makes it "", as does having no shards.
+std::string data_checksum(const std::vector<std::string>& shards, bool reads = false);
 
 }  // namespace cria

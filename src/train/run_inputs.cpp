@@ -32,7 +32,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   if (each.size() > 1) json.set("sources", each);
   json.set("sequence_length", config.data.sequence_length);
   json.set("seed", config.train.seed);
-  json.set("hash", checksum_of_shards(shards));
+  json.set("hash", data_checksum(shards, true));
   return json;
 }
 
