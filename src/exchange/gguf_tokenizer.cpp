@@ -77,19 +77,20 @@ std::vector<std::string> character_merges(const Tokenizer& tokenizer) {
 std::vector<std::string> merges_of(const Tokenizer& tokenizer,
                                    const std::vector<std::string>& names, const std::string& path) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
-  if (!bpe) {
+  const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary();
+  if (!bpe && !pieces) {
     return tokenizer.kind() == "chars" ? character_merges(tokenizer) : std::vector<std::string>();
   }
   const auto name = [&](int32_t id) {
     const std::string& written = names[static_cast<size_t>(id)];
-    if (written != to_byte_characters(tokenizer.token(id))) {
+    if (bpe && written != to_byte_characters(tokenizer.token(id))) {
       refuse(path, "token " + std::to_string(id) + " of the tokenizer",
              "no added token among the merges", quote(written));
     }
     return written;
   };
   std::vector<std::string> merges;
-  for (const BpeMerge& merge : bpe->merges) {
+  for (const BpeMerge& merge : bpe ? bpe->merges : pieces->merges) {
     merges.push_back(name(merge.left) + " " + name(merge.right));
     name(merge.result);
   }
@@ -171,23 +172,15 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
   };
   if (!tokenizer) return add("model", std::string("no_vocab"));
   const SentencePieceVocabulary* const pieces = tokenizer->sentencepiece_vocabulary();
-  if (tokenizer->kind() == "words") {
-    refuse(path, "the kind of the tokenizer", "tokens that are put together from characters",
-           "words", "--to hf keeps the tokenizer");
-  }
+  require_expressible(*tokenizer, vocab_size, path);
   if (pieces && !scores_say_all(*pieces, false)) {
     refuse(path, "the merges of the tokenizer", "all ways to make a token of two others, by rank",
            "other merges", "--to hf keeps the tokenizer");
   }
-  if (tokenizer->vocab_size() > vocab_size) {
-    refuse(
-        path, "vocab_size",
-        "a row for each of the tokenizer's " + std::to_string(tokenizer->vocab_size()) + " tokens",
-        std::to_string(vocab_size));
-  }
   std::vector<std::string> names = names_of(*tokenizer, vocab_size, path);
   std::vector<std::string> merges;
-  if (!pieces) merges = merges_of(*tokenizer, names, path);
+  const bool has_merges = !pieces || !scores_say_all(*pieces, true);
+  if (has_merges) merges = merges_of(*tokenizer, names, path);
   const SpecialTokens& special = tokenizer->special_tokens();
   const TextEnds& ends = tokenizer->ends();
   const int32_t spare = hardly_ever_written(*tokenizer, vocab_size);
@@ -197,7 +190,7 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
   if (pieces) add("scores", GgufArray(scores_of(pieces->merges, names.size())));
   add("tokens", GgufArray(std::move(names)));
   add("token_type", GgufArray(types_of(*tokenizer, vocab_size)));
-  if (!pieces) add("merges", GgufArray(std::move(merges)));
+  if (has_merges) add("merges", GgufArray(std::move(merges)));
   add("bos_token_id", id(special.bos == -1 ? spare : special.bos));
   add("eos_token_id", id(special.eos == -1 ? spare : special.eos));
   if (special.pad != -1) add("padding_token_id", id(special.pad));
@@ -205,14 +198,6 @@ void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, i
   add("add_bos_token", is_added_end(ends.before, special.bos, "bos before it", path));
   add("add_eos_token", is_added_end(ends.after, special.eos, "eos after it", path));
   if (!pieces) return;
-  if (!scores_say_all(*pieces, true)) {
-    const auto name = [&](int32_t id) { return pieces->names[static_cast<size_t>(id)]; };
-    std::vector<std::string> order;
-    for (const BpeMerge& merge : pieces->merges) {
-      order.push_back(name(merge.left) + " " + name(merge.right));
-    }
-    add("merges", GgufArray(std::move(order)));
-  }
   add("add_space_prefix", pieces->front != FrontSpace::never);
   const bool spaceless = pieces->front == FrontSpace::spaceless;
   if (spaceless || pieces->front == FrontSpace::at_beginning) {

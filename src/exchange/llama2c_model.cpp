@@ -23,12 +23,14 @@ namespace cria {
 namespace {
 
 constexpr double kTheta = 10000.0, kEpsilon = 1e-5;
-constexpr int64_t kGroupSize = 64;  // llama2.c's own
+constexpr int64_t kGroupSize = 64;                          // llama2.c's own
+constexpr const char* kRoles[] = {"<unk>", "<s>", "</s>"};  // by id; the bytes follow
 
 bool is_rotated(const Llama2cTensor& tensor) {
   return tensor.role == Llama2cRole::query || tensor.role == Llama2cRole::key;
 }
 
+// mean[i] = (table[0, i] + ... + table[rows - 1, i]) / rows
 std::vector<float> mean_row(const ConstTensor& table) {
   std::vector<double> sums(static_cast<size_t>(table.columns()));
   for (int64_t row = 0; row < table.rows(); ++row) {
@@ -78,10 +80,10 @@ bool looks_like_byte(std::string_view text) {
   return text.size() > 3 && text.starts_with("<0x") && kDigits.find(text[3]) != kDigits.npos;
 }
 
-std::vector<BpeMerge> token_merges(const Tokenizer& tokenizer) {
+std::span<const BpeMerge> token_merges(const Tokenizer& tokenizer) {
   if (const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary()) return bpe->merges;
   const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary();
-  return pieces ? pieces->merges : std::vector<BpeMerge>();
+  return pieces ? pieces->merges : std::span<const BpeMerge>();
 }
 
 std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string& path) {
@@ -100,7 +102,7 @@ std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string
 // Null for pieces of another kind than SentencePiece's.
 std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces, int64_t vocab_size,
                                         const std::string& path) {
-  constexpr size_t kBytes = 3;  // the id of the first
+  constexpr size_t kBytes = std::size(kRoles);
   for (size_t byte = 0; byte < 256; ++byte) {
     const bool is_byte = pieces.size() > kBytes + byte &&
                          pieces[kBytes + byte].text == byte_piece(static_cast<unsigned char>(byte));
@@ -113,7 +115,8 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces,
                  .got = std::to_string(pieces.size()),
                  .hint = "the weights alone: cria import --no-tokenizer"});
   }
-  std::vector<std::string> names = {"<unk>", "<s>", "</s>"};  // the file has line ends around them
+  // The file has line ends around these.
+  std::vector<std::string> names(std::begin(kRoles), std::end(kRoles));
   std::vector<float> scores(kBytes);
   for (size_t id = kBytes; id < pieces.size(); ++id) {
     std::string name = pieces[id].text;
@@ -122,7 +125,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces,
     scores.push_back(pieces[id].score);
   }
   std::vector<AddedToken> added;
-  for (int32_t id = 0; id < 3; ++id) added.push_back({names[static_cast<size_t>(id)], id, true});
+  for (int32_t id = 0; id < 3; ++id) added.push_back({kRoles[id], id, true});
   return with_context({.where = path, .hint = "the weights alone: cria import --no-tokenizer"},
                       [&] {
                         auto tokenizer = std::make_unique<SentencePieceTokenizer>(
@@ -206,20 +209,20 @@ std::vector<int32_t> llama2c_rows(const Tokenizer& tokenizer, int64_t vocab_size
   const bool has_unk = special.unk != special.bos && special.unk != special.eos;
   std::vector<int32_t> rows = {has_unk ? special.unk : -1, has_bos ? special.bos : special.eos,
                                has_bos && special.eos != special.bos ? special.eos : -1};
-  std::vector<bool> is_there(static_cast<size_t>(vocab_size));
+  const auto count = static_cast<size_t>(vocab_size);
+  std::vector<bool> is_added(count), is_there(count);
   for (const AddedToken& added : tokenizer.added_tokens()) {
-    is_there[static_cast<size_t>(added.id)] = true;
+    is_added[static_cast<size_t>(added.id)] = true;
   }
   std::vector<int32_t> bytes(256, -1);
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     const std::string_view token = tokenizer.token(id);
-    const bool is_byte = token.size() == 1 && !is_there[static_cast<size_t>(id)];
+    const bool is_byte = token.size() == 1 && !is_added[static_cast<size_t>(id)];
     if (is_byte) bytes[static_cast<unsigned char>(token[0])] = id;
   }
   if (std::ranges::find(bytes, -1) == bytes.end()) {
     rows.insert(rows.end(), bytes.begin(), bytes.end());
   }
-  is_there.assign(is_there.size(), false);
   for (const int32_t row : rows) {
     if (row != -1) is_there[static_cast<size_t>(row)] = true;
   }
@@ -231,16 +234,7 @@ std::vector<int32_t> llama2c_rows(const Tokenizer& tokenizer, int64_t vocab_size
 
 std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t vocab_size,
                                          const std::string& path) {
-  if (tokenizer.kind() == "words") {
-    refuse(path, "the kind of the tokenizer", "tokens that are put together from characters",
-           tokenizer.kind(), "--to hf keeps the tokenizer");
-  }
-  if (tokenizer.vocab_size() > vocab_size) {
-    refuse(
-        path, "vocab_size",
-        "a row for each of the tokenizer's " + std::to_string(tokenizer.vocab_size()) + " tokens",
-        std::to_string(vocab_size));
-  }
+  require_expressible(tokenizer, vocab_size, path);
   std::vector<Llama2cPiece> pieces;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     pieces.push_back({piece_text(tokenizer, id, path), kNeverMerged});
@@ -253,10 +247,9 @@ std::vector<Llama2cPiece> llama2c_pieces(const Tokenizer& tokenizer, int64_t voc
   const std::vector<int32_t> rows = llama2c_rows(tokenizer, vocab_size);
   if (rows.empty()) return pieces;
   std::vector<Llama2cPiece> ordered;
-  constexpr const char* kNames[] = {"<unk>", "<s>", "</s>"};
   for (size_t id = 0; id < rows.size(); ++id) {
     const bool is_role = rows[id] == -1;
-    ordered.push_back(is_role ? Llama2cPiece{kNames[id], kNeverMerged}
+    ordered.push_back(is_role ? Llama2cPiece{kRoles[id], kNeverMerged}
                               : pieces[static_cast<size_t>(rows[id])]);
   }
   return ordered;

@@ -26,35 +26,26 @@ std::vector<BpeMerge> merges_found(const std::vector<std::string>& names,
   for (size_t id = 0; id < names.size(); ++id) {
     if (takes_part[id]) ids.emplace(names[id], static_cast<int32_t>(id));
   }
-  struct Found {
-    float score;
-    BpeMerge merge;
-  };
-  std::vector<Found> all;
+  std::vector<BpeMerge> merges;
   for (size_t id = 0; id < names.size(); ++id) {
     if (!takes_part[id] || scores[id] <= kNeverMerged) continue;
     const std::string_view name = names[id];
-    const size_t first = all.size();
     for (size_t cut = 1; cut < name.size(); ++cut) {
       const auto left = ids.find(name.substr(0, cut)), right = ids.find(name.substr(cut));
       if (left == ids.end() || right == ids.end()) continue;
-      all.push_back({scores[id], {left->second, right->second, static_cast<int32_t>(id)}});
+      merges.push_back({left->second, right->second, static_cast<int32_t>(id)});
     }
-    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
-              [](const Found& a, const Found& b) {
-                return std::pair(a.merge.left, a.merge.right) <
-                       std::pair(b.merge.left, b.merge.right);
-              });
   }
-  std::ranges::stable_sort(all, [](const Found& a, const Found& b) { return a.score > b.score; });
-  std::vector<BpeMerge> merges;
-  for (const Found& found : all) merges.push_back(found.merge);
+  std::ranges::sort(merges, {}, [&](const BpeMerge& merge) {
+    return std::tuple(-scores[static_cast<size_t>(merge.result)], merge.result, merge.left,
+                      merge.right);
+  });
   return merges;
 }
 
 }  // namespace
 
-std::vector<float> scores_of(const std::vector<BpeMerge>& merges, size_t tokens) {
+std::vector<float> scores_of(std::span<const BpeMerge> merges, size_t tokens) {
   std::vector<float> scores(tokens, kNeverMerged);
   float score = 0;
   for (const BpeMerge& merge : merges) {

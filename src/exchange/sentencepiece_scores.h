@@ -2,6 +2,7 @@
 // token. Of two neighbours that could become a token, those whose token has the highest score do.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace cria {
 inline constexpr float kNeverMerged = -1e10f;
 
 // By id: the rank of a token's first merge, negated.
-std::vector<float> scores_of(const std::vector<BpeMerge>& merges, size_t tokens);
+std::vector<float> scores_of(std::span<const BpeMerge> merges, size_t tokens);
 
 // names, scores: by id; added: of them those that take no part in merging. The merges are all ways
 // to make a token of two others: by score, those to the same token by their ids, as in the files

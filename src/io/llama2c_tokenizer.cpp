@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
@@ -47,32 +46,17 @@ std::string llama2c_tokenizer_bytes(const std::vector<Llama2cPiece>& pieces,
 
 std::vector<Llama2cPiece> read_llama2c_tokenizer(const std::string& path) {
   const MappedFile file(path);
-  const std::string_view bytes = file.bytes();
-  size_t at = 0;
-  const auto take = [&](size_t count) {
-    if (count > bytes.size() - at) {
-      throw Error("the file ends inside a token", {.where = path + " at byte " + std::to_string(at),
-                                                   .expected = std::to_string(count) + " bytes",
-                                                   .got = std::to_string(bytes.size() - at)});
-    }
-    at += count;
-    return bytes.substr(at - count, count);
-  };
-  const auto number = [&] {
-    uint32_t value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  };
-  number();  // the length of the longest
+  ByteReader reader(file.bytes(), path);
+  reader.number<uint32_t>("the length of the longest token");
   std::vector<Llama2cPiece> pieces;
-  while (at < bytes.size()) {
-    const auto score = std::bit_cast<float>(number());
+  while (reader.rest() > 0) {
+    const auto score = std::bit_cast<float>(reader.number<uint32_t>("a score"));
     if (!std::isfinite(score)) {
       throw Error("the score is not finite",
                   {.where = place(path, pieces.size()), .got = std::to_string(score)});
     }
-    const uint32_t length = number();
-    pieces.push_back({std::string(take(length)), score});
+    const auto length = reader.number<uint32_t>("the length of a token");
+    pieces.push_back({std::string(reader.take(length, "a token")), score});
   }
   return pieces;
 }

@@ -53,7 +53,8 @@ int64_t Linear::version() const {
   return latest;
 }
 
-// One product for all outputs; those of which some are frozen one by one.
+// dW += dout^T x, db += sum over the rows of dout: one product for all outputs; where some are
+// frozen, one for each other, of its columns of dout.
 void Linear::accumulate_gradients(const ConstTensor& dout, const ConstTensor& x) const {
   const auto is_frozen = [](const Parameter* part) { return part->frozen; };
   if (std::ranges::none_of(weight, is_frozen)) {

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kSpoolTokens = 4 << 20;  // in a shard that is not yet divided
 constexpr int64_t kReadTokens = 1 << 16;
-constexpr double kTolerance = 0.02;  // of the share to validate on, before a warning
+// Of the share to validate on, before a warning: with 2% fewer tokens the loss is 1% noisier.
+constexpr double kTolerance = 0.02;
 
 // Shards that are read once from the beginning to the end, and removed.
 class Spool {

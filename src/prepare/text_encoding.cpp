@@ -33,7 +33,7 @@ constexpr Mark kMarks[] = {
 size_t TextDecoder::unfinished(std::string_view block) {
   for (size_t back = 1; back <= 3 && back <= block.size(); ++back) {
     const auto byte = static_cast<unsigned char>(block[block.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;
+    if (!starts_character(block[block.size() - back])) continue;
     const size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
     return length > back ? back : 0;
   }

@@ -17,15 +17,6 @@ std::string shown(int32_t id, const std::vector<std::string>& tokens) {
   return quote(tokens[static_cast<size_t>(id)]) + " (id " + std::to_string(id) + ")";
 }
 
-[[noreturn]] void refuse_byte(char byte, const std::string& where) {
-  const std::string text(1, byte);
-  throw Error("the byte " + quote(text) + " has no token",
-              {.where = where,
-               .expected = "bytes that the vocabulary has",
-               .got = quote(text),
-               .hint = "leave it out of the text: the tokenizer was made without it"});
-}
-
 }  // namespace
 
 Bpe::Bpe(BpeVocabulary vocabulary)
@@ -88,10 +79,16 @@ size_t Bpe::first_without_token(std::string_view piece) const {
       piece.begin());
 }
 
-void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids) const {
+void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids, const std::string& where,
+                       uint64_t offset) const {
   if (piece.empty()) return;
   if (const size_t at = first_without_token(piece); at < piece.size()) {
-    refuse_byte(piece[at], "a piece");
+    const std::string byte = quote(piece.substr(at, 1));
+    throw Error("the byte " + byte + " has no token",
+                {.where = where + " at byte " + std::to_string(offset + at),
+                 .expected = "bytes that the vocabulary has",
+                 .got = byte,
+                 .hint = "leave it out of the text: the tokenizer was made without it"});
   }
   if (vocabulary_.ignore_merges) {
     if (const auto found = ids_.find(piece); found != ids_.end()) {
@@ -121,10 +118,7 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
       begin = end;
       if (cache->find(piece, ids)) continue;
       const size_t before = ids.size();
-      if (const size_t at = first_without_token(piece); at < piece.size()) {
-        refuse_byte(piece[at], where + " at byte " + std::to_string(from + at));
-      }
-      encode_piece(piece, ids);
+      encode_piece(piece, ids, where, from);
       cache->keep(piece, {ids.data() + before, ids.size() - before});
     }
   };

@@ -44,13 +44,13 @@ class Bpe {
 
   // Appends the ids of one piece: starting from single bytes, the neighbours whose merge has the
   // lowest rank are merged, the leftmost among equals, until none are left. n log n; a piece of
-  // 2 GiB or more is an Error, as is a byte without a token: some vocabularies lack bytes that
-  // hardly a text has.
-  void encode_piece(std::string_view piece, std::vector<int32_t>& ids) const;
+  // 2 GiB or more is an Error, as is, naming the place (of a piece at byte `offset` of `where`), a
+  // byte without a token: some vocabularies lack bytes that hardly a text has.
+  void encode_piece(std::string_view piece, std::vector<int32_t>& ids,
+                    const std::string& where = "piece", uint64_t offset = 0) const;
 
   // Appends the ids of text. Added tokens are split off first, the leftmost, of several there the
-  // longest; special ones only with allow_special. Error, naming the place (of a text that begins
-  // at byte `offset` of `where`), for a byte without a token.
+  // longest; special ones only with allow_special. Errors as of encode_piece.
   void encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special,
               const std::string& where = "text", uint64_t offset = 0) const;
 

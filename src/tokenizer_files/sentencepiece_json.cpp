@@ -99,11 +99,11 @@ class SentencePieceReader : JsonParts {
     }
     if (!has_no_normalizer()) require("normalizer", member(file_, "normalizer"), nullptr);
     const Json& found = member(pre_tokenizer, "prepend_scheme");
-    const auto scheme = std::ranges::find_if(
+    auto scheme = std::ranges::find_if(
         kSchemes, [&](const auto& known) { return found == Json(known.second); });
-    vocabulary_.front = scheme == std::end(kSchemes) ? FrontSpace::at_beginning : scheme->first;
-    require_same("pre_tokenizer", pre_tokenizer,
-                 metaspace(scheme == std::end(kSchemes) ? "first" : scheme->second));
+    if (scheme == std::end(kSchemes)) scheme = kSchemes;  // whichever: refused below
+    vocabulary_.front = scheme->first;
+    require_same("pre_tokenizer", pre_tokenizer, metaspace(scheme->second));
   }
 
   // The normalizer would change what is looked for.

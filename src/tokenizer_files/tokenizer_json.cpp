@@ -139,7 +139,6 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
   if (const SentencePieceVocabulary* const pieces = tokenizer.sentencepiece_vocabulary()) {
     return sentencepiece_json(*pieces, tokenizer.ends()).dump(2) + "\n";
   }
-  if (tokenizer.kind() == "words") return word_json(tokenizer).dump(2) + "\n";
   const std::vector<AddedToken>& added = tokenizer.added_tokens();
   const auto name = [&](int32_t id) { return token_name(tokenizer, id); };
   Json::Object vocabulary;
@@ -150,7 +149,8 @@ std::string tokenizer_json(const Tokenizer& tokenizer) {
   whole.added_tokens = added_tokens_json(added);
   whole.post_processor = post_processor_json(tokenizer.ends(), name);
   whole.vocabulary = std::move(vocabulary);
-  return to_json(std::move(whole)).dump(2) + "\n";
+  const bool words = tokenizer.kind() == "words";
+  return (words ? word_json(std::move(whole)) : to_json(std::move(whole))).dump(2) + "\n";
 }
 
 std::string token_name(const Tokenizer& tokenizer, int32_t id) {

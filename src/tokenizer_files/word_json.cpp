@@ -55,28 +55,14 @@ class WordReader : JsonParts {
 
 }  // namespace
 
-Json word_json(const Tokenizer& tokenizer) {
-  const std::vector<AddedToken>& added = tokenizer.added_tokens();
-  const auto name = [&](int32_t id) {
-    const std::string token(tokenizer.token(id));
-    const bool own = id < tokenizer.vocab_size() - std::ssize(added);
-    return own ? token.substr(1) : token;
-  };
-  Json::Object vocabulary;
-  for (int32_t id = 0; id < tokenizer.vocab_size() - std::ssize(added); ++id) {
-    vocabulary.emplace_back(name(id), id);
-  }
-  return Json::Object{{"version", "1.0"},
-                      {"truncation", nullptr},
-                      {"padding", nullptr},
-                      {"added_tokens", added_tokens_json(added)},
-                      {"normalizer", nullptr},
-                      {"pre_tokenizer", word_split()},
-                      {"post_processor", post_processor_json(tokenizer.ends(), name)},
-                      {"decoder", nullptr},
-                      {"model", Json::Object{{"type", "WordLevel"},
-                                             {"vocab", std::move(vocabulary)},
-                                             {"unk_token", kUnknownWord}}}};
+Json word_json(TokenizerLayout whole) {
+  Json model = Json::Object{
+      {"type", "WordLevel"}, {"vocab", std::move(whole.vocabulary)}, {"unk_token", kUnknownWord}};
+  whole.pre_tokenizer = word_split();
+  whole.decoder = nullptr;
+  Json file = to_json(std::move(whole));
+  file.set("model", std::move(model));
+  return file;
 }
 
 std::unique_ptr<Tokenizer> words_from_json(const Json& file, const std::string& where) {

@@ -187,20 +187,16 @@ TEST_F(Llama2cModel, ScoresAreRanks) {
 // run.c begins and ends with id 1, and takes id + 3 for a byte.
 TEST_F(Llama2cModel, RolesStandWhereRunExpectsThem) {
   using Rows = std::vector<int32_t>;
-  const auto rows = [](const Tokenizer& tokenizer, int64_t vocab_size) {
-    Rows all = llama2c_rows(tokenizer, vocab_size);
-    return all;
-  };
   auto characters = make_char_tokenizer({'\n', ' ', 'a'}, {{"<s>", 3, true}, {"</s>", 4, true}});
-  EXPECT_EQ(rows(*characters, 5), (Rows{-1, -1, -1, 0, 1, 2, 3, 4}));
+  EXPECT_EQ(llama2c_rows(*characters, 5), (Rows{-1, -1, -1, 0, 1, 2, 3, 4}));
   EXPECT_EQ(llama2c_pieces(*characters, 5, path_)[1].text, "<s>");
   characters->set_special_tokens({.bos = 3, .eos = 4});
-  EXPECT_EQ(rows(*characters, 6), (Rows{-1, 3, 4, 0, 1, 2, 5}));
+  EXPECT_EQ(llama2c_rows(*characters, 6), (Rows{-1, 3, 4, 0, 1, 2, 5}));
   characters->set_special_tokens({.eos = 3});
-  EXPECT_EQ(rows(*characters, 5), (Rows{-1, 3, -1, 0, 1, 2, 4}));
+  EXPECT_EQ(llama2c_rows(*characters, 5), (Rows{-1, 3, -1, 0, 1, 2, 4}));
   characters->set_special_tokens({.bos = 1});
-  EXPECT_EQ(rows(*characters, 5), Rows{});
-  const Rows of_bytes = rows(*make_byte_tokenizer(), 256);
+  EXPECT_EQ(llama2c_rows(*characters, 5), Rows{});
+  const Rows of_bytes = llama2c_rows(*make_byte_tokenizer(), 256);
   ASSERT_EQ(of_bytes.size(), 259u);
   EXPECT_EQ(of_bytes[1], -1);
   for (int32_t byte = 0; byte < 256; ++byte)
@@ -253,7 +249,7 @@ TEST_F(Llama2cModel, AVocabularyOfScoresComesBack) {
   write({{"a", 0}});
   EXPECT_EQ(read_llama2c_model(path_).tokenizer, nullptr);
   write_file(beside, read_file(beside) + "x");
-  EXPECT_NE(error_of([&] { read_llama2c_model(path_); }).find("ends inside a token"),
+  EXPECT_NE(error_of([&] { read_llama2c_model(path_); }).find("the file ends too early"),
             std::string::npos);
 }
 

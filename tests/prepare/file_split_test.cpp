@@ -74,7 +74,8 @@ TEST(FileSplitTest, MillionsOfDocumentsAreDividedAlmostExactly) {
   const FileSplit split = splitter.end_file(true);
   const auto total = static_cast<double>(split.train.tokens + split.val.tokens);
   EXPECT_EQ(split.train.documents + split.val.documents, 1000003);
-  EXPECT_NEAR(static_cast<double>(split.val.tokens) / total, 0.1, 1e-4);
+  // One of 2^15 ends or more is nearest, and documents are at most twice as long as the mean.
+  EXPECT_NEAR(static_cast<double>(split.val.tokens) / total, 0.1, 1.0 / (1 << 15));
 }
 
 }  // namespace

@@ -159,10 +159,9 @@ TEST_F(TextInputTest, CharactersOverBlocks) {
         read({a}, {.invalid_utf8 = rule});
         EXPECT_TRUE(texts() == Texts{text}) << before;
       }
+      // A file may end there too, in the middle of the character.
       const std::string cut = text.substr(0, (1u << 20) + (before == 0 ? 1 : 0));
-      if (before == 1) continue;  // nothing of the character is there, or all
-      EXPECT_NE(error_of([&] { read({write("b.txt", cut.substr(0, cut.size() - 1) + "\xE9")}); }),
-                "");
+      EXPECT_NE(error_of([&] { read({write("b.txt", cut)}); }).find("invalid UTF-8"), cut.npos);
     }
   }
 }

@@ -75,19 +75,20 @@ PrepareRequest request_of(const Options& options) {
   request.texts = options.positional();
   request.val_texts = options.texts("val");
   request.tokenizer = options.text("tokenizer", request.tokenizer);
-  const bool learns = request.tokenizer == "bpe" || request.tokenizer == "words";
+  const std::string& tokenizer = request.tokenizer;
+  const bool learns = tokenizer == "bpe" || tokenizer == "words";
   if (learns != options.has("vocab-size")) {
     throw UsageError(learns ? "--vocab-size is missing" : "--vocab-size says nothing here",
-                     {.where = "cria prepare --tokenizer " + request.tokenizer,
+                     {.where = "cria prepare --tokenizer " + tokenizer,
                       .hint = learns ? "--vocab-size 4096"
                                      : "it is for --tokenizer bpe or words, which learn as many"});
   }
   request.vocab_size = options.integer("vocab-size", 0, 0, 1 << 24);
   request.regex = options.text("pattern", "");
-  for (const char* const kind : {"bytes", "chars", "words"}) {
-    if (request.tokenizer != kind || !options.has("pattern")) continue;
+  const bool has_regex = tokenizer != "bytes" && tokenizer != "chars" && tokenizer != "words";
+  if (options.has("pattern") && !has_regex) {
     throw UsageError("--pattern says nothing here",
-                     {.where = std::string("cria prepare --tokenizer ") + kind,
+                     {.where = "cria prepare --tokenizer " + tokenizer,
                       .hint = "it is for --tokenizer bpe and for tiktoken files"});
   }
   request.special_tokens = options.texts("special");
@@ -105,8 +106,7 @@ PrepareRequest request_of(const Options& options) {
   request.documents.field = options.utf8("field", request.documents.field);
   request.documents.skip_bad = options.has("skip-bad");
   const std::string invalid = options.choice("invalid-utf8", {"error", "replace", "bytes"});
-  const bool keeps =
-      options.has("invalid-utf8") ? invalid == "bytes" : request.tokenizer == "bytes";
+  const bool keeps = options.has("invalid-utf8") ? invalid == "bytes" : tokenizer == "bytes";
   request.documents.invalid_utf8 = keeps                ? InvalidUtf8::keep
                                    : invalid == "error" ? InvalidUtf8::error
                                                         : InvalidUtf8::replace;
