@@ -5,15 +5,10 @@
 #include <limits>
 
 #include "cria/base/rng.h"
+#include "inspect/tensor_chunks.h"
 
 namespace cria {
 namespace {
-
-double norm_of(const std::vector<float>& v) {
-  double square = 0;
-  for (const float x : v) square += static_cast<double>(x) * x;
-  return std::sqrt(square);
-}
 
 void normalize(std::vector<float>& v) {
   const double norm = norm_of(v);
@@ -41,7 +36,7 @@ Derivative derivative(Difference&& difference, double h, double unit, double exp
   for (int halvings = 1; halvings <= kMostHalvings; ++halvings) {
     h /= 2;
     const double narrow = difference(h);
-    const double value = (4 * narrow - wide) / 3;
+    const double value = (4 * narrow - wide) / 3;  // c h^2 is gone
     double uncertainty = std::abs(value - narrow);
     if (halvings > 1) uncertainty = std::min(uncertainty, std::abs(value - before));
     uncertainty += rounding / h;

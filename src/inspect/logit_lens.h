@@ -15,7 +15,7 @@ class LogitLens {
  public:
   LogitLens(const Llama& model, int64_t rows);  // of at most so many at once
 
-  // The logits of these rows of residual [..., C], and of each of them what its target has.
+  // The logits of these rows of residual [..., C], and of each what its target [rows] has.
   void look(const ConstTensor& residual, std::span<const int64_t> rows, const int32_t* targets);
 
   // Of what was looked at last, row by row [V].

@@ -33,7 +33,7 @@ void centre(PlanePoints& y) {
 }
 
 // The precision of row i's Gaussian, by bisection: the entropy of its p falls as it grows.
-// p_j in proportion to exp(-precision d_j) is left in row.
+// p_j in proportion to exp(-precision d_j) is left in row [n]; distances [n] are squares.
 void fit_row(const std::vector<double>& distances, size_t i, double entropy,
              std::vector<double>& row) {
   const double nearest = *std::ranges::min_element(
@@ -48,6 +48,7 @@ void fit_row(const std::vector<double>& distances, size_t i, double entropy,
       mean += row[j] * (distances[j] - nearest);
     }
     for (double& p : row) p /= sum;
+    // -sum_j p_j log p_j of p_j = exp(-precision d_j) / sum.
     const double difference = std::log(sum) + precision * mean / sum - entropy;
     if (std::abs(difference) < 1e-10) return;
     (difference > 0 ? low : high) = precision;
@@ -129,6 +130,7 @@ std::vector<double> neighbor_probabilities(const Vectors& vectors, double perple
       distances[j] = std::max(0.0, all[i * n + i] + all[j * n + j] - 2 * all[i * n + j]);
     }
     fit_row(distances, i, entropy, row);
+    // p_ij = (p_j|i + p_i|j) / 2n
     for (size_t j = 0; j < n; ++j) {
       p[i * n + j] += row[j] / static_cast<double>(2 * n);
       p[j * n + i] += row[j] / static_cast<double>(2 * n);
@@ -138,6 +140,7 @@ std::vector<double> neighbor_probabilities(const Vectors& vectors, double perple
 }
 
 double layout_divergence(const std::vector<double>& p, const PlanePoints& y) {
+  // With q_ij = near_ij / z: sum p log(p / q) = sum p log(p / near) + log z sum p.
   double divergence = 0, z = 0, of_p = 0;
   for (size_t i = 0; i < y.size(); ++i) {
     for (size_t j = 0; j < y.size(); ++j) {

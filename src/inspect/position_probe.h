@@ -38,8 +38,6 @@ class PositionProbe {
   double likeness(int64_t a, int64_t b) const;
 
  private:
-  const float* vector(int64_t place) const;  // what likeness compares
-
   int64_t heads_, columns_, pairs_;
   bool adds_ = false, turns_ = false;
   std::vector<float> added_;   // [T,C]

@@ -23,18 +23,6 @@ void require_table(const ConstTensor& table, const FrequencyDeciles& deciles) {
   }
 }
 
-// [V]
-Doubles row_norms(const ConstTensor& table) {
-  Doubles norms(table.shape[0]);
-  parallel_for(table.shape[0], 64, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* const x = &table(row, 0);
-      norms[row] = std::sqrt(dot(x, x, table.shape[1]));
-    }
-  });
-  return norms;
-}
-
 // [C]: the sum of weight(row) times the row, in chunks of rows.
 template <class Weight>
 Doubles weighted_sum(const ConstTensor& table, Weight&& weight) {
@@ -279,6 +267,17 @@ double shared_neighbors(const ConstTensor& a, const ConstTensor& b, const Double
 }
 
 }  // namespace
+
+std::vector<double> row_norms(const ConstTensor& table) {
+  Doubles norms(table.shape[0]);
+  parallel_for(table.shape[0], 64, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* const x = &table(row, 0);
+      norms[row] = std::sqrt(dot(x, x, table.shape[1]));
+    }
+  });
+  return norms;
+}
 
 TableStatistics table_statistics(const ConstTensor& table, const FrequencyDeciles& deciles) {
   require_table(table, deciles);

@@ -33,6 +33,9 @@ struct TableStatistics {
   bool operator==(const TableStatistics&) const = default;
 };
 
+// Norms [V] of the rows of table [V,C], whose rows are contiguous.
+std::vector<double> row_norms(const ConstTensor& table);
+
 // table [V,C], contiguous; deciles of V ids (Error naming both otherwise).
 TableStatistics table_statistics(const ConstTensor& table, const FrequencyDeciles& deciles);
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/first_error.h"
@@ -70,6 +72,13 @@ double sum_terms(int64_t count, Term&& term) {
 inline double dot(const float* x, const float* y, int64_t count) {
   return sum_terms(
       count, [&](int64_t i) { return static_cast<double>(x[i]) * static_cast<double>(y[i]); });
+}
+
+// sqrt(sum_i x_i^2), added in the order of i.
+inline double norm_of(std::span<const float> x) {
+  double squares = 0;
+  for (const float value : x) squares += static_cast<double>(value) * static_cast<double>(value);
+  return std::sqrt(squares);
 }
 
 }  // namespace cria

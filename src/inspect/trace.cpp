@@ -7,18 +7,13 @@
 #include "cria/kernels/kernels.h"
 #include "inspect/attention_scores.h"
 #include "inspect/logit_lens.h"
+#include "inspect/tensor_chunks.h"
 
 namespace cria {
 namespace {
 
 TracedTensor zeros(std::initializer_list<int64_t> shape) {
   return {shape, std::vector<float>(ConstTensor(nullptr, shape).size())};
-}
-
-double square_of(std::span<const float> x) {
-  double sum = 0;
-  for (const float value : x) sum += static_cast<double>(value) * static_cast<double>(value);
-  return sum;
 }
 
 TracedTensor copy(const ConstTensor& x) {
@@ -118,7 +113,7 @@ void trace_blocks(const Activations& activations, Trace& result) {
   result.output = copy(activations.residual().back());
 }
 
-// Of all tokens, each of which sees those up to itself.
+// Of all tokens, each of which sees those up to itself: exp(score - log_sum_exp).
 TracedTensor attention_weights(const SelfAttention& attention, const Block::Saved& saved,
                                int64_t time) {
   const AttentionScores scores(attention, saved, 1, time);
@@ -184,11 +179,15 @@ std::span<const float> TracedTensor::row(int64_t r) const {
   return std::span(values).subspan(static_cast<size_t>(r) * columns, columns);
 }
 
+bool TracedTensor::is_zero() const {
+  return std::ranges::all_of(values, [](float value) { return value == 0; });
+}
+
 double Trace::position_to_token() const {
   double token = 0, position = 0;
   for (int64_t t = 0; t < std::ssize(ids); ++t) {
-    token += std::sqrt(square_of(embedded.row(t)));
-    position += std::sqrt(square_of(added.row(t)));
+    token += norm_of(embedded.row(t));
+    position += norm_of(added.row(t));
   }
   return token > 0 ? position / token : 0;
 }

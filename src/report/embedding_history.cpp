@@ -71,12 +71,13 @@ std::vector<std::string> states_of(const std::string& path) {
   const auto at = [&](size_t i) {
     return std::log(static_cast<double>(std::max<int64_t>(1, steps_of(all[i]))));
   };
+  constexpr double kRounding = 1e-9;  // of logarithms of steps, which differ by far more
   std::vector<std::string> chosen;
   for (size_t i = 0, next = 0; i < kMostStates && next < all.size(); ++i) {
     const double wanted = at(0) + (at(all.size() - 1) - at(0)) * static_cast<double>(i) /
                                       static_cast<double>(kMostStates - 1);
     size_t best = next;
-    while (best + 1 < all.size() && at(best) < wanted - 1e-9) ++best;
+    while (best + 1 < all.size() && at(best) < wanted - kRounding) ++best;
     chosen.push_back(all[best]);
     next = best + 1;
   }
@@ -103,13 +104,7 @@ TableStatistics statistics_of(const FileTensor& table, const FrequencyDeciles& d
   std::vector<float> numbers(static_cast<size_t>(table.size()));
   table.read(0, table.size(), numbers.data());
   const ConstTensor tensor(numbers.data(), {table.shape[0], table.shape[1]});
-  for (int64_t row = 0; norms && row < table.shape[0]; ++row) {
-    double squares = 0;
-    for (int64_t c = 0; c < table.shape[1]; ++c) {
-      squares += static_cast<double>(tensor(row, c)) * static_cast<double>(tensor(row, c));
-    }
-    norms->push_back(std::sqrt(squares));
-  }
+  if (norms) *norms = row_norms(tensor);
   return table_statistics(tensor, deciles);
 }
 

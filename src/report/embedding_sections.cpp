@@ -37,9 +37,7 @@ std::string kinds_sentence(const EmbeddingHistory& history) {
   const Gathering near = gathering(history, history.states.back());
   if (near.by_chance > 0.999) return "";
   return "Of a token's nearest ten, " + percent(near.share) +
-         " are of its kind; by chance it "
-         "would be " +
-         percent(near.by_chance) + ".";
+         " are of its kind; by chance it would be " + percent(near.by_chance) + ".";
 }
 
 class EmbeddingCharts {
@@ -222,6 +220,8 @@ class EmbeddingCharts {
     return line;
   }
 
+  // Pearson's: sum (x - mean)(y - mean) / sqrt(sum (x - mean)^2 sum (y - mean)^2); 0 without
+  // spread.
   static double correlation(const std::vector<double>& x, const std::vector<double>& y) {
     const double n = static_cast<double>(x.size());
     const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n;

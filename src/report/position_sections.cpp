@@ -17,7 +17,7 @@ struct Description {
   std::string name, heading, see, likeness;
 };
 
-const std::vector<Description>& descriptions() {
+const Description& description_of(const std::string& name) {
   static const std::vector<Description> all = {
       {"rope", "queries and keys turn",
        "Each pair of a query's and a key's components turns by an angle, its frequency times the "
@@ -55,11 +55,7 @@ const std::vector<Description>& descriptions() {
       {"none", "nothing is added or turned",
        "Only the causal mask tells an order: a token sees those before it and no others.",
        "none: all places are alike"}};
-  return all;
-}
-
-const Description& description_of(const std::string& name) {
-  return *std::ranges::find(descriptions(), name, &Description::name);
+  return *std::ranges::find(all, name, &Description::name);
 }
 
 constexpr int64_t kMost = 48;  // rows or columns of a heat map
@@ -112,9 +108,7 @@ Figure likeness_map(const PositionProbe& probe, const std::string& title, int64_
       cells(title, place, (probe.has_bias() && !is_distance ? "added to the score; " : "") + place,
             places, places, [&](int64_t a, int64_t b) { return probe.likeness(a, b); });
   map.size = size;
-  Figure figure = heat_map(map);
-  figure.is_small = size.width < Size().width;
-  return figure;
+  return heat_map(map);
 }
 
 // What the probe finds, but likeness.
@@ -163,6 +157,7 @@ std::vector<Figure> rotary_figures(const std::vector<RopeScaling>& scalings,
     Line line = {
         .name = scalings[k].rope_type, .color = k, .x = {{}}, .y = {}, .low = {}, .high = {}};
     Line score = line;
+    // A turn takes 2 pi / frequency; the score is the mean of cos(distance * frequency).
     for (const double frequency : frequencies) {
       line.x[0].push_back(static_cast<double>(line.y.size()));
       line.y.push_back(2 * std::numbers::pi / frequency);
@@ -222,16 +217,13 @@ Llama small_model(const std::string& position, int64_t time) {
 // Rows of a traced tensor as a strip of colours for each token, the same for all strips.
 Figure strips(const std::string& title, const Trace& trace, const TracedTensor& tensor,
               int64_t heads, const std::vector<double>& reach) {
-  const std::vector<int64_t> tokens =
-      first_of(std::min<int64_t>(static_cast<int64_t>(trace.ids.size()), 16));
+  const std::vector<int64_t> tokens = first_of(std::min<int64_t>(std::ssize(trace.ids), 16));
   HeatMap map = cells(title, "component", "", tokens, spread(tensor.shape.back()),
                       [&](int64_t t, int64_t c) { return tensor.row(t * heads)[c]; });
   for (size_t t = 0; t < tokens.size(); ++t) map.rows[t] = isolated(quote(trace.tokens[t]));
   map.size = {.width = kSmall.width, .height = 74 + 16.0 * static_cast<double>(tokens.size())};
   map.reach = reach;
-  Figure figure = heat_map(map);
-  figure.is_small = true;
-  return figure;
+  return heat_map(map);
 }
 
 std::vector<double> ends_of(const std::vector<const TracedTensor*>& tensors) {
@@ -257,24 +249,18 @@ std::string make_position_report() {
                      .y = {{"likeness"}},
                      .lines = {}};
   std::vector<Figure> maps;
-  std::vector<std::function<void()>> sections;
+  std::vector<std::vector<Figure>> own;  // of each encoding, shown below
   for (const std::string& name : position_names()) {
-    const Description& description = description_of(name);
     Llama model = small_model(name, kLong);
     const PositionProbe probe(model, kLong);
-    maps.push_back(likeness_map(probe, description.likeness, kMapped, kSmall));
+    maps.push_back(likeness_map(probe, description_of(name).likeness, kMapped, kSmall));
     if (probe.adds() || probe.turns() || probe.has_keys()) {
       lines.lines.push_back(likeness_line(probe, name, lines.lines.size(), 64));
     }
-    std::vector<Figure> figures = figures_of(probe, model.config(), kLong);
+    own.push_back(figures_of(probe, model.config(), kLong));
     if (probe.turns()) {
-      for (Figure& each : scaling_figures()) figures.push_back(std::move(each));
+      for (Figure& each : scaling_figures()) own.back().push_back(std::move(each));
     }
-    sections.push_back([&page, &description, figures] {
-      page.heading(description.name + ": " + description.heading);
-      page.paragraph(description.see);
-      page.figures(figures);
-    });
   }
   page.heading("Side by side");
   page.paragraph(
@@ -283,7 +269,12 @@ std::string make_position_report() {
       "distances; else what is added to the score, as a mean over the heads.");
   page.figures(maps);
   page.figures({line_chart(lines)});
-  for (const std::function<void()>& add : sections) add();
+  for (size_t i = 0; i < own.size(); ++i) {
+    const Description& description = description_of(position_names()[i]);
+    page.heading(description.name + ": " + description.heading);
+    page.paragraph(description.see);
+    page.figures(own[i]);
+  }
   return page.take();
 }
 
@@ -317,14 +308,13 @@ void add_positions(Page& page, Llama& model) {
 }
 
 void add_input_sum(Page& page, const Trace& trace) {
-  const bool adds = std::ranges::any_of(trace.added.values, [](float value) { return value != 0; });
+  const bool adds = !trace.added.is_zero();
   page.heading(adds ? "token + position = input" : "What positions make of the queries");
   if (adds) {
     const std::vector<double> ends = ends_of({&trace.embedded, &trace.added, &trace.sum});
     page.paragraph(
         "The same token has the same row in the first picture, and in the last one another for "
-        "each "
-        "place where it stands.");
+        "each place where it stands.");
     page.figures({strips("Token: its row of the table", trace, trace.embedded, 1, ends),
                   strips("+ position: the vector that is added", trace, trace.added, 1, ends),
                   strips("= input: what the first block reads", trace, trace.sum, 1, ends)});

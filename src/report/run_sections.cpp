@@ -67,7 +67,8 @@ size_t best_group(const std::vector<RunGroup>& groups) {
   return best;
 }
 
-// The floor on the axis of losses; NaN unless all groups have the same.
+// The floor on the axis of losses; NaN unless all groups have the same, up to a thousandth: of one
+// text they may have read other parts.
 double floor_of(const std::vector<RunGroup>& groups) {
   const auto nats = [](const RunGroup& group) {
     return group.runs.front().floor / bits_per_byte_factor(group);

@@ -5,6 +5,7 @@
 
 #include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
+#include "inspect/tensor_chunks.h"
 #include "report/token_label.h"
 
 namespace cria {
@@ -15,16 +16,6 @@ constexpr size_t kMostMaps = 24;       // of attention
 
 int shade_of(double share) {
   return static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * kShades));
-}
-
-double norm_of(std::span<const float> x) {
-  double squares = 0;
-  for (const float value : x) squares += static_cast<double>(value) * static_cast<double>(value);
-  return std::sqrt(squares);
-}
-
-bool is_all_zero(const TracedTensor& x) {
-  return std::ranges::all_of(x.values, [](float value) { return value == 0; });
 }
 
 class SentenceCharts {
@@ -55,7 +46,7 @@ class SentenceCharts {
   }
 
   Table tokens() const {
-    const bool is_added = !is_all_zero(trace_.added), is_row = trace_.input == trace_.rows;
+    const bool is_added = !trace_.added.is_zero(), is_row = trace_.input == trace_.rows;
     Table table = {{"token", "place", "id", "|row|"}, {}};
     if (is_added) table.headings.push_back("|position|");
     if (!is_row) table.headings.push_back("|input|");
@@ -81,7 +72,7 @@ class SentenceCharts {
   std::vector<Figure> way() const {
     std::vector<Figure> figures = {vectors("The row of the table", trace_.rows)};
     if (trace_.embedding_scale != 1) figures.push_back(vectors("The row, scaled", trace_.embedded));
-    if (!is_all_zero(trace_.added)) {
+    if (!trace_.added.is_zero()) {
       figures.push_back(vectors("Position, added", trace_.added));
       figures.push_back(vectors("Their sum", trace_.sum));
     }

@@ -101,6 +101,7 @@ double text_width(std::string_view text) {
   double width = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const char byte = text[i];
+    // Marks that isolate a text's direction take no room.
     if (text.substr(i).starts_with("\u2068") || text.substr(i).starts_with("\u2069")) continue;
     if (starts_character(byte)) width += static_cast<unsigned char>(byte) < 0x80 ? 0.62 : 1.1;
   }

@@ -12,6 +12,7 @@ namespace cria {
 namespace {
 
 constexpr int64_t kProbed = 40;
+// Tolerances of 1e-6: the probe's numbers are fp32 of about 1, rounded to 6e-8 a few times.
 
 Llama model_with(const std::string& position, const RopeScaling& scaling = {}) {
   ModelConfig config;
@@ -92,6 +93,7 @@ TEST(PositionProbe, RelativeKeysAreOfTheDistance) {
     EXPECT_EQ(probe.has_bias(), name == "transformer_xl");
     EXPECT_NEAR(probe.likeness(20, 20), 1, 1e-6) << name;
     EXPECT_EQ(probe.likeness(20, 3), probe.likeness(3, 20)) << name;
+    // Sines of neighbours are alike; rows of a random table have a cosine of about 0.
     const bool is_smooth = probe.likeness(20, 21) > 0.9;
     EXPECT_EQ(is_smooth, name == "transformer_xl") << probe.likeness(20, 21);
   }

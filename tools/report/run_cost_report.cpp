@@ -8,8 +8,8 @@
 namespace cria {
 namespace {
 
-double megabytes(double bytes) {
-  return bytes * 1e-6;
+double megabytes(auto bytes) {
+  return static_cast<double>(bytes) * 1e-6;
 }
 
 }  // namespace
@@ -40,16 +40,14 @@ void print(const RunCost& cost) {
   std::printf(
       "\nmemory      %.1f MB: %.1f for weights, gradients and moments, %.1f for a pass; there "
       "are %.0f MB\n",
-      megabytes(static_cast<double>(cost.memory_bytes())),
-      megabytes(static_cast<double>(cost.state_bytes)),
-      megabytes(static_cast<double>(cost.activation_bytes)), megabytes(cost.available_bytes));
+      megabytes(cost.memory_bytes()), megabytes(cost.state_bytes), megabytes(cost.activation_bytes),
+      megabytes(cost.available_bytes));
   std::printf("work        %s steps, %s tokens, %.3g epochs, %.3g FLOPs with evaluations\n",
               number(cost.steps).c_str(), number(cost.tokens).c_str(), cost.epochs, cost.flops);
   std::printf("time        about %s, at half of the %.0f GFLOP/s that this machine has at most\n",
               short_duration(cost.seconds).c_str(), cost.peak * 1e-9);
   std::printf("disk        %.1f MB in %s, %.1f a checkpoint; %.0f MB are free\n",
-              megabytes(static_cast<double>(cost.disk_bytes)), cost.output_dir.c_str(),
-              megabytes(static_cast<double>(cost.checkpoint_bytes)),
+              megabytes(cost.disk_bytes), cost.output_dir.c_str(), megabytes(cost.checkpoint_bytes),
               megabytes(cost.free_disk_bytes));
   if (static_cast<double>(cost.memory_bytes()) > cost.available_bytes) {
     std::printf("more memory than there is: make the batch, the sequence or the model smaller\n");

@@ -7,6 +7,7 @@
 
 #include "base/unicode.h"
 #include "cria/tensor/tensor.h"
+#include "inspect/tensor_chunks.h"
 #include "report/report_text.h"
 
 namespace cria {
@@ -26,23 +27,15 @@ double dot(Row x, Row y) {
   return sum;
 }
 
-double norm(Row x) {
-  return std::sqrt(dot(x, x));
-}
-
 // The angle between x and y in degrees; 0 when one of them is 0.
 double angle(Row x, Row y) {
-  const double norms = norm(x) * norm(y);
+  const double norms = norm_of(x) * norm_of(y);
   const double cosine = norms > 0 ? std::clamp(dot(x, y) / norms, -1.0, 1.0) : 1.0;
   return std::acos(cosine) * 180 / std::numbers::pi;
 }
 
 int64_t row_count(const TracedTensor& x) {
   return static_cast<int64_t>(x.values.size()) / x.shape.back();
-}
-
-bool is_zero(const TracedTensor& x) {
-  return std::ranges::all_of(x.values, [](float value) { return value == 0; });
 }
 
 // --- JSON
@@ -57,15 +50,16 @@ Json rows_json(const TracedTensor& x, size_t values) {
   Json::Array rows;
   for (int64_t r = 0; r < row_count(x); ++r) {
     const Row row = x.row(r);
-    rows.push_back(Json::Object{
-        {"norm", norm(row)}, {"first_values", numbers(row.first(std::min(values, row.size())))}});
+    rows.push_back(
+        Json::Object{{"norm", norm_of(row)},
+                     {"first_values", numbers(row.first(std::min(values, row.size())))}});
   }
   return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
 
 Json norms_json(const TracedTensor& x) {
   Json::Array norms;
-  for (int64_t t = 0; t < x.shape[1]; ++t) norms.emplace_back(norm(x.row(t)));
+  for (int64_t t = 0; t < x.shape[1]; ++t) norms.emplace_back(norm_of(x.row(t)));
   return norms;
 }
 
@@ -131,7 +125,7 @@ class Printer {
       vector(trace_.rows.row(static_cast<int64_t>(t)));
     });
     heading("embedding_scale: times " + shortest(trace_.embedding_scale));
-    if (is_zero(trace_.added)) {
+    if (trace_.added.is_zero()) {
       heading("position, on the embedding: nothing");
     } else {
       vectors("position, on the embedding: adds", trace_.added);
@@ -208,7 +202,7 @@ class Printer {
     each_token([&](size_t t) {
       const int64_t row = static_cast<int64_t>(t) * heads + head;
       const Row from = before.row(row), to = after.row(row);
-      std::printf(" %7.3f %7.3f %6.1f", norm(from), norm(to), angle(from, to));
+      std::printf(" %7.3f %7.3f %6.1f", norm_of(from), norm_of(to), angle(from, to));
       first_values(from);
       std::printf(" ->");
       first_values(to);
@@ -278,7 +272,7 @@ class Printer {
   }
 
   void vector(Row x) const {
-    std::printf(" %7.3f ", norm(x));
+    std::printf(" %7.3f ", norm_of(x));
     first_values(x);
     std::printf("\n");
   }
@@ -301,10 +295,10 @@ class Printer {
     }
   }
 
-  double last_norm(const TracedTensor& x) const { return norm(x.row(x.shape[1] - 1)); }
+  double last_norm(const TracedTensor& x) const { return norm_of(x.row(x.shape[1] - 1)); }
   double mean_norm(const TracedTensor& x) const {
     double sum = 0;
-    for (int64_t t = 0; t < x.shape[1]; ++t) sum += norm(x.row(t));
+    for (int64_t t = 0; t < x.shape[1]; ++t) sum += norm_of(x.row(t));
     return sum / static_cast<double>(x.shape[1]);
   }
 
@@ -339,7 +333,7 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
   }
   const Json position =
       Json::Object{{"name", report.config.position},
-                   {"on_embedding", is_zero(t.added) ? Json() : rows_json(t.added, values)},
+                   {"on_embedding", t.added.is_zero() ? Json() : rows_json(t.added, values)},
                    {"position_to_token", t.position_to_token()},
                    {"on_queries", change_json(t.q_before, t.q, values)},
                    {"on_keys", change_json(t.k_before, t.k, values)},
