@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "base/number.h"
@@ -42,6 +43,10 @@ std::set<int64_t> allowed_processors() {
   }
 #endif
   return numbers;
+}
+
+double others_seconds(const ProcessorTimes& before, const ProcessorTimes& after) {
+  return (after.busy - before.busy) - (after.own - before.own);
 }
 
 }  // namespace
@@ -110,10 +115,16 @@ Interference interference(const ProcessorTimes& before, const ProcessorTimes& af
   if (after.processors == 0) return {};
   const double clock = after.clock - before.clock;
   const double used = std::min(threads, after.processors);
-  const double others = (after.busy - before.busy) - (after.own - before.own);
+  const double others = others_seconds(before, after);
   const double free = (after.processors - used) * clock;
   const auto share = [&](double seconds) { return std::clamp(seconds / (used * clock), 0.0, 1.0); };
   return {share(others - free), share(after.stolen - before.stolen)};
+}
+
+double free_processors(const ProcessorTimes& before, const ProcessorTimes& after) {
+  if (after.processors == 0) return std::numeric_limits<double>::infinity();
+  const double others = others_seconds(before, after) + (after.stolen - before.stolen);
+  return after.processors - others / (after.clock - before.clock);
 }
 
 std::string busy_reason(const Interference& interference, double spread) {

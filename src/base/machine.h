@@ -36,6 +36,9 @@ struct Interference {
 // What others took from work on so many threads. Processors that these leave free do not count.
 Interference interference(const ProcessorTimes& before, const ProcessorTimes& after, int threads);
 
+// How many processors others left free between the two moments; infinity where nobody knows.
+double free_processors(const ProcessorTimes& before, const ProcessorTimes& after);
+
 // Why times say little of what the machine can do: "other processes took 41% of its time". "" when
 // they do: with at most 5% of either interference, and a spread (see below) of at most 10% between
 // runs of the same work.

@@ -253,6 +253,17 @@ std::atomic<int>& threads_in_use() {
   return threads;
 }
 
+std::atomic<int>& thread_limit() {
+  static std::atomic<int> limit{kMostThreads};
+  return limit;
+}
+
+// Threads that a loop gets which can use `most`.
+int loop_threads(int64_t most) {
+  const int allowed = std::min(max_threads(), thread_limit().load(std::memory_order_relaxed));
+  return static_cast<int>(std::min<int64_t>(allowed, most));
+}
+
 void run(const Loop& loop) {
   if (loop.count <= 0) return;
   if (Team::current() >= 0) {
@@ -272,6 +283,10 @@ void set_threads(int threads) {
   threads_in_use() = has_openmp() ? std::clamp(threads, 1, kMostThreads) : 1;
 }
 
+void limit_threads(int threads) {
+  thread_limit() = threads > 0 ? threads : kMostThreads;
+}
+
 bool has_openmp() {
 #ifdef _OPENMP
   return true;
@@ -283,14 +298,14 @@ bool has_openmp() {
 void parallel_ranges(int64_t count, int64_t grain, Denormals denormals, RangeBody body,
                      void* context) {
   const int64_t most = std::max<int64_t>(1, count / std::max<int64_t>(1, grain));
-  const int64_t threads = std::min<int64_t>(max_threads(), most);
+  const int threads = loop_threads(most);
   run({.body = body,
        .context = context,
        .count = count,
        .pieces = threads <= 1 ? 1 : std::min(threads * kRangesEach, most),
        .flush = denormals == Denormals::flushed,
-       .threads = static_cast<int>(threads),
-       .shares = static_cast<int>(threads)});
+       .threads = threads,
+       .shares = threads});
 }
 
 void parallel_items(int64_t count, Denormals denormals, RangeBody body, void* context) {
@@ -299,7 +314,7 @@ void parallel_items(int64_t count, Denormals denormals, RangeBody body, void* co
        .count = count,
        .pieces = count,
        .flush = denormals == Denormals::flushed,
-       .threads = static_cast<int>(std::min<int64_t>(max_threads(), count)),
+       .threads = loop_threads(count),
        .shares = 1});
 }
 

@@ -6,8 +6,11 @@
 #include <ctime>
 
 #include "base/first_error.h"
+#include "base/machine.h"
+#include "base/thread_choice.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
 #include "cria/inference/generate.h"
 #include "cria/optim/schedule.h"
@@ -66,9 +69,15 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool
   if (config_.log.diagnostics != 0) begin_diagnostics(batches);
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);
+  threads_ = std::make_unique<ThreadChoice>(max_threads(), [before = processor_times()]() mutable {
+    const ProcessorTimes earlier = std::exchange(before, processor_times());
+    return free_processors(earlier, before);
+  });
 }
 
-Trainer::~Trainer() = default;
+Trainer::~Trainer() {
+  limit_threads(0);
+}
 
 bool Trainer::has_validation() const {
   return inputs_->validation != nullptr;
@@ -217,6 +226,7 @@ StepMetrics Trainer::step() {
   const std::clock_t cpu_start = std::clock();
   if (state_.step + 1 == config_.train.untie_at_step) set_model(untied(*model_));
   const StepData& data = prefetch_->next();
+  limit_threads(threads_->threads());
   require_targets(data.counted);
   const bool diagnosed = diagnostics_ && diagnostics_->is_due(state_.step + 1);
   if (diagnostics_) diagnostics_->see({data.inputs, static_cast<size_t>(tokens_per_step())});
@@ -242,6 +252,7 @@ StepMetrics Trainer::step() {
     elapsed -= diagnostics_->seconds();
     cpu -= diagnostics_->cpu_seconds();
   }
+  threads_->took(elapsed);
   const double tokens = static_cast<double>(tokens_per_step());
   const double flops = tokens * flops_per_token_ / elapsed;
   ++state_.step;

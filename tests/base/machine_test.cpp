@@ -102,6 +102,17 @@ TEST(Machine, InterferenceIsOnTheProcessorsInUse) {
   EXPECT_EQ(interference(before, unknown, 4).stolen, 0);
 }
 
+TEST(Machine, WhatOthersLeaveFree) {
+  const ProcessorTimes before = {
+      .processors = 4, .busy = 100, .stolen = 7, .own = 3, .clock = 1000};
+  EXPECT_DOUBLE_EQ(free_processors(before, after_ten_seconds(0, 0)), 4);
+  EXPECT_DOUBLE_EQ(free_processors(before, after_ten_seconds(15, 0)), 2.5);
+  EXPECT_DOUBLE_EQ(free_processors(before, after_ten_seconds(15, 5)), 2);
+  ProcessorTimes unknown = after_ten_seconds(40, 40);
+  unknown.processors = 0;
+  EXPECT_GT(free_processors(before, unknown), 1e9);
+}
+
 TEST(Machine, WhyItIsBusy) {
   EXPECT_EQ(busy_reason({}, 0), "");
   EXPECT_EQ(busy_reason({.others = 0.049, .stolen = 0.049}, 0.099), "");

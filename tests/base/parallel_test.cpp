@@ -56,6 +56,24 @@ TEST(Parallel, SetThreads) {
   EXPECT_EQ(max_threads(), before);
 }
 
+TEST(Parallel, NoMoreThreadsThanTheLimit) {
+  const ThreadCount scope(4);
+  for (const int limit : {1, 2, 0}) {
+    limit_threads(limit);
+    std::atomic<int> most{0};
+    const auto see = [&](int thread) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      for (int seen = most; thread > seen && !most.compare_exchange_weak(seen, thread);) {
+      }
+    };
+    parallel_tasks(100, [&](int64_t, int thread) { see(thread); });
+    parallel_for(100, 1, [&](int64_t, int64_t, int thread) { see(thread); });
+    limit_threads(0);
+    EXPECT_LT(most, limit > 0 ? limit : 4);
+    EXPECT_EQ(max_threads(), has_openmp() ? 4 : 1);
+  }
+}
+
 TEST(Parallel, RangesCoverEveryItemOnce) {
   each_loop([](int64_t count) {
     for (const int64_t grain : {1, 4, 100, 10000}) {

@@ -14,6 +14,10 @@ namespace cria {
 // processors that this process may use (its affinity and the quota of its cgroup).
 int max_threads();
 void set_threads(int threads);  // threads >= 1
+
+// From now on loops use at most so many of them; those left out sleep. Unlike set_threads it changes
+// no max_threads(), so that what has room for one thread each stays valid.
+void limit_threads(int threads);  // 0: no limit
 bool has_openmp();
 
 // Plain function pointers, so that code compiled for another instruction set instantiates nothing

@@ -20,6 +20,7 @@ namespace cria {
 class Prefetch;
 struct StepData;
 class RunDirectory;
+class ThreadChoice;
 struct RunInputs;
 class TrainingDiagnostics;
 
@@ -98,6 +99,7 @@ class Trainer {
   std::vector<double> change_squares_;                // of the step's update, for each parameter
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
+  std::unique_ptr<ThreadChoice> threads_;
   int64_t skipped_ = 0;             // steps in a row
   std::set<std::string> problems_;  // of what only reports, told already
   TrainingState state_;
