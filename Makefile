@@ -31,12 +31,15 @@ else ifeq ($(FLAVOUR),asan)
   # g++ warns of uninitialized members of std::function where sanitizers have changed the code.
   flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -Wno-unknown-warning-option -Wno-maybe-uninitialized
+else ifeq ($(FLAVOUR),tsan)
+  OUT := build/tsan
+  flavour_flags := -O1 -g -fsanitize=thread -Wno-tsan
 else ifeq ($(FLAVOUR),odr)
   OUT := build/odr
   # The linker sees the types of all sources. It needs no fast code for that.
   flavour_flags := -O0 -flto=auto -Werror=odr
 else
-  $(error FLAVOUR must be release, debug, asan or odr, not '$(FLAVOUR)')
+  $(error FLAVOUR must be release, debug, asan, tsan or odr, not '$(FLAVOUR)')
 endif
 
 # What is compiled needs to know the compiler; help, clean and format need not.
@@ -211,6 +214,10 @@ debug:  ## the program without optimization, with symbols and assertions, in bui
 # A failed allocation is to be an Error there too, not the end of the program.
 asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) FLAVOUR=asan test
+
+# What shares work between threads, and what runs beside it.
+tsan:  ## some of the tests under ThreadSanitizer
+	$(MAKE) FLAVOUR=tsan test TEST_ARGS='--gtest_filter=$(subst $() ,:,$(strip $(tsan_tests)))'
 
 # Of two classes of one name in two sources, each compiler run sees one, and the program mixes both.
 odr:  ## that no two sources define one name differently (with g++)

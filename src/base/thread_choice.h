@@ -31,6 +31,7 @@ class ThreadChoice {
   std::function<double()> free_processors_;
   int settled_, trying_ = 0;                              // 0: nothing is tried
   std::vector<double> settled_seconds_, trying_seconds_;  // of the last steps with either
+  double left_seconds_;       // a step's with the more threads that were given up
   int64_t steps_ = 0, wait_;  // since the last trial, and how many to let pass
   double unasked_ = 0;        // seconds since free_processors_ was asked
 };

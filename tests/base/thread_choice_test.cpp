@@ -68,6 +68,18 @@ TEST(ThreadChoice, KeepsWhatIsFasterThanWhatItTried) {
   EXPECT_LT(trials, 60);  // ever fewer
 }
 
+// Fewer threads were faster for as long as they were tried, and never again.
+TEST(ThreadChoice, ReturnsWhenItWasLuck) {
+  ThreadChoice choice(2, [] { return 1.0; });
+  int with_one = 0;
+  for (int i = 0; i < 400; ++i) {
+    const bool one = choice.threads() == 1;
+    choice.took(one ? (++with_one <= 10 ? 0.5 : 3) : 1);
+  }
+  EXPECT_GT(with_one, 10);
+  EXPECT_EQ(choice.threads(), 2);
+}
+
 TEST(ThreadChoice, NoMoreThanAskedForAndAtLeastOne) {
   SimulatedMachine machine = {.processors = 64, .others = 0};
   ThreadChoice two(2, [&] { return machine.free_processors(); });
