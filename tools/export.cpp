@@ -8,6 +8,7 @@
 #include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
+#include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "exchange/export_formats.h"
 
@@ -38,10 +39,9 @@ std::vector<Written> written_at(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return {{fs::path(path).filename().string(), fs::file_size(path)}};
   std::vector<Written> all;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    all.push_back({entry.path().filename().string(), entry.file_size()});
+  for (const std::string& name : list_directory(path)) {
+    all.push_back({name, fs::file_size(join_path(path, name))});
   }
-  std::ranges::sort(all, {}, &Written::name);
   return all;
 }
 

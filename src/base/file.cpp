@@ -1,15 +1,19 @@
 #include "cria/base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
+#include <fnmatch.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -51,20 +55,26 @@ struct CutBack {
   }
 };
 
-// A glob in which the names of directories that exist stand for themselves, brackets and all.
-std::string with_directories_as_they_are(const std::string& glob) {
-  size_t known = 0;
-  for (size_t at = 0; (at = glob.find('/', at)) != glob.npos; ++at) {
-    if (exists(glob.substr(0, at + 1))) known = at;
+// Adds the paths below `base` that the parts of a glob name. What exists under the very name of a
+// part is what it names, brackets and all.
+void add_matches(const fs::path& base, fs::path::iterator part, fs::path::iterator end,
+                 std::vector<std::string>& paths) {
+  if (part == end) {
+    paths.push_back(base.string());
+    return;
   }
-  std::string pattern;
-  for (size_t i = 0; i < glob.size(); ++i) {
-    if (i < known && std::string_view("*?[\\").find(glob[i]) != std::string_view::npos) {
-      pattern += '\\';
+  const fs::path literal = base / *part;
+  const auto next = std::next(part);
+  if (exists(literal.string())) return add_matches(literal, next, end, paths);
+  const std::string directory = base.empty() ? "." : base.string();
+  if (part->native().find_first_of("*?[") == std::string::npos || !fs::is_directory(directory)) {
+    return;
+  }
+  for (const std::string& name : list_directory(directory)) {
+    if (::fnmatch(part->c_str(), name.c_str(), FNM_PERIOD) == 0) {
+      add_matches(base / name, next, end, paths);
     }
-    pattern += glob[i];
   }
-  return pattern;
 }
 
 // What to say to a path that leads nowhere.
@@ -116,6 +126,49 @@ bool is_temporary_of(std::string_view file, std::string_view name) {
 
 void remove_leftovers_of(const std::string& path) {
   remove_leftovers(parent(path), fs::path(path).filename().native());
+}
+
+class OpenDirectory {
+ public:
+  // Takes the descriptor, of which there is none when it is negative.
+  explicit OpenDirectory(int descriptor) noexcept
+      : stream_(descriptor < 0 ? nullptr : ::fdopendir(descriptor)) {
+    if (!stream_ && descriptor >= 0) ::close(descriptor);
+  }
+  ~OpenDirectory() {
+    if (stream_) ::closedir(stream_);
+  }
+  OpenDirectory(const OpenDirectory&) = delete;
+  OpenDirectory& operator=(const OpenDirectory&) = delete;
+
+  explicit operator bool() const { return stream_ != nullptr; }
+  int descriptor() const { return ::dirfd(stream_); }
+
+  // The name of the next file or directory in it; nullptr: there is none.
+  const char* next() const noexcept {
+    const dirent* entry = ::readdir(stream_);
+    while (entry && is_dots(entry->d_name)) entry = ::readdir(stream_);
+    return entry ? entry->d_name : nullptr;
+  }
+
+ private:
+  static bool is_dots(std::string_view name) { return name == "." || name == ".."; }
+
+  DIR* stream_;
+};
+
+bool remove_all_at(int directory, const char* name) noexcept {
+  if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return true;
+  if (errno != EISDIR && errno != EPERM) return false;  // EPERM: what POSIX says of a directory
+  {
+    const OpenDirectory inside(
+        ::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!inside) return false;
+    while (const char* const each = inside.next()) {
+      if (!remove_all_at(inside.descriptor(), each)) return false;
+    }
+  }
+  return ::unlinkat(directory, name, AT_REMOVEDIR) == 0;
 }
 
 // A file system without locks has none that holds either: then nothing there is taken for left.
@@ -186,11 +239,11 @@ size_t InputFile::read(char* to, size_t size) {
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(temporary_name(path)) {
+  buffer_.reserve(kBufferBytes);
   remove_leftovers_of(path);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (descriptor_ < 0) throw_system_error("cannot create", path);
   mark_as_living(descriptor_);
-  buffer_.reserve(kBufferBytes);
 }
 
 AtomicFile::~AtomicFile() {
@@ -263,8 +316,7 @@ AtomicDirectory::AtomicDirectory(const std::string& path)
 }
 
 AtomicDirectory::~AtomicDirectory() {
-  std::error_code ignored;
-  if (!committed_) fs::remove_all(temporary_, ignored);
+  if (!committed_) remove_all(temporary_);
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -278,8 +330,7 @@ void AtomicDirectory::commit() {
 }
 
 Rollback::~Rollback() {
-  std::error_code ignored;
-  for (const std::string& path : paths_) fs::remove(path, ignored);
+  for (const std::string& path : paths_) ::remove(path.c_str());
 }
 
 void Rollback::make_directories(const std::string& path) {
@@ -312,22 +363,34 @@ FileLock::~FileLock() {
 }
 
 void remove_leftovers(const std::string& directory, std::string_view name) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    if (!is_temporary_of(entry.path().filename().native(), name)) continue;
-    const Descriptor left{
-        ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  if (::access(directory.c_str(), R_OK) != 0) return;
+  for (const std::string& file : list_directory(directory)) {
+    if (!is_temporary_of(file, name)) continue;
+    const std::string path = join_path(directory, file);
+    const Descriptor left{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     if (left.value < 0 || ::flock(left.value, LOCK_EX | LOCK_NB) != 0) continue;
-    fs::remove_all(entry.path(), ignored);
+    remove_all(path);
   }
+}
+
+std::vector<std::string> list_directory(const std::string& directory) {
+  const OpenDirectory open(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open) throw_system_error("cannot read the directory", directory);
+  std::vector<std::string> names;
+  while (const char* const name = open.next()) names.emplace_back(name);
+  std::ranges::sort(names);
+  return names;
+}
+
+bool remove_all(const std::string& path) noexcept {
+  return remove_all_at(AT_FDCWD, path.c_str());
 }
 
 void remove_directory(const std::string& path) {
   const std::string aside = temporary_name(path);
-  if (::rename(path.c_str(), aside.c_str()) != 0) throw_system_error("cannot remove", path);
-  std::error_code error;
-  fs::remove_all(aside, error);
-  if (error) throw Error("cannot remove", {.where = aside, .got = error.message()});
+  if (::rename(path.c_str(), aside.c_str()) != 0 || !remove_all(aside)) {
+    throw_system_error("cannot remove", path);
+  }
 }
 
 void publish_file(const std::string& from, const std::string& to) {
@@ -360,11 +423,12 @@ void make_directories(const std::string& path) {
 }
 
 void sync_files(const std::string& directory) {
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    if (!fs::is_regular_file(entry.symlink_status())) continue;
-    const Descriptor file{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+  for (const std::string& name : list_directory(directory)) {
+    const std::string path = join_path(directory, name);
+    if (!fs::is_regular_file(fs::symlink_status(path))) continue;
+    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     if (file.value >= 0 && ::fsync(file.value) != 0) {
-      throw_system_error("cannot flush", entry.path().string(), "is the disk full?");
+      throw_system_error("cannot flush", path, "is the disk full?");
     }
   }
   sync_directory(directory);
@@ -372,11 +436,11 @@ void sync_files(const std::string& directory) {
 
 std::vector<std::string> glob_files(const std::string& glob) {
   if (exists(glob)) return {glob};  // its name may hold brackets
-  glob_t found{};
-  const int status = ::glob(with_directories_as_they_are(glob).c_str(), 0, nullptr, &found);
-  std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  if (status != 0 || paths.empty()) {
+  const fs::path parts = glob;
+  std::vector<std::string> paths;
+  add_matches("", parts.begin(), parts.end(), paths);
+  std::ranges::sort(paths);
+  if (paths.empty()) {
     throw Error("no such file", {.where = glob,
                                  .expected = "a file, or a glob that matches files",
                                  .got = "nothing of that name",

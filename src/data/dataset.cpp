@@ -51,10 +51,8 @@ void check_ids(const Shard& shard, int64_t vocab_size) {
 void require_files(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (!std::filesystem::is_directory(path)) continue;
-    bool has_shards = false;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      has_shards |= entry.path().extension() == ".bin";
-    }
+    const bool has_shards = std::ranges::any_of(
+        list_directory(path), [](const std::string& name) { return name.ends_with(".bin"); });
     throw Error("a directory where shards are asked for",
                 {.where = path,
                  .expected = "shards, or the directory of a dataset",

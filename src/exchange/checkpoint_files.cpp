@@ -1,7 +1,5 @@
 #include "exchange/checkpoint_files.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <vector>
 
 #include "base/checksum.h"
@@ -32,14 +30,9 @@ void require_own_checksum(const Json& trainer, const std::string& path) {
 }  // namespace
 
 void add_checksums(Json& trainer, const std::string& directory) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    if (name != kEdited) names.push_back(name);
-  }
-  std::ranges::sort(names);
   Json files = Json::Object{};
-  for (const std::string& name : names) {
+  for (const std::string& name : list_directory(directory)) {
+    if (name == kEdited) continue;
     files.set(name, checksum(MappedFile(join_path(directory, name)).bytes()));
   }
   trainer.set(kFiles, files);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -22,14 +21,13 @@ std::string best_path(const std::string& run) {
 }
 
 std::vector<std::string> list_checkpoints(const std::string& run) {
+  const std::string checkpoints = join_path(run, "checkpoints");
   std::vector<std::string> found;
-  std::error_code missing;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(join_path(run, "checkpoints"), missing)) {
-    const std::string name = entry.path().filename().string();
+  if (!exists(checkpoints)) return found;
+  for (const std::string& name : list_directory(checkpoints)) {
     const bool complete =
         name.size() > 5 && name.find_first_not_of("0123456789", 5) == std::string::npos;
-    if (name.starts_with("step-") && complete) found.push_back(entry.path().string());
+    if (name.starts_with("step-") && complete) found.push_back(join_path(checkpoints, name));
   }
   // The order is that of the numbers: names grow when steps pass eight digits.
   std::ranges::sort(found, [](const std::string& a, const std::string& b) {

@@ -2,10 +2,8 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <filesystem>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
@@ -165,12 +163,9 @@ std::string new_name(double wall_time) {
 
 std::vector<std::string> event_files(const std::string& directory) {
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().filename().string().starts_with(kNameStart)) {
-      paths.push_back(entry.path().string());
-    }
+  for (const std::string& name : list_directory(directory)) {
+    if (name.starts_with(kNameStart)) paths.push_back(join_path(directory, name));
   }
-  std::sort(paths.begin(), paths.end());
   return paths;
 }
 

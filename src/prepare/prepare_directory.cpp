@@ -22,10 +22,9 @@ void require_absent(const std::string& path, const char* what) {
 }
 
 void require_no_shard(const std::string& directory) {
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : list_directory(directory)) {
     if (name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"))) {
-      require_absent(entry.path().string(), "a shard of one");
+      require_absent(join_path(directory, name), "a shard of one");
     }
   }
 }
@@ -34,23 +33,21 @@ void require_no_shard(const std::string& directory) {
 // same file is taken for that: the directory may be a stranger's, and neither what a file says nor
 // a link counts.
 void clear(const std::string& scratch, const std::string& directory) {
-  for (const auto& entry : fs::directory_iterator(scratch)) {
-    const fs::path name = entry.path().filename();
+  for (const std::string& name : list_directory(scratch)) {
     if (name == kLock) continue;
+    const std::string left = join_path(scratch, name), published = join_path(directory, name);
     std::error_code none;
-    if (fs::is_regular_file(entry.symlink_status()) &&
-        fs::equivalent(entry.path(), fs::path(directory) / name, none)) {
-      fs::remove(fs::path(directory) / name);
+    if (fs::is_regular_file(fs::symlink_status(left)) && fs::equivalent(left, published, none)) {
+      remove_all(published);
     }
-    fs::remove_all(entry.path());
+    if (!remove_all(left)) throw_system_error("cannot remove", left);
   }
 }
 
 }  // namespace
 
 PrepareDirectory::Scratch::~Scratch() {
-  std::error_code ignored;
-  if (!path.empty()) fs::remove_all(path, ignored);
+  if (!path.empty()) remove_all(path);
 }
 
 PrepareDirectory::PrepareDirectory(const std::string& directory) : directory_(directory) {

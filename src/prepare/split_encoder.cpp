@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -36,7 +35,7 @@ class Spool {
       at_ += std::ssize(ids_);
       if (at_ < shard_->tokens()) continue;
       shard_.reset();
-      std::filesystem::remove(join_path(directory_, names_[next_++]));
+      remove_all(join_path(directory_, names_[next_++]));
       at_ = 0;
     }
   }

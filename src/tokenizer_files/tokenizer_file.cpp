@@ -42,12 +42,9 @@ std::string choose_file(const std::string& directory) {
     if (exists(path)) return path;
   }
   std::vector<std::string> found;
-  std::error_code unreadable;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : list_directory(directory)) {
     if (name == "tokenizer.model" || name.ends_with(".tiktoken")) found.push_back(name);
   }
-  std::ranges::sort(found);
   if (found.size() == 1) return join_path(directory, found.front());
   throw Error(found.empty() ? "no tokenizer here" : "several tokenizers here",
               {.where = directory,

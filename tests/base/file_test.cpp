@@ -266,6 +266,35 @@ TEST(File, ADirectoryIsRemovedAndALinkNotFollowed) {
   expect_error_at(root / "one", "cannot remove", [&] { remove_directory(root / "one"); });
 }
 
+TEST(File, ListsNamesSorted) {
+  const TemporaryDirectory root;
+  EXPECT_TRUE(list_directory(root.path()).empty());
+  for (const char* const name : {"b", ".hidden", "a", "..c"}) write_file(root / name, "");
+  make_directories(root / "d/inside");
+  EXPECT_EQ(list_directory(root.path()),
+            (std::vector<std::string>{"..c", ".hidden", "a", "b", "d"}));
+  expect_error_at(root / "none", "cannot read the directory",
+                  [&] { list_directory(root / "none"); });
+  expect_error_at(root / "a", "cannot read the directory", [&] { list_directory(root / "a"); });
+}
+
+TEST(File, RemovesAllAndLeavesWhatLinksLeadTo) {
+  const TemporaryDirectory root;
+  EXPECT_TRUE(remove_all(root / "none"));
+  write_file(root / "kept", "");
+  make_directories(root / "tree/a/b");
+  make_directories(root / "tree/c");
+  for (int i = 0; i < 500; ++i) write_quickly(root / "tree/a/" + std::to_string(i), "");
+  std::filesystem::create_symlink(root / "kept", root / "tree/a/b/link");
+  std::filesystem::create_directory_symlink(root.path(), root / "tree/c/up");
+  std::filesystem::create_directory_symlink(root / "tree", root / "link");
+  EXPECT_TRUE(remove_all(root / "link"));
+  EXPECT_TRUE(exists(root / "tree/a/b"));
+  EXPECT_TRUE(remove_all(root / "tree"));
+  EXPECT_FALSE(remove_all(root / "kept/inside"));  // of a file there is no inside
+  EXPECT_EQ(list_directory(root.path()), std::vector<std::string>{"kept"});
+}
+
 TEST(File, GetsASecondName) {
   const TemporaryDirectory root;
   write_file(root / "a", "new");
@@ -329,6 +358,16 @@ TEST(File, GlobsSortedFiles) {
   EXPECT_EQ(glob_files(directory / "?.bin"), Names{directory / "v.bin"});
   EXPECT_EQ(glob_files(directory / "v.bin"), Names{directory / "v.bin"});
   EXPECT_EQ(glob_files(directory / "x[1].bin"), Names{directory / "x[1].bin"});
+  make_directories(directory / "d[1]/e");
+  make_directories(directory / "d2/.e");
+  for (const std::string name : {"d[1]/e/t.bin", "d[1]/.t.bin", "d2/.e/t.bin", "d2/t.bin"}) {
+    write_file(directory / name, "x");
+  }
+  EXPECT_EQ(glob_files(directory / "d[1]/*/t*"), Names{directory / "d[1]/e/t.bin"});
+  EXPECT_EQ(glob_files(directory / "d*/*.bin"), Names{directory / "d2/t.bin"});
+  EXPECT_EQ(glob_files(directory / "d*/.*/t.bin"), Names{directory / "d2/.e/t.bin"});
+  EXPECT_EQ(glob_files(directory / "d[!1]//t.bin"), Names{directory / "d2/t.bin"});
+  EXPECT_EQ(glob_files(directory / "v.bin*"), Names{directory / "v.bin"});
   for (const std::string name : {"w*.bin", "w.bin", "missing/*"}) {
     expect_error_at(directory / name, "no such file", [&] { glob_files(directory / name); });
   }

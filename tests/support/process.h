@@ -86,6 +86,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t id() const { return id_; }
   void send(int signal) const { ::kill(id_, signal); }
 
   // Waits for the end. A process that takes longer than a minute is ended, and an exception thrown.

@@ -126,6 +126,13 @@ class FileLock {
 // all when it is "". What a living process writes is locked, and left alone.
 void remove_leftovers(const std::string& directory, std::string_view name);
 
+// The names of all that is directly in a directory, sorted.
+std::vector<std::string> list_directory(const std::string& directory);
+
+// Removes a file, a link (not what it leads to), or a directory with all that is in it. Whether
+// nothing is there any more. Needs no memory but the system's.
+bool remove_all(const std::string& path) noexcept;
+
 // Renames a directory before its files are removed: under its name it is whole or not there.
 void remove_directory(const std::string& path);
 

@@ -33,6 +33,13 @@ class Json {
   Json(Array value) : value_(std::move(value)) {}
   Json(Object value) : value_(std::move(value)) {}
 
+  // Assigned, since libstdc++ 12 destroys what was never made when memory runs out while it
+  // constructs a copy of a variant.
+  Json(const Json& other) { value_ = other.value_; }
+  Json(Json&&) noexcept = default;
+  Json& operator=(const Json&) = default;
+  Json& operator=(Json&&) noexcept = default;
+
   // The whole of text is one value. Errors, as where:line:column: anything RFC 8259 forbids, and
   // also a repeated key, a lone surrogate, a number beyond double, a byte order mark, deeper
   // nesting.
