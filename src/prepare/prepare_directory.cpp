@@ -24,8 +24,9 @@ void require_absent(const std::string& path, const char* what) {
 void require_no_shard(const std::string& directory) {
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"))) {
-      require_absent(entry.path().string(), "a shard of one");
+    const bool is_part = name.ends_with(".bin") || name.ends_with(".mask");
+    if (is_part && (name.starts_with("train_") || name.starts_with("val_"))) {
+      require_absent(entry.path().string(), "a shard of one, or its mask");
     }
   }
 }
