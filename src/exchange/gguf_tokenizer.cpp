@@ -45,6 +45,10 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
 std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) return "gpt-2";
+  if (bpe->nfc) {
+    refuse(path, "the normalizer of the tokenizer", "none", "NFC", "--to hf keeps the tokenizer");
+  }
+  if (bpe->regex == Regex::qwen2) return "qwen2";
   const bool ignore = bpe->ignore_merges;
   const bool smollm = bpe->regex == Regex::smollm;
   if (bpe->regex != Regex::gpt2 && !smollm) {
