@@ -51,7 +51,7 @@ const std::vector<Option>& prepare_options() {
       {"vocab-size", "N",
        "bpe, words: tokens to learn, the 256 bytes or <unk>, and special tokens, included"},
       {"pattern", "NAME",
-       "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3 or smollm"},
+       "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3, smollm or qwen2"},
       {"special", "TOKEN", "add this special token to the tokenizer; may be given again", true},
       {"bos", "TOKEN", "token before each document, or none (default: as the tokenizer says)"},
       {"eos", "TOKEN", "token after each document, likewise"},
