@@ -29,7 +29,7 @@ const std::vector<Option>& eval_options() {
       {"sequence-length", "N", "tokens per window (default: as trained, at most 2048)"},
       {"batch-size", "N", "windows at a time (default 8)"},
       {"mask-documents", "", "keep documents apart, as data.mask_documents does in training"},
-      {"loss-mask", "", "only the tokens that the masks beside the shards name, as data.loss_mask"},
+      {"loss-mask", "", "beside each shard is a mask of what counts, as data.loss_mask"},
       {"bos-token-id", "N", "token that begins a document (default: from dataset.json)"},
       {"eos-token-id", "N", "token that ends a document (default: from dataset.json)"},
       {"batches", "N", "only the first N batches (default 0: everything)"},

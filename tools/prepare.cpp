@@ -20,8 +20,10 @@ void print(const std::string& directory, const Json& summary) {
   };
   const auto split = [&](const char* part) {
     const double documents = number(part, "documents");
-    return short_count(number(part, "tokens")) + " tokens of " + short_count(documents) +
-           (documents == 1 ? " document" : " documents");
+    const bool masked = summary.find(part)->find("learned") != nullptr;
+    return short_count(number(part, "tokens")) + " tokens" +
+           (masked ? " (" + short_count(number(part, "learned")) + " learned)" : "") + " of " +
+           short_count(documents) + (documents == 1 ? " document" : " documents");
   };
   const double bytes = number("train", "bytes") + number("val", "bytes");
   const double tokens = number("train", "tokens") + number("val", "tokens");

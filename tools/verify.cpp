@@ -22,7 +22,9 @@ bool verify_dataset(const std::string& directory) {
   bool all = true;
   for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
     for (const std::string& name : split->shards) shards.push_back(join_path(directory, name));
-    all = all && split->checksums.size() == split->shards.size();
+    for (const std::string& name : split->masks) shards.push_back(join_path(directory, name));
+    all = all && split->checksums.size() == split->shards.size() &&
+          split->mask_checksums.size() == split->masks.size();
   }
   require_checksums(shards);
   if (has_tokenizer(directory)) {

@@ -93,10 +93,6 @@ std::vector<std::string> shard_directories(const std::string& glob) {
   return directories;
 }
 
-std::string mask_path(const std::string& shard) {
-  return std::filesystem::path(shard).replace_extension(".mask").string();
-}
-
 int64_t count_targets(const int32_t* targets, int64_t count) {
   return count - std::count(targets, targets + count, kIgnoredTarget);
 }
@@ -106,11 +102,31 @@ Dataset::Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size
   // A name that is there is meant as it stands, brackets and all.
   const auto paths = exists(glob) ? std::vector<std::string>{glob} : glob_files(glob);
   require_files(paths);
+  const std::vector<std::string> named = named_masks(paths);
+  for (const std::string& path : paths) {
+    const std::string mask = mask_path(path);
+    const bool has_mask = masked || std::ranges::find(named, mask) != named.end();
+    masks_.push_back(has_mask ? std::optional<MappedFile>(mask) : std::nullopt);
+  }
   require_checksums(paths);
+  require_checksums(named);
   for (const std::string& path : paths) check_ids(shards_.emplace_back(path, format), vocab_size);
-  if (!masked) return;
-  for (const Shard& shard : shards_)
-    check_mask(masks_.emplace_back(mask_path(shard.path())), shard);
+  for (size_t i = 0; i < masks_.size(); ++i) {
+    if (masks_[i]) check_mask(*masks_[i], shards_[i]);
+  }
+}
+
+std::vector<std::string> Dataset::files() const {
+  std::vector<std::string> paths;
+  for (const Shard& shard : shards_) paths.push_back(shard.path());
+  for (const auto& mask : masks_) {
+    if (mask) paths.push_back(mask->path());
+  }
+  return paths;
+}
+
+bool Dataset::is_masked() const {
+  return std::ranges::any_of(masks_, [](const auto& mask) { return mask.has_value(); });
 }
 
 int64_t Dataset::tokens() const {
@@ -161,11 +177,11 @@ void Dataset::read(const Window& window, int32_t* inputs, int32_t* targets) cons
   shard.read(window.begin, window.length, vocab_size_, inputs);
   std::copy(inputs + 1, inputs + window.length, targets);
   shard.read(window.begin + window.length, 1, vocab_size_, targets + window.length - 1);
-  if (masks_.empty()) return;
-  const char* const mask =
-      masks_[static_cast<size_t>(window.shard)].bytes().data() + window.begin + 1;
+  const std::optional<MappedFile>& mask = masks_[static_cast<size_t>(window.shard)];
+  if (!mask) return;
+  const char* const learned = mask->bytes().data() + window.begin + 1;
   for (int64_t t = 0; t < window.length; ++t) {
-    if (mask[t] == 0) targets[t] = kIgnoredTarget;
+    if (learned[t] == 0) targets[t] = kIgnoredTarget;
   }
 }
 

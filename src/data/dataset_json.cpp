@@ -1,5 +1,6 @@
 #include "data/dataset_json.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -8,6 +9,7 @@
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
+#include "cria/data/shard.h"
 
 namespace cria {
 namespace {
@@ -83,6 +85,9 @@ SplitDescription read_split(const Members& file) {
   file.read("documents", split.documents);
   file.read_file_names("shards", split.shards);
   file.read_texts("checksums", split.checksums);
+  file.read("learned", split.learned);
+  file.read_file_names("masks", split.masks);
+  file.read_texts("mask_checksums", split.mask_checksums);
   return split;
 }
 
@@ -96,10 +101,14 @@ Json to_json(const SplitDescription& split) {
   set_if_known(json, "tokens", split.tokens);
   set_if_known(json, "bytes", split.bytes);
   set_if_known(json, "documents", split.documents);
-  json.set("shards", Json::Array(split.shards.begin(), split.shards.end()));
-  if (!split.checksums.empty()) {
-    json.set("checksums", Json::Array(split.checksums.begin(), split.checksums.end()));
-  }
+  const auto set_names = [&](const char* key, const std::vector<std::string>& names) {
+    json.set(key, Json::Array(names.begin(), names.end()));
+  };
+  set_names("shards", split.shards);
+  if (!split.checksums.empty()) set_names("checksums", split.checksums);
+  set_if_known(json, "learned", split.learned);
+  if (!split.masks.empty()) set_names("masks", split.masks);
+  if (!split.mask_checksums.empty()) set_names("mask_checksums", split.mask_checksums);
   return json;
 }
 
@@ -114,23 +123,37 @@ Json to_json(const TokenizerDescription& tokenizer) {
   return json;
 }
 
-// Calls body(shard, its checksum, the dataset.json that says so) for each of them that has one.
+// Calls body(file, a split that the dataset.json beside it describes, that file) for both of them.
 template <class Body>
-void each_checksum(const std::vector<std::string>& shards, Body&& body) {
+void each_split(const std::vector<std::string>& files, Body&& body) {
   std::string directory;
   DatasetDescription dataset;
-  for (const std::string& path : shards) {
-    const std::filesystem::path shard = path;
-    if (&path == &shards.front() || shard.parent_path() != directory) {
-      directory = shard.parent_path().string();
+  for (const std::string& path : files) {
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    if (&path == &files.front() || parent != directory) {
+      directory = parent;
       dataset = read_dataset_json(directory);
     }
     for (const SplitDescription* split : {&dataset.train, &dataset.val}) {
-      for (size_t i = 0; i < std::min(split->shards.size(), split->checksums.size()); ++i) {
-        if (split->shards[i] == shard.filename()) body(path, split->checksums[i], dataset.path);
-      }
+      body(path, *split, dataset.path);
     }
   }
+}
+
+// Calls body(shard or mask, its checksum, the dataset.json that says so) for each that has one.
+template <class Body>
+void each_checksum(const std::vector<std::string>& files, Body&& body) {
+  using Names = std::vector<std::string>;
+  each_split(files, [&](const std::string& path, const SplitDescription& split,
+                        const std::string& dataset) {
+    const auto look = [&](const Names& names, const Names& checksums) {
+      for (size_t i = 0; i < std::min(names.size(), checksums.size()); ++i) {
+        if (names[i] == std::filesystem::path(path).filename()) body(path, checksums[i], dataset);
+      }
+    };
+    look(split.shards, split.checksums);
+    look(split.masks, split.mask_checksums);
+  });
 }
 
 }  // namespace
@@ -169,6 +192,15 @@ Json to_json(const DatasetDescription& dataset) {
   json.set("bos_token_id", id(dataset.bos));
   json.set("eos_token_id", id(dataset.eos));
   return json;
+}
+
+std::vector<std::string> named_masks(const std::vector<std::string>& shards) {
+  std::vector<std::string> masks;
+  each_split(shards, [&](const std::string& path, const SplitDescription& split, const auto&) {
+    const std::string mask = mask_path(path), name = std::filesystem::path(mask).filename();
+    if (std::ranges::find(split.masks, name) != split.masks.end()) masks.push_back(mask);
+  });
+  return masks;
 }
 
 void require_checksums(const std::vector<std::string>& shards) {

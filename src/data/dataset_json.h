@@ -13,11 +13,14 @@ namespace cria {
 
 inline constexpr const char* kDatasetJson = "dataset.json";
 
-// {"tokens", "bytes" (of text), "documents", "shards", "checksums"}
+// {"tokens", "bytes" (of text), "documents", "shards", "checksums"}, and where some tokens are read
+// and not learned {"learned" (tokens), "masks", "mask_checksums"}
 struct SplitDescription {
   std::optional<int64_t> tokens = {}, bytes = {}, documents = {};
   std::vector<std::string> shards = {};     // names of files beside dataset.json
   std::vector<std::string> checksums = {};  // of each shard, or none: see base/checksum
+  std::optional<int64_t> learned = {};
+  std::vector<std::string> masks = {}, mask_checksums = {};  // of each shard, or none
 };
 
 // {"kind", "vocab_size", "file", "hash"}, and of a BPE that was learned here {"words",
@@ -44,8 +47,11 @@ Json to_json(const DatasetDescription& dataset);
 // "val"; every other path is as it is.
 std::string shards_of(const std::string& path, const std::string& part);
 
-// Error unless these shards are what the dataset.json beside each says. What it does not name, or
-// has no checksum of, is taken as it is; so is all when checksums are not compared.
+// The masks of these shards (see mask_path) that the dataset.json beside each names.
+std::vector<std::string> named_masks(const std::vector<std::string>& shards);
+
+// Error unless these shards, or masks, are what the dataset.json beside each says. What it does not
+// name, or has no checksum of, is taken as it is; so is all when checksums are not compared.
 void require_checksums(const std::vector<std::string>& shards);
 
 // What tells these shards, in this order, from any others: a checksum of what the dataset.json

@@ -213,7 +213,11 @@ ShardSeries::ShardSeries(const std::string& directory, const std::string& name, 
                          int64_t shard_tokens)
     : directory_(directory), name_(name), vocab_size_(vocab_size), shard_tokens_(shard_tokens) {}
 
-void ShardSeries::write(std::span<const int32_t> tokens) {
+std::string mask_path(const std::string& shard) {
+  return std::filesystem::path(shard).replace_extension(".mask").string();
+}
+
+void ShardSeries::write(std::span<const int32_t> tokens, std::string_view mask) {
   tokens_ += static_cast<int64_t>(tokens.size());
   while (!tokens.empty()) {
     if (!shard_) {
@@ -222,17 +226,25 @@ void ShardSeries::write(std::span<const int32_t> tokens) {
       file_names_.push_back(name_ + "_" + number + ".bin");
       shard_ =
           std::make_unique<ShardWriter>(join_path(directory_, file_names_.back()), vocab_size_);
+      if (!mask.empty()) {
+        mask_names_.push_back(mask_path(file_names_.back()));
+        mask_ = std::make_unique<AtomicFile>(join_path(directory_, mask_names_.back()));
+      }
     }
     const size_t room = static_cast<size_t>(shard_tokens_ - shard_->tokens());
     const std::span<const int32_t> fitting = tokens.first(std::min(room, tokens.size()));
     shard_->write(fitting);
     tokens = tokens.subspan(fitting.size());
+    if (mask_) mask_->write(mask.substr(0, fitting.size()));
+    mask.remove_prefix(std::min(fitting.size(), mask.size()));
     if (shard_->tokens() == shard_tokens_) finish();
   }
 }
 
 void ShardSeries::finish() {
+  if (mask_) mask_->commit();
   if (shard_) shard_->finish();
+  mask_.reset();
   shard_.reset();
 }
 

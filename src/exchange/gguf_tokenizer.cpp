@@ -45,16 +45,20 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
 std::string pre_of(const Tokenizer& tokenizer, const std::string& path) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   if (!bpe) return "gpt-2";
+  if (bpe->nfc) {
+    refuse(path, "the normalizer of the tokenizer", "none", "NFC", "--to hf keeps the tokenizer");
+  }
   const bool ignore = bpe->ignore_merges;
-  const bool smollm = bpe->regex == Regex::smollm;
-  if (bpe->regex != Regex::gpt2 && !smollm) {
+  const bool smollm = bpe->regex == Regex::smollm, qwen2 = bpe->regex == Regex::qwen2;
+  if (bpe->regex != Regex::gpt2 && !smollm && !qwen2) {
     return ignore || merges_reach_every_token(*bpe) ? "llama-bpe" : "smaug-bpe";
   }
   if (ignore && !merges_reach_every_token(*bpe)) {
-    refuse(path, "ignore_merges of the tokenizer", "false, with the regex of GPT-2 or SmolLM",
-           "true", "--to hf keeps the tokenizer");
+    refuse(path, "ignore_merges of the tokenizer",
+           "false, with the regex of GPT-2, SmolLM or Qwen2", "true",
+           "--to hf keeps the tokenizer");
   }
-  return smollm ? "smollm" : "gpt-2";
+  return smollm ? "smollm" : qwen2 ? "qwen2" : "gpt-2";
 }
 
 // Those that put a character together from its bytes, from the left. A merge's second part goes on

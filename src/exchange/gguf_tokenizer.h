@@ -27,7 +27,7 @@ namespace cria {
 // tokenizer does instead (FrontSpace::spaceless, at_beginning) stands in a key that only cria
 // reads, and makes a difference where a text begins with a space and behind special tokens. Error
 // naming path for what the format cannot say: two tokens written alike, other ends than bos and
-// eos, ignore_merges with GPT-2's regex where it matters, merges that scores cannot say, more
+// eos, ignore_merges with GPT-2's regex where it matters, NFC, merges that scores cannot say, more
 // tokens than rows, words.
 void append_gguf_tokenizer(GgufMetadata& metadata, const Tokenizer* tokenizer, int64_t vocab_size,
                            const std::string& path);

@@ -26,11 +26,12 @@ struct Cut {
 };
 
 constexpr Cut kCuts[] = {
-    {"gpt-2", Regex::gpt2, false, false},       {"default", Regex::gpt2, false, false},
-    {"llama-bpe", Regex::gpt4, true, true},     {"llama3", Regex::gpt4, true, true},
-    {"llama-v3", Regex::gpt4, true, true},      {"smaug-bpe", Regex::gpt4, false, false},
-    {"dbrx", Regex::gpt4, false, false},        {"smollm", Regex::smollm, false, false},
-    {"starcoder", Regex::smollm, false, false}, {"refact", Regex::smollm, false, false},
+    {"gpt-2", Regex::gpt2, false, false},    {"default", Regex::gpt2, false, false},
+    {"llama-bpe", Regex::gpt4, true, true},  {"llama3", Regex::gpt4, true, true},
+    {"llama-v3", Regex::gpt4, true, true},   {"smaug-bpe", Regex::gpt4, false, false},
+    {"dbrx", Regex::gpt4, false, false},     {"smollm", Regex::smollm, false, false},
+    {"qwen2", Regex::qwen2, false, false},   {"starcoder", Regex::smollm, false, false},
+    {"refact", Regex::smollm, false, false},
 };
 
 std::string at(const GgufFile& file, const std::string& key) {

@@ -1,5 +1,6 @@
 #include "inspect/dataset_summary.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cria/base/error.h"
@@ -10,10 +11,17 @@
 namespace cria {
 namespace {
 
-std::vector<Shard> open_shards(const std::vector<std::string>& paths, ShardFormat format) {
-  std::vector<Shard> shards;
-  for (const std::string& path : paths) shards.emplace_back(path, format);
-  return shards;
+DatasetSplit open_split(const std::string& name, const std::vector<std::string>& paths,
+                        ShardFormat format, const SplitDescription& described) {
+  DatasetSplit split = {.name = name, .shards = {}, .described = described};
+  for (const std::string& path : paths) split.shards.emplace_back(path, format);
+  const std::vector<std::string> masks = named_masks(paths);
+  if (masks.empty()) return split;
+  split.learned = split.tokens();
+  for (const std::string& mask : masks) {
+    *split.learned -= std::ranges::count(MappedFile(mask).bytes(), '\0');
+  }
+  return split;
 }
 
 void read_splits(const DatasetDescription& file, const std::string& directory, ShardFormat format,
@@ -21,7 +29,7 @@ void read_splits(const DatasetDescription& file, const std::string& directory, S
   const auto add = [&](const char* name, const SplitDescription& described) {
     std::vector<std::string> paths;
     for (const std::string& shard : described.shards) paths.push_back(join_path(directory, shard));
-    if (!paths.empty()) splits.push_back({name, open_shards(paths, format), described});
+    if (!paths.empty()) splits.push_back(open_split(name, paths, format, described));
   };
   add("train", file.train);
   add("val", file.val);
@@ -86,7 +94,7 @@ DatasetSummary read_dataset(const std::string& path, ShardFormat format,
     }
   } else {
     const auto paths = exists(path) ? std::vector<std::string>{path} : glob_files(path);
-    dataset.splits.push_back({"shards", open_shards(paths, format), {}});
+    dataset.splits.push_back(open_split("shards", paths, format, {}));
   }
   read_tokenizer_of(file.tokenizer, directory, tokenizer, dataset);
   compare_tokens(dataset);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace cria {
 struct DatasetSplit {
   std::string name;
   std::vector<Shard> shards;
-  SplitDescription described;  // by dataset.json
+  SplitDescription described;           // by dataset.json
+  std::optional<int64_t> learned = {};  // tokens that the masks do not leave out; nothing: no masks
 
   int64_t tokens() const;
 };

@@ -16,9 +16,14 @@ namespace cria {
 // Train or val while it is written: its shards, and what dataset.json will say of it.
 struct SplitWriter {
   ShardSeries shards;
+  // Not 0: the shards get masks, and ids from here on are those of prompts with this added, which
+  // is the size of the vocabulary.
+  int64_t prompts_from = 0;
   int64_t bytes = 0;  // of text
   int64_t documents = 0;
+  int64_t learned = 0;  // tokens, where there are masks
 
+  void write(std::span<const int32_t> ids);
   SplitDescription describe(const std::string& directory) const;  // that the shards are in
 };
 
@@ -27,8 +32,10 @@ class DocumentEncoder {
   // ends: what is put around each document.
   DocumentEncoder(const Tokenizer& tokenizer, TextEnds ends);
 
-  // The ids are those of documents encoded whole, whatever the number of threads. Returns how many
-  // each chunk became. Error for what has no token, the first of the text.
+  // The ids are those of documents encoded whole, but for prompts: these are encoded by themselves,
+  // and the size of the vocabulary is added to their ids and to what is put before them. They do
+  // not depend on the number of threads. Returns how many each chunk became. Error for what has no
+  // token, the first of the text.
   std::span<const int64_t> write(std::span<const TextChunk> chunks, SplitWriter& split);
 
  private:

@@ -30,7 +30,8 @@ void publish(PrepareDirectory& directory, const Tokenizer& tokenizer, const Spli
   write_file(join_path(directory.path(), kDatasetJson), summary.dump(2) + "\n");
   std::vector<std::string> names;
   for (const std::vector<std::string>* files :
-       {&splits.train().shards.file_names(), &splits.val().shards.file_names(),
+       {&splits.train().shards.file_names(), &splits.train().shards.mask_names(),
+        &splits.val().shards.file_names(), &splits.val().shards.mask_names(),
         &tokenizer_file_names()}) {
     for (const std::string& name : *files) {
       if (exists(join_path(directory.path(), name))) names.push_back(name);

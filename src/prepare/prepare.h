@@ -53,9 +53,10 @@ class Interrupted : public Error {
 
 // Writes all of it or nothing, in bounded memory; returns what dataset.json holds: {"tokenizer":
 // {kind, vocab_size, file, hash; bpe learned here: words, dropped_words}, "train": {tokens, bytes,
-// documents, shards}, "val": {...}, "bos_token_id", "eos_token_id" (null: none was written)}; bytes
-// are those of the text. Error for an empty text, text the tokenizer cannot encode (file and byte),
-// and a directory that holds a dataset or that another process prepares.
+// documents, shards, and with prompts: learned, masks}, "val": {...}, "bos_token_id",
+// "eos_token_id" (null: none was written)}; bytes are those of the text. Error for an empty text,
+// text the tokenizer cannot encode (file and byte), and a directory that holds a dataset or that
+// another process prepares.
 Json prepare_dataset(const PrepareRequest& request);
 
 }  // namespace cria

@@ -23,8 +23,9 @@ void require_absent(const std::string& path, const char* what) {
 
 void require_no_shard(const std::string& directory) {
   for (const std::string& name : list_directory(directory)) {
-    if (name.ends_with(".bin") && (name.starts_with("train_") || name.starts_with("val_"))) {
-      require_absent(join_path(directory, name), "a shard of one");
+    const bool is_part = name.ends_with(".bin") || name.ends_with(".mask");
+    if (is_part && (name.starts_with("train_") || name.starts_with("val_"))) {
+      require_absent(join_path(directory, name), "a shard of one, or its mask");
     }
   }
 }

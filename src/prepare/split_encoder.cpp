@@ -17,7 +17,8 @@ constexpr int64_t kReadTokens = 1 << 16;
 // Of the share to validate on, before a warning: with 2% fewer tokens the loss is 1% noisier.
 constexpr double kTolerance = 0.02;
 
-// Shards that are read once from the beginning to the end, and removed.
+// Shards of ids and, above these, those of prompts, that are read once from the beginning to the
+// end, and removed.
 class Spool {
  public:
   Spool(const std::string& directory, const std::vector<std::string>& names, int64_t vocabulary)
@@ -67,8 +68,14 @@ SplitEncoder::SplitEncoder(const PrepareRequest& request, const PrepareTexts& te
       ends_(ends),
       directory_(directory),
       encoder_(tokenizer, ends),
-      train_{{directory, "train", tokenizer.vocab_size(), request.shard_tokens}},
-      val_{{directory, "val", tokenizer.vocab_size(), request.shard_tokens}} {}
+      train_(writer("train")),
+      val_(writer("val")) {}
+
+SplitWriter SplitEncoder::writer(const std::string& name) const {
+  const int64_t vocabulary = tokenizer_.vocab_size();
+  return {.shards = {directory_, name, vocabulary, request_.shard_tokens},
+          .prompts_from = request_.documents.prompt_field.empty() ? 0 : vocabulary};
+}
 
 void SplitEncoder::run(const std::optional<TextTotals>& expected) {
   const TextTotals totals = texts_.are_split() ? encode_divided() : encode(TextPart::train, train_);
@@ -92,7 +99,7 @@ TextTotals SplitEncoder::encode(TextPart part, SplitWriter& split) {
 
 // How much of a file is to train is known when all of it is encoded.
 TextTotals SplitEncoder::encode_divided() {
-  SplitWriter whole{{directory_, "all", tokenizer_.vocab_size(), kSpoolTokens}};
+  SplitWriter whole{{directory_, "all", spool_vocabulary(), kSpoolTokens}};
   FileSplitter splitter(request_.val_fraction);
   std::vector<FileSplit> files;
   const std::string* file = nullptr;
@@ -120,22 +127,23 @@ TextTotals SplitEncoder::encode_divided() {
 }
 
 void SplitEncoder::divide(const SplitWriter& whole, const std::vector<FileSplit>& files) {
-  Spool spool(directory_, whole.shards.file_names(), tokenizer_.vocab_size());
+  Spool spool(directory_, whole.shards.file_names(), spool_vocabulary());
   int64_t done = 0;
   const auto take = [&](const FileSplit::Part& part, SplitWriter& split, auto&& also) {
     split.bytes += part.bytes;
     split.documents += part.documents;
     spool.read(part.tokens, [&](std::span<const int32_t> ids) {
-      split.shards.write(ids);
+      split.write(ids);
       also(ids);
       texts_.show("splitting", done += std::ssize(ids), whole.shards.tokens(), false);
     });
   };
+  const auto vocabulary = static_cast<int32_t>(tokenizer_.vocab_size());
   for (const FileSplit& file : files) {
     take(file.train, train_, [](auto) {});
     int64_t bytes = 0;
     take(file.val, val_, [&](std::span<const int32_t> ids) {
-      for (const int32_t id : ids) bytes += std::ssize(tokenizer_.token(id));
+      for (const int32_t id : ids) bytes += std::ssize(tokenizer_.token(id % vocabulary));
     });
     if (!file.cuts_document) continue;
     // The tokens after the text stand for no bytes of it.

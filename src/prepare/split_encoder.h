@@ -27,6 +27,8 @@ class SplitEncoder {
   const SplitWriter& val() const { return val_; }
 
  private:
+  SplitWriter writer(const std::string& name) const;
+  int64_t spool_vocabulary() const { return tokenizer_.vocab_size() + train_.prompts_from; }
   TextTotals encode(TextPart part, SplitWriter& split);
   TextTotals encode_divided();
   void divide(const SplitWriter& whole, const std::vector<FileSplit>& files);

@@ -32,18 +32,19 @@ void ChunkMaker::add(std::string_view text) {
   }
 }
 
+void ChunkMaker::add_prompt(std::string_view text) {
+  next_.learned = false;
+  add(text);
+  close_rest(false);
+  next_.learned = true;
+}
+
 void ChunkMaker::end() {
   if (document_ == 0) {
     ++totals_.empty;
     return;
   }
-  while (closed_ < buffer_.size()) {
-    const std::string_view rest = std::string_view(buffer_).substr(closed_);
-    const size_t bytes = rest.size() > TextInput::kChunkBytes
-                             ? cut_.find(rest, TextInput::kChunkBytes)
-                             : rest.size();
-    close(bytes, bytes == rest.size());
-  }
+  close_rest(true);
   ++totals_.documents;
   totals_.bytes += document_;
 }
@@ -60,6 +61,16 @@ void ChunkMaker::close(size_t bytes, bool ends) {
   next_.offset += bytes;
   closed_ += bytes;
   if (closed_ >= TextInput::kBatchBytes || chunks_.size() == TextInput::kMostChunks) hand_on();
+}
+
+void ChunkMaker::close_rest(bool ends) {
+  while (closed_ < buffer_.size()) {
+    const std::string_view rest = std::string_view(buffer_).substr(closed_);
+    const size_t bytes = rest.size() > TextInput::kChunkBytes
+                             ? cut_.find(rest, TextInput::kChunkBytes)
+                             : rest.size();
+    close(bytes, ends && bytes == rest.size());
+  }
 }
 
 void ChunkMaker::hand_on() {

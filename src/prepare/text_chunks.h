@@ -16,6 +16,7 @@ class ChunkMaker {
   // The place of the next document's first byte.
   void begin(const std::string& file, int64_t line, uint64_t offset);
   void add(std::string_view text);
+  void add_prompt(std::string_view text);           // whole, at the beginning of a document
   void end();                                       // of the document
   bool is_empty() const { return document_ == 0; }  // the document so far
   void finish();                                    // no document follows
@@ -27,6 +28,7 @@ class ChunkMaker {
 
  private:
   void close(size_t bytes, bool ends);
+  void close_rest(bool ends);
   void hand_on();
 
   const TextCut& cut_;

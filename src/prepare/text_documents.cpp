@@ -97,12 +97,12 @@ class SeparatorReader : public DocumentReader {
   std::string waiting_;
 };
 
-// A line is a JSON object with the document as one of its members. A line of white space is an
-// empty document.
+// A line is a JSON object with the document as one of its members, and perhaps its prompt as
+// another. A line of white space is an empty document, and so is a prompt that nothing follows.
 class JsonLinesReader : public DocumentReader {
  public:
   JsonLinesReader(const DocumentRule& rule, const std::string& file, ChunkMaker& chunks)
-      : field_(rule.field), skips_bad_(rule.skip_bad), file_(file), chunks_(chunks) {}
+      : rule_(rule), file_(file), chunks_(chunks) {}
 
   void read(std::string_view block) override {
     while (!block.empty()) {
@@ -111,7 +111,7 @@ class JsonLinesReader : public DocumentReader {
         text_ += block.substr(0, end);
       } else {
         is_too_long_ = true;
-        if (!skips_bad_) take_line();
+        if (!rule_.skip_bad) take_line();
       }
       block.remove_prefix(end);
       if (block.empty()) return;
@@ -127,10 +127,14 @@ class JsonLinesReader : public DocumentReader {
  private:
   void take_line() {
     chunks_.begin(file_, line_, 0);
-    std::string document;
-    const auto read = [&] { document = document_of_line(); };
+    std::string prompt, document;
+    const auto read = [&] {
+      if (!rule_.prompt_field.empty())
+        prompt = member_of_line(rule_.prompt_field, "--prompt-field");
+      document = member_of_line(rule_.field, "--field");
+    };
     std::optional<std::string> problem;
-    if (skips_bad_) {
+    if (rule_.skip_bad) {
       problem = message_of_error(read);
     } else {
       with_context({.hint = "--skip-bad passes over such lines"}, read);
@@ -138,6 +142,7 @@ class JsonLinesReader : public DocumentReader {
     if (problem) {
       chunks_.pass_over(problem->substr(0, problem->find('\n')));
     } else {
+      if (!document.empty()) chunks_.add_prompt(prompt);
       chunks_.add(document);
       chunks_.end();
     }
@@ -148,22 +153,23 @@ class JsonLinesReader : public DocumentReader {
     ++line_;
   }
 
-  std::string document_of_line() const {
+  // option: names the member.
+  std::string member_of_line(const std::string& name, const std::string& option) const {
     if (is_too_long_) {
       fail("this line is too long",
            {.expected = "at most " + std::to_string(TextInput::kLongestLine >> 20) + " MiB",
             .hint = "is it JSON Lines, an object on each line?"});
     }
     if (text_.find_first_not_of(" \t\r") == text_.npos) return "";
-    const Json json = Json::parse_member(text_, field_, file_, line_);
-    const Json* const member = json.find(field_);
+    const Json json = Json::parse_member(text_, name, file_, line_);
+    const Json* const member = json.find(name);
     if (!json.is_object() || !member) {
-      fail(json.is_object() ? "no " + quote(field_) + " in this object" : "not a JSON object",
-           {.expected = "an object with text as its " + quote(field_),
+      fail(json.is_object() ? "no " + quote(name) + " in this object" : "not a JSON object",
+           {.expected = "an object with text as its " + quote(name),
             .got = json.is_object() ? "other members" : json.kind_name(),
-            .hint = "--field NAME names the member with the text"});
+            .hint = option + " NAME names the member with the text"});
     }
-    return member->as_string(place() + ": " + field_);
+    return member->as_string(place() + ": " + name);
   }
 
   std::string place() const { return file_ + ":" + std::to_string(line_); }
@@ -173,8 +179,7 @@ class JsonLinesReader : public DocumentReader {
     throw Error(summary, context);
   }
 
-  const std::string field_;
-  const bool skips_bad_;
+  const DocumentRule rule_;
   const std::string& file_;
   ChunkMaker& chunks_;
   std::string text_;  // of the line so far

@@ -36,6 +36,12 @@ TextInput::TextInput(const std::vector<std::string>& files, DocumentRule rule)
       const bool is_jsonl =
           rule_.format.empty() ? path.ends_with(".jsonl") : rule_.format == "jsonl";
       files_.push_back({path == "-" ? "standard input" : path, path, is_jsonl});
+      if (rule_.prompt_field.empty() || is_jsonl) continue;
+      throw Error("a prompt is a member of JSON Lines",
+                  {.where = files_.back().name,
+                   .expected = "a .jsonl file, since there is a --prompt-field",
+                   .got = "a text",
+                   .hint = "--format jsonl, if it has a JSON object on each line"});
     }
   }
 }

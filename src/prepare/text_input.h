@@ -18,7 +18,9 @@ namespace cria {
 struct DocumentRule {
   std::string format = "";     // of the files: "text", "jsonl"; "": "jsonl" if the name ends so
   std::string field = "text";  // jsonl: a line is an object, and this member of it the document
-  bool lines = false;          // text: a line is one, without its \n or \r\n
+  // jsonl: this member stands in front of it, to be read and not learned; "": none
+  std::string prompt_field = "";
+  bool lines = false;  // text: a line is one, without its \n or \r\n
   // text: what is between two, of which \n is any line end; "" and no lines: a file is one
   std::string separator = "";
   InvalidUtf8 invalid_utf8 = InvalidUtf8::error;
@@ -39,6 +41,7 @@ struct TextChunk {
   int64_t line;             // jsonl: the line in the file, from 1; else 0
   uint64_t offset;          // of the text's first byte: in the file; jsonl: in the document
   bool begins, ends;        // the document
+  bool learned = true;      // no part of a prompt, which ends with a chunk
 
   std::string where() const;  // FILE or FILE:LINE
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/unicode.h"
+#include "base/unicode_nfc.h"
 #include "cria/base/error.h"
 #include "text/added_tokens.h"
 #include "text/bpe_cache.h"
@@ -110,7 +111,9 @@ void Bpe::encode_piece(std::string_view piece, std::vector<int32_t>& ids, const 
 void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_special,
                  const std::string& where, uint64_t offset) const {
   BpeCaches::Loan cache = caches_->borrow();
+  std::string normal;
   const auto encode_plain = [&](std::string_view plain, size_t place) {
+    if (vocabulary_.nfc) plain = nfc(plain, normal);
     for (size_t begin = 0; begin < plain.size();) {
       const size_t end = piece_end(vocabulary_.regex, plain, begin);
       const std::string_view piece = plain.substr(begin, end - begin);
@@ -128,12 +131,17 @@ void Bpe::encode(std::string_view text, std::vector<int32_t>& ids, bool allow_sp
 
 size_t Bpe::find_cut(std::string_view text, size_t from) const {
   const Regex regex = vocabulary_.regex;
-  if (!added_->any(false)) return cria::find_cut(regex, text, from);
-  const size_t limit = std::min(text.size(), from + kCutSearch);
+  const bool nfc = vocabulary_.nfc;
+  if (!added_->any(false) && !nfc) return cria::find_cut(regex, text, from);
+  // Further down the pieces are not those of the normal form: it is worth a longer search.
+  const size_t limit = std::min(text.size(), from + (nfc ? kLongestPiece : kCutSearch));
+  // What is a letter in the text may end with a sign in its normal form, which takes a line end.
+  const auto may_cut = [&](size_t at) {
+    const bool is_safe = regex == Regex::gpt2 || (text[at] != '\n' && text[at] != '\r');
+    return (!nfc || (is_safe && begins_normal(text, at))) && !added_->may_span(text, at);
+  };
   size_t cut = next_cut(regex, text, from, limit);
-  while (cut < limit && added_->may_span(text, cut)) {
-    cut = next_cut(regex, text, cut + 1, limit);
-  }
+  while (cut < limit && !may_cut(cut)) cut = next_cut(regex, text, cut + 1, limit);
   if (cut < limit || cut == text.size()) return cut;
   // The text is walked as encode does: what is between added tokens begins where a piece does.
   size_t at = 0;

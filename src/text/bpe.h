@@ -22,6 +22,7 @@ struct BpeVocabulary {
   std::vector<AddedToken> added;
   Regex regex = Regex::gpt2;
   bool ignore_merges = false;  // a piece that is a token is that token, whatever the merges say
+  bool nfc = false;            // what is between added tokens is first put in this form
 };
 
 class AddedTokens;

@@ -117,12 +117,12 @@ size_t gpt2_end(std::string_view text, size_t begin) {
   return run_end(text, c.end, c.kind);
 }
 
-size_t gpt4_end(std::string_view text, size_t begin) {
+size_t gpt4_end(std::string_view text, size_t begin, int most_digits) {
   if (const size_t end = contraction_end(text, begin, true); end > begin) return end;
   Character c = character_at(text, begin);
   if (c.kind == UnicodeClass::letter) return run_end(text, c.end, c.kind);
   if (c.kind == UnicodeClass::number) {
-    for (int digits = 1; digits < 3 && c.end < text.size(); ++digits) {
+    for (int digits = 1; digits < most_digits && c.end < text.size(); ++digits) {
       const Character next = character_at(text, c.end);
       if (next.kind != UnicodeClass::number) break;
       c = next;
@@ -156,13 +156,13 @@ size_t words_end(std::string_view text, size_t begin) {
 
 // \s*[\r\n]+ is an alternative.
 bool cuts_after_newlines(Regex regex) {
-  return regex == Regex::gpt4 || regex == Regex::llama3;
+  return regex == Regex::gpt4 || regex == Regex::llama3 || regex == Regex::qwen2;
 }
 
 }  // namespace
 
 const std::vector<std::string>& regex_names() {
-  static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3", "smollm"};
+  static const std::vector<std::string> names = {"gpt2", "gpt4", "llama3", "smollm", "qwen2"};
   return names;
 }
 
@@ -171,6 +171,7 @@ Regex regex(const std::string& name) {
   if (name == "gpt4") return Regex::gpt4;
   if (name == "llama3") return Regex::llama3;
   if (name == "smollm") return Regex::smollm;
+  if (name == "qwen2") return Regex::qwen2;
   throw Error("unknown pretokenizer regex", {.expected = one_of(regex_names()),
                                              .got = quote(name),
                                              .hint = did_you_mean(name, regex_names())});
@@ -182,7 +183,7 @@ size_t piece_end(Regex regex, std::string_view text, size_t begin) {
   const size_t end = regex == Regex::gpt2     ? gpt2_end(text, begin)
                      : regex == Regex::smollm ? smollm_end(text, begin)
                      : regex == Regex::words  ? words_end(text, begin)
-                                              : gpt4_end(text, begin);
+                                             : gpt4_end(text, begin, regex == Regex::qwen2 ? 1 : 3);
   return std::min(end, character_start(text, begin + kLongestPiece));
 }
 
@@ -197,9 +198,7 @@ size_t next_cut(Regex regex, std::string_view text, size_t from, size_t limit) {
   limit = std::min(limit, text.size());
   for (size_t at = std::max<size_t>(from, 1); at < limit; ++at) {
     if (is_ascii_space(text[at - 1])) {
-      const bool found = cuts_after_newlines(regex) && is_newline(text[at - 1]) &&
-                         static_cast<unsigned char>(text[at]) < 0x80 && !is_ascii_space(text[at]);
-      if (found) return at;
+      if (cuts_after_newlines(regex) && is_newline(text[at - 1]) && !is_space(text, at)) return at;
     } else if (is_ascii_space(text[at])) {
       const size_t begin = character_start(text, at - 1);
       if (piece_end(regex, text.substr(begin, at + 1 - begin), 0) == at - begin) return at;

@@ -8,17 +8,18 @@
 
 namespace cria {
 
-// The regexes of four tokenizers; of two alternatives that match, the first counts.
+// The regexes of five tokenizers; of two alternatives that match, the first counts.
 //   gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //   gpt4    (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
 //           | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+            (cl100k_base)
 //   llama3  the same as gpt4, under the name of the other family that uses it
+//   qwen2   the same as gpt4, but for \p{N} in place of \p{N}{1,3}
 //   smollm  each \p{N} alone, and what is between them as gpt2, each part as a text of its own
 //   words   \p{L}+|\p{N}+|\s+|[^\s\p{L}\p{N}], which is no BPE's and has no name
 // \p{L}, \p{N} and \s are the classes of base/unicode_classes. Ignoring case, U+017F is an s.
-enum class Regex { gpt2, gpt4, llama3, smollm, words };
+enum class Regex { gpt2, gpt4, llama3, smollm, qwen2, words };
 
-// "gpt2", "gpt4", "llama3", "smollm"
+// "gpt2", "gpt4", "llama3", "smollm", "qwen2"
 const std::vector<std::string>& regex_names();
 Regex regex(const std::string& name);  // Error for an unknown name
 

@@ -32,8 +32,9 @@ Json pre_tokenizer(Regex regex) {
     return sequence(Json::Object{{"type", "Digits"}, {"individual_digits", true}},
                     byte_level(true));
   }
+  const char* const pattern = regex == Regex::qwen2 ? kQwen2Regex : kGpt4Regex;
   const Json split = Json::Object{{"type", "Split"},
-                                  {"pattern", Json::Object{{"Regex", kGpt4Regex}}},
+                                  {"pattern", Json::Object{{"Regex", pattern}}},
                                   {"behavior", "Isolated"},
                                   {"invert", false}};
   return sequence(split, byte_level(false));
@@ -100,6 +101,7 @@ Json bpe_json(const BpeVocabulary& vocabulary, const TextEnds& ends) {
         Json::Array{names[static_cast<size_t>(left)], names[static_cast<size_t>(right)]});
   }
   return to_json({.added_tokens = added_tokens_json(vocabulary.added),
+                  .normalizer = vocabulary.nfc ? Json(Json::Object{{"type", "NFC"}}) : Json(),
                   .pre_tokenizer = pre_tokenizer(vocabulary.regex),
                   .post_processor = post_processor_json(
                       ends, [&](int32_t id) { return names[static_cast<size_t>(id)]; }),

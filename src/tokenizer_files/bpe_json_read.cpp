@@ -16,7 +16,9 @@ class BpeReader : JsonParts {
 
   std::unique_ptr<BpeTokenizer> read() {
     require_file();
-    if (!has_no_normalizer()) require("normalizer", member(file_, "normalizer"), nullptr);
+    vocabulary_.nfc = !has_no_normalizer();
+    if (vocabulary_.nfc)
+      require("normalizer.type", member(member(file_, "normalizer"), "type"), "NFC");
     read_pre_tokenizer();
     require("decoder.type", member(member(file_, "decoder"), "type"), "ByteLevel");
     read_model(member(file_, "model"));
@@ -70,9 +72,11 @@ class BpeReader : JsonParts {
     const Json& regex = member(member(part, "pattern"), "Regex");
     if (regex == Json(kGpt4Regex)) {
       vocabulary_.regex = Regex::gpt4;
+    } else if (regex == Json(kQwen2Regex)) {
+      vocabulary_.regex = Regex::qwen2;
     } else if (regex != Json(kGpt2Regex)) {
       fail(quote(name + ".pattern") + " is not supported",
-           "the regex of GPT-2, GPT-4 or Llama-3, as Hugging Face's files write it",
+           "the regex of GPT-2, GPT-4, Llama-3 or Qwen2, as Hugging Face's files write it",
            member(part, "pattern").dump());
     }
   }
@@ -94,6 +98,13 @@ class BpeReader : JsonParts {
   // Their texts are tokens as they are.
   void add_tokens() {
     vocabulary_.added = read_added_tokens(ids_);
+    // In its normal form a text has others than in itself, but for spaces.
+    for (const Json& token : member(file_, "added_tokens").as_array("")) {
+      const std::string& text = member(token, "content").as_string("");
+      const bool is_spaces = text.find_first_not_of(' ') == text.npos;
+      if (!vocabulary_.nfc || is_spaces || !flag(token, "", "normalized", false)) continue;
+      fail("added token " + quote(text) + " is not supported with NFC", "not \"normalized\"");
+    }
     for (const AddedToken& token : vocabulary_.added) {
       const auto id = static_cast<size_t>(token.id);
       if (id >= vocabulary_.tokens.size()) vocabulary_.tokens.resize(id + 1);

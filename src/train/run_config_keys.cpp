@@ -38,7 +38,7 @@ class RunKeys : public KeyList {
     flag("data.mask_documents", &c_.data.mask_documents,
          "attention, positions and targets stay inside a document");
     flag("data.loss_mask", &c_.data.loss_mask,
-         "NAME.mask beside each shard NAME.bin says which of its tokens are learned");
+         "NAME.mask is beside each shard NAME.bin, also where no dataset.json says so");
     number("data.bos_token_id", &c_.data.bos_token_id, -1, kMostTokens,
            "begins a document; -1: as dataset.json beside the shards says");
     number("data.eos_token_id", &c_.data.eos_token_id, -1, kMostTokens,

@@ -1,6 +1,7 @@
 #include "train/run_inputs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -16,12 +17,11 @@ namespace {
 Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Dataset>>& datasets) {
   const std::vector<SourceConfig> sources = config.data.training_sources();
   int64_t tokens = 0;
-  std::vector<std::string> shards;
+  std::vector<std::string> files;
   Json::Array each;
   for (size_t i = 0; i < datasets.size(); ++i) {
     tokens += datasets[i]->tokens();
-    for (const Shard& shard : datasets[i]->shards()) shards.push_back(shard.path());
-    for (const MappedFile& mask : datasets[i]->masks()) shards.push_back(mask.path());
+    for (std::string& path : datasets[i]->files()) files.push_back(std::move(path));
     Json source;
     source.set("tokens", datasets[i]->tokens());
     source.set("weight", sources[i].weight);
@@ -32,7 +32,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   if (each.size() > 1) json.set("sources", each);
   json.set("sequence_length", config.data.sequence_length);
   json.set("seed", config.train.seed);
-  json.set("hash", data_checksum(shards, true));
+  json.set("hash", data_checksum(files, true));
   return json;
 }
 

@@ -8,16 +8,16 @@
 
 namespace cria {
 
-Json run_start(int64_t step, const std::vector<std::string>& train_shards,
-               const std::vector<std::string>& val_shards) {
+Json run_start(int64_t step, const std::vector<std::string>& train_files,
+               const std::vector<std::string>& val_files) {
   return Json::Object{{"step", step},
                       {"version", kCriaVersion},
                       {"commit", kCommit},
                       {"processor", processor_name()},
                       {"kernels", kernels().isa},
                       {"threads", max_threads()},
-                      {"train_data", data_checksum(train_shards)},
-                      {"val_data", data_checksum(val_shards)}};
+                      {"train_data", data_checksum(train_files)},
+                      {"val_data", data_checksum(val_files)}};
 }
 
 }  // namespace cria

@@ -10,8 +10,8 @@
 namespace cria {
 
 // {"step" (done when it starts), "version", "commit", "processor", "kernels", "threads",
-// "train_data", "val_data" (of their shards, see data_checksum; "": not known)}
-Json run_start(int64_t step, const std::vector<std::string>& train_shards,
-               const std::vector<std::string>& val_shards);
+// "train_data", "val_data" (of their shards and masks, see data_checksum; "": not known)}
+Json run_start(int64_t step, const std::vector<std::string>& train_files,
+               const std::vector<std::string>& val_files);
 
 }  // namespace cria

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <utility>
 
 #include "base/first_error.h"
 #include "base/machine.h"
@@ -37,11 +38,11 @@ double seconds_since(Clock::time_point start) {
 // Steps that may be skipped in a row: more are no accident.
 constexpr int64_t kMostSkipped = 100;
 
-std::vector<std::string> paths_of_shards(std::span<const std::unique_ptr<Dataset>> datasets) {
+std::vector<std::string> files_of(std::span<const std::unique_ptr<Dataset>> datasets) {
   std::vector<std::string> paths;
   for (const auto& dataset : datasets) {
     if (!dataset) continue;
-    for (const Shard& shard : dataset->shards()) paths.push_back(shard.path());
+    for (std::string& path : dataset->files()) paths.push_back(std::move(path));
   }
   return paths;
 }
@@ -183,7 +184,8 @@ void Trainer::skip_update() {
 }
 
 void Trainer::require_targets(int64_t counted) const {
-  if (counted > 0 || config_.data.loss_mask) return;
+  const auto is_masked = [](const auto& dataset) { return dataset->is_masked(); };
+  if (counted > 0 || std::ranges::any_of(inputs_->training, is_masked)) return;
   throw Error("every token of the step begins a document, so there is no target to learn",
               {.where = "step " + std::to_string(state_.step + 1),
                .hint = "are data.bos_token_id and data.eos_token_id right? Otherwise take longer "
@@ -385,8 +387,8 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
   if (!has_ended()) {
     attempt([&] {
-      directory_->started(run_start(state_.step, paths_of_shards(inputs_->training),
-                                    paths_of_shards(std::span(&inputs_->validation, 1))));
+      directory_->started(run_start(state_.step, files_of(inputs_->training),
+                                    files_of(std::span(&inputs_->validation, 1))));
     });
   }
   while (!has_ended() && !stop) {

@@ -76,6 +76,22 @@ TEST_F(DatasetJsonTest, NamesStayInTheDirectory) {
   EXPECT_TRUE(contains(error(R"({"tokenizer": {"file": "../tokenizer.json"}})"), "tokenizer.file"));
 }
 
+TEST_F(DatasetJsonTest, NamesMasks) {
+  const std::string text =
+      R"({"tokenizer":{"kind":"","file":"","hash":""},"train":{"shards":["a.bin","b.bin"],)"
+      R"("learned":3,"masks":["a.mask","b.mask"],"mask_checksums":["1","2"]},)"
+      R"("val":{"shards":["c.bin"]},"bos_token_id":null,"eos_token_id":null})";
+  const DatasetDescription dataset = read(text);
+  EXPECT_EQ(dataset.train.learned, 3);
+  EXPECT_EQ(to_json(dataset).dump(), text);
+  const auto path = [&](const std::string& name) { return directory_ / name; };
+  EXPECT_EQ(named_masks({path("b.bin"), path("c.bin"), path("a.bin")}),
+            (std::vector<std::string>{path("b.mask"), path("a.mask")}));
+  EXPECT_NE(data_checksum({path("a.mask")}), "");
+  EXPECT_NE(data_checksum({path("a.mask")}), data_checksum({path("b.mask")}));
+  EXPECT_TRUE(contains(error(R"({"train": {"masks": ["../a"]}})"), "train.masks"));
+}
+
 // Of these shards in this order; only where each has one.
 TEST_F(DatasetJsonTest, DataHasAChecksum) {
   read(R"({"train": {"shards": ["a", "b"], "checksums": ["1", "2"]}, "val": {"shards": ["c"]}})");

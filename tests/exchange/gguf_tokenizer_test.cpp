@@ -154,7 +154,7 @@ BpeVocabulary with_unreached(Regex regex, bool ignore_merges) {
 }
 
 TEST_F(GgufTokenizer, BpeComesBack) {
-  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm}) {
+  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm, Regex::qwen2}) {
     BpeTokenizer tokenizer(vocabulary(regex, false), {.before = {260}, .after = {}});
     tokenizer.set_special_tokens({.bos = 260, .eos = 261});
     expect_same(tokenizer, 262, kText);
@@ -173,10 +173,15 @@ TEST_F(GgufTokenizer, PreTokenizerByPatternAndMerges) {
   EXPECT_EQ(pre(vocabulary(Regex::gpt2, false)), "gpt-2");
   EXPECT_EQ(pre(vocabulary(Regex::gpt2, true)), "gpt-2");
   EXPECT_EQ(pre(vocabulary(Regex::smollm, false)), "smollm");
+  EXPECT_EQ(pre(vocabulary(Regex::qwen2, false)), "qwen2");
   EXPECT_EQ(pre(vocabulary(Regex::gpt4, false)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Regex::gpt4, true)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Regex::llama3, false)), "smaug-bpe");
   EXPECT_NE(error_of([&] { pre(with_unreached(Regex::gpt2, true)); }).find("ignore_merges"),
+            std::string::npos);
+  BpeVocabulary normal = vocabulary(Regex::qwen2, false);
+  normal.nfc = true;
+  EXPECT_NE(error_of([&] { pre(normal); }).find("the normalizer of the tokenizer"),
             std::string::npos);
   // Found as a whole piece, it would be a special token in plain text.
   BpeVocabulary word = vocabulary(Regex::gpt4, false);
@@ -249,7 +254,7 @@ TEST_F(GgufTokenizer, ReadingRefusesByName) {
   EXPECT_NE(error("model", std::string("bert")).find("got: \"bert\""), std::string::npos);
   EXPECT_NE(error("model", std::string("bert")).find("--no-tokenizer"), std::string::npos);
   EXPECT_NE(error("model", std::string("llama")).find("scores"), std::string::npos);
-  EXPECT_NE(error("pre", std::string("qwen2")).find("\"qwen2\""), std::string::npos);
+  EXPECT_NE(error("pre", std::string("falcon")).find("\"falcon\""), std::string::npos);
   const auto texts = [](Texts all) { return GgufArray(std::move(all)); };
   EXPECT_NE(error("merges", texts({"a b", "ab"})).find("'ab'"), std::string::npos);
   EXPECT_NE(error("merges", texts({"a zz"})).find("'a zz'"), std::string::npos);

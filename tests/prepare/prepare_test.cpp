@@ -54,6 +54,12 @@ class PrepareTest : public testing::Test {
     return all;
   }
 
+  // Questions and answers: what is before "a" is not learned.
+  PrepareRequest prompted(const Names& texts, const std::string& tokenizer) const;
+
+  // Of all tokens of a split, '1' for those that are learned.
+  std::string masks(const std::string& split) const;
+
   std::string text(const std::string& split) const {
     return read_tokenizer(directory_ / "d")->decode(ids(split));
   }
@@ -325,6 +331,145 @@ TEST_F(PrepareTest, WhatWasPassedOverIsNamed) {
   prepare(bad);
   EXPECT_EQ(text("train") + text("val"), "onetwo");
   EXPECT_EQ(said, "bad lines passed over: 1\n  " + a + ":2:1: invalid JSON value\n");
+}
+
+// --- prompts
+
+PrepareRequest PrepareTest::prompted(const Names& texts, const std::string& tokenizer) const {
+  PrepareRequest all = request(texts, tokenizer);
+  all.documents.prompt_field = "q";
+  all.documents.field = "a";
+  all.eos = "<e>";
+  return all;
+}
+
+std::string PrepareTest::masks(const std::string& split) const {
+  std::string all;
+  const Json json = Json::parse(read_file(directory_ / "d/dataset.json"), "dataset.json");
+  const Json* const names = json.find(split)->find("masks");
+  if (!names) return all;
+  for (const Json& name : names->as_array(split)) {
+    for (const char byte : read_file(directory_ / "d/" + name.as_string(split))) {
+      all += static_cast<char>('0' + byte);
+    }
+  }
+  return all;
+}
+
+TEST_F(PrepareTest, PromptsAreReadAndNotLearned) {
+  const std::string a = write("a.jsonl",
+                              "{\"a\": \"34\", \"id\": 1, \"q\": \"12?\"}\n"
+                              "{\"q\": \"\", \"a\": \"none\"}\n"
+                              "{\"q\": \"nothing\", \"a\": \"\"}\n"
+                              "{\"q\": \"x\", \"a\": \"y\"}\n");
+  PrepareRequest all = prompted({a}, "bytes");
+  all.bos = "<b>";
+  all.val_fraction = 0;
+  all.shard_tokens = 5;
+  std::string said;
+  all.note = [&](const std::string& line) { said += line; };
+  const Json json = prepare(all);
+  EXPECT_EQ(said, "empty documents passed over: 1");
+  EXPECT_EQ(text("train"), "<b>12?34<e><b>none<e><b>xy<e>");
+  EXPECT_EQ(masks("train"),
+            "0000"
+            "111"
+            "111111"
+            "00"
+            "11");
+  const Json& train = *json.find("train");
+  EXPECT_EQ(train.find("bytes")->dump(), "11");
+  EXPECT_EQ(train.find("learned")->dump(), "11");
+  EXPECT_EQ(train.find("masks")->dump(),
+            R"(["train_000000.mask","train_000001.mask","train_000002.mask","train_000003.mask"])");
+  EXPECT_EQ(train.find("mask_checksums")->as_array("").size(), 4u);
+  EXPECT_EQ(json.find("val")->find("masks"), nullptr);
+  for (const std::string name : {"train_000000", "train_000003"}) {
+    EXPECT_EQ(std::ssize(read_file(directory_ / "d/" + name + ".mask")),
+              Shard(directory_ / "d/" + name + ".bin", ShardFormat::llmc).tokens());
+  }
+}
+
+// Each is encoded by itself, in chunks or whole, and what follows a prompt does not begin a text.
+TEST_F(PrepareTest, APromptEndsWithAToken) {
+  write_tokenizer_files(directory_.path(), SentencePieceTokenizer(small_sentencepiece(
+                                               {"a", "b"}, {{"\u2581", "a"}, {"a", "b"}})));
+  Names prompts, answers;
+  std::string lines;
+  for (const size_t bytes : {1u << 20, 5u, 300000u}) {
+    prompts.push_back("a" + random_text(bytes) + "a");
+    answers.push_back("b" + random_text(bytes / 2) + "ab");
+    Json line;
+    line.set("q", prompts.back());
+    line.set("a", answers.back());
+    lines += line.dump() + "\n";
+  }
+  const std::string file = write("a.jsonl", lines);
+  for (const std::string& tokenizer_name : {std::string("bpe"), directory_ / "tokenizer.json"}) {
+    PrepareRequest all = prompted({file}, tokenizer_name);
+    if (tokenizer_name == "bpe") all.vocab_size = 300;
+    all.val_fraction = 0;
+    Json first;
+    for (const int threads : {1, 3}) {
+      const ThreadCount scope(threads);
+      const Json json = prepare(all);
+      if (threads == 1) first = json;
+      EXPECT_EQ(json, first);
+    }
+    const std::unique_ptr<Tokenizer> tokenizer = read_tokenizer(directory_ / "d");
+    std::vector<int32_t> expected;
+    std::string mask;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      tokenizer->encode(prompts[i], expected, "prompt");
+      mask.resize(expected.size(), '0');
+      tokenizer->encode_after_cut(answers[i], expected, "answer", 0);
+      expected.push_back(tokenizer->special_tokens().eos);
+      mask.resize(expected.size(), '1');
+    }
+    EXPECT_TRUE(ids("train") == expected) << tokenizer_name;
+    EXPECT_TRUE(masks("train") == mask) << tokenizer_name;
+  }
+}
+
+TEST_F(PrepareTest, MasksFollowTheirTokensToValidation) {
+  std::string lines;
+  for (int i = 0; i < 10; ++i) {
+    lines += R"({"q": "what is )" + std::to_string(i) + R"(?", "a": "it"})" + "\n";
+  }
+  PrepareRequest several = prompted({write("a.jsonl", lines)}, "bytes");
+  const Json json = prepare(several);
+  EXPECT_EQ(text("val"), "what is 9?it<e>");
+  EXPECT_EQ(masks("val"),
+            "0000000000"
+            "111");
+  EXPECT_EQ(json.find("val")->find("learned")->dump(), "3");
+  EXPECT_EQ(json.find("train")->find("learned")->dump(), "27");
+  // Tokens of a file's only document.
+  PrepareRequest one = prompted({write("b.jsonl", R"({"q": "0123456", "a": "78"})")}, "bytes");
+  one.val_fraction = 0.5;
+  EXPECT_EQ(prepare(one).find("val")->find("bytes")->dump(), "4");
+  EXPECT_EQ(text("train") + "|" + text("val"), "01234|5678<e>");
+  EXPECT_EQ(masks("train") + "|" + masks("val"), "00000|00111");
+  one.val_texts = {write("v.jsonl", R"({"q": "u", "a": "v"})")};
+  prepare(one);
+  EXPECT_EQ(masks("train") + "|" + masks("val"), "0000000111|011");
+}
+
+TEST_F(PrepareTest, WithoutPromptsThereAreNoMasks) {
+  PrepareRequest plain = prompted({write("a.jsonl", "{\"q\": \"x\", \"a\": \"y\"}\n")}, "bytes");
+  plain.documents.prompt_field = "";
+  plain.val_fraction = 0;
+  EXPECT_EQ(prepare(plain).find("train")->find("learned"), nullptr);
+  EXPECT_FALSE(exists(directory_ / "d/train_000000.mask"));
+}
+
+// Another dataset's would be taken for this one's.
+TEST_F(PrepareTest, AMaskThatWasLeftIsInTheWay) {
+  const PrepareRequest bytes = request({write("a.txt", "abc")}, "bytes");
+  make_directories(bytes.directory);
+  write_file(bytes.directory + "/train_000000.mask", "111");
+  const std::string message = error_of([&] { prepare_dataset(bytes); });
+  EXPECT_NE(message.find("train_000000.mask: exists already"), std::string::npos) << message;
 }
 
 TEST_F(PrepareTest, ASeparatorThatDoesNotOccurIsSaid) {

@@ -224,6 +224,34 @@ TEST_F(TextInputTest, JsonLines) {
   EXPECT_EQ(texts(), Texts{read_file(a)});
 }
 
+TEST_F(TextInputTest, APromptIsAMemberOfItsLine) {
+  const DocumentRule rule = {.field = "a", .prompt_field = "q"};
+  const std::string a = write("a.jsonl",
+                              "{\"q\": \"one?\", \"a\": \"1\"}\n\n"
+                              "{\"q\": \"two?\", \"a\": \"\"}\n{\"a\": \"3\", \"q\": \"\"}\n");
+  EXPECT_EQ(read({a}, rule), (TextTotals{2, 6, 2}));
+  EXPECT_EQ(documents_, (std::vector<Document>{{"one?1", a + ":1", 0}, {"3", a + ":4", 0}}));
+  std::string lines = "{\"q\": \"one?\", \"a\": \"1\"}\n";
+  for (const char* const bad : {R"({"a": "2"})", R"({"q": null, "a": "2"})", R"({"q": "2"})",
+                                R"({"q": "2", "a": 2})", R"("q")"}) {
+    lines += bad + std::string("\n");
+  }
+  const std::string b = write("b.jsonl", lines);
+  EXPECT_TRUE(error_of([&] { read({b}, rule); }).starts_with(b + ":2: no 'q' in this object"));
+  DocumentRule skipping = rule;
+  skipping.skip_bad = true;
+  const TextTotals totals = read({b}, skipping);
+  EXPECT_EQ(texts(), Texts{"one?1"});
+  EXPECT_EQ(totals.bad, 5);
+  EXPECT_TRUE(totals.bad_lines[1].starts_with(b + ":3: q: ")) << totals.bad_lines[1];
+  EXPECT_EQ(totals.bad_lines[2], b + ":4: no 'a' in this object");
+  const std::string c = write("c.txt", lines);
+  EXPECT_TRUE(
+      error_of([&] { read({c}, rule); }).starts_with(c + ": a prompt is a member of JSON Lines"));
+  skipping.format = "jsonl";
+  EXPECT_EQ(read({c}, skipping).documents, 1);
+}
+
 TEST_F(TextInputTest, RefusesWhatIsNoJsonLine) {
   const auto refused = [&](const std::string& bytes) {
     return error_of([&] { read({write("a.jsonl", "{\"text\": \"a\"}\n" + bytes)}); });

@@ -219,5 +219,46 @@ TEST(Bpe, NamesWhatIsWrongWithAVocabulary) {
   expect_error("added token '</s>' is there twice", [](auto& v) { v.added.push_back(v.added[1]); });
 }
 
+// --- NFC
+
+BpeVocabulary normal_vocabulary(Regex regex) {
+  BpeVocabulary vocabulary = tiny_vocabulary({{"\xC3", "\xA9"}, {">", "\n"}});
+  vocabulary.regex = regex;
+  vocabulary.nfc = true;
+  vocabulary.added.push_back({"<x>", 258, false});
+  vocabulary.tokens.push_back("<x>");
+  return vocabulary;
+}
+
+TEST(BpeNfc, WhatIsBetweenAddedTokensIsNormalized) {
+  const Bpe bpe(normal_vocabulary(Regex::qwen2));
+  EXPECT_EQ(encode(bpe, "e\u0301"), (Ids{256}));
+  EXPECT_EQ(encode(bpe, "\u00e9"), (Ids{256}));
+  // The sign of the added token is its own.
+  EXPECT_EQ(encode(bpe, "<x>\u0338e\u0301"), (Ids{258, 0xCC, 0xB8, 256}));
+  EXPECT_EQ(texts_of(bpe, encode(bpe, ">\u0338")), (Strings{"\xE2", "\x89", "\xAF"}));
+}
+
+TEST(BpeNfc, CutsAreWhereBothSidesAreNormalizedAlone) {
+  const std::vector<std::string> units = {"e",  "\u0301", "\u0323", "<x>",    ">", "\u0338", " ",
+                                          "\n", "\u0958", "\u4e2d", "\u3002", "1", "\r\n"};
+  Rng rng(1, "cuts");
+  int cuts = 0;
+  for (const Regex regex : {Regex::gpt2, Regex::qwen2}) {
+    const Bpe bpe(normal_vocabulary(regex));
+    for (int round = 0; round < 3000; ++round) {
+      std::string text;
+      for (int i = 0; i < 20; ++i) text += units[rng.below(units.size())];
+      const size_t cut = bpe.find_cut(text, 1 + rng.below(text.size()));
+      if (cut == text.size()) continue;
+      Ids both = encode(bpe, text.substr(0, cut));
+      for (const int32_t id : encode(bpe, text.substr(cut))) both.push_back(id);
+      EXPECT_EQ(both, encode(bpe, text)) << testing::PrintToString(text) << " at " << cut;
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 2000);
+}
+
 }  // namespace
 }  // namespace cria

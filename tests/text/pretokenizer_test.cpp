@@ -41,11 +41,12 @@ Pieces gpt4(std::string_view text) {
 }
 
 TEST(Pretokenizer, Names) {
-  EXPECT_EQ(regex_names(), (Pieces{"gpt2", "gpt4", "llama3", "smollm"}));
+  EXPECT_EQ(regex_names(), (Pieces{"gpt2", "gpt4", "llama3", "smollm", "qwen2"}));
   EXPECT_EQ(regex("gpt2"), Regex::gpt2);
   EXPECT_EQ(regex("gpt4"), Regex::gpt4);
   EXPECT_EQ(regex("llama3"), Regex::llama3);
   EXPECT_EQ(regex("smollm"), Regex::smollm);
+  EXPECT_EQ(regex("qwen2"), Regex::qwen2);
   const std::string message = error_of([] { regex("lama3"); });
   EXPECT_NE(message.find("'lama3'"), std::string::npos) << message;
   EXPECT_NE(message.find("did you mean 'llama3'?"), std::string::npos) << message;
@@ -54,6 +55,12 @@ TEST(Pretokenizer, Names) {
 TEST(Pretokenizer, NothingHasNoPieces) {
   EXPECT_EQ(gpt2(""), Pieces{});
   EXPECT_EQ(gpt4(""), Pieces{});
+}
+
+TEST(PretokenizerQwen2, IsGpt4sButForNumbers) {
+  EXPECT_EQ(
+      pieces(Regex::qwen2, "In 1984, it's\u00B2\u0664.\n\n x"),
+      (Pieces{"In", " ", "1", "9", "8", "4", ",", " it", "'s", "\u00B2", "\u0664", ".\n\n", " x"}));
 }
 
 TEST(PretokenizerSmollm, EachNumberAlone) {
@@ -314,7 +321,7 @@ TEST(NextCut, PiecesOfTheTwoSidesAreThoseOfTheWhole) {
   size_t cuts = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     const std::string text = random_text(seed, 60, true);
-    for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm}) {
+    for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::smollm, Regex::qwen2}) {
       const Pieces whole = pieces(regex, text);
       const auto next = [&](size_t from) { return next_cut(regex, text, from, text.size()); };
       for (size_t cut = next(0); cut < text.size(); cut = next(cut + 1)) {
@@ -344,6 +351,8 @@ TEST(NextCut, FindsTheNextOneOrTheEnd) {
   EXPECT_EQ(gpt4("end.\n x", 0), 7u);
   EXPECT_EQ(gpt4("end. x", 0), 4u);
   EXPECT_EQ(gpt2("\u4e2d\n\u4e2d", 0), 3u);
+  EXPECT_EQ(gpt4("\u3002\n\u4e2d", 0), 4u);
+  EXPECT_EQ(gpt4("\u3002\n\u3000\n\u4e2d", 0), 8u);  // all of the white space is one piece
   EXPECT_EQ(next_cut(Regex::gpt2, "one two three", 4, 6), 6u);  // not found
 }
 

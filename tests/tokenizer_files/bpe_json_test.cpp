@@ -47,8 +47,9 @@ void expect_error(const std::vector<std::string>& keys, const std::string& value
 }
 
 TEST(BpeJson, ReadsWhatItWrote) {
-  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm}) {
+  for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm, Regex::qwen2}) {
     BpeVocabulary vocabulary = sample();
+    vocabulary.nfc = regex == Regex::qwen2;
     vocabulary.regex = regex;
     vocabulary.ignore_merges = regex == Regex::llama3;
     vocabulary.added[1].special = false;
@@ -63,6 +64,7 @@ TEST(BpeJson, ReadsWhatItWrote) {
     // gpt4 and llama3 cut alike.
     EXPECT_EQ(read.regex, regex == Regex::llama3 ? Regex::gpt4 : regex);
     EXPECT_EQ(read.ignore_merges, vocabulary.ignore_merges);
+    EXPECT_EQ(read.nfc, vocabulary.nfc);
     EXPECT_EQ(read.merges[2].result, 258);
     EXPECT_EQ(read.added[0].special, true);
     EXPECT_EQ(read.added[1].special, false);
@@ -130,7 +132,13 @@ TEST(BpeJson, ReadsOtherWaysToSayTheSame) {
 
 TEST(BpeJson, NamesWhatIsNotSupported) {
   expect_error({"version"}, R"("2.0")", "'version'");
-  expect_error({"normalizer"}, R"({"type":"NFC"})", "got: type \"NFC\"");
+  expect_error({"normalizer"}, R"({"type":"NFKC"})", "'normalizer.type' is not supported");
+  EXPECT_NE(error_of([&] {
+              const Json nfc = with(sample_json(), {"normalizer"}, parse(R"({"type":"NFC"})"));
+              const char* const token = R"([{"id":260,"content":"<s>","normalized":true}])";
+              bpe_from_json(with(nfc, {"added_tokens"}, parse(token)), "t.json");
+            }).find("added token '<s>' is not supported with NFC"),
+            std::string::npos);
   expect_error({"extra"}, "1", "key 'extra'");
   expect_error({"decoder"}, "null", "'decoder.type'");
   expect_error({"pre_tokenizer"}, "null", "'pre_tokenizer.type'");

@@ -84,7 +84,8 @@ TEST_F(InspectTest, ATokenizer) {
 TEST_F(InspectTest, ATokenizerAsJson) {
   const Json all = json({"tiny.json", "--text", "abc", "--top", "1"});
   EXPECT_EQ(all.dump(),
-            R"({"path":"tiny.json","kind":"bpe","pattern":"gpt2","merges":2,"vocab_size":259,)"
+            R"({"path":"tiny.json","kind":"bpe","pattern":"gpt2","nfc":false,"merges":2,)"
+            R"("vocab_size":259,)"
             R"("special_tokens":{"bos_token_id":null,"eos_token_id":null,"pad_token_id":null,)"
             R"("unk_token_id":null},)"
             R"("added_tokens":[{"id":258,"text":"<|end|>","special":true}],)"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "cria/data/dataset.h"
 #include "cria/exchange/load_model.h"
@@ -125,6 +126,34 @@ TEST_F(LossMask, AStepWithoutATargetIsSkipped) {
   const auto skipped = std::ranges::count_if(recorder.steps, &StepMetrics::skipped);
   EXPECT_GT(skipped, 0);
   EXPECT_LT(skipped, 9);
+}
+
+// What was prepared with prompts is trained on so, unless told otherwise there.
+TEST_F(LossMask, MasksThatTheDatasetNamesAreUsed) {
+  write_masks([](size_t i) { return i % 4 == 1; });
+  Recorder plain, want, got, half;
+  run_training(config("plain", false), plain);
+  run_training(config("masked"), want);
+  const auto describe = [&](const std::string& train) {
+    write_file(run_.directory() / "dataset.json",
+               R"({"train": {"shards": ["train_0.bin", "train_1.bin"], "masks": [)" + train +
+                   R"(]}, "val": {"shards": ["val_0.bin"], "masks": ["val_0.mask"]}})");
+  };
+  describe(R"("train_0.mask", "train_1.mask")");
+  run_training(config("named", false), got);
+  EXPECT_EQ(weights(config("named")), weights(config("masked")));
+  EXPECT_NE(weights(config("named")), weights(config("plain")));
+  EXPECT_EQ(got.evaluations.back().tokens, 10);
+  EXPECT_EQ(got.evaluations.back().tokens, want.evaluations.back().tokens);
+  // Those of some shards are for these.
+  describe(R"("train_0.mask")");
+  run_training(config("half", false), half);
+  EXPECT_NE(weights(config("half")), weights(config("named")));
+  EXPECT_NE(weights(config("half")), weights(config("plain")));
+  std::filesystem::remove(run_.directory() / "train_0.mask");
+  Recorder recorder;
+  EXPECT_TRUE(
+      contains(error_of([&] { Trainer(config("none", false), false, recorder); }), "train_0.mask"));
 }
 
 TEST_F(LossMask, WhatIsNoMask) {

@@ -51,7 +51,7 @@ const std::vector<Option>& prepare_options() {
       {"vocab-size", "N",
        "bpe, words: tokens to learn, the 256 bytes or <unk>, and special tokens, included"},
       {"pattern", "NAME",
-       "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3 or smollm"},
+       "for bpe and tiktoken files: gpt2, gpt4 (default for bpe), llama3, smollm or qwen2"},
       {"special", "TOKEN", "add this special token to the tokenizer; may be given again", true},
       {"bos", "TOKEN", "token before each document, or none (default: as the tokenizer says)"},
       {"eos", "TOKEN", "token after each document, likewise"},
@@ -60,6 +60,8 @@ const std::vector<Option>& prepare_options() {
        "text between documents; \\n (any line end), \\r, \\t, \\\\ and \\xHH are escapes"},
       {"format", "NAME", "text or jsonl (default: as the file's name ends)"},
       {"field", "NAME", "jsonl: the member with the text (default text)"},
+      {"prompt-field", "NAME",
+       "jsonl: the member that stands before --field, is read and not learned"},
       {"skip-bad", "", "jsonl: count and name the lines that are no such object, and go on"},
       {"invalid-utf8", "NAME", "error (default), replace (by U+FFFD) or bytes (as they are)"},
       {"val", "FILE", "text to validate on; may be given again", true},
@@ -104,6 +106,14 @@ PrepareRequest request_of(const Options& options) {
   }
   if (options.has("format")) request.documents.format = options.choice("format", {"text", "jsonl"});
   request.documents.field = options.utf8("field", request.documents.field);
+  request.documents.prompt_field = options.utf8("prompt-field", "");
+  if (options.has("prompt-field") && !options.has("field")) {
+    refuse("--field is missing", "--field NAME: the member that is learned after the prompt");
+  }
+  const std::string& prompt = request.documents.prompt_field;
+  if (options.has("prompt-field") && (prompt.empty() || prompt == request.documents.field)) {
+    refuse("--prompt-field is empty or the same as --field", "the prompt is a member of its own");
+  }
   request.documents.skip_bad = options.has("skip-bad");
   const std::string invalid = options.choice("invalid-utf8", {"error", "replace", "bytes"});
   const bool keeps = options.has("invalid-utf8") ? invalid == "bytes" : tokenizer == "bytes";

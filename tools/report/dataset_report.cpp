@@ -113,6 +113,9 @@ void print_splits(const DatasetReport& report) {
     std::printf("  %11s", number(f.never).c_str());
     if (f.never) std::printf(" (%s)", percent(*f.never, report.dataset.vocab_size).c_str());
     std::printf("\n");
+    if (!split.learned) continue;
+    std::printf("%14s  %12lld (%s) are learned, the others only read\n", "",
+                static_cast<long long>(*split.learned), percent(*split.learned, tokens).c_str());
   }
 }
 
@@ -199,6 +202,7 @@ Json split_json(const DatasetReport& report, size_t index) {
   return Json::Object{
       {"shards", shards},
       {"tokens", r.statistics.tokens},
+      {"learned", number_json(split.learned)},
       {"documents", number_json(f.documents)},
       {"bytes", number_json(f.bytes)},
       {"bytes_per_token", f.bytes ? Json(static_cast<double>(*f.bytes) / tokens) : Json()},

@@ -109,6 +109,7 @@ std::string description(const Tokenizer& tokenizer) {
   const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
   std::string text = tokenizer.kind();
   if (bpe) text += ", pattern " + regex_names()[static_cast<size_t>(bpe->regex)];
+  if (bpe && bpe->nfc) text += ", NFC";
   text += ", " + std::to_string(tokenizer.vocab_size()) + " tokens";
   if (bpe) text += ", " + std::to_string(bpe->merges.size()) + " merges";
   return text;
@@ -140,6 +141,7 @@ Json to_json(const TokenizerReport& report) {
   Json json = Json::Object{{"path", report.path}, {"kind", tokenizer.kind()}};
   if (bpe) {
     json.set("pattern", regex_names()[static_cast<size_t>(bpe->regex)]);
+    json.set("nfc", bpe->nfc);
     json.set("merges", bpe->merges.size());
   }
   json.set("vocab_size", tokenizer.vocab_size());

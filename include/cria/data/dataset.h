@@ -1,6 +1,7 @@
 // Token shards as one sequence of windows to train or evaluate on.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,24 +19,22 @@ struct Window {
 // beside them. When only the last part holds wildcards, they need not exist.
 std::vector<std::string> shard_directories(const std::string& glob);
 
-// The file with the mask of a shard: NAME.mask beside NAME.bin. A byte for each token of the shard,
-// 1 where it is to be predicted, 0 where it is only read.
-std::string mask_path(const std::string& shard);
-
 // Of one window or several: the targets that are not kIgnoredTarget.
 int64_t count_targets(const int32_t* targets, int64_t count);
 
 class Dataset {
  public:
   // glob: a file or a glob; shards in the order of their names. Error when nothing matches
-  // or an id is not below vocab_size. masked: beside each shard is a mask (see mask_path), whose
-  // targets are left out; Error when it is missing or not of the shard's length.
+  // or an id is not below vocab_size. Targets that a mask (see mask_path) leaves out are ignored:
+  // the masks that the dataset.json beside the shards names are used. masked: each shard has one.
+  // Error when one is missing or not of the shard's length.
   Dataset(const std::string& glob, ShardFormat format, int64_t vocab_size, bool masked = false);
 
   int64_t tokens() const;
   const std::string& glob() const { return glob_; }
   const std::vector<Shard>& shards() const { return shards_; }
-  const std::vector<MappedFile>& masks() const { return masks_; }  // of each shard, or none
+  std::vector<std::string> files() const;  // paths of the shards, then of masks
+  bool is_masked() const;                  // any shard
 
   // Windows of exactly `length` that do not overlap within a shard: (tokens - 1) / length each.
   // Error when no shard is long enough, naming the glob, the length and the tokens there are.
@@ -57,7 +56,7 @@ class Dataset {
   std::string glob_;
   int64_t vocab_size_;
   std::vector<Shard> shards_;
-  std::vector<MappedFile> masks_;
+  std::vector<std::optional<MappedFile>> masks_;
 };
 
 }  // namespace cria

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cria/base/file.h"
@@ -59,6 +60,10 @@ class ShardWriter {
   int64_t tokens_ = 0;
 };
 
+// The file with the mask of a shard: NAME.mask beside NAME.bin. A byte for each token of the shard,
+// 1 where it is to be predicted, 0 where it is only read.
+std::string mask_path(const std::string& shard);
+
 // A series of shards, DIRECTORY/NAME_000000.bin and on, each begun when the last is full, which
 // then appears.
 class ShardSeries {
@@ -68,17 +73,20 @@ class ShardSeries {
   // shard_tokens: of each but the last, 1 to ShardWriter::kMaxTokens.
   ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size,
               int64_t shard_tokens = kShardTokens);
-  void write(std::span<const int32_t> tokens);
+  // mask: a byte for each token, see mask_path, and then one for all that is ever written; or none.
+  void write(std::span<const int32_t> tokens, std::string_view mask = {});
   int64_t tokens() const { return tokens_; }
   const std::vector<std::string>& file_names() const { return file_names_; }
-  void finish();  // the last one
+  const std::vector<std::string>& mask_names() const { return mask_names_; }  // of each, or none
+  void finish();                                                              // the last one
 
  private:
   std::string directory_, name_;
   int64_t vocab_size_, shard_tokens_;
   int64_t tokens_ = 0;
   std::unique_ptr<ShardWriter> shard_;  // the one that is written
-  std::vector<std::string> file_names_;
+  std::unique_ptr<AtomicFile> mask_;    // its mask
+  std::vector<std::string> file_names_, mask_names_;
 };
 
 }  // namespace cria

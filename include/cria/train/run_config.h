@@ -28,7 +28,7 @@ struct DataConfig {
   std::string shard_format = "llmc";
   int64_t sequence_length = 256;  // T
   bool mask_documents = false;
-  bool loss_mask = false;  // masks beside the shards say which tokens are learned, see Dataset
+  bool loss_mask = false;  // beside each shard is a mask: see Dataset, `masked`
   int64_t bos_token_id = -1, eos_token_id = -1;  // -1: what dataset.json beside the shards says
 
   // What is trained on, however the config says it: train alone as a source without a name.
