@@ -135,7 +135,10 @@ void makes_the_same_after_failing(const std::string& directory, Work&& work) {
       work,
       [&](bool ended) {
         if (ended) work();
-        const std::map<std::string, std::string> files = files_below(directory);
+        std::map<std::string, std::string> files = files_below(directory);
+        // Listing a directory to clear it takes memory: a left-over, which the next prepare clears.
+        std::erase_if(files,
+                      [](const auto& file) { return file.first.starts_with("data/prepare.tmp"); });
         if (whole.empty()) whole = files;
         EXPECT_TRUE(files == whole);
       });
