@@ -43,7 +43,7 @@ else ifeq ($(FLAVOUR),fuzz)
   endif
   OPENMP := no
   sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all
-  flavour_flags := -O1 -g $(sanitizers) -fsanitize=fuzzer-no-link -D_GLIBCXX_ASSERTIONS
+  flavour_flags := -gline-tables-only $(sanitizers) -fsanitize=fuzzer-no-link -D_GLIBCXX_ASSERTIONS
   ifneq ($(shell printf 'extern "C" int LLVMFuzzerTestOneInput() { return 0; }' \
     | $(CXX) -fsanitize=fuzzer -x c++ - -o /dev/null 2>&1 || echo no),)
     $(error fuzzing needs clang++ with libFuzzer, which '$(CXX)' is not. Hint: on Debian and Ubuntu, \

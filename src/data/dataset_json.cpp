@@ -58,12 +58,13 @@ class Members {
     field = static_cast<int32_t>(*id);
   }
 
+  std::string name(const std::string& key) const { return where_ + key; }
+
  private:
   const Json* find(const std::string& key) const {
     const Json* const value = json_.find(key);
     return value && !value->is_null() ? value : nullptr;
   }
-  std::string name(const std::string& key) const { return where_ + key; }
 
   // The file may be a stranger's: what it names is opened.
   static void require_plain(const std::string& file, const std::string& what) {
@@ -83,6 +84,12 @@ SplitDescription read_split(const Members& file) {
   file.read("documents", split.documents);
   file.read_file_names("shards", split.shards);
   file.read_texts("checksums", split.checksums);
+  if (!split.checksums.empty() && split.checksums.size() != split.shards.size()) {
+    throw Error("not a checksum for each of the shards",
+                {.where = file.name("checksums"),
+                 .expected = std::to_string(split.shards.size()) + " of them, or none",
+                 .got = std::to_string(split.checksums.size())});
+  }
   return split;
 }
 

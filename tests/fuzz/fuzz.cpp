@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -39,10 +39,9 @@ class WorkingDirectory {
   WorkingDirectory(const WorkingDirectory&) = delete;
   WorkingDirectory& operator=(const WorkingDirectory&) = delete;
 
-  // Nothing of the last input is left.
+  // Nothing of the last input is left there.
   void enter() {
-    fs::remove_all(path_);
-    fs::create_directory(path_);
+    for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
     if (::chdir(path_.c_str()) != 0) throw std::runtime_error("no directory " + path_);
   }
   void leave() {
@@ -83,16 +82,18 @@ FuzzParts parts_of(std::string_view bytes, size_t count) {
 
 void write_parts(const FuzzParts& parts) {
   for (size_t i = 0; i < parts.size(); ++i) {
-    const fs::path name = target().parts[i];
-    if (parts[i].empty() || !name.has_extension()) continue;
-    if (name.has_parent_path()) fs::create_directories(name.parent_path());
-    std::ofstream(name, std::ios::binary) << parts[i];
+    const std::string_view name = target().parts[i];
+    if (parts[i].empty() || name.find('.') == name.npos) continue;
+    if (const size_t end = name.rfind('/'); end != name.npos) {
+      fs::create_directories(name.substr(0, end));
+    }
+    write_input(name.data(), parts[i]);
   }
 }
 
 // What is shown to a person: lines of text that no terminal takes for commands.
 void check_message(std::string_view message) {
-  require(escape(message, "", "\n") == message, "an Error with what is no text");
+  require(escape(message, "", "\n\t") == message, "an Error with what is no text");
 }
 
 void read_input(std::string_view bytes) {
@@ -109,6 +110,12 @@ void read_input(std::string_view bytes) {
 }
 
 }  // namespace
+
+void write_input(const char* name, std::string_view bytes) {
+  const int file = ::open(name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  const bool written = ::write(file, bytes.data(), bytes.size()) == std::ssize(bytes);
+  if (::close(file) != 0 || !written) throw std::runtime_error(std::string("cannot write ") + name);
+}
 
 size_t choice(std::string_view part, size_t bound) {
   size_t sum = part.size();

@@ -34,6 +34,9 @@ inline void require(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
 }
 
+// A file of the working directory.
+void write_input(const char* name, std::string_view bytes);
+
 // A number below `bound`, which is more than 0, by what an input holds.
 size_t choice(std::string_view part, size_t bound);
 

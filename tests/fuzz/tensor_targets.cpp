@@ -1,7 +1,6 @@
 // Readers of tensors: safetensors, GGUF, llama2.c, .npy, and whole models in them.
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <numeric>
 
 #include "cria/base/error.h"
@@ -65,7 +64,8 @@ std::string repaired_safetensors(std::string bytes) {
   std::memcpy(bytes.data(), &length, kLength);
   uint64_t data = 0;
   try {
-    for (const auto& [name, entry] : Json::parse(bytes.substr(kLength, length), "").as_object("")) {
+    const Json header = Json::parse(bytes.substr(kLength, length), "");
+    for (const auto& [name, entry] : header.as_object("")) {
       const Json* const range = entry.find("data_offsets");
       if (range) data = std::max(data, static_cast<uint64_t>(range->as_array("").at(1).as_int("")));
     }
@@ -84,7 +84,7 @@ void read_gguf(const FuzzParts&) {
 }
 
 void read_described_gguf(const FuzzParts& parts) {
-  std::ofstream("a.gguf", std::ios::binary) << described_gguf(parts[0]);
+  write_input("a.gguf", described_gguf(parts[0]));
   const LoadedModel loaded = read_gguf_model("a.gguf");
   if (loaded.tokenizer) check_tokenizer(*loaded.tokenizer, parts[1]);
 }

@@ -1,6 +1,5 @@
 // Readers of text: TOML, JSON, configs, patterns, documents.
 #include <algorithm>
-#include <fstream>
 
 #include "base/config_key.h"
 #include "base/toml.h"
@@ -36,7 +35,8 @@ void read_json_text(const FuzzParts& parts) {
   }
   if (!value.is_object()) return;
   const Json* const member = value.find("text");
-  const Json* const alone = Json::parse_member(parts[0], "text", "json", 1).find("text");
+  const Json object = Json::parse_member(parts[0], "text", "json", 1);
+  const Json* const alone = object.find("text");
   require(!member == !alone && (!member || *member == *alone), "a member that is another alone");
 }
 
@@ -66,7 +66,7 @@ void read_config(const FuzzParts& parts) {
   }
   const RunConfig config = read_run_config("config.toml", overrides);
   const std::string text = to_toml(config);
-  std::ofstream("again.toml") << text;
+  write_input("again.toml", text);
   require(to_toml(read_run_config("again.toml", {})) == text,
           "a config that comes back as another");
   Parameters parameters;
@@ -118,7 +118,7 @@ void read_documents(const FuzzParts& parts) {
 
 // A glob among a few files names some of these, or none.
 void read_glob(const FuzzParts& parts) {
-  for (const char* const name : {"a_0.bin", "a_1.bin", "[a].bin"}) std::ofstream(name) << name;
+  for (const char* const name : {"a_0.bin", "a_1.bin", "[a].bin"}) write_input(name, name);
   for (const std::string& name : glob_files(std::string(parts[0])))
     require(exists(name), "a file that is not there");
 }
