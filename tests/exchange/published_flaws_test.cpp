@@ -212,11 +212,9 @@ TEST_F(PublishedFlaws, PathTraversal) {
 TEST_F(PublishedFlaws, TokenIndexFromText) {
   for (const std::string id : {"-1", "1", "2147483648", "4294967296", "9223372036854775807"}) {
     expect("tokenizer.json", tokenizer(R"({"a":)" + id + "}"), "ids with holes");
-    expect("a.tiktoken", "YQ== 0\nYg== " + id + "0\n", "ids with holes");
     const std::string added = R"({"id":)" + id +
                               R"(,"content":"<s>","single_word":false,"lstrip":false,)"
                               R"("rstrip":false,"normalized":false,"special":true})";
-    if (id != "1") expect("tokenizer.json", tokenizer(R"({"a":0})", added), "<s>");
     expect("tokenizer.json",
            tokenizer(R"({"a":0})", "",
                      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"a",)"
@@ -224,6 +222,9 @@ TEST_F(PublishedFlaws, TokenIndexFromText) {
                      R"("special_tokens":{"a":{"id":"a","ids":[)" +
                          id + R"(],"tokens":["a"]}}})"),
            "outside the vocabulary");
+    if (id == "1") continue;
+    expect("tokenizer.json", tokenizer(R"({"a":0})", added), "<s>");
+    expect("a.tiktoken", "YQ== 0\nYg== " + id + "\n", "ids with holes");
   }
   expect("a.tiktoken", "YQ== 99999999999999999999\n", "not a token");
   expect("dataset.json", R"({"bos_token_id":-2})", "bos_token_id");
