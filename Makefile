@@ -223,7 +223,7 @@ $(OUT)/interpose.so: tests/crash/interpose.cpp $(stamp)
 	$(CXX) -std=c++20 -O1 -g -Wall -Wextra -shared -fPIC $< -ldl -o $@
 
 # Each target for FUZZ_SECONDS, or, without, the seeds and so many inputs made of them; two at once.
-fuzz: $(if $(filter fuzz,$(FLAVOUR)),$(OUT)/cria_fuzz)  ## readers on made-up inputs, with clang++; for long with FUZZ_SECONDS=N
+fuzz: $(if $(filter fuzz,$(FLAVOUR)),$(OUT)/cria_fuzz)  ## readers on made-up inputs, with clang++; longer with FUZZ_SECONDS=N
 ifeq ($(FLAVOUR),fuzz)
 	$(OUT)/cria_fuzz | xargs -n 1 -P 2 tests/fuzz/run.sh $(OUT) \
 	  $(if $(FUZZ_SECONDS),-max_total_time=$(FUZZ_SECONDS),-runs=2000 -seed=1)
