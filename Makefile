@@ -37,7 +37,7 @@ else ifeq ($(FLAVOUR),odr)
   flavour_flags := -O0 -flto=auto -Werror=odr
 else ifeq ($(FLAVOUR),fuzz)
   OUT := build/fuzz
-  # libFuzzer is clang's, and of its processes each has one thread.
+  # libFuzzer is clang's. It tries one input after the other: there is nothing for more threads.
   ifeq ($(origin CXX),default)
     CXX := clang++
   endif

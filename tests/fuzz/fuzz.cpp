@@ -22,13 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory in memory, where there is one. Inputs are read in it, with names that are always the
-// same; libFuzzer's own paths are relative to the directory that it was started in.
+// Inputs are read in it, with names that are always the same; libFuzzer's own paths are relative to
+// the directory that it was started in.
 class WorkingDirectory {
  public:
   WorkingDirectory() : home_(::open(".", O_RDONLY | O_DIRECTORY)) {
-    const fs::path memory = "/dev/shm";
-    path_ = ((fs::exists(memory) ? memory : fs::temp_directory_path()) / "cria_fuzz_XXXXXX");
+    path_ = (fs::temp_directory_path() / "cria_fuzz_XXXXXX").string();
     if (home_ < 0 || !::mkdtemp(path_.data())) throw std::runtime_error("no directory " + path_);
   }
   ~WorkingDirectory() {

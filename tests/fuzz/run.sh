@@ -9,6 +9,13 @@ here=$(dirname "$0")
 mkdir -p "$out/findings" "$out/corpus/$target"
 log=$out/findings/$target.log
 
+# Files are quickest in memory. What ends a process by a finding leaves them there.
+memory=/dev/shm
+[ -d $memory ] || memory=${TMPDIR:-/tmp}
+TMPDIR=$(mktemp -d "$memory/cria_fuzz_XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 # No input may take more than 256 MB at once; sanitizers make a second of work several.
 FUZZ_TARGET=$target ASAN_OPTIONS=quarantine_size_mb=16 nice "$out/cria_fuzz" "${options[@]}" \
   -timeout=5 -malloc_limit_mb=256 -rss_limit_mb=1024 -dict="$here/words.dict" \
