@@ -11,7 +11,7 @@ namespace cria {
 namespace {
 
 // No run has as many keys, nor a table with so many cells for each byte of its lines.
-constexpr size_t kMostColumns = 16384, kMostCells = 64;
+constexpr size_t kMostColumns = 8192, kMostCells = 64;
 constexpr const char* kMoveAway = "cria did not write it: move it away";
 
 // Calls body(line with its end, its JSON) for the whole lines; a crash may have cut the last short.
