@@ -1,8 +1,8 @@
 # cria: `make help` lists the targets.
 #
-# One build directory per flavour: build/ (release), build/debug/, build/asan/ and build/odr/. A change
-# of compiler or flags rebuilds everything in that directory (the stamp file), and the archive is
-# written anew each time, so nothing older than its sources is ever linked.
+# One build directory per flavour: build/ (release), build/debug/, build/asan/, build/odr/ and
+# build/fuzz/. A change of compiler or flags rebuilds everything in that directory (the stamp file),
+# and the archive is written anew each time, so nothing older than its sources is ever linked.
 #
 # A folder is compiled as one unit: build/obj/src/io.cpp includes all of src/io. The standard headers
 # are then read once for a folder, and a clean build takes a third of the time. Kernels, which have
@@ -38,8 +38,22 @@ else ifeq ($(FLAVOUR),odr)
   OUT := build/odr
   # The linker sees the types of all sources. It needs no fast code for that.
   flavour_flags := -O0 -flto=auto -Werror=odr
+else ifeq ($(FLAVOUR),fuzz)
+  OUT := build/fuzz
+  # libFuzzer is clang's. It tries one input after the other: there is nothing for more threads.
+  ifeq ($(origin CXX),default)
+    CXX := clang++
+  endif
+  OPENMP := no
+  sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all
+  flavour_flags := -gline-tables-only $(sanitizers) -fsanitize=fuzzer-no-link -D_GLIBCXX_ASSERTIONS
+  ifneq ($(shell printf 'extern "C" int LLVMFuzzerTestOneInput() { return 0; }' \
+    | $(CXX) -fsanitize=fuzzer -x c++ - -o /dev/null 2>&1 || echo no),)
+    $(error fuzzing needs clang++ with libFuzzer, which '$(CXX)' is not. Hint: on Debian and Ubuntu, \
+      apt-get install clang)
+  endif
 else
-  $(error FLAVOUR must be release, debug, asan, tsan or odr, not '$(FLAVOUR)')
+  $(error FLAVOUR must be release, debug, asan, tsan, odr or fuzz, not '$(FLAVOUR)')
 endif
 
 # What is compiled needs to know the compiler; help, clean and format need not.
@@ -84,7 +98,8 @@ lib_sources := $(sort $(wildcard src/*/*.cpp))
 tool_sources := $(sort $(wildcard tools/*.cpp tools/*/*.cpp))
 # Tests of whole programs, and what makes their files fail, are programs of their own.
 crash_sources := $(sort $(wildcard tests/crash/*.cpp))
-test_sources := $(filter-out $(crash_sources),$(sort $(wildcard tests/*.cpp tests/*/*.cpp)))
+fuzz_sources := $(sort $(wildcard tests/fuzz/*.cpp))
+test_sources := $(filter-out $(crash_sources) $(fuzz_sources),$(sort $(wildcard tests/*.cpp tests/*/*.cpp)))
 # The folders of these sources that are compiled as one unit, and the objects.
 ifeq ($(FLAVOUR),odr)
   file_by_file := %
@@ -98,10 +113,11 @@ lib_objects := $(call objects,$(lib_sources)) $(OUT)/obj/commit.o
 tool_objects := $(call objects,$(tool_sources))
 test_objects := $(call objects,$(test_sources))
 crash_objects := $(patsubst %.cpp,$(OUT)/obj/%.o,$(crash_sources))
+fuzz_objects := $(call objects,$(fuzz_sources))
 # What commands are made of is tested on its own too.
 tested_tools := $(call objects,$(wildcard tools/*/*.cpp))
 
-.PHONY: all demo test crash bench debug asan odr format lint install clean help
+.PHONY: all demo test crash fuzz bench debug asan odr format lint install clean help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -114,7 +130,7 @@ stamp := $(OUT)/obj/flags
 sources_stamp := $(OUT)/obj/sources
 update = $(shell mkdir -p $(dir $(1)); printf '%b\n' $(2) | cmp -s - $(1) || \
   printf '%b\n' $(2) > $(1))
-all_sources := $(lib_sources) $(tool_sources) $(test_sources)
+all_sources := $(lib_sources) $(tool_sources) $(test_sources) $(fuzz_sources)
 ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
   compiler_version := $(shell $(CXX) -dumpfullversion -dumpversion 2>/dev/null)
   $(call update,$(stamp),'$(CXX) $(compiler_version) $(compile_flags)')
@@ -136,13 +152,18 @@ $(OUT)/obj/%.o: %.cpp $(stamp) Makefile
 	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
 
 $(tool_objects): compile_flags += -Itools
-$(test_objects) $(crash_objects): compile_flags += -Itests -Itools $(gtest_flags) -DCRIA_SOURCE_DIR='"$(CURDIR)"'
+$(test_objects) $(crash_objects) $(fuzz_objects): compile_flags += -Itests -Itools $(gtest_flags) \
+  -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # It compiles a program of its own, the README's.
 $(OUT)/obj/tests/tools.o: compile_flags += \
   -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
   -DCRIA_LINK='"$(OUT)/libcria.a $(link_flags)"'
 # Nobody reads errno, and a square root that need not set it is one instruction for a whole vector.
 kernel_flags := -O3 -fno-math-errno
+ifeq ($(FLAVOUR),fuzz)
+  # They read no files, and take long to compile with sanitizers.
+  kernel_flags := -O0 -fno-sanitize=all
+endif
 $(OUT)/obj/src/kernels/%.o: compile_flags += $(kernel_flags)
 # The tests have one more instruction set: tiles without instructions for them.
 emulated_tiles := $(OUT)/obj/tests/support/emulated_tiles.o
@@ -151,7 +172,8 @@ $(emulated_tiles): compile_flags += $(kernel_flags)
 # No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
 # shares between these files, see tests/kernels/symbols_test.cpp.
 isa_objects := $(emulated_tiles) \
-  $(filter-out %/dispatch.o %/peak.o,$(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+  $(filter-out %/dispatch.o %/peak.o %/products.o,\
+    $(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
 $(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
@@ -202,6 +224,18 @@ $(OUT)/cria_crash: $(filter-out %/interpose.o,$(crash_objects)) $(OUT)/libcria.a
 
 $(OUT)/interpose.so: tests/crash/interpose.cpp $(stamp)
 	$(CXX) -std=c++20 -O1 -g -Wall -Wextra -shared -fPIC $< -ldl -o $@
+
+# Each target for FUZZ_SECONDS, or, without, the seeds and so many inputs made of them; two at once.
+fuzz: $(if $(filter fuzz,$(FLAVOUR)),$(OUT)/cria_fuzz)  ## readers on made-up inputs, with clang++; longer with FUZZ_SECONDS=N
+ifeq ($(FLAVOUR),fuzz)
+	$(OUT)/cria_fuzz | xargs -n 1 -P 2 tests/fuzz/run.sh $(OUT) \
+	  $(if $(FUZZ_SECONDS),-max_total_time=$(FUZZ_SECONDS),-runs=2000 -seed=1)
+else
+	@$(MAKE) FLAVOUR=fuzz fuzz
+endif
+
+$(OUT)/cria_fuzz: $(fuzz_objects) $(OUT)/libcria.a
+	$(CXX) $^ $(link_flags) -fsanitize=fuzzer -o $@
 
 bench: all  ## speed of training steps, kernel by kernel, against this machine's peak
 	$(OUT)/cria bench configs/stories15m.toml
@@ -278,4 +312,5 @@ clean:  ## remove everything built (runs/ and data/ stay)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(patsubst %.o,%.d,$(lib_objects) $(tool_objects) $(test_objects) $(crash_objects))
+-include $(patsubst %.o,%.d,$(lib_objects) $(tool_objects) $(test_objects) $(crash_objects) \
+  $(fuzz_objects))

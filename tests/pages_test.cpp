@@ -176,6 +176,17 @@ TEST(Pages, NameOnlyKeysThatThereAre) {
   EXPECT_GT(checked, 20u);
 }
 
+TEST(Pages, ListEveryFuzzTarget) {
+  std::set<std::string> targets, listed;
+  for (const auto& entry : fs::directory_iterator(kProject / "tests/fuzz/corpus")) {
+    targets.insert(entry.path().filename().string());
+  }
+  for (const auto& [target, rest] : rows(section(page("tests/README.md"), "## Fuzzing"))) {
+    listed.insert(target);
+  }
+  EXPECT_EQ(listed, targets);
+}
+
 class PagesCli : public testing::Test {
  public:
   // Each command with its options, as its --help lists them.

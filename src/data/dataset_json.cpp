@@ -60,12 +60,13 @@ class Members {
     field = static_cast<int32_t>(*id);
   }
 
+  std::string name(const std::string& key) const { return where_ + key; }
+
  private:
   const Json* find(const std::string& key) const {
     const Json* const value = json_.find(key);
     return value && !value->is_null() ? value : nullptr;
   }
-  std::string name(const std::string& key) const { return where_ + key; }
 
   // The file may be a stranger's: what it names is opened.
   static void require_plain(const std::string& file, const std::string& what) {
@@ -88,6 +89,16 @@ SplitDescription read_split(const Members& file) {
   file.read("learned", split.learned);
   file.read_file_names("masks", split.masks);
   file.read_texts("mask_checksums", split.mask_checksums);
+  const auto require_each = [&](const char* key, const std::vector<std::string>& values) {
+    if (values.empty() || values.size() == split.shards.size()) return;
+    throw Error("not one for each of the shards",
+                {.where = file.name(key),
+                 .expected = std::to_string(split.shards.size()) + " of them, or none",
+                 .got = std::to_string(values.size())});
+  };
+  require_each("checksums", split.checksums);
+  require_each("masks", split.masks);
+  require_each("mask_checksums", split.mask_checksums);
   return split;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -124,6 +125,11 @@ class GgufTokenizerReader {
     if (all.size() < tokens_.size()) {
       throw Error("not a score for each token",
                   {.expected = std::to_string(tokens_.size()), .got = std::to_string(all.size())});
+    }
+    const auto nan = std::ranges::find_if(all, [](double score) { return std::isnan(score); });
+    if (nan != all.end()) {  // which has no place in an order
+      throw Error("a score is no number",
+                  {.got = "NaN for id " + std::to_string(nan - all.begin())});
     }
     const std::vector<float> scores(all.begin(), all.end());
     SentencePieceVocabulary vocabulary =

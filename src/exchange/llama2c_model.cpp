@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/number.h"
+#include "base/replace_all.h"
 #include "base/unicode.h"
 #include "cria/base/file.h"
 #include "exchange/llama_names.h"
@@ -119,9 +120,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces,
   std::vector<std::string> names(std::begin(kRoles), std::end(kRoles));
   std::vector<float> scores(kBytes);
   for (size_t id = kBytes; id < pieces.size(); ++id) {
-    std::string name = pieces[id].text;
-    for (size_t at = 0; (at = name.find(' ', at)) != name.npos;) name.replace(at, 1, "\u2581");
-    names.push_back(std::move(name));
+    names.push_back(replace_all(pieces[id].text, " ", "\u2581"));
     scores.push_back(pieces[id].score);
   }
   std::vector<AddedToken> added;

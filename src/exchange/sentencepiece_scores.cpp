@@ -1,8 +1,8 @@
 #include "exchange/sentencepiece_scores.h"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 namespace cria {
@@ -19,23 +19,15 @@ bool is_byte_name(std::string_view name) {
 std::vector<BpeMerge> merges_found(const std::vector<std::string>& names,
                                    const std::vector<float>& scores,
                                    const std::vector<AddedToken>& added) {
-  std::vector<bool> takes_part(names.size());
-  for (size_t id = 0; id < names.size(); ++id) takes_part[id] = !is_byte_name(names[id]);
-  for (const AddedToken& token : added) takes_part[static_cast<size_t>(token.id)] = false;
-  std::unordered_map<std::string_view, int32_t> ids;
-  for (size_t id = 0; id < names.size(); ++id) {
-    if (takes_part[id]) ids.emplace(names[id], static_cast<int32_t>(id));
+  std::vector<std::string_view> parts(names.begin(), names.end());
+  for (const AddedToken& token : added) parts[static_cast<size_t>(token.id)] = {};
+  for (std::string_view& name : parts) {
+    if (is_byte_name(name)) name = {};
   }
-  std::vector<BpeMerge> merges;
-  for (size_t id = 0; id < names.size(); ++id) {
-    if (!takes_part[id] || scores[id] <= kNeverMerged) continue;
-    const std::string_view name = names[id];
-    for (size_t cut = 1; cut < name.size(); ++cut) {
-      const auto left = ids.find(name.substr(0, cut)), right = ids.find(name.substr(cut));
-      if (left == ids.end() || right == ids.end()) continue;
-      merges.push_back({left->second, right->second, static_cast<int32_t>(id)});
-    }
-  }
+  std::vector<BpeMerge> merges = ways_to_merge(parts);
+  std::erase_if(merges, [&](const BpeMerge& merge) {
+    return scores[static_cast<size_t>(merge.result)] <= kNeverMerged;
+  });
   std::ranges::sort(merges, {}, [&](const BpeMerge& merge) {
     return std::tuple(-scores[static_cast<size_t>(merge.result)], merge.result, merge.left,
                       merge.right);

@@ -1,5 +1,5 @@
 // AVX-512, and tiles of bf16 pairs for what is computed in bf16.
-#ifdef __AMX_BF16__
+#if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the second is what clang 14 calls it
 #define CRIA_ISA amx
 #define CRIA_TILES 1
 #define CRIA_VECTOR_FLOATS 16

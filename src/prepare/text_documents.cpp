@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/first_error.h"
+#include "base/replace_all.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"
@@ -25,19 +26,13 @@ class FileReader : public DocumentReader {
   ChunkMaker& chunks_;
 };
 
-// With \n for \r\n.
-std::string with_plain_line_ends(std::string text) {
-  for (size_t at = 0; (at = text.find("\r\n", at)) != text.npos;) text.erase(at, 1);
-  return text;
-}
-
 // Documents with separators between them, in which \n stands for \r\n too. What may be the
 // beginning of a separator waits for the next block.
 class SeparatorReader : public DocumentReader {
  public:
-  SeparatorReader(std::string separator, const std::string& file, uint64_t begin,
+  SeparatorReader(std::string_view separator, const std::string& file, uint64_t begin,
                   ChunkMaker& chunks)
-      : separator_(with_plain_line_ends(std::move(separator))),
+      : separator_(replace_all(separator, "\r\n", "\n")),
         held_(separator_.size() - 1 + static_cast<size_t>(std::ranges::count(separator_, '\n'))),
         file_(file),
         offset_(begin),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/replace_all.h"
 #include "report/page_parts.h"
 
 namespace cria {
@@ -53,10 +54,7 @@ std::string isolated(std::string_view text) {
   if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
     return std::string(text);
   }
-  std::string inner(text);
-  for (const std::string_view mark : {kFirstStrong, kPop}) {
-    for (size_t at; (at = inner.find(mark)) != inner.npos;) inner.erase(at, mark.size());
-  }
+  const std::string inner = replace_all(replace_all(text, kFirstStrong, ""), kPop, "");
   return std::string(kFirstStrong) + inner + std::string(kPop);
 }
 

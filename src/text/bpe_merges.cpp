@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <queue>
+#include <unordered_map>
 #include <utility>
 
 #include "base/unicode.h"
@@ -23,6 +24,43 @@ uint64_t pair_key(int32_t left, int32_t right) {
 }
 
 }  // namespace
+
+std::vector<BpeMerge> ways_to_merge(const std::vector<std::string_view>& tokens) {
+  constexpr size_t kMostBytes = size_t{16} << 20, kMostTimes = 16;
+  std::unordered_map<std::string_view, int32_t> ids;
+  size_t bytes = 0, longest = 0;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (!tokens[id].empty()) ids.emplace(tokens[id], static_cast<int32_t>(id));
+    bytes += tokens[id].size();
+    longest = std::max(longest, tokens[id].size());
+  }
+  // Most cuts leave a side that is as long as no token: then its text need not be looked at.
+  std::vector<bool> is_length(longest + 1);
+  for (const std::string_view token : tokens) is_length[token.size()] = true;
+  size_t rest = kMostBytes + kMostTimes * bytes;
+  std::vector<BpeMerge> merges;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const std::string_view token = tokens[id];
+    const size_t first = merges.size();
+    for (size_t cut = 1; cut < token.size(); ++cut) {
+      if (!is_length[cut] || !is_length[token.size() - cut]) continue;
+      const auto left = ids.find(token.substr(0, cut)), right = ids.find(token.substr(cut));
+      if (left == ids.end() || right == ids.end()) continue;
+      if (token.size() > rest) {
+        fail("too many ways to make tokens of others",
+             "merges of at most " + std::to_string(kMostBytes + kMostTimes * bytes) + " bytes",
+             "more of them at token " + std::to_string(id));
+      }
+      rest -= token.size();
+      merges.push_back({left->second, right->second, static_cast<int32_t>(id)});
+    }
+    std::sort(merges.begin() + static_cast<std::ptrdiff_t>(first), merges.end(),
+              [](const BpeMerge& a, const BpeMerge& b) {
+                return std::pair(a.left, a.right) < std::pair(b.left, b.right);
+              });
+  }
+  return merges;
+}
 
 BpeMerges::BpeMerges(std::span<const BpeMerge> merges, const std::vector<std::string>& tokens)
     : merges_(merges) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cria {
@@ -14,6 +15,11 @@ inline constexpr int32_t kNone = -1;  // no id, no symbol
 struct BpeMerge {
   int32_t left, right, result;
 };
+
+// All ways to make a token of two others, by the ids of what they make, left and right. tokens: by
+// id; "" for what takes no part. Error when the texts of the merges are so much longer than the
+// tokens that a small file would make a large vocabulary of them.
+std::vector<BpeMerge> ways_to_merge(const std::vector<std::string_view>& tokens);
 
 class BpeMerges {
  public:

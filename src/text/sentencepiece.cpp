@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/replace_all.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "text/added_tokens.h"
@@ -26,11 +27,7 @@ std::string byte_name(size_t byte) {
 }
 
 std::string with_spaces(std::string_view name) {
-  std::string text(name);
-  for (size_t at = 0; (at = text.find(kSpaceText, at)) != text.npos; ++at) {
-    text.replace(at, kSpaceText.size(), " ");
-  }
-  return text;
+  return replace_all(name, kSpaceText, " ");
 }
 
 bool goes_on(char byte) {

@@ -156,24 +156,9 @@ BpeVocabulary read_tiktoken_file(const std::string& path, Regex regex) {
   vocabulary.tokens = by_id.take();
   vocabulary.regex = regex;
   vocabulary.ignore_merges = true;
-  Ids ids;
-  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    ids.emplace(vocabulary.tokens[id], static_cast<int32_t>(id));
-  }
-  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    const std::string_view token = vocabulary.tokens[id];
-    const size_t first = vocabulary.merges.size();
-    for (size_t cut = 1; cut < token.size(); ++cut) {
-      const auto left = ids.find(token.substr(0, cut));
-      const auto right = ids.find(token.substr(cut));
-      if (left == ids.end() || right == ids.end()) continue;
-      vocabulary.merges.push_back({left->second, right->second, static_cast<int32_t>(id)});
-    }
-    std::sort(vocabulary.merges.begin() + static_cast<std::ptrdiff_t>(first),
-              vocabulary.merges.end(), [](const BpeMerge& a, const BpeMerge& b) {
-                return std::pair(a.left, a.right) < std::pair(b.left, b.right);
-              });
-  }
+  vocabulary.merges = with_context({.where = path}, [&] {
+    return ways_to_merge({vocabulary.tokens.begin(), vocabulary.tokens.end()});
+  });
   return checked(std::move(vocabulary), path);
 }
 

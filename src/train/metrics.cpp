@@ -10,6 +10,10 @@
 namespace cria {
 namespace {
 
+// No run has as many keys, nor a table with so many cells for each byte of its lines.
+constexpr size_t kMostColumns = 8192, kMostCells = 64;
+constexpr const char* kMoveAway = "cria did not write it: move it away";
+
 // Calls body(line with its end, its JSON) for the whole lines; a crash may have cut the last short.
 // Lines that hold no object are passed over. How many those are.
 template <class Body>
@@ -83,12 +87,23 @@ MetricsLog::MetricsLog(const std::string& run, int64_t step)
   if (!exists(lines_path_)) return;
   const std::string text = read_file(lines_path_);
   std::string kept;
+  size_t lines = 0;
   damaged_ = for_lines(text, lines_path_, [&](std::string_view line, const Json& json) {
     const Json* line_step = json.find("step");
     if (!line_step || line_step->as_int(lines_path_ + ": step") > step) return;
     kept += line;
+    ++lines;
     add_columns(json);
   });
+  if (lines * columns_.size() > kMostCells * text.size()) {
+    throw Error(
+        "too many keys for as many lines",
+        {.where = lines_path_,
+         .expected = "a table of at most " + std::to_string(kMostCells) +
+                     " cells for each byte of the file",
+         .got = std::to_string(columns_.size()) + " keys in " + std::to_string(lines) + " lines",
+         .hint = kMoveAway});
+  }
   if (kept != text) write_file(lines_path_, kept);
   write_csv();
 }
@@ -106,6 +121,11 @@ bool MetricsLog::add_columns(const Json& line) {
   const size_t before = columns_.size();
   for (const auto& [key, value] : line.as_object(lines_path_)) {
     if (std::ranges::find(columns_, key) == columns_.end()) columns_.push_back(key);
+  }
+  if (columns_.size() > kMostColumns) {
+    throw Error("too many keys", {.where = lines_path_,
+                                  .expected = "at most " + std::to_string(kMostColumns),
+                                  .hint = kMoveAway});
   }
   return columns_.size() > before;
 }

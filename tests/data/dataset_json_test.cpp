@@ -59,6 +59,7 @@ TEST_F(DatasetJsonTest, ErrorsNameTheKey) {
         std::pair(R"({"train": {"tokens": "1"}})", "train.tokens"),
         std::pair(R"({"val": {"shards": {}}})", "val.shards"),
         std::pair(R"({"val": {"shards": [1]}})", "val.shards"),
+        std::pair(R"({"val": {"shards": ["a", "b"], "checksums": ["1"]}})", "val.checksums"),
         std::pair(R"({"tokenizer": {"hash": 1}})", "tokenizer.hash"),
         std::pair(R"({"bos_token_id": -1})", "bos_token_id"),
         std::pair(R"({"eos_token_id": 2147483648})", "eos_token_id")}) {

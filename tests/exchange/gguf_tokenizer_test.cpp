@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "cria/base/file.h"
 #include "support/bytes.h"
 #include "support/errors.h"
@@ -265,6 +267,19 @@ TEST_F(GgufTokenizer, ReadingRefusesByName) {
   Texts tokens = GgufFile(path_).texts("tokenizer.ggml.tokens");
   tokens[32] = " ";
   EXPECT_NE(error("tokens", texts(tokens)).find("id 32"), std::string::npos);
+}
+
+// Tokens are ordered by their scores.
+TEST_F(GgufTokenizer, ScoresAreNumbers) {
+  const SentencePieceTokenizer tokenizer(small_sentencepiece({"a", "b"}, {{"a", "b"}}));
+  GgufMetadata metadata;
+  append_gguf_tokenizer(metadata, &tokenizer, tokenizer.vocab_size(), path_);
+  for (auto& [key, value] : metadata) {
+    if (!key.ends_with(".scores")) continue;
+    std::get<std::vector<float>>(std::get<GgufArray>(value))[262] = NAN;
+  }
+  const std::string message = error_of([&] { read_gguf_tokenizer(write(metadata)); });
+  EXPECT_TRUE(contains(message, "a score is no number\n  got: NaN for id 262")) << message;
 }
 
 // Files that others make: no types, no `pre`, roles out of range.

@@ -162,6 +162,20 @@ TEST_F(BpeFiles, NamesWhatIsWrongInATiktokenFile) {
   expect_start(error_of([&] { read_tiktoken(""); }), vocab_ + ": no byte has a token");
 }
 
+// The ways to make a token of others: as many as it has bytes, and each is as long.
+TEST_F(BpeFiles, ASmallTiktokenFileMakesNoLargeVocabulary) {
+  const auto runs_up_to = [](size_t longest) {
+    std::vector<std::string> runs;
+    for (size_t size = 2; size <= longest; ++size) runs.emplace_back(size, 'a');
+    return runs;
+  };
+  EXPECT_EQ(read_tiktoken(tiktoken(runs_up_to(200))).merges.size(), 200u * 199 / 2);
+  expect_start(error_of([&] { read_tiktoken(tiktoken(runs_up_to(400))); }),
+               vocab_ + ": too many ways to make tokens of others");
+  // Of a token without parts nothing is looked at but its length.
+  EXPECT_TRUE(read_tiktoken(tiktoken({std::string(500'000, 'a')})).merges.empty());
+}
+
 TEST_F(BpeFiles, DamagedFilesAreReadOrRefused) {
   const std::vector<std::string> vocabs = {vocab_json({"ab", "bc", "abc", "<s>"})};
   const std::vector<std::string> merges = {"#version: 0.2\na b\nb c\na bc\n", "a b\n"};

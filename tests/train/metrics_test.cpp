@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cria/base/file.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -84,6 +85,21 @@ TEST_F(MetricsLogTest, AnOlderRunGetsTheColumnsItLacks) {
     write_file(lines_, "{\"step\":1,\"loss\":2.0}\n");
     std::filesystem::remove(directory_ / "metrics.csv");
   }
+}
+
+// A small file makes no table of gigabytes.
+TEST_F(MetricsLogTest, RefusesMoreKeysThanARunHas) {
+  const auto error_of_keys = [&](int keys, int lines) {
+    Json first = line(1, 0.5);
+    for (int i = 0; i < keys; ++i) first.set("k" + std::to_string(i), i);
+    std::string text = first.dump() + "\n";
+    for (int i = 1; i < lines; ++i) text += "{\"step\":1}\n";
+    write_file(lines_, text);
+    return error_of([&] { MetricsLog(directory_.path(), 1); });
+  };
+  EXPECT_EQ(error_of_keys(500, 500), "");
+  EXPECT_TRUE(error_of_keys(5000, 5000).starts_with(lines_ + ": too many keys for as many lines"));
+  EXPECT_TRUE(error_of_keys(17'000, 1).starts_with(lines_ + ": too many keys\n"));
 }
 
 TEST(ReadLosses, OfARun) {

@@ -22,7 +22,7 @@ struct TileFactors {
   int64_t steps;  // of kTileCells cells
 };
 
-#ifdef __AMX_BF16__
+#if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the second is what clang 14 calls it
 
 // While it lives, the calling thread's tile registers are ours: all of the full size.
 class TilesInUse {
