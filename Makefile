@@ -249,9 +249,9 @@ debug:  ## the program without optimization, with symbols and assertions, in bui
 asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) FLAVOUR=asan test
 
-# What shares work between threads, and what runs beside it.
-tsan:  ## some of the tests under ThreadSanitizer
-	$(MAKE) FLAVOUR=tsan test TEST_ARGS='--gtest_filter=$(subst $() ,:,$(strip $(tsan_tests)))'
+# What shares work between threads, and what runs beside it: where it is tested, and a training run.
+tsan:  ## the tests of threads, and training, under ThreadSanitizer
+	$(MAKE) FLAVOUR=tsan test TEST_ARGS='--gtest_filter=Parallel.*:Checksum.*:Prefetch.*:Trainer.*:Bits.*:Prepare*.*Threads*'
 
 # Of two classes of one name in two sources, each compiler run sees one, and the program mixes both.
 odr:  ## that no two sources define one name differently (with g++)

@@ -89,16 +89,15 @@ SplitDescription read_split(const Members& file) {
   file.read("learned", split.learned);
   file.read_file_names("masks", split.masks);
   file.read_texts("mask_checksums", split.mask_checksums);
-  const auto require_each = [&](const char* key, const std::vector<std::string>& values) {
-    if (values.empty() || values.size() == split.shards.size()) return;
-    throw Error("not one for each of the shards",
+  const auto require_each = [&](const char* key, size_t checksums, size_t files) {
+    if (checksums == 0 || checksums == files) return;
+    throw Error("not a checksum for each of the files",
                 {.where = file.name(key),
-                 .expected = std::to_string(split.shards.size()) + " of them, or none",
-                 .got = std::to_string(values.size())});
+                 .expected = std::to_string(files) + " of them, or none",
+                 .got = std::to_string(checksums)});
   };
-  require_each("checksums", split.checksums);
-  require_each("masks", split.masks);
-  require_each("mask_checksums", split.mask_checksums);
+  require_each("checksums", split.checksums.size(), split.shards.size());
+  require_each("mask_checksums", split.mask_checksums.size(), split.masks.size());
   return split;
 }
 

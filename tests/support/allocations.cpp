@@ -30,6 +30,8 @@ std::atomic<int64_t> until_failure{0};
 std::atomic<Failing> failing{Failing::none};
 std::atomic<bool> failed{false};
 
+#if CRIA_OWN_MALLOC
+
 // Whether this allocation may succeed.
 bool may_succeed() {
   ++count;
@@ -43,6 +45,8 @@ void* counted(void* memory) {
   if (memory) ++live;
   return memory;
 }
+
+#endif
 
 }  // namespace
 
