@@ -34,6 +34,9 @@ else ifeq ($(FLAVOUR),asan)
 else ifeq ($(FLAVOUR),tsan)
   OUT := build/tsan
   flavour_flags := -O1 -g -fsanitize=thread -Wno-tsan
+else ifeq ($(FLAVOUR),coverage)
+  OUT := build/coverage
+  flavour_flags := -O1 --coverage -fprofile-update=atomic
 else ifeq ($(FLAVOUR),odr)
   OUT := build/odr
   # The linker sees the types of all sources. It needs no fast code for that.
@@ -53,7 +56,7 @@ else ifeq ($(FLAVOUR),fuzz)
       apt-get install clang)
   endif
 else
-  $(error FLAVOUR must be release, debug, asan, tsan, odr or fuzz, not '$(FLAVOUR)')
+  $(error FLAVOUR must be release, debug, asan, tsan, coverage, odr or fuzz, not '$(FLAVOUR)')
 endif
 
 # What is compiled needs to know the compiler; help, clean and format need not.
@@ -117,7 +120,7 @@ fuzz_objects := $(call objects,$(fuzz_sources))
 # What commands are made of is tested on its own too.
 tested_tools := $(call objects,$(wildcard tools/*/*.cpp))
 
-.PHONY: all demo test crash fuzz bench debug asan odr format lint install clean help
+.PHONY: all demo test crash fuzz bench debug asan tsan coverage odr tidy format lint install clean help
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -253,6 +256,21 @@ asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan:  ## the tests of threads, and training, under ThreadSanitizer
 	$(MAKE) FLAVOUR=tsan test TEST_ARGS='--gtest_filter=Parallel.*:Checksum.*:Prefetch.*:Trainer.*:Bits.*:Prepare*.*Threads*'
 
+coverage:  ## the share of lines and branches in each folder of src that the tests run (g++, gcov)
+	-$(MAKE) FLAVOUR=coverage test
+	@find build/coverage/obj/src -name '*.gcda' | xargs gcov -b -n 2>/dev/null | awk -F "[':% ]" ' \
+	  /^File/ { file = $$3; sub(/^\.\//, "", file); split(file, part, "/"); \
+	    room = file ~ /^src\/.*\.cpp$$/ ? part[2] : "" } \
+	  /^Lines executed/ && room { all[room] += $$NF; run[room] += $$3 * $$NF / 100 } \
+	  /^(Calls executed|No calls)/ { room = "" } \
+	  /^Branches executed/ && room { branches[room] += $$NF; taken[room] += $$3 * $$NF / 100 } \
+	  function show(name, r, a, t, b) { \
+	    printf "%-16s %6.1f%% of %6d lines  %6.1f%% of %6d branches\n", name, \
+	      100 * r / a, a, b ? 100 * t / b : 100, b } \
+	  END { for (room in all) { show(room, run[room], all[room], taken[room], branches[room]); \
+	      r += run[room]; a += all[room]; t += taken[room]; b += branches[room] } \
+	    show("all", r, a, t, b) }' | sort
+
 # Of two classes of one name in two sources, each compiler run sees one, and the program mixes both.
 odr:  ## that no two sources define one name differently (with g++)
 	$(MAKE) FLAVOUR=odr build/odr/one_definition
@@ -271,6 +289,15 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	    $$cxx -std=c++20 -Wall -Wextra -Wpedantic -Werror -Wno-unknown-pragmas -fsyntax-only \
 	    -Iinclude -Isrc -Itools -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' || exit 1; \
 	  done
+
+# Folder by folder, as they are compiled; of the kernels those that any machine has.
+CLANG_TIDY ?= clang-tidy
+tidy:  ## what clang-tidy has to say, by the checks in .clang-tidy
+	@command -v $(CLANG_TIDY) >/dev/null || { echo "tidy: no $(CLANG_TIDY) here" >&2; exit 1; }
+	@printf '%s\n' $(patsubst %,$(OUT)/obj/%.cpp,$(call folders,$(lib_sources) $(tool_sources))) \
+	  src/kernels/dispatch.cpp src/kernels/peak.cpp src/kernels/portable.cpp | \
+	  xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" sh -c 'echo "tidy: $$0"; $(CLANG_TIDY) --quiet "$$0" -- \
+	    -std=c++20 -Iinclude -Isrc -Itools -I. -Wno-unknown-pragmas || exit 255' 2>/dev/null
 
 # What a program that uses the library is compiled with, for pkg-config.
 version = $(shell sed -n 's/.*kCriaVersion = "\(.*\)";/\1/p' src/base/version.h)

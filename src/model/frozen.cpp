@@ -1,7 +1,8 @@
 #include "model/frozen.h"
 
-#include <cstdlib>
 #include <string_view>
+
+#include "base/number.h"
 
 namespace cria {
 namespace {
@@ -11,7 +12,10 @@ constexpr std::string_view kLayers = "model.layers.";
 // The block that a parameter belongs to; -1 for those of no block.
 int64_t block_of(const Parameter& parameter) {
   if (!std::string_view(parameter.name).starts_with(kLayers)) return -1;
-  return std::atoll(parameter.name.c_str() + kLayers.size());
+  const std::string_view rest = std::string_view(parameter.name).substr(kLayers.size());
+  int64_t block = -1;
+  parse_number(rest.substr(0, rest.find('.')), block);
+  return block;
 }
 
 }  // namespace
