@@ -6,16 +6,17 @@
 #include <string_view>
 
 #include "cria/base/parallel.h"
+#include "optim/sums.h"
 
 namespace cria {
 namespace {
 
 constexpr int64_t kChunk = 8 * kPiece;  // floats in a message: a megabyte
-constexpr int64_t kFloat = sizeof(float);
+constexpr int64_t kFloat = sizeof(float), kHalf = sizeof(uint16_t);
 
 }  // namespace
 
-Slices::Slices(Parameters& parameters, Communicator& ranks)
+Slices::Slices(Parameters& parameters, Communicator& ranks, bool rounds)
     : parameters_(&parameters), ranks_(&ranks) {
   const auto size = static_cast<size_t>(ranks.size());
   ranges_.resize(size);
@@ -45,6 +46,7 @@ Slices::Slices(Parameters& parameters, Communicator& ranks)
     }
   }
   received_ = allocate_aligned(ranks.size() * kChunk * kFloat, "gradients of other processes");
+  if (rounds) messages_.resize(static_cast<size_t>(2 * ranks.size() * kChunk));
   parameters.set_moments(own());
 }
 
@@ -60,6 +62,24 @@ void Slices::add_stretch(int rank, int64_t offset, int64_t count) {
 bool Slices::is_own(int64_t offset) const {
   const auto next = std::ranges::upper_bound(own(), offset, {}, &PlaneRange::offset);
   return next != own().begin() && offset < std::prev(next)->offset + std::prev(next)->count;
+}
+
+// The own term becomes the sum of all, of which those that came in bf16 are still to be widened.
+void Slices::add_received(std::span<float* const> terms, int64_t count) const {
+  const int64_t size = std::ssize(terms), own = ranks_->rank();
+  const bool rounds = !messages_.empty();
+  compute_for(count, kGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t rank = 0; rounds && rank < size; ++rank) {
+      const uint16_t* const from = messages_.data() + rank * kChunk;
+      if (rank != own) std::transform(from + begin, from + end, terms[rank] + begin, from_bf16);
+    }
+    add_in_tree(size, [&](int64_t to, int64_t from) {
+      const bool is_root = to == 0 && from * 2 >= size;
+      add_to(terms[to] + begin, terms[from] + begin, end - begin);
+      if (rounds && !is_root) round_to_bf16(terms[to] + begin, end - begin);
+    });
+    if (own > 0) std::copy(terms[0] + begin, terms[0] + end, terms[own] + begin);
+  });
 }
 
 void Slices::reduce_gradients() {
@@ -80,18 +100,20 @@ void Slices::reduce_gradients() {
       terms[rank] = rank == own ? plane + mine.offset
                                 : reinterpret_cast<float*>(received_.get()) + rank * kChunk;
       if (rank == own) continue;
-      if (mine.count > 0) receives.push_back({rank, terms[rank], mine.count * kFloat});
-      if (!has(rank, round)) continue;
-      const PlaneRange& theirs = chunks_[rank][round];
-      sends.push_back({rank, plane + theirs.offset, theirs.count * kFloat});
+      const PlaneRange theirs = has(rank, round) ? chunks_[rank][round] : PlaneRange{0, 0};
+      if (messages_.empty()) {
+        receives.push_back({rank, terms[rank], mine.count * kFloat});
+        sends.push_back({rank, plane + theirs.offset, theirs.count * kFloat});
+      } else {
+        uint16_t* const from = messages_.data() + rank * kChunk;
+        uint16_t* const to = from + size * kChunk;
+        std::transform(plane + theirs.offset, plane + theirs.offset + theirs.count, to, to_bf16);
+        receives.push_back({rank, from, mine.count * kHalf});
+        sends.push_back({rank, to, theirs.count * kHalf});
+      }
     }
     ranks_->exchange(sends, receives);
-    compute_for(mine.count, kGrain, [&](int64_t begin, int64_t end, int) {
-      add_in_tree(size, [&](int64_t to, int64_t from) {
-        for (int64_t i = begin; i < end; ++i) terms[to][i] += terms[from][i];
-      });
-      if (own > 0) std::copy(terms[0] + begin, terms[0] + end, terms[own] + begin);
-    });
+    add_received(terms, mine.count);
   }
   for (Parameter& slot : parameters_->slots()) {
     if (!slot.touched) continue;

@@ -19,7 +19,8 @@ inline constexpr int64_t kPiece = 32 * 1024;
 class Slices {
  public:
   // About the same number of trained parameters for each rank. All of them when there is one.
-  Slices(Parameters& parameters, Communicator& ranks);
+  // rounds: gradients are sent in bf16, and are such numbers already (see GradientTree).
+  Slices(Parameters& parameters, Communicator& ranks, bool rounds = false);
 
   Communicator& ranks() const { return *ranks_; }
   bool is_alone() const { return ranks_->size() == 1; }
@@ -45,6 +46,7 @@ class Slices {
     int64_t plane, offset, count;  // 0 numbers: there will be no more
   };
 
+  void add_received(std::span<float* const> terms, int64_t count) const;
   void add_stretch(int rank, int64_t offset, int64_t count);
   void tell(const Request& request) const;
   const float* moments(int64_t plane) const;
@@ -57,6 +59,8 @@ class Slices {
   std::vector<std::vector<PlaneRange>> ranges_;  // of each rank, ascending
   std::vector<std::vector<PlaneRange>> chunks_;  // the same in messages
   AlignedBytes received_;                        // a chunk from each rank
+  // With `rounds` the same in bf16, and after them a chunk to each rank.
+  std::vector<uint16_t> messages_;
 };
 
 }  // namespace cria

@@ -17,7 +17,9 @@ void require_one_process(bool possible, const RunConfig& config, const char* key
 }  // namespace
 
 DataParallel::DataParallel(const RunConfig& config, Communicator& ranks)
-    : ranks_(&ranks), losses_(static_cast<size_t>(config.train.data_parallel)) {
+    : ranks_(&ranks),
+      losses_(static_cast<size_t>(config.train.data_parallel)),
+      rounds_(config.train.reduce_dtype == "bf16") {
   ranks.set_timeout(config.train.peer_timeout);
   if (is_alone()) return;
   const int64_t parts = config.train.data_parallel, size = ranks.size();
@@ -35,8 +37,8 @@ DataParallel::DataParallel(const RunConfig& config, Communicator& ranks)
 }
 
 void DataParallel::set_parameters(Parameters& parameters) {
-  slices_ = std::make_unique<Slices>(parameters, *ranks_);
-  tree_ = std::make_unique<GradientTree>(parameters, own_parts());
+  slices_ = std::make_unique<Slices>(parameters, *ranks_, rounds_);
+  tree_ = std::make_unique<GradientTree>(parameters, own_parts(), rounds_, is_alone());
 }
 
 void DataParallel::end_part(int64_t part, double loss) {

@@ -53,6 +53,7 @@ class DataParallel {
  private:
   Communicator* ranks_;
   std::vector<double> losses_;  // of each part
+  bool rounds_;                 // gradients are sent in bf16
   std::unique_ptr<Slices> slices_;
   std::unique_ptr<GradientTree> tree_;
 };

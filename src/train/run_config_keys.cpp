@@ -53,6 +53,8 @@ class RunKeys : public KeyList {
            kMostInt32, "micro-batches per step");
     number("train.data_parallel", &c_.train.data_parallel, 1, kMostInt32,
            "parts of the batch, which processes share: the same bits for any number of them");
+    text("train.reduce_dtype", &c_.train.reduce_dtype, {"fp32", "bf16"},
+         "to what the parts' gradients, and all sums of them but the last, are rounded to be sent");
     number("train.peer_timeout", &c_.train.peer_timeout, 1.0, 1e9,
            "seconds that a process waits for another before all end");
     text("train.init_from", &c_.train.init_from, {},

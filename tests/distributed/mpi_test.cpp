@@ -43,7 +43,7 @@ class Mpi : public CliTest {
                      "train.batch_size=4",
                      "train.data_parallel=4",
                      "train.checkpoint_every=5",
-                     "train.eval_every=7",
+                     "train.eval_every=5",
                      "train.steps=" + std::to_string(steps),
                      "train.output_dir=" + out};
     all.insert(all.end(), more.begin(), more.end());
@@ -134,7 +134,8 @@ TEST_F(Mpi, AnyNumberOfProcessesGivesTheSameBits) {
   const int64_t steps = number_in("CRIA_MPI_STEPS", 20);
   for (const char* const precision : {"fp32", "bf16"}) {
     const auto out = [&](const std::string& name) { return name + "_" + precision; };
-    const Arguments more = {std::string("train.precision=") + precision};
+    const Arguments more = {std::string("train.precision=") + precision,
+                            std::string("train.reduce_dtype=") + precision};
     run(training(out("alone"), steps, more));
     const auto want = results(out("alone"), steps);
     for (const int size : {1, 2, 4}) {
@@ -150,6 +151,30 @@ TEST_F(Mpi, AnyNumberOfProcessesGivesTheSameBits) {
     run(training(cut, steps, again));
     EXPECT_TRUE(results(cut, steps) == want);
   }
+}
+
+TEST_F(Mpi, EvaluationIsShared) {
+  const Arguments eval = {"eval", "run", "--data", "data", "--batch-size", "3", "--json"};
+  const Json want = json_line(run(eval).out), got = json_line(start(2, eval)->wait().out);
+  for (const char* const key : {"val_loss", "val_bits_per_byte", "tokens"}) {
+    EXPECT_EQ(*got.find(key), *want.find(key)) << key;
+  }
+}
+
+// A run for each process, and one verdict.
+TEST_F(Mpi, AnExperimentIsShared) {
+  write("x.toml",
+        "base = \"tiny.toml\"\nseeds = [1, 2]\n"
+        "[variants.untied]\n[variants.tied]\nmodel.tie_word_embeddings = true\n");
+  const auto verdict = [](const ProcessResult& result) {
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    const size_t at = result.out.find("tied - untied = ");
+    EXPECT_NE(at, result.out.npos) << result.out;
+    return result.out.substr(at, result.out.find('\n', at) - at);
+  };
+  const std::string want = verdict(run({"experiment", "x.toml", "--out", "alone"}));
+  EXPECT_EQ(verdict(start(2, {"experiment", "x.toml", "--out", "shared"})->wait()), want);
+  EXPECT_TRUE(read("shared/results.json").find("\"complete\": true") != std::string::npos);
 }
 
 TEST_F(Mpi, WhatDiffersIsNamedAndEndsAll) {
@@ -202,7 +227,7 @@ TEST_F(Mpi, WhoHangsIsNamed) {
 }
 
 TEST_F(Mpi, KilledAtAnyMomentItGoesOn) {
-  constexpr int64_t kSteps = 400;
+  constexpr int64_t kSteps = 150;
   run(training("whole", kSteps));
   const auto want = results("whole", kSteps);
   Rng rng(static_cast<uint64_t>(number_in("CRIA_MPI_SEED", 1)), "kills");
@@ -211,7 +236,7 @@ TEST_F(Mpi, KilledAtAnyMomentItGoesOn) {
     const std::string out = "killed" + std::to_string(kill);
     const auto process = start(4, training(out, kSteps, {"--resume"}));
     const auto found = ranks_that_train(out);
-    std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(1000)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(500)));
     const auto victim = found.find(static_cast<int>(rng.below(4)));
     if (victim != found.end()) ::kill(victim->second, SIGKILL);
     process->wait();
