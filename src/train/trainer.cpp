@@ -5,11 +5,8 @@
 #include <cmath>
 #include <ctime>
 
-#include "base/first_error.h"
 #include "cria/base/error.h"
-#include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
-#include "cria/inference/generate.h"
 #include "cria/optim/schedule.h"
 #include "data/prefetch.h"
 #include "kernels/peak.h"
@@ -21,7 +18,6 @@
 #include "train/resumption.h"
 #include "train/run_directory.h"
 #include "train/run_inputs.h"
-#include "train/run_start.h"
 
 namespace cria {
 namespace {
