@@ -1,8 +1,9 @@
 # cria: `make help` lists the targets.
 #
-# One build directory per flavour: build/ (release), build/debug/, build/asan/, build/odr/ and
-# build/fuzz/. A change of compiler or flags rebuilds everything in that directory (the stamp file),
-# and the archive is written anew each time, so nothing older than its sources is ever linked.
+# One build directory per flavour: build/ (release), build/debug/, build/asan/ and others. Programs
+# with MPI=1 go to a directory in it, build/mpi/; all their objects but one are the same. A change
+# of compiler or flags rebuilds everything in that directory (the stamp file), and the archive is
+# written anew each time, so nothing older than its sources is ever linked.
 #
 # A folder is compiled as one unit: build/obj/src/io.cpp includes all of src/io. The standard headers
 # are then read once for a folder, and a clean build takes a third of the time. Kernels, which have
@@ -17,6 +18,9 @@ FLAVOUR ?= release
 PREFIX ?= /usr/local
 CXXFLAGS ?= -O2
 WERROR ?=
+MPI ?=
+MPICXX ?= mpicxx
+MPIRUN ?= mpirun
 TEST_ARGS ?=
 DEMO_ARGS ?=
 
@@ -59,6 +63,25 @@ else
   $(error FLAVOUR must be release, debug, asan, tsan, coverage, odr or fuzz, not '$(FLAVOUR)')
 endif
 
+# One of two files says what a world is, see src/distributed. That which knows MPI, and what is linked
+# with it, takes the wrapper of OpenMPI or MPICH around the compiler.
+OBJ := $(OUT)/obj
+compiler = $(CXX)
+linker = $(CXX)
+not_compiled := src/distributed/mpi.cpp
+ifneq ($(MPI),)
+  ifeq ($(shell command -v $(MPICXX)),)
+    $(error MPI=1 needs MPI's compiler, and there is no '$(MPICXX)': apt-get install openmpi-bin \
+      libopenmpi-dev, or give its path as MPICXX=...)
+  endif
+  OUT := $(OUT)/mpi
+  export OMPI_CXX := $(CXX)
+  export MPICH_CXX := $(CXX)
+  linker = $(MPICXX)
+  not_compiled := src/distributed/no_mpi.cpp
+  export CRIA_MPIRUN := $(MPIRUN)
+endif
+
 # What is compiled needs to know the compiler; help, clean and format need not.
 ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
 
@@ -97,7 +120,7 @@ compile_flags := -std=c++20 -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror) $(C
   $(flavour_flags) $(omp_flags) -Iinclude -Isrc
 link_flags := $(CXXFLAGS) $(flavour_flags) $(omp_libs) $(LDFLAGS) -pthread
 
-lib_sources := $(sort $(wildcard src/*/*.cpp))
+lib_sources := $(filter-out $(not_compiled),$(sort $(wildcard src/*/*.cpp)))
 tool_sources := $(sort $(wildcard tools/*.cpp tools/*/*.cpp))
 # Tests of whole programs, and what makes their files fail, are programs of their own.
 crash_sources := $(sort $(wildcard tests/crash/*.cpp))
@@ -107,15 +130,15 @@ test_sources := $(filter-out $(crash_sources) $(fuzz_sources),$(sort $(wildcard 
 ifeq ($(FLAVOUR),odr)
   file_by_file := %
 else
-  file_by_file := src/kernels/% tests/support/%
+  file_by_file := src/kernels/% src/distributed/% tests/support/%
 endif
 folders = $(sort $(patsubst %/,%,$(dir $(filter-out $(file_by_file),$(1)))))
-objects = $(patsubst %.cpp,$(OUT)/obj/%.o,$(filter $(file_by_file),$(1))) \
-  $(patsubst %,$(OUT)/obj/%.o,$(call folders,$(1)))
-lib_objects := $(call objects,$(lib_sources)) $(OUT)/obj/commit.o
+objects = $(patsubst %.cpp,$(OBJ)/%.o,$(filter $(file_by_file),$(1))) \
+  $(patsubst %,$(OBJ)/%.o,$(call folders,$(1)))
+lib_objects := $(call objects,$(lib_sources)) $(OBJ)/commit.o
 tool_objects := $(call objects,$(tool_sources))
 test_objects := $(call objects,$(test_sources))
-crash_objects := $(patsubst %.cpp,$(OUT)/obj/%.o,$(crash_sources))
+crash_objects := $(patsubst %.cpp,$(OBJ)/%.o,$(crash_sources))
 fuzz_objects := $(call objects,$(fuzz_sources))
 # What commands are made of is tested on its own too.
 tested_tools := $(call objects,$(wildcard tools/*/*.cpp))
@@ -129,7 +152,7 @@ all: $(OUT)/libcria.a $(OUT)/cria  ## build the library and the program (default
 # Written only when their text changes: the command that compiles; the list of sources, so that an
 # object whose source is gone leaves the archive too; of each folder the unit that includes it; and
 # the commit (see base/version.h), if this is a repository.
-stamp := $(OUT)/obj/flags
+stamp := $(OBJ)/flags
 sources_stamp := $(OUT)/obj/sources
 update = $(shell mkdir -p $(dir $(1)); printf '%b\n' $(2) | cmp -s - $(1) || \
   printf '%b\n' $(2) > $(1))
@@ -139,51 +162,52 @@ ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),all)),)
   $(call update,$(stamp),'$(CXX) $(compiler_version) $(compile_flags)')
   $(call update,$(sources_stamp),$(all_sources))
   commit := $(if $(wildcard .git),$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
-  $(call update,$(OUT)/obj/commit.cpp,'\043include "base/version.h"\n'\
+  $(call update,$(OBJ)/commit.cpp,'\043include "base/version.h"\n'\
     'const char* const cria::kCommit = "$(commit)";')
-  $(foreach folder,$(call folders,$(all_sources)),$(call update,$(OUT)/obj/$(folder).cpp,\
+  $(foreach folder,$(call folders,$(all_sources)),$(call update,$(OBJ)/$(folder).cpp,\
     $(patsubst %,'\043include <%>',$(filter $(wildcard $(folder)/*.cpp),$(all_sources)))))
 endif
 
 # The Makefile itself too: some objects have flags of their own. A folder comes before a file of its
 # name, as tools/report before tools/report.cpp; <> finds that file, and not the folder's unit.
-$(OUT)/obj/%.o: $(OUT)/obj/%.cpp $(stamp) Makefile
-	$(CXX) $(compile_flags) -I. -MMD -MP -c $< -o $@
+$(OBJ)/%.o: $(OBJ)/%.cpp $(stamp) Makefile
+	$(compiler) $(compile_flags) -I. -MMD -MP -c $< -o $@
 
-$(OUT)/obj/%.o: %.cpp $(stamp) Makefile
+$(OBJ)/%.o: %.cpp $(stamp) Makefile
 	@mkdir -p $(@D)
-	$(CXX) $(compile_flags) -MMD -MP -c $< -o $@
+	$(compiler) $(compile_flags) -MMD -MP -c $< -o $@
 
+$(OBJ)/src/distributed/mpi.o: compiler = $(linker)
 $(tool_objects): compile_flags += -Itools
 $(test_objects) $(crash_objects) $(fuzz_objects): compile_flags += -Itests -Itools $(gtest_flags) \
   -DCRIA_SOURCE_DIR='"$(CURDIR)"'
 # It compiles a program of its own, the README's.
-$(OUT)/obj/tests/tools.o: compile_flags += \
+$(OBJ)/tests/tools.o: compile_flags += \
   -DCRIA_COMPILE='"$(CXX) -std=c++20 $(flavour_flags) $(omp_flags)"' \
-  -DCRIA_LINK='"$(OUT)/libcria.a $(link_flags)"'
+  -DCRIA_LINK='"$(link_flags)"'
 # Nobody reads errno, and a square root that need not set it is one instruction for a whole vector.
 kernel_flags := -O3 -fno-math-errno
 ifeq ($(FLAVOUR),fuzz)
   # They read no files, and take long to compile with sanitizers.
   kernel_flags := -O0 -fno-sanitize=all
 endif
-$(OUT)/obj/src/kernels/%.o: compile_flags += $(kernel_flags)
+$(OBJ)/src/kernels/%.o: compile_flags += $(kernel_flags)
 # The tests have one more instruction set: tiles without instructions for them.
-emulated_tiles := $(OUT)/obj/tests/support/emulated_tiles.o
+emulated_tiles := $(OBJ)/tests/support/emulated_tiles.o
 $(emulated_tiles): compile_flags += $(kernel_flags)
 # One thin file for each instruction set; which of them runs is decided at start.
 # No exceptions: what ends a program when one leaves a noexcept function is a symbol that the linker
 # shares between these files, see tests/kernels/symbols_test.cpp.
 isa_objects := $(emulated_tiles) \
   $(filter-out %/dispatch.o %/peak.o %/products.o,\
-    $(filter $(OUT)/obj/src/kernels/%,$(lib_objects)))
+    $(filter $(OBJ)/src/kernels/%,$(lib_objects)))
 $(isa_objects): compile_flags += -fno-exceptions
 ifneq ($(filter x86_64% amd64%,$(shell $(CXX) -dumpmachine)),)
   avx512_flags := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
-  $(OUT)/obj/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
-  $(OUT)/obj/src/kernels/avx512.o: compile_flags += $(avx512_flags)
-  $(OUT)/obj/src/kernels/avx512bf16.o: compile_flags += $(avx512_flags) -mavx512bf16
-  $(OUT)/obj/src/kernels/amx.o: compile_flags += $(avx512_flags) -mavx512bf16 -mamx-tile -mamx-bf16
+  $(OBJ)/src/kernels/avx2.o: compile_flags += -mavx2 -mfma
+  $(OBJ)/src/kernels/avx512.o: compile_flags += $(avx512_flags)
+  $(OBJ)/src/kernels/avx512bf16.o: compile_flags += $(avx512_flags) -mavx512bf16
+  $(OBJ)/src/kernels/amx.o: compile_flags += $(avx512_flags) -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 # On ARM g++ would order instructions before it assigns registers: the sums of the innermost loops
 # would not all be in one.
@@ -196,10 +220,10 @@ $(OUT)/libcria.a: $(lib_objects) $(sources_stamp)
 	$(AR) rcs $@ $(lib_objects)
 
 $(OUT)/cria: $(tool_objects) $(OUT)/libcria.a
-	$(CXX) $(tool_objects) $(OUT)/libcria.a $(link_flags) -o $@
+	$(linker) $(tool_objects) $(OUT)/libcria.a $(link_flags) -o $@
 
 $(OUT)/cria_tests: $(test_objects) $(tested_tools) $(OUT)/libcria.a $(sources_stamp)
-	$(CXX) $(test_objects) $(tested_tools) $(OUT)/libcria.a $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
+	$(linker) $(test_objects) $(tested_tools) $(OUT)/libcria.a $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
 
 demo: all  ## corpus, tokenizer, training and three stories, in under 3 minutes
 	$(OUT)/cria demo $(DEMO_ARGS)
@@ -223,7 +247,7 @@ crash: $(OUT)/cria_crash $(OUT)/interpose.so $(OUT)/cria  ## kills, failing file
 	$(call in_shards,2,CRASH_LIBRARY=$(abspath $(OUT)/interpose.so) $(OUT)/cria_crash)
 
 $(OUT)/cria_crash: $(filter-out %/interpose.o,$(crash_objects)) $(OUT)/libcria.a
-	$(CXX) $^ $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
+	$(linker) $^ $(link_flags) $(gtest_libs) -lgtest -lgtest_main -o $@
 
 $(OUT)/interpose.so: tests/crash/interpose.cpp $(stamp)
 	$(CXX) -std=c++20 -O1 -g -Wall -Wextra -shared -fPIC $< -ldl -o $@
@@ -276,7 +300,7 @@ odr:  ## that no two sources define one name differently (with g++)
 	$(MAKE) FLAVOUR=odr build/odr/one_definition
 
 $(OUT)/one_definition: $(lib_objects) $(tool_objects)
-	$(CXX) $^ $(link_flags) -o $@
+	$(linker) $^ $(link_flags) -o $@
 
 format:  ## rewrite the sources in the project's style
 	clang-format -i $$(git ls-files '*.h' '*.cpp')
@@ -294,7 +318,7 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 CLANG_TIDY ?= clang-tidy
 tidy:  ## what clang-tidy has to say, by the checks in .clang-tidy
 	@command -v $(CLANG_TIDY) >/dev/null || { echo "tidy: no $(CLANG_TIDY) here" >&2; exit 1; }
-	@printf '%s\n' $(patsubst %,$(OUT)/obj/%.cpp,$(call folders,$(lib_sources) $(tool_sources))) \
+	@printf '%s\n' $(patsubst %,$(OBJ)/%.cpp,$(call folders,$(lib_sources) $(tool_sources))) \
 	  src/kernels/dispatch.cpp src/kernels/peak.cpp src/kernels/portable.cpp | \
 	  xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" sh -c 'echo "tidy: $$0"; $(CLANG_TIDY) --quiet "$$0" -- \
 	    -std=c++20 -Iinclude -Isrc -Itools -I. -Wno-unknown-pragmas || exit 255' 2>/dev/null

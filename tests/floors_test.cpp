@@ -21,11 +21,10 @@ const fs::path kRoot = CRIA_SOURCE_DIR;
 // The floor of each room of src/ and include/cria/.
 const std::map<std::string, int>& rooms() {
   static const std::map<std::string, int> all = {
-      {"base", 0},        {"tensor", 1},    {"kernels", 2},         {"position", 3},
-      {"nn", 4},          {"model", 5},     {"optim", 5},           {"text", 5},
-      {"data", 5},        {"io", 5},        {"tokenizer_files", 6}, {"exchange", 7},
-      {"prepare", 8},     {"inference", 8}, {"inspect", 8},         {"train", 9},
-      {"experiment", 10}, {"report", 11},
+      {"base", 0},    {"distributed", 1},     {"tensor", 1},      {"kernels", 2}, {"position", 3},
+      {"nn", 4},      {"model", 5},           {"optim", 5},       {"text", 5},    {"data", 5},
+      {"io", 5},      {"tokenizer_files", 6}, {"exchange", 7},    {"prepare", 8}, {"inference", 8},
+      {"inspect", 8}, {"train", 9},           {"experiment", 10}, {"report", 11},
   };
   return all;
 }

@@ -2,10 +2,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/version.h"
@@ -15,6 +17,7 @@
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
 #include "cria/kernels/kernels.h"
+#include "distributed/communicator.h"
 #include "kernels/isa.h"
 
 namespace cria {
@@ -81,10 +84,16 @@ int dispatch(const Arguments& arguments) {
   return find_command(name).run({arguments.begin() + 1, arguments.end()});
 }
 
+// Of several processes all end. What ends each of them is told by the first alone: the others leave
+// it a moment to do so.
 int report(const char* text, int code) {
+  const int rank = rank_in_world();
+  if (rank > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+  const std::string who = rank < 0 ? "" : "rank " + std::to_string(rank) + ": ";
   const bool color = takes_colors(stderr);
-  std::fprintf(stderr, "%scria: error:%s %s\n", color ? "\033[31m" : "", color ? "\033[0m" : "",
-               text);
+  std::fprintf(stderr, "%scria: %serror:%s %s\n", color ? "\033[31m" : "", who.c_str(),
+               color ? "\033[0m" : "", text);
+  end_world(code);
   return code;
 }
 
@@ -106,6 +115,7 @@ int main(int argc, char** argv) {
     // A full disk or a closed pipe behind standard output is a failure too.
     if (std::fflush(stdout) != 0 || std::ferror(stdout))
       return cria::report("cannot write to standard output", 1);
+    cria::leave_world();
     return code;
   } catch (const cria::UsageError& error) {
     return cria::report(error.what(), 2);

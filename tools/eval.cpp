@@ -15,6 +15,7 @@
 #include "cria/train/metrics.h"
 #include "cria/train/run_config.h"
 #include "data/dataset_json.h"
+#include "distributed/communicator.h"
 #include "inference/document_marks.h"
 #include "inference/shard_tokenizer.h"
 
@@ -81,10 +82,11 @@ int run_eval(const Arguments& arguments) {
     throw UsageError("--data is missing",
                      {.where = "cria eval", .hint = "--data 'data/demo/val_*.bin'"});
   }
+  Communicator& ranks = world();
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   const LoadedModel loaded = load_model(
       options.positional().front(), precision_named(options.choice("precision", {"fp32", "bf16"})));
-  tell_chosen_model(options.positional().front(), loaded);
+  if (ranks.leads()) tell_chosen_model(options.positional().front(), loaded);
   const ModelConfig& config = loaded.model->config();
   const std::string shards = shards_of(options.text("data", ""), "val");
   const Dataset dataset(shards, format, config.vocab_size, options.has("loss-mask"));
@@ -96,17 +98,21 @@ int run_eval(const Arguments& arguments) {
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
   const std::optional<DocumentMarks> documents = marks_of(options, config);
   Activations activations(*loaded.model, Purpose::evaluation, batch, length);
+  EvaluationRequest request = {.sequence_length = length,
+                               .batch_size = batch,
+                               .batches = options.integer("batches", 0, 0, INT32_MAX),
+                               .token_lengths = token_lengths(loaded.tokenizer.get()),
+                               .documents = documents,
+                               .ranks = &ranks};
+  if (!ranks.leads()) {
+    evaluate(*loaded.model, activations, dataset, request);
+    return 0;
+  }
   Evaluation result;
   {
     ProgressBar bar(stderr, "eval");
-    result = evaluate(
-        *loaded.model, activations, dataset,
-        {.sequence_length = length,
-         .batch_size = batch,
-         .batches = options.integer("batches", 0, 0, INT32_MAX),
-         .token_lengths = token_lengths(loaded.tokenizer.get()),
-         .documents = documents,
-         .progress = [&](int64_t done, int64_t windows) { bar.update(done, windows, ""); }});
+    request.progress = [&](int64_t done, int64_t windows) { bar.update(done, windows, ""); };
+    result = evaluate(*loaded.model, activations, dataset, request);
   }
   print(result, loaded, options.has("json"));
   return 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/interruption.h"
@@ -10,6 +11,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/parallel.h"
+#include "distributed/communicator.h"
 #include "report/experiment_report.h"
 
 namespace cria {
@@ -38,7 +40,7 @@ class ExperimentRun {
   bool train() {
     const bool done = train_all();
     queue_.finish();
-    write_results();
+    if (world().leads()) write_results();
     return done;
   }
 
@@ -102,22 +104,28 @@ int run_experiment(const Arguments& arguments) {
   const std::string directory =
       options.text("out", "experiments/" + std::filesystem::path(path).stem().string());
   const RunPlan plan = plan_runs(experiment, directory);
-  for (const std::string& warning : plan.warnings) {
-    std::fprintf(stderr, "cria: warning: %s\n", warning.c_str());
+  Communicator& ranks = world();
+  if (ranks.leads()) {
+    for (const std::string& warning : plan.warnings) {
+      std::fprintf(stderr, "cria: warning: %s\n", warning.c_str());
+    }
   }
   const int most = std::min(max_threads(), static_cast<int>(plan.runs.size()));
   const int at_once = static_cast<int>(options.integer("at-once", most, 1, 4096));
   const int threads = std::max(1, max_threads() / at_once);
   if (options.has("dry-run")) {
-    print_dry_run(experiment, plan, at_once, threads);
+    if (ranks.leads()) print_dry_run(experiment, plan, at_once, threads);
     return 0;
   }
   require_same_experiment(plan);
   make_directories(directory);
-  const FileLock lock(join_path(directory, "lock"),
-                      "another cria runs this experiment: wait for it");
-  ExperimentRun run(experiment, plan, {at_once, threads, stop_on_signals()});
+  std::optional<FileLock> lock;
+  if (ranks.leads()) {
+    lock.emplace(join_path(directory, "lock"), "another cria runs this experiment: wait for it");
+  }
+  ExperimentRun run(experiment, plan, {at_once, threads, stop_on_signals(), ranks});
   const bool done = run.train();
+  if (!ranks.leads()) return 0;
   if (!done) {
     std::fprintf(stderr, "stopped; the same command goes on\n");
     return kInterrupted;

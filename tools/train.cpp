@@ -11,6 +11,7 @@
 #include "cria/base/parallel.h"
 #include "cria/exchange/load_model.h"
 #include "cria/train/trainer.h"
+#include "distributed/communicator.h"
 #include "report/run_cost_report.h"
 #include "train/run_inputs.h"
 
@@ -33,10 +34,12 @@ void print_plan(const Trainer& trainer, const std::string& source) {
       static_cast<long long>(config.model.hidden_size),
       static_cast<long long>(config.model.vocab_size),
       trainer.model().config().tie_word_embeddings ? "tied" : "untied");
-  line("  steps: %lld of %lld tokens each, from step %lld, %d thread%s\n",
+  const int processes = world().size();
+  line("  steps: %lld of %lld tokens each, from step %lld, %d thread%s%s\n",
        static_cast<long long>(config.train.steps),
        static_cast<long long>(trainer.tokens_per_step()),
-       static_cast<long long>(trainer.steps_done()), max_threads(), max_threads() > 1 ? "s" : "");
+       static_cast<long long>(trainer.steps_done()), max_threads(), max_threads() > 1 ? "s" : "",
+       processes > 1 ? (" in each of " + std::to_string(processes) + " processes").c_str() : "");
 }
 
 int print_dry_run(const Options& options, RunConfig config) {
@@ -51,6 +54,12 @@ int print_dry_run(const Options& options, RunConfig config) {
     print(cost);
   }
   return 0;
+}
+
+// The work of all processes but the first, which alone reports.
+void train_silently(RunConfig config, bool resume, bool change) {
+  TrainingObserver silent;
+  Trainer(std::move(config), resume, silent, change, &world()).run(stop_on_signals());
 }
 
 }  // namespace
@@ -77,11 +86,16 @@ int run_train(const Arguments& arguments) {
   if (change && !resume) {
     throw UsageError("--change is for --resume", {.where = "cria train"});
   }
+  Communicator& ranks = world();
   RunConfig config = read_run_config(source, overrides, resume);
+  if (!ranks.leads()) {
+    if (!options.has("dry-run")) train_silently(std::move(config), resume, change);
+    return 0;
+  }
   if (options.has("dry-run")) return print_dry_run(options, std::move(config));
   const int64_t steps = config.train.steps;
   PagedProgress progress(stderr, steps, config.log.report ? config.train.output_dir : "");
-  Trainer trainer(std::move(config), resume, progress, change);
+  Trainer trainer(std::move(config), resume, progress, change, &ranks);
   print_plan(trainer, source);
   if (resume && trainer.steps_done() >= steps && steps > 0) {
     std::fprintf(stderr, "all %lld steps are done already\n", static_cast<long long>(steps));

@@ -106,8 +106,8 @@ void Batches::read(uint64_t position, int32_t* inputs, int32_t* targets) const {
 }
 
 void Batches::next(int32_t* inputs, int32_t* targets) {
-  for (int64_t row = 0; row < batch_; ++row, ++position_) {
-    read(position_, inputs + row * length_, targets + row * length_);
+  for (int64_t row = 0; row < batch_; ++row) {
+    next_window(inputs + row * length_, targets + row * length_);
   }
 }
 

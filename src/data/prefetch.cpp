@@ -6,9 +6,9 @@
 
 namespace cria {
 
-Prefetch::Prefetch(const Batches& batches, int64_t micro_batches,
+Prefetch::Prefetch(const Batches& batches, const StepLayout& layout,
                    std::optional<DocumentMarks> marks)
-    : batches_(batches), micro_batches_(micro_batches), marks_(marks) {
+    : batches_(batches), layout_(layout), marks_(marks) {
   carve();
   memory_.allocate("batches");
   carve();
@@ -24,7 +24,7 @@ Prefetch::~Prefetch() {
 }
 
 void Prefetch::carve() {
-  const int64_t count = micro_batches_ * batches_.batch() * batches_.length();
+  const int64_t count = windows() * batches_.length();
   for (StepData& step : steps_) {
     step.inputs = memory_.take_ints(count);
     step.targets = memory_.take_ints(count);
@@ -55,19 +55,25 @@ const StepData& Prefetch::next() {
   return step;
 }
 
+// Window r + R k of micro-batch m is window k of micro-batch m of part r.
+int64_t Prefetch::place_of(int64_t window) const {
+  const int64_t batch = batches_.batch(), parts = layout_.parts;
+  const int64_t micro = window / batch, part = window % batch % parts;
+  return (part * layout_.micro_batches + micro) * (batch / parts) + window % batch / parts;
+}
+
 void Prefetch::fill(StepData& step) {
-  const int64_t rows = batches_.batch(), time = batches_.length();
+  const int64_t time = batches_.length();
   step.counted = 0;
-  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
-    const int64_t begin = micro * rows * time;
-    batches_.next(step.inputs + begin, step.targets + begin);
+  for (int64_t window = 0; window < windows(); ++window) {
+    const int64_t begin = place_of(window) * time;
+    batches_.next_window(step.inputs + begin, step.targets + begin);
   }
-  const int64_t windows = micro_batches_ * rows;
   if (!marks_) {
-    step.counted = count_targets(step.targets, windows * time);
+    step.counted = count_targets(step.targets, windows() * time);
     return;
   }
-  for (int64_t window = 0; window < windows; ++window) {
+  for (int64_t window = 0; window < windows(); ++window) {
     const int64_t begin = window * time;
     step.counted += mark_documents(step.inputs + begin, step.targets + begin, time, *marks_,
                                    step.starts + begin);

@@ -15,7 +15,13 @@
 
 namespace cria {
 
-// All micro-batches of a step: [M,B,T].
+// How the windows of a step are divided: R parts, of which part r has windows r, r + R, ... of the
+// M micro-batches of B.
+struct StepLayout {
+  int64_t micro_batches = 1, parts = 1;
+};
+
+// All parts of a step: [R,M,B/R,T].
 struct StepData {
   int32_t* inputs = nullptr;
   int32_t* targets = nullptr;
@@ -26,9 +32,9 @@ struct StepData {
 
 class Prefetch {
  public:
-  // Two steps' buffers; Error when the machine has no memory for them. marks: of documents to mark,
-  // if any.
-  Prefetch(const Batches& batches, int64_t micro_batches, std::optional<DocumentMarks> marks);
+  // Two steps' buffers; Error when the machine has no memory for them. layout: its parts divide the
+  // batch. marks: of documents to mark, if any.
+  Prefetch(const Batches& batches, const StepLayout& layout, std::optional<DocumentMarks> marks);
   ~Prefetch();
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
@@ -41,12 +47,14 @@ class Prefetch {
   const StepData& next();
 
  private:
+  int64_t windows() const { return layout_.micro_batches * batches_.batch(); }  // of a step
+  int64_t place_of(int64_t window) const;
   void carve();
   void fill(StepData& step);
   void read_steps();
 
   Batches batches_;
-  int64_t micro_batches_;
+  StepLayout layout_;
   std::optional<DocumentMarks> marks_;
   Arena memory_;
   std::array<StepData, 2> steps_;  // step s is in s % 2: one is used while the other is filled

@@ -1,5 +1,6 @@
 #include "exchange/parameter_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -18,6 +19,8 @@ namespace {
 struct Target {
   std::string name;
   ConstTensor tensor;
+  StoredPlane plane;
+  int64_t offset;  // of the tensor in it
 };
 
 ConstTensor plane_of(const Parameter& slot, StoredPlane plane) {
@@ -30,6 +33,11 @@ Tensor mutable_plane_of(Parameter& slot, StoredPlane plane) {
   return plane == StoredPlane::m ? slot.m : slot.v;
 }
 
+Target target_of(const PlaneName& plane, const Parameter& slot) {
+  return {std::string(plane.prefix) + slot.name, plane_of(slot, plane.plane), plane.plane,
+          slot.offset};
+}
+
 bool has(const PlaneName& plane, const Parameter& slot) {
   return !plane.without || !plane.without->contains(slot.name);
 }
@@ -39,7 +47,7 @@ std::vector<Target> targets(const Parameters& parameters, std::span<const PlaneN
   for (const PlaneName& plane : planes) {
     for (const Parameter& slot : parameters.slots()) {
       if (!has(plane, slot)) continue;
-      all.push_back({std::string(plane.prefix) + slot.name, plane_of(slot, plane.plane)});
+      all.push_back(target_of(plane, slot));
     }
   }
   return all;
@@ -54,7 +62,7 @@ std::optional<Target> resolve(const Parameters& parameters, std::span<const Plan
     const std::string_view own = name.substr(plane.prefix.size());
     const Parameter* slot = parameters.find(own);
     if (!slot) slot = parameters.find("model." + std::string(own));
-    if (slot) return Target{std::string(plane.prefix) + slot->name, plane_of(*slot, plane.plane)};
+    if (slot) return target_of(plane, *slot);
   }
   return std::nullopt;
 }
@@ -129,13 +137,28 @@ std::vector<const FileTensor*> find_tensors(const TensorFile& file, const Parame
   return found;
 }
 
+// The parts of a tensor, which begins at `offset` in its plane, that lie in these ranges.
+void read_own(const FileTensor& tensor, std::span<const PlaneRange> ranges, int64_t offset,
+              const Tensor& out) {
+  for (const PlaneRange& range : ranges) {
+    const int64_t begin = std::max<int64_t>(range.offset - offset, 0);
+    const int64_t end = std::min(range.offset + range.count - offset, out.size());
+    if (begin < end) tensor.read(begin, end - begin, out.data + begin);
+  }
+}
+
 }  // namespace
 
 void write_parameters(const Parameters& parameters, std::span<const PlaneName> planes,
-                      const std::string& path, NumberFormat format) {
+                      const std::string& path, NumberFormat format, const PlaneReader& read) {
   std::vector<TensorSource> tensors;
   for (const Target& target : targets(parameters, planes)) {
     tensors.push_back({target.name, target.tensor, format});
+    if (!read) continue;
+    tensors.back().rows = [&read, target](int64_t first, int64_t count, float* out) {
+      const int64_t columns = target.tensor.columns();
+      read(target.plane, target.offset + first * columns, count * columns, out);
+    };
   }
   write_safetensors(path, std::move(tensors));
 }
@@ -150,7 +173,11 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
       if (!has(plane, slot)) continue;
       const FileTensor& tensor = **next++;
       const Tensor out = mutable_plane_of(slot, plane.plane);
-      tensor.read(0, out.size(), out.data);
+      if (plane.plane == StoredPlane::value) {
+        tensor.read(0, out.size(), out.data);
+      } else {
+        read_own(tensor, parameters.moments(), slot.offset, out);
+      }
       if (tensor.interleaved_heads > 0)
         make_half_split(out, out.shape[0] / tensor.interleaved_heads);
     }

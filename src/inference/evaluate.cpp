@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "cria/base/error.h"
+#include "distributed/communicator.h"
 
 namespace cria {
 
@@ -117,16 +119,22 @@ Evaluation evaluate(const Llama& model, Activations& activations, const Dataset&
   if (model.config().memory_length > 0) segments.emplace(model.config(), 1);
   WindowBatch batch(dataset, request, segments ? 1 : request.batch_size);
   Evaluation result;
-  double loss = 0;
+  std::vector<double> losses;  // of each batch, 0 of those that others compute
+  const bool shared = request.ranks && !segments;
+  const int64_t size = shared ? request.ranks->size() : 1;
+  const int64_t rank = shared ? request.ranks->rank() : 0;
   int64_t bytes = 0, shard = 0;
   for (int64_t next = 0; next < windows;) {
     next += batch.read(next, windows);
     if (segments && batch.shard() != std::exchange(shard, batch.shard())) segments->clear();
-    loss += model.loss_sum(
-        activations, batch.inputs(), batch.targets(),
-        {.document_starts = batch.document_starts(), .segments = segments ? &*segments : nullptr});
     result.tokens += batch.predicted();
     bytes += batch.bytes();
+    losses.push_back(0);
+    if (std::ssize(losses) % size == rank) {
+      losses.back() = model.loss_sum(activations, batch.inputs(), batch.targets(),
+                                     {.document_starts = batch.document_starts(),
+                                      .segments = segments ? &*segments : nullptr});
+    }
     if (request.each_loss) {
       const TokenIds targets = batch.targets();
       request.each_loss(targets, within(activations.losses(), {targets.size()}));
@@ -139,6 +147,9 @@ Evaluation evaluate(const Llama& model, Activations& activations, const Dataset&
                                         .got = std::to_string(windows) + " windows without any",
                                         .hint = "are the marks of documents the right ones?"});
   }
+  if (shared) request.ranks->add(losses);
+  // In the order of the batches, whoever computed them.
+  const double loss = std::accumulate(losses.begin(), losses.end(), 0.0);
   result.loss = loss / static_cast<double>(result.tokens);
   result.perplexity = std::exp(result.loss);
   if (bytes > 0) result.bits_per_byte = loss / (std::numbers::ln2 * static_cast<double>(bytes));

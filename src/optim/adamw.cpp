@@ -9,11 +9,10 @@
 #include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
+#include "optim/slices.h"
 
 namespace cria {
 namespace {
-
-constexpr int64_t kPiece = 32 * 1024;  // floats: four planes of them fit a core's L2
 
 // One piece's update, and the sum of squares of what it changes. Its parts are whole vectors, so
 // that the update has the bits it has in one part.
@@ -67,8 +66,9 @@ const ParameterGroup* group_of(std::span<const ParameterGroup> groups, const std
   return group == groups.end() ? nullptr : &*group;
 }
 
-AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config)
-    : parameters_(&parameters), config_(config) {
+AdamWOptimizer::AdamWOptimizer(Parameters& parameters, const AdamWConfig& config,
+                               const Slices* slices)
+    : parameters_(&parameters), slices_(slices), config_(config) {
   require_possible(config);
   if (!parameters.m()) {
     throw Error("these parameters have no gradients",
@@ -122,10 +122,17 @@ int64_t AdamWOptimizer::for_pieces(Body&& body) const {
   return first;
 }
 
+bool AdamWOptimizer::is_own(const Piece& piece) const {
+  return !slices_ || slices_->is_own(piece.offset);
+}
+
 double AdamWOptimizer::gradient_norm() {
   const int64_t count = for_pieces([&](int64_t i, const Piece& piece) {
-    squares_[i] = kernels().sum_of_squares(piece.count, parameters_->grad() + piece.offset);
+    squares_[i] = is_own(piece)
+                      ? kernels().sum_of_squares(piece.count, parameters_->grad() + piece.offset)
+                      : 0;
   });
+  if (slices_) slices_->ranks().add({squares_.data(), static_cast<size_t>(count)});
   double total = 0;
   for (int64_t i = 0; i < count; ++i) total += squares_[i];
   return std::sqrt(total);
@@ -148,7 +155,12 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale,
     return settings;
   });
   float* const value = parameters_->mutable_value();
-  for_pieces([&](int64_t i, const Piece& piece) {
+  const int64_t count = for_pieces([&](int64_t i, const Piece& piece) {
+    if (!is_own(piece)) {
+      std::fill_n(parameters_->grad() + piece.offset, piece.count, 0.0f);
+      squares_[i] = 0;
+      return;
+    }
     AdamW update = settings_[piece.slot];
     update.p = value + piece.offset;
     update.g = parameters_->grad() + piece.offset;
@@ -161,7 +173,11 @@ void AdamWOptimizer::step(double learning_rate, double gradient_scale,
       squares_[i] = update_and_measure(update);
     }
   });
-  if (!change_squares.empty()) add_up(change_squares);
+  if (slices_) slices_->share(value);
+  if (!change_squares.empty()) {
+    if (slices_) slices_->ranks().add({squares_.data(), static_cast<size_t>(count)});
+    add_up(change_squares);
+  }
   for (const Table& table : tables_) table.parameter->touched->clear();
 }
 

@@ -27,19 +27,27 @@ void AlignedDelete::operator()(void* memory) const {
   std::free(memory);
 }
 
+namespace {
+
+constexpr int64_t kLargePage = 2 << 20;
+
+AlignedBytes allocate(int64_t alignment, int64_t size, const char* what) {
+  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, size)));
+  if (memory) return memory;
+  throw Error("out of memory", {.where = what,
+                                .expected = std::to_string(size >> 20) + " MiB of free memory",
+                                .hint = "make the batch, the sequence or the model smaller"});
+}
+
+}  // namespace
+
 AlignedBytes allocate_aligned(int64_t bytes, const char* what) {
   // Rows that a kernel reads one after another may be far apart: with large pages their addresses
   // need fewer translations.
-  constexpr int64_t kLargePage = 2 << 20;
   const bool large = bytes >= 2 * kLargePage;
   const int64_t alignment = large ? kLargePage : kAlignment;
   const int64_t size = round_up(std::max<int64_t>(bytes, 1), alignment);
-  AlignedBytes memory(static_cast<std::byte*>(std::aligned_alloc(alignment, size)));
-  if (!memory) {
-    throw Error("out of memory", {.where = what,
-                                  .expected = std::to_string(size >> 20) + " MiB of free memory",
-                                  .hint = "make the batch, the sequence or the model smaller"});
-  }
+  AlignedBytes memory = allocate(alignment, size, what);
 #ifdef MADV_HUGEPAGE
   if (large) madvise(memory.get(), size, MADV_HUGEPAGE);
 #endif
@@ -48,6 +56,17 @@ AlignedBytes allocate_aligned(int64_t bytes, const char* what) {
     std::memset(memory.get() + begin * kLargePage, 0,
                 std::min(end * kLargePage, bytes) - begin * kLargePage);
   });
+  return memory;
+}
+
+AlignedBytes allocate_untouched(int64_t bytes, const char* what) {
+  const int64_t size = round_up(std::max<int64_t>(bytes, 1), kLargePage);
+  AlignedBytes memory = allocate(kLargePage, size, what);
+#ifdef __linux__
+  // Pages that were used before are given back, and come as zeros when they are touched.
+  if (madvise(memory.get(), size, MADV_DONTNEED) == 0) return memory;
+#endif
+  std::memset(memory.get(), 0, size);
   return memory;
 }
 

@@ -77,11 +77,17 @@ void Parameters::alias(const std::string& name, Parameter& target) {
 void Parameters::allocate(Planes planes) {
   if (planes == Planes::none) return;
   const size_t count = planes == Planes::value ? 1 : planes_.size();
-  const int64_t plane_bytes = plane_size_ * static_cast<int64_t>(sizeof(float));
-  memory_ = allocate_aligned(static_cast<int64_t>(count) * plane_bytes, "parameters");
+  const size_t together = planes == Planes::sharded ? 2 : count;
+  const auto bytes = [&](size_t of) {
+    return static_cast<int64_t>(of) * plane_size_ * static_cast<int64_t>(sizeof(float));
+  };
+  memory_ = allocate_aligned(bytes(together), "parameters");
+  if (together < count) sharded_ = allocate_untouched(bytes(count - together), "moments");
   for (size_t i = 0; i < count; ++i) {
-    planes_[i] = reinterpret_cast<float*>(memory_.get()) + static_cast<int64_t>(i) * plane_size_;
+    planes_[i] = reinterpret_cast<float*>(i < together ? memory_.get() : sharded_.get()) +
+                 static_cast<int64_t>(i < together ? i : i - together) * plane_size_;
   }
+  moments_ = {{0, plane_size_}};
   constexpr Tensor Parameter::*kViews[] = {&Parameter::grad, &Parameter::m, &Parameter::v};
   for (Parameter& slot : slots_) {
     slot.value.data = planes_[0] + slot.offset;

@@ -119,12 +119,19 @@ std::string fingerprint(const Parameters& parameters) {
 
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                      const TrainingState& state, std::span<SegmentMemory> segments,
-                     const Json& generation) {
+                     const Json& generation, const MomentReader& moments) {
   AtomicDirectory directory(path);
   const auto file = [&](const char* name) { return join_path(directory.path(), name); };
   write_model_directory(directory.path(), model, tokenizer, NumberFormat::f32, generation);
   const std::set<std::string> frozen = frozen_names(model.parameters());
-  write_parameters(model.parameters(), optimizer_planes(frozen), file(kOptimizer));
+  PlaneReader read;
+  if (moments) {
+    read = [&](StoredPlane plane, int64_t offset, int64_t count, float* out) {
+      moments(plane == StoredPlane::v, offset, count, out);
+    };
+  }
+  write_parameters(model.parameters(), optimizer_planes(frozen), file(kOptimizer),
+                   NumberFormat::f32, read);
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
   Json json;
   json.set("step", state.step);

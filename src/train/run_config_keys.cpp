@@ -51,6 +51,12 @@ class RunKeys : public KeyList {
     number("train.batch_size", &c_.train.batch_size, 1, kMostInt32, "sequences per micro-batch");
     number("train.gradient_accumulation_steps", &c_.train.gradient_accumulation_steps, 1,
            kMostInt32, "micro-batches per step");
+    number("train.data_parallel", &c_.train.data_parallel, 1, kMostInt32,
+           "parts of the batch, which processes share: the same bits for any number of them");
+    text("train.reduce_dtype", &c_.train.reduce_dtype, {"fp32", "bf16"},
+         "to what the parts' gradients, and all sums of them but the last, are rounded to be sent");
+    number("train.peer_timeout", &c_.train.peer_timeout, 1.0, 1e9,
+           "seconds that a process waits for another before all end");
     text("train.init_from", &c_.train.init_from, {},
          "model to start from; its config.json gives what [model] leaves out; \"\": new weights");
     text("train.precision", &c_.train.precision, {"fp32", "bf16"},

@@ -12,6 +12,7 @@
 #include "cria/model/llama.h"
 #include "kernels/peak.h"
 #include "model/frozen.h"
+#include "optim/gradient_tree.h"
 #include "train/init_from.h"
 #include "train/parameter_patterns.h"
 #include "train/run_directory.h"
@@ -79,9 +80,11 @@ RunCost cost_of(const RunConfig& config, const RunInputs& inputs, bool resume) {
       evaluated_tokens(config, inputs) / 3 * training_flops_per_token(config.model, length);
   cost.peak = peak_flops(precision_of(train));
   cost.seconds = cost.flops / (kUsualShare * cost.peak);
-  cost.state_bytes = kPlanes * kFloat * model.parameters().plane_size();
-  cost.activation_bytes = Activations::bytes_for(model, Purpose::training, train.batch_size, length,
-                                                 train.gradient_accumulation_steps);
+  cost.state_bytes = (kPlanes + GradientTree::planes(train.data_parallel)) * kFloat *
+                     model.parameters().plane_size();
+  cost.activation_bytes =
+      Activations::bytes_for(model, Purpose::training, windows_in_pass(train), length,
+                             train.data_parallel * train.gradient_accumulation_steps);
   cost.available_bytes = available_memory();
   // Weights, and two moments of what is trained; the best is weights alone.
   cost.checkpoint_bytes = kFloat * (cost.parameters + 2 * cost.trained);

@@ -27,9 +27,10 @@ std::optional<int64_t> sample_step(std::string_view line) {
   return step;
 }
 
-RunDirectory::RunDirectory(const std::string& path, bool resume) : path_(path) {
+RunDirectory::RunDirectory(const std::string& path, bool resume, bool leads)
+    : leads_(leads), path_(path) {
   // Before all advice to resume or to remove what may be in use.
-  if (exists(join_path(path, "lock"))) take_lock();
+  if (leads_ && exists(join_path(path, "lock"))) take_lock();
   const std::string metrics = join_path(path, "metrics.jsonl");
   const std::vector<std::string> checkpoints = list_checkpoints(path);
   const bool begun = exists(metrics);
@@ -92,6 +93,8 @@ void RunDirectory::take_lock() {
 }
 
 void RunDirectory::open(const RunConfig& config, int64_t step) {
+  if (config.log.tensorboard) norms_every_ = config.log.norms_every;
+  if (!leads_) return;
   make_directories(join_path(path_, "checkpoints"));
   if (!lock_) take_lock();
   for (const std::string& checkpoint : damaged_) {
@@ -110,7 +113,6 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
                         std::to_string(metrics_->damaged()));
   }
   if (config.log.tensorboard) tensorboard_ = std::make_unique<TensorBoardLog>(path_, step);
-  norms_every_ = config.log.norms_every;
   keep_checkpoints_ = config.train.keep_checkpoints;
   prune_checkpoints();  // what a run that ended between saving and this has left
 }

@@ -32,9 +32,11 @@ std::optional<int64_t> sample_step(std::string_view line);
 
 class RunDirectory {
  public:
-  // Makes nothing yet. Error when another process trains there, and, without resume, when it holds
-  // a run already, with resume, when it has checkpoints and none is whole.
-  RunDirectory(const std::string& path, bool resume);
+  // Makes nothing yet, and of several processes with one run the one that leads makes and writes
+  // all: the others may ask what is there, and open() it. Error when another process trains there,
+  // and, without resume, when it holds a run already, with resume, when it has checkpoints and none
+  // is whole.
+  RunDirectory(const std::string& path, bool resume, bool leads = true);
 
   // The checkpoint to go on from, the latest that is whole; "" for a new run, and one that has none
   // yet. Steps that are done again have the same bits.
@@ -54,7 +56,7 @@ class RunDirectory {
   void sample(int64_t step, const std::string& text);
 
   // Norms and the embedding table are for TensorBoard alone.
-  bool wants_norms(int64_t step) const { return tensorboard_ && is_due(step, norms_every_); }
+  bool wants_norms(int64_t step) const { return is_due(step, norms_every_); }
   void norms(int64_t step, std::span<const PartNorms> parts);
   void project(const Parameter& table, const Tokenizer* tokenizer) const;
 
@@ -71,6 +73,7 @@ class RunDirectory {
   void trim_samples(int64_t step) const;
   void find_whole(const std::vector<std::string>& checkpoints);
 
+  bool leads_;
   std::string path_, resumed_;
   std::vector<std::string> damaged_;  // checkpoints after the one to go on from
   std::vector<std::string> warnings_;

@@ -36,6 +36,15 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   return json;
 }
 
+void require_parts(const RunConfig& config) {
+  const TrainConfig& train = config.train;
+  if (train.batch_size % train.data_parallel == 0) return;
+  throw Error("the batch cannot be divided so",
+              {.where = config.source + ": train.data_parallel",
+               .expected = "a divisor of train.batch_size = " + std::to_string(train.batch_size),
+               .got = std::to_string(train.data_parallel)});
+}
+
 // The first sample, or evaluation, is not the moment to find out.
 void require_prompt(RunConfig& config, const Tokenizer& tokenizer) {
   std::string& prompt = config.train.sample_prompt;
@@ -62,6 +71,7 @@ void require_validation_targets(const RunInputs& inputs, const RunConfig& config
 
 RunInputs open_inputs(RunConfig& config) {
   const DataConfig& data = config.data;
+  require_parts(config);
   RunInputs inputs;
   // Without the shards there is no tokenizer beside them and no vocabulary either.
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);
@@ -106,10 +116,19 @@ Batches batches_of(const RunInputs& inputs, const RunConfig& config) {
   return batches;
 }
 
+std::vector<std::string> files_of(std::span<const std::unique_ptr<Dataset>> datasets) {
+  std::vector<std::string> paths;
+  for (const auto& dataset : datasets) {
+    if (!dataset) continue;
+    for (std::string& path : dataset->files()) paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
 EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config) {
   return {.sequence_length = config.data.sequence_length,
-          .batch_size = config.train.batch_size,
-          .batches = config.train.eval_batches,
+          .batch_size = windows_in_pass(config.train),
+          .batches = config.train.eval_batches * config.train.data_parallel,
           .token_lengths = inputs.token_lengths,
           .documents = inputs.documents};
 }

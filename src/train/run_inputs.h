@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,19 @@ struct RunInputs {
 // validation data without a target.
 RunInputs open_inputs(RunConfig& config);
 
+// Windows of a pass: a part of a micro-batch.
+inline int64_t windows_in_pass(const TrainConfig& train) {
+  return train.batch_size / train.data_parallel;
+}
+
 // How the training windows follow each other.
 Batches batches_of(const RunInputs& inputs, const RunConfig& config);
 
 // An evaluation as the run's.
 EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config);
+
+// The files of all of these; null is none.
+std::vector<std::string> files_of(std::span<const std::unique_ptr<Dataset>> datasets);
 
 // Windows that one evaluation reads; 0 without validation data.
 int64_t evaluated_windows(const RunInputs& inputs, const RunConfig& config);

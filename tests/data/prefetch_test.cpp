@@ -41,11 +41,28 @@ class PrefetchTest : public ::testing::Test {
   Dataset dataset_;
 };
 
+// Part r has the windows r, r + R, ... of each micro-batch.
+TEST_F(PrefetchTest, LaysOutParts) {
+  Batches want = batches();
+  constexpr int64_t kParts = 3;
+  Prefetch prefetch(batches(), {.micro_batches = kMicroBatches, .parts = kParts}, std::nullopt);
+  prefetch.start(0);
+  const StepData& got = prefetch.next();
+  for (int64_t window = 0; window < kMicroBatches * kRows; ++window) {
+    Ids inputs(kLength), targets(kLength);
+    want.next_window(inputs.data(), targets.data());
+    const int64_t place = window % kParts * kMicroBatches + window / kRows;
+    const int32_t* const first = got.inputs + place * kLength;
+    EXPECT_EQ(Ids(first, first + kLength), inputs) << window;
+    EXPECT_EQ(Ids(got.targets + place * kLength, got.targets + (place + 1) * kLength), targets);
+  }
+}
+
 TEST_F(PrefetchTest, GivesWhatTheBatchesGive) {
   for (const uint64_t position : {uint64_t{0}, uint64_t{17}}) {
     Batches want = batches();
     want.set_position(position);
-    Prefetch prefetch(batches(), kMicroBatches, std::nullopt);
+    Prefetch prefetch(batches(), {kMicroBatches}, std::nullopt);
     prefetch.start(position);
     for (int step = 0; step < 50; ++step) {
       const StepData& got = prefetch.next();
@@ -63,7 +80,8 @@ TEST_F(PrefetchTest, GivesWhatTheBatchesGive) {
 
 TEST_F(PrefetchTest, MarksDocumentsWindowByWindow) {
   const DocumentMarks marks = {.bos = 7, .eos = 11};
-  Prefetch plain(batches(), kMicroBatches, std::nullopt), marked(batches(), kMicroBatches, marks);
+  Prefetch plain(batches(), {kMicroBatches}, std::nullopt),
+      marked(batches(), {kMicroBatches}, marks);
   plain.start(0);
   marked.start(0);
   int64_t ignored = 0;
@@ -86,7 +104,7 @@ TEST_F(PrefetchTest, MarksDocumentsWindowByWindow) {
 
 // The thread is at most one step ahead: what a step reads stays while it runs.
 TEST_F(PrefetchTest, AStepsDataStaysUntilTheNext) {
-  Prefetch prefetch(batches(), kMicroBatches, std::nullopt);
+  Prefetch prefetch(batches(), {kMicroBatches}, std::nullopt);
   prefetch.start(0);
   for (int step = 0; step < 10; ++step) {
     const StepData& data = prefetch.next();
@@ -98,7 +116,7 @@ TEST_F(PrefetchTest, AStepsDataStaysUntilTheNext) {
 
 TEST_F(PrefetchTest, AllocatesNothing) {
   if (!allocations_are_counted()) GTEST_SKIP() << "malloc cannot be counted here";
-  Prefetch prefetch(batches(), kMicroBatches, DocumentMarks{.bos = 7});
+  Prefetch prefetch(batches(), {kMicroBatches}, DocumentMarks{.bos = 7});
   prefetch.start(0);
   prefetch.next();  // the thread has begun
   const int64_t before = allocations();
@@ -113,7 +131,7 @@ TEST_F(PrefetchTest, ErrorsReachTheCaller) {
     shard.seekp(1024 + 2 * 60);
     shard.write("\xFF\xFF", 2);
   }
-  Prefetch prefetch(batches(), kMicroBatches, std::nullopt);
+  Prefetch prefetch(batches(), {kMicroBatches}, std::nullopt);
   prefetch.start(0);
   std::string message;
   int steps = 0;
@@ -126,10 +144,10 @@ TEST_F(PrefetchTest, ErrorsReachTheCaller) {
 }
 
 TEST_F(PrefetchTest, EndsAtAnyTime) {
-  { const Prefetch never_started(batches(), kMicroBatches, std::nullopt); }
+  { const Prefetch never_started(batches(), {kMicroBatches}, std::nullopt); }
   for (int asked = 0; asked < 4; ++asked) {
     for (int delay = 0; delay < 3; ++delay) {
-      Prefetch prefetch(batches(), 100, std::nullopt);
+      Prefetch prefetch(batches(), {100}, std::nullopt);
       prefetch.start(0);
       for (int i = 0; i < asked; ++i) prefetch.next();
       std::this_thread::sleep_for(std::chrono::microseconds(50 * delay));
@@ -140,7 +158,7 @@ TEST_F(PrefetchTest, EndsAtAnyTime) {
 TEST_F(PrefetchTest, CountsTheTimeItHadToWaitFor) {
   // A step of a millisecond or two to read. That a moment's pause was enough, or that it was not,
   // is the machine's affair; both come up within a few tries.
-  Prefetch prefetch(batches(), 500, std::nullopt);
+  Prefetch prefetch(batches(), {500}, std::nullopt);
   prefetch.start(0);
   bool waited = false, ready = false;
   for (int i = 0; i < 200 && !(waited && ready); ++i) {
@@ -155,9 +173,10 @@ TEST_F(PrefetchTest, CountsTheTimeItHadToWaitFor) {
 }
 
 TEST_F(PrefetchTest, TooLargeForTheMachine) {
-  EXPECT_NE(
-      error_of([&] { Prefetch(batches(), int64_t{1} << 50, std::nullopt); }).find("out of memory"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              Prefetch(batches(), {int64_t{1} << 50}, std::nullopt);
+            }).find("out of memory"),
+            std::string::npos);
 }
 
 }  // namespace

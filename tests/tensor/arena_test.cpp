@@ -26,6 +26,18 @@ TEST(AlignedBytes, AreAlignedAndZero) {
   }
 }
 
+// Also where the same memory was used before.
+TEST(AlignedBytes, UntouchedAreZeroToo) {
+  for (const int64_t bytes : {int64_t{100}, int64_t{5} << 20}) {
+    for (int time = 0; time < 2; ++time) {
+      const AlignedBytes memory = allocate_untouched(bytes, "test");
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.get()) % kAlignment, 0u);
+      EXPECT_EQ(std::count(memory.get(), memory.get() + bytes, std::byte{0}), bytes);
+      std::fill_n(memory.get(), bytes, std::byte{7});
+    }
+  }
+}
+
 TEST(AlignedBytes, TooMuchIsAnErrorThatSaysForWhat) {
   try {
     allocate_aligned(int64_t{1} << 60, "activations");

@@ -71,6 +71,7 @@ std::string another(const TomlEntry& entry) {
   if (entry.key == "model.rope_scaling.rope_type") return "\"yarn\"";
   if (entry.key == "data.shard_format") return "\"raw_uint16\"";
   if (entry.key == "train.precision") return "\"bf16\"";
+  if (entry.key == "train.reduce_dtype") return "\"bf16\"";
   if (entry.key == "schedule.name") return "\"wsd\"";
   return "\"a \\\"b\\\"\\n\\u00e9\"";
 }
@@ -158,6 +159,9 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "train.steps=24",
                             "train.batch_size=25",
                             "train.gradient_accumulation_steps=26",
+                            "train.data_parallel=74",
+                            "train.reduce_dtype='bf16'",
+                            "train.peer_timeout=75.0",
                             "train.precision='bf16'",
                             "train.seed=27",
                             "train.max_grad_norm=28.0",
@@ -253,6 +257,9 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.train.steps, 24);
   EXPECT_EQ(c.train.batch_size, 25);
   EXPECT_EQ(c.train.gradient_accumulation_steps, 26);
+  EXPECT_EQ(c.train.data_parallel, 74);
+  EXPECT_EQ(c.train.reduce_dtype, "bf16");
+  EXPECT_EQ(c.train.peer_timeout, 75.0);
   EXPECT_EQ(c.train.precision, "bf16");
   EXPECT_TRUE(precision_of(c.train) == Precision::bf16);
   EXPECT_EQ(c.train.seed, 27);

@@ -15,6 +15,7 @@
 #include "support/allocations.h"
 #include "support/compare.h"
 #include "support/random.h"
+#include "support/same_run.h"
 #include "support/threads.h"
 #include "support/tiny_run.h"
 #include "tokenizer_files/tokenizer_json.h"
@@ -23,34 +24,6 @@ namespace cria {
 namespace {
 
 using ::testing::Test;
-
-std::string final_checkpoint(const RunConfig& config) {
-  return checkpoint_path(config.train.output_dir, config.train.steps);
-}
-
-void expect_same_files(const RunConfig& a, const RunConfig& b) {
-  for (const char* name : {"model.safetensors", "optimizer.safetensors", "config.json"}) {
-    EXPECT_TRUE(read_file(join_path(final_checkpoint(a), name)) ==
-                read_file(join_path(final_checkpoint(b), name)))
-        << name;
-  }
-}
-
-void expect_same_course(const Recorder& got, const Recorder& want) {
-  ASSERT_EQ(got.steps.size(), want.steps.size());
-  for (size_t i = 0; i < want.steps.size(); ++i) {
-    EXPECT_EQ(got.steps[i].step, want.steps[i].step);
-    EXPECT_EQ(got.steps[i].tokens, want.steps[i].tokens);
-    EXPECT_EQ(got.steps[i].loss, want.steps[i].loss) << "step " << i + 1;
-    EXPECT_EQ(got.steps[i].grad_norm, want.steps[i].grad_norm) << "step " << i + 1;
-    EXPECT_EQ(got.steps[i].learning_rate, want.steps[i].learning_rate) << "step " << i + 1;
-  }
-  ASSERT_EQ(got.evaluations.size(), want.evaluations.size());
-  for (size_t i = 0; i < want.evaluations.size(); ++i) {
-    EXPECT_EQ(got.evaluations[i].loss, want.evaluations[i].loss) << "evaluation " << i;
-    EXPECT_EQ(got.evaluations[i].tokens, want.evaluations[i].tokens) << "evaluation " << i;
-  }
-}
 
 // config(threads): each with an output directory of its own.
 template <class Config>
@@ -65,21 +38,6 @@ void expect_same_with_any_threads(const Config& config) {
     expect_same_course(got, want);
     expect_same_files(config(threads), config(1));
   }
-}
-
-// Metrics lines without what a clock says.
-std::vector<std::string> timeless(const std::vector<Json>& lines) {
-  std::vector<std::string> texts;
-  for (const Json& line : lines) {
-    Json kept;
-    for (const auto& [key, value] : line.as_object("line")) {
-      const bool timed = key == "seconds" || key == "tokens_per_s" || key == "gflops" ||
-                         key == "mfu" || key == "data_wait" || key == "cpu_seconds";
-      if (!timed) kept.set(key, value);
-    }
-    texts.push_back(kept.dump());
-  }
-  return texts;
 }
 
 std::vector<std::string> keys(const Json& line) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -35,6 +36,18 @@ TrainingQueue::TrainingQueue(const RunPlan& plan, std::vector<RunResult>& result
       total_(total) {}
 
 bool TrainingQueue::train(const std::vector<size_t>& runs) {
+  Communicator& ranks = options_.ranks;
+  std::vector<size_t> own;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (static_cast<int>(i) % ranks.size() == ranks.rank()) own.push_back(runs[i]);
+  }
+  ranks.set_timeout(std::numeric_limits<double>::infinity());
+  if (ranks.any(!train_own(own))) return false;
+  for (const size_t run : runs) results_[run] = read_run_result(plan_.runs[run]);
+  return true;
+}
+
+bool TrainingQueue::train_own(const std::vector<size_t>& runs) {
   auto next = runs.begin();
   bool stopping = false;
   while (next != runs.end() || !running_.empty()) {

@@ -8,6 +8,7 @@
 
 #include "cli/child_process.h"
 #include "cli/progress.h"
+#include "distributed/communicator.h"
 #include "experiment/run_plan.h"
 #include "experiment/run_result.h"
 
@@ -17,6 +18,7 @@ struct QueueOptions {
   int at_once;
   int threads;  // of each run
   const std::atomic<bool>& stop;
+  Communicator& ranks;  // that share the runs
 };
 
 class TrainingQueue {
@@ -33,7 +35,8 @@ class TrainingQueue {
 
   // Trains those of these runs (indices of plan.runs) that are pending. False when stopped: then
   // each of those that were under way has a checkpoint. Error when a run fails for another reason
-  // than a loss that is not finite; the others are stopped in the same way.
+  // than a loss that is not finite; the others are stopped in the same way. Every rank trains its
+  // share, and then has the results of all.
   bool train(const std::vector<size_t>& runs);
 
   void finish() { bar_.finish(); }
@@ -44,6 +47,7 @@ class TrainingQueue {
     ChildProcess process;
   };
 
+  bool train_own(const std::vector<size_t>& runs);
   void show();
   void count(size_t run);
   void end(const Running& running, int exit_code);

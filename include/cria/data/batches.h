@@ -37,6 +37,8 @@ class Batches {
 
   // The next batch: inputs and targets [B,T]. Allocates nothing.
   void next(int32_t* inputs, int32_t* targets);
+  // The next window alone, [T].
+  void next_window(int32_t* inputs, int32_t* targets) { read(position_++, inputs, targets); }
 
   int64_t batch() const { return batch_; }                                       // B
   int64_t length() const { return length_; }                                     // T

@@ -14,6 +14,8 @@
 
 namespace cria {
 
+class Communicator;
+
 struct Evaluation {
   double loss = 0;        // mean of -log p per token, natural log
   double perplexity = 0;  // exp(loss)
@@ -38,6 +40,9 @@ struct EvaluationRequest {
   std::optional<DocumentMarks> documents = {};
   std::function<void(int64_t done, int64_t windows)> progress = {};
   EachLoss each_loss = {};
+  // Processes that share the batches, and all get the result; null: this one alone. With a segment
+  // memory each computes all.
+  Communicator* ranks = nullptr;
 };
 
 // Whether that many windows have a target to predict at all.

@@ -11,6 +11,8 @@
 
 namespace cria {
 
+class Slices;
+
 // What is different for the parameters whose names match a pattern.
 struct ParameterGroup {
   std::string name;
@@ -50,9 +52,10 @@ struct AdamWConfig {
 // step and zeroing cost in proportion to the rows touched.
 class AdamWOptimizer {
  public:
-  // Error naming what is out of range (betas below 1, nothing negative), and when the parameters
-  // have no gradients.
-  AdamWOptimizer(Parameters& parameters, const AdamWConfig& config);
+  // slices: of several processes that share the work (see optim/slices), if any: each updates its
+  // own and gets the others' weights; the bits are those of one process. Error naming what is out
+  // of range (betas below 1, nothing negative), and when the parameters have no gradients.
+  AdamWOptimizer(Parameters& parameters, const AdamWConfig& config, const Slices* slices = nullptr);
 
   // The 2-norm of all gradients together, each parameter once.
   double gradient_norm();
@@ -87,9 +90,11 @@ class AdamWOptimizer {
   template <class Body>
   int64_t for_pieces(Body&& body) const;
 
+  bool is_own(const Piece& piece) const;
   void add_up(std::span<double> by_slot) const;
 
   Parameters* parameters_;
+  const Slices* slices_;
   AdamWConfig config_;
   std::vector<Rule> rules_;      // by slot
   std::vector<AdamW> settings_;  // the same of the step under way

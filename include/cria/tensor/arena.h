@@ -20,6 +20,8 @@ using AlignedBytes = std::unique_ptr<std::byte, AlignedDelete>;
 
 // Zeroed and kAlignment-aligned; Error when the machine does not have that much.
 AlignedBytes allocate_aligned(int64_t bytes, const char* what);
+// The same, but of a large block only the pages that are written to take memory.
+AlignedBytes allocate_untouched(int64_t bytes, const char* what);
 
 class Arena {
  public:

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cria/tensor/arena.h"
@@ -58,6 +59,14 @@ enum class Planes {
   none,   // shapes only, until allocate()
   value,  // to use a model, not to train it
   all,
+  // All of them, but m and v take memory only where they are written to: of what one of several
+  // processes updates.
+  sharded,
+};
+
+// A stretch of every plane.
+struct PlaneRange {
+  int64_t offset, count;
 };
 
 class Parameters {
@@ -94,14 +103,19 @@ class Parameters {
   float* m() { return planes_[2]; }
   float* v() { return planes_[3]; }
 
+  // Where m and v are this process's to keep; everywhere unless set.
+  std::span<const PlaneRange> moments() const { return moments_; }
+  void set_moments(std::vector<PlaneRange> ranges) { moments_ = std::move(ranges); }
+
  private:
   void place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init);
 
   std::deque<Parameter> slots_;
   std::vector<std::pair<std::string, Parameter*>> aliases_;
   int64_t plane_size_ = 0;
-  AlignedBytes memory_;
+  AlignedBytes memory_, sharded_;  // sharded_: m and v, if they are apart
   std::array<float*, 4> planes_{};
+  std::vector<PlaneRange> moments_;
 };
 
 // The view over neighbours registered by add_group: [sum of rows, columns] for matrices, [sum] for

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -38,11 +39,15 @@ struct TrainingState {
 // the same weights, whatever files they are in.
 std::string fingerprint(const Parameters& parameters);
 
+// Puts AdamW's m, or v if `second`, of places [offset, offset + count) of the planes at out.
+using MomentReader = std::function<void(bool second, int64_t offset, int64_t count, float* out)>;
+
 // Writes path completely or not at all. tokenizer may be null. segments: what the next step will
-// remember, if anything. generation: as write_model_directory takes it.
+// remember, if anything. generation: as write_model_directory takes it. moments: where they are not
+// all in the model's planes.
 void save_checkpoint(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                      const TrainingState& state, std::span<SegmentMemory> segments = {},
-                     const Json& generation = {});
+                     const Json& generation = {}, const MomentReader& moments = {});
 
 // The weights alone, as path, in place of what may be there: the model of state.best.
 void save_best(const std::string& path, const Llama& model, const Tokenizer* tokenizer,

@@ -39,8 +39,11 @@ struct TrainConfig {
   int64_t steps = 1000;    // 0: nothing is trained, and the initial weights are written
   int64_t batch_size = 8;  // B, sequences per micro-batch
   int64_t gradient_accumulation_steps = 1;
-  std::string init_from;           // model or run whose weights to start from; "": new ones
-  std::string precision = "fp32";  // a name of Precision, see precision_of
+  int64_t data_parallel = 1;          // R, parts of each micro-batch; a divisor of batch_size
+  std::string reduce_dtype = "fp32";  // or "bf16": the gradients of parts, and their sums
+  double peer_timeout = 600;          // seconds that one of several processes may be late
+  std::string init_from;              // model or run whose weights to start from; "": new ones
+  std::string precision = "fp32";     // a name of Precision, see precision_of
   int64_t seed = 1;
   double max_grad_norm = 1.0;            // 0: no clipping
   double z_loss = 0;                     // see Llama::loss_and_gradient

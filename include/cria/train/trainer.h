@@ -17,6 +17,8 @@
 
 namespace cria {
 
+class Communicator;
+class DataParallel;
 class Prefetch;
 struct StepData;
 class RunDirectory;
@@ -43,11 +45,16 @@ class Trainer {
   // directory. resume: goes on from its latest checkpoint, and from the beginning while there is
   // none. Error when the directory holds a run already, without resume; and with it, unless change,
   // for other settings or data, with which the bits would be others than without an interruption.
-  Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool change = false);
+  // ranks: the processes that train together, and do all of this at the same time (null: this one
+  // alone). The first of them writes and reports; Error on all when they differ in what decides the
+  // bits. A run may go on with another number of them.
+  Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool change = false,
+          Communicator* ranks = nullptr);
 
   ~Trainer();
 
-  // Up to train.steps, to the end of train.patience, or until stop becomes true; the last thing
+  // Up to train.steps, to the end of train.patience, or until stop becomes true (in any of the
+  // processes); the last thing
   // done is a checkpoint. Returns whether the run has come to its end. What only reports
   // (evaluations, samples, metrics) does not end it: its errors are warnings.
   bool run(const std::atomic<bool>& stop);
@@ -72,6 +79,8 @@ class Trainer {
  private:
   void set_model(std::unique_ptr<Llama> model);
   void open_run_directory(bool change);
+  void require_same_run() const;
+  bool leads() const;
   void begin_diagnostics(Batches batches);
   double learn(const StepData& data, bool diagnosed);
   void require_targets(int64_t counted) const;
@@ -89,11 +98,12 @@ class Trainer {
   RunConfig config_;
   TrainingObserver* observer_;
   std::unique_ptr<RunInputs> inputs_;
+  std::unique_ptr<DataParallel> parallel_;
   std::unique_ptr<Llama> model_;
   std::unique_ptr<Activations> activations_;
   std::unique_ptr<AdamWOptimizer> optimizer_;
   std::unique_ptr<Prefetch> prefetch_;
-  std::vector<SegmentMemory> segments_;  // one for each micro-batch, with model.memory_length
+  std::vector<SegmentMemory> segments_;  // one for each pass of a step, with model.memory_length
   std::unique_ptr<RunDirectory> directory_;
   std::unique_ptr<TrainingDiagnostics> diagnostics_;  // with log.diagnostics
   std::vector<double> change_squares_;                // of the step's update, for each parameter

@@ -1,0 +1,208 @@
+#include "optim/slices.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "cria/base/parallel.h"
+#include "optim/sums.h"
+
+namespace cria {
+namespace {
+
+constexpr int64_t kChunk = 8 * kPiece;  // floats in a message: a megabyte
+constexpr int64_t kFloat = sizeof(float), kHalf = sizeof(uint16_t);
+
+}  // namespace
+
+Slices::Slices(Parameters& parameters, Communicator& ranks, bool rounds)
+    : parameters_(&parameters), ranks_(&ranks) {
+  const auto size = static_cast<size_t>(ranks.size());
+  ranges_.resize(size);
+  chunks_.resize(size);
+  if (is_alone()) {
+    ranges_[0] = {{0, parameters.plane_size()}};
+    return;
+  }
+  int64_t all = 0, before = 0;
+  for (const Parameter& slot : parameters.slots()) all += slot.frozen ? 0 : slot.value.size();
+  for (const Parameter& slot : parameters.slots()) {
+    if (slot.frozen) continue;
+    // A row of a sparse table is a piece.
+    const int64_t count = slot.value.size(), columns = slot.value.columns();
+    const int64_t piece = slot.touched ? std::max<int64_t>(1, kPiece / columns) * columns : kPiece;
+    for (int64_t begin = 0; begin < count; begin += piece) {
+      const int rank = static_cast<int>((before + begin) * ranks.size() / all);
+      add_stretch(rank, slot.offset + begin, std::min(piece, count - begin));
+    }
+    before += count;
+  }
+  for (size_t rank = 0; rank < size; ++rank) {
+    for (const PlaneRange& range : ranges_[rank]) {
+      for (int64_t begin = 0; begin < range.count; begin += kChunk) {
+        chunks_[rank].push_back({range.offset + begin, std::min(kChunk, range.count - begin)});
+      }
+    }
+  }
+  received_ = allocate_aligned(ranks.size() * kChunk * kFloat, "gradients of other processes");
+  if (rounds) messages_.resize(static_cast<size_t>(2 * ranks.size() * kChunk));
+  parameters.set_moments(own());
+}
+
+void Slices::add_stretch(int rank, int64_t offset, int64_t count) {
+  std::vector<PlaneRange>& ranges = ranges_[rank];
+  if (!ranges.empty() && ranges.back().offset + ranges.back().count == offset) {
+    ranges.back().count += count;
+  } else {
+    ranges.push_back({offset, count});
+  }
+}
+
+bool Slices::is_own(int64_t offset) const {
+  const auto next = std::ranges::upper_bound(own(), offset, {}, &PlaneRange::offset);
+  return next != own().begin() && offset < std::prev(next)->offset + std::prev(next)->count;
+}
+
+// The own term becomes the sum of all, of which those that came in bf16 are still to be widened.
+void Slices::add_received(std::span<float* const> terms, int64_t count) const {
+  const int64_t size = std::ssize(terms), own = ranks_->rank();
+  const bool rounds = !messages_.empty();
+  compute_for(count, kGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t rank = 0; rounds && rank < size; ++rank) {
+      const uint16_t* const from = messages_.data() + rank * kChunk;
+      if (rank != own) std::transform(from + begin, from + end, terms[rank] + begin, from_bf16);
+    }
+    add_in_tree(size, [&](int64_t to, int64_t from) {
+      const bool is_root = to == 0 && from * 2 >= size;
+      add_to(terms[to] + begin, terms[from] + begin, end - begin);
+      if (rounds && !is_root) round_to_bf16(terms[to] + begin, end - begin);
+    });
+    if (own > 0) std::copy(terms[0] + begin, terms[0] + end, terms[own] + begin);
+  });
+}
+
+void Slices::reduce_gradients() {
+  if (is_alone()) return;
+  const int size = ranks_->size(), own = ranks_->rank();
+  float* const plane = parameters_->grad();
+  std::vector<float*> terms(static_cast<size_t>(size));
+  std::vector<Communicator::Outgoing> sends;
+  std::vector<Communicator::Incoming> receives;
+  const auto has = [&](int rank, size_t round) { return round < chunks_[rank].size(); };
+  const size_t rounds =
+      std::ranges::max(chunks_, {}, [](const auto& chunks) { return chunks.size(); }).size();
+  for (size_t round = 0; round < rounds; ++round) {
+    sends.clear();
+    receives.clear();
+    const PlaneRange mine = has(own, round) ? chunks_[own][round] : PlaneRange{0, 0};
+    for (int rank = 0; rank < size; ++rank) {
+      terms[rank] = rank == own ? plane + mine.offset
+                                : reinterpret_cast<float*>(received_.get()) + rank * kChunk;
+      if (rank == own) continue;
+      const PlaneRange theirs = has(rank, round) ? chunks_[rank][round] : PlaneRange{0, 0};
+      if (messages_.empty()) {
+        receives.push_back({rank, terms[rank], mine.count * kFloat});
+        sends.push_back({rank, plane + theirs.offset, theirs.count * kFloat});
+      } else {
+        uint16_t* const from = messages_.data() + rank * kChunk;
+        uint16_t* const to = from + size * kChunk;
+        std::transform(plane + theirs.offset, plane + theirs.offset + theirs.count, to, to_bf16);
+        receives.push_back({rank, from, mine.count * kHalf});
+        sends.push_back({rank, to, theirs.count * kHalf});
+      }
+    }
+    ranks_->exchange(sends, receives);
+    add_received(terms, mine.count);
+  }
+  for (Parameter& slot : parameters_->slots()) {
+    if (!slot.touched) continue;
+    const std::span<const int32_t> rows = slot.touched->rows();
+    const std::vector<std::string> all = ranks_->all_gather(std::string_view(
+        reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(int32_t)));
+    slot.touched->clear();
+    for (const std::string& bytes : all) {
+      for (size_t at = 0; at < bytes.size(); at += sizeof(int32_t)) {
+        int32_t row;
+        std::memcpy(&row, bytes.data() + at, sizeof row);
+        slot.touched->add(row);
+      }
+    }
+  }
+}
+
+void Slices::share(float* plane) const {
+  if (is_alone()) return;
+  std::vector<Communicator::Outgoing> sends;
+  std::vector<Communicator::Incoming> receives;
+  const int size = ranks_->size(), own = ranks_->rank();
+  for (int rank = 0; rank < size; ++rank) {
+    if (rank == own) continue;
+    for (const PlaneRange& chunk : chunks_[own]) {
+      sends.push_back({rank, plane + chunk.offset, chunk.count * kFloat});
+    }
+    for (const PlaneRange& chunk : chunks_[rank]) {
+      receives.push_back({rank, plane + chunk.offset, chunk.count * kFloat});
+    }
+  }
+  ranks_->exchange(sends, receives);
+}
+
+template <class Each>
+void Slices::for_owners(int64_t offset, int64_t count, Each&& each) const {
+  for (int rank = 0; rank < ranks_->size(); ++rank) {
+    for (const PlaneRange& range : ranges_[rank]) {
+      const int64_t begin = std::max(offset, range.offset);
+      const int64_t end = std::min(offset + count, range.offset + range.count);
+      if (begin < end) each(rank, begin, end - begin);
+    }
+  }
+}
+
+const float* Slices::moments(int64_t plane) const {
+  return plane == 1 ? parameters_->v() : parameters_->m();
+}
+
+void Slices::tell(const Request& request) const {
+  std::vector<Communicator::Outgoing> sends;
+  for (int rank = 1; rank < ranks_->size(); ++rank) {
+    sends.push_back({rank, &request, sizeof request});
+  }
+  ranks_->exchange(sends, {});
+}
+
+void Slices::read_moments(bool second, int64_t offset, int64_t count, float* out) const {
+  tell({second, offset, count});
+  std::vector<Communicator::Incoming> receives;
+  for_owners(offset, count, [&](int rank, int64_t begin, int64_t length) {
+    float* const to = out + (begin - offset);
+    if (rank == 0) {
+      std::copy_n(moments(second) + begin, length, to);
+    } else {
+      receives.push_back({rank, to, length * kFloat});
+    }
+  });
+  ranks_->exchange({}, receives);
+}
+
+void Slices::end_reading() const {
+  if (!is_alone()) tell({0, 0, 0});
+}
+
+void Slices::serve() const {
+  for (;;) {
+    Request request;
+    const Communicator::Incoming next = {0, &request, sizeof request};
+    ranks_->exchange({}, {&next, 1});
+    if (request.count == 0) return;
+    std::vector<Communicator::Outgoing> sends;
+    for_owners(request.offset, request.count, [&](int rank, int64_t begin, int64_t length) {
+      if (rank == ranks_->rank()) {
+        sends.push_back({0, moments(request.plane) + begin, length * kFloat});
+      }
+    });
+    ranks_->exchange(sends, {});
+  }
+}
+
+}  // namespace cria
