@@ -227,11 +227,11 @@ TEST_F(Mpi, WhoHangsIsNamed) {
 }
 
 TEST_F(Mpi, KilledAtAnyMomentItGoesOn) {
-  constexpr int64_t kSteps = 150;
+  constexpr int64_t kSteps = 100;
   run(training("whole", kSteps));
   const auto want = results("whole", kSteps);
   Rng rng(static_cast<uint64_t>(number_in("CRIA_MPI_SEED", 1)), "kills");
-  const int64_t kills = number_in("CRIA_MPI_KILLS", 3);
+  const int64_t kills = number_in("CRIA_MPI_KILLS", 2);
   for (int64_t kill = 0; kill < kills; ++kill) {
     const std::string out = "killed" + std::to_string(kill);
     const auto process = start(4, training(out, kSteps, {"--resume"}));
