@@ -15,13 +15,25 @@ namespace {
 
 // With other values of these the weights of the steps done would have been the same, or they are
 // compared elsewhere: those of the data with their content. The learning rate is step by step.
-constexpr std::array<std::string_view, 18> kHarmless = {
-    "train.steps",        "train.patience",         "train.eval_every",
-    "train.eval_batches", "train.checkpoint_every", "train.keep_checkpoints",
-    "train.sample_every", "train.sample_prompt",    "train.sample_tokens",
-    "train.output_dir",   "train.init_from",        "train.on_nonfinite",
-    "train.seed",         "train.peer_timeout",     "data.train",
-    "data.val",           "data.tokenizer",         "data.sequence_length"};
+constexpr std::array<std::string_view, 19> kHarmless = {"train.steps",
+                                                        "train.patience",
+                                                        "train.eval_every",
+                                                        "train.eval_batches",
+                                                        "train.checkpoint_every",
+                                                        "train.keep_checkpoints",
+                                                        "train.sample_every",
+                                                        "train.sample_prompt",
+                                                        "train.sample_tokens",
+                                                        "train.output_dir",
+                                                        "train.init_from",
+                                                        "train.on_nonfinite",
+                                                        "train.on_spike",
+                                                        "train.seed",
+                                                        "train.peer_timeout",
+                                                        "data.train",
+                                                        "data.val",
+                                                        "data.tokenizer",
+                                                        "data.sequence_length"};
 
 bool is_harmless(std::string_view key) {
   return key.starts_with("log.") || std::ranges::find(kHarmless, key) != kHarmless.end() ||

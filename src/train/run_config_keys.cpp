@@ -72,6 +72,8 @@ class RunKeys : public KeyList {
           "patterns of parameters that are not trained, such as \"model.layers.0.*\"");
     text("train.on_nonfinite", &c_.train.on_nonfinite, {"stop", "skip"},
          "what a loss or gradient that is not finite does to the run, or to its step");
+    text("train.on_spike", &c_.train.on_spike, {"warn", "return"},
+         "when the loss has jumped up and stays there; return: to the checkpoint before that");
     number("train.eval_every", &c_.train.eval_every, 0, kMostSteps, "steps; 0: only at the end");
     number("train.eval_batches", &c_.train.eval_batches, 0, kMostInt32,
            "0: the whole validation set");

@@ -117,6 +117,14 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
   prune_checkpoints();  // what a run that ended between saving and this has left
 }
 
+// The latest goes first: whatever is left when the process dies, the same happens again from there.
+void RunDirectory::go_back(const RunConfig& config, int64_t step) {
+  const std::vector<std::string> all =
+      leads_ ? list_checkpoints(path_) : std::vector<std::string>();
+  for (size_t i = all.size(); i-- > 0 && steps_of(all[i]) > step;) remove_directory(all[i]);
+  open(config, step);
+}
+
 void RunDirectory::started(const Json& start) const {
   const std::string path = join_path(path_, kStarts);
   const int64_t step = start.count_at("step", path);

@@ -50,6 +50,9 @@ class RunDirectory {
   // Lines, samples and events of steps after `step` are dropped: a resumed run writes them again.
   void open(const RunConfig& config, int64_t step);
 
+  // The same for a run that goes back to that step: its later checkpoints are removed too.
+  void go_back(const RunConfig& config, int64_t step);
+
   // A line of starts.jsonl, see run_start. Those of its step and later ones are dropped.
   void started(const Json& start) const;
   void log(const Json& line);  // of metrics.jsonl

@@ -45,6 +45,14 @@ void require_parts(const RunConfig& config) {
                .got = std::to_string(train.data_parallel)});
 }
 
+void require_returnable(const RunConfig& config) {
+  if (config.train.on_spike != "return" || config.train.untie_at_step == 0) return;
+  throw Error("a run that unties its head cannot go back to what it was before",
+              {.where = config.source + ": train.on_spike",
+               .expected = "\"warn\" with train.untie_at_step",
+               .got = "\"return\""});
+}
+
 // The first sample, or evaluation, is not the moment to find out.
 void require_prompt(RunConfig& config, const Tokenizer& tokenizer) {
   std::string& prompt = config.train.sample_prompt;
@@ -72,6 +80,7 @@ void require_validation_targets(const RunInputs& inputs, const RunConfig& config
 RunInputs open_inputs(RunConfig& config) {
   const DataConfig& data = config.data;
   require_parts(config);
+  require_returnable(config);
   RunInputs inputs;
   // Without the shards there is no tokenizer beside them and no vocabulary either.
   for (const SourceConfig& source : data.training_sources()) glob_files(source.train);

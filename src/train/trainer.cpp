@@ -14,6 +14,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/optim/schedule.h"
 #include "data/prefetch.h"
+#include "inspect/loss_spikes.h"
 #include "kernels/peak.h"
 #include "model/frozen.h"
 #include "train/data_parallel.h"
@@ -62,6 +63,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool
   prefetch_ = std::make_unique<Prefetch>(batches, layout, inputs_->documents);
   state_.data = inputs_->description;
   open_run_directory(change);
+  begin_spikes();
   if (config_.log.diagnostics != 0) begin_diagnostics(batches);
   peak_flops_ = peak_flops(precision_of(config_.train));
   prefetch_->start(state_.windows);

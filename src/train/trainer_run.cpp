@@ -4,11 +4,13 @@
 
 #include "base/first_error.h"
 #include "base/version.h"
+#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
 #include "cria/inference/generate.h"
 #include "cria/train/trainer.h"
 #include "data/dataset_json.h"
+#include "inspect/loss_spikes.h"
 #include "train/data_parallel.h"
 #include "train/diagnostics.h"
 #include "train/part_norms.h"
@@ -17,6 +19,12 @@
 #include "train/run_start.h"
 
 namespace cria {
+namespace {
+
+constexpr int64_t kLastingSpike = 10;  // steps
+constexpr int64_t kMostReturns = 3;    // to one checkpoint
+
+}  // namespace
 
 // What decides the bits is the same in all processes.
 void Trainer::require_same_run() const {
@@ -140,6 +148,54 @@ void Trainer::save() {
   if (leads()) observer_->saved(path, fingerprint(model_->parameters()));
 }
 
+void Trainer::begin_spikes() {
+  spikes_ = std::make_unique<LossSpikes>();
+  for (const double loss : read_losses(config_.train.output_dir)) spikes_->add(loss);
+}
+
+// Whether the loss has jumped up, for too long to be chance, and the run has gone back for it.
+bool Trainer::has_returned(const StepMetrics& metrics) {
+  if (!metrics.skipped) spikes_->add(metrics.loss);
+  if (!parallel_->ranks().any(leads() && spikes_->length() == kLastingSpike)) return false;
+  const int64_t before = state_.step - kLastingSpike;
+  observer_->warned("the loss has jumped up by more than a fifth after step " +
+                    std::to_string(before) + ", and stays there");
+  if (config_.train.on_spike != "return") return false;
+  std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
+  std::erase_if(checkpoints, [&](const std::string& each) { return steps_of(each) > before; });
+  if (checkpoints.empty()) {
+    observer_->warned("there is no checkpoint of before that to return to");
+    return false;
+  }
+  return_to(checkpoints.back());
+  return true;
+}
+
+// The data goes on: what led here is not read a second time.
+void Trainer::return_to(const std::string& checkpoint) {
+  const std::string where = "step " + std::to_string(state_.step);
+  const TrainingState now = state_;
+  state_ = load_checkpoint(checkpoint, *model_, segments_);
+  state_.data = now.data;
+  state_.windows = now.windows;
+  state_.seconds = now.seconds;
+  returns_ = state_.step == returned_to_ ? returns_ + 1 : 1;
+  returned_to_ = state_.step;
+  if (returns_ > kMostReturns) {
+    throw Error("the loss jumps up again and again",
+                {.where = where,
+                 .expected = "other data not to do that to the model of " + checkpoint,
+                 .got = std::to_string(kMostReturns) + " returns to it",
+                 .hint = "try a lower optimizer.learning_rate"});
+  }
+  optimizer_->set_steps(state_.step);
+  directory_->go_back(config_, state_.step);
+  begin_spikes();
+  if (diagnostics_) begin_diagnostics(batches_of(*inputs_, config_));
+  observer_->warned("back to step " + std::to_string(state_.step) +
+                    ", and on with the data that follows " + where);
+}
+
 bool Trainer::run(const std::atomic<bool>& stop) {
   const TrainConfig& train = config_.train;
   if (!has_ended()) {
@@ -149,7 +205,9 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     });
   }
   while (!has_ended() && !parallel_->ranks().any(stop)) {
-    report_step(step());
+    const StepMetrics metrics = step();
+    report_step(metrics);
+    if (has_returned(metrics)) continue;
     const bool last = state_.step == train.steps;
     if (has_validation() && (last || is_due(state_.step, train.eval_every))) {
       // Who shares it with others cannot leave it: its errors end the run.

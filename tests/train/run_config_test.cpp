@@ -61,6 +61,7 @@ std::string another(const TomlEntry& entry) {
     return dump_toml({*real == 0.5 ? 0.25 : *real < 1 ? 0.5 : *real + 2});
   }
   if (std::holds_alternative<std::vector<TomlValue>>(value)) return "[\"a\", \"b \\\"c\\\"\"]";
+  if (entry.key == "train.on_spike") return "\"return\"";
   if (entry.key == "train.on_nonfinite") return "\"skip\"";
   if (entry.key == "model.embedding.padding_idx") return "-3";
   if (entry.key == "model.embedding.max_norm") return "0.5";
@@ -170,6 +171,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
                             "data.loss_mask=true",
                             "train.freeze=['f', 'g']",
                             "train.on_nonfinite='skip'",
+                            "train.on_spike='return'",
                             "train.patience=73",
                             "train.eval_every=29",
                             "train.eval_batches=30",
@@ -268,6 +270,7 @@ TEST_F(RunConfigTest, KeysReachTheirFields) {
   EXPECT_EQ(c.train.untie_at_step, 72);
   EXPECT_EQ(c.train.freeze, (std::vector<std::string>{"f", "g"}));
   EXPECT_EQ(c.train.on_nonfinite, "skip");
+  EXPECT_EQ(c.train.on_spike, "return");
   EXPECT_EQ(c.train.patience, 73);
   EXPECT_EQ(c.train.eval_every, 29);
   EXPECT_EQ(c.train.eval_batches, 30);

@@ -44,6 +44,7 @@ struct TrainConfig {
   double peer_timeout = 600;          // seconds that one of several processes may be late
   std::string init_from;              // model or run whose weights to start from; "": new ones
   std::string precision = "fp32";     // a name of Precision, see precision_of
+  std::string on_spike = "warn";      // or "return", see Trainer::run
   int64_t seed = 1;
   double max_grad_norm = 1.0;            // 0: no clipping
   double z_loss = 0;                     // see Llama::loss_and_gradient

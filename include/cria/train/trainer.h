@@ -19,6 +19,7 @@ namespace cria {
 
 class Communicator;
 class DataParallel;
+class LossSpikes;
 class Prefetch;
 struct StepData;
 class RunDirectory;
@@ -54,9 +55,11 @@ class Trainer {
   ~Trainer();
 
   // Up to train.steps, to the end of train.patience, or until stop becomes true (in any of the
-  // processes); the last thing
-  // done is a checkpoint. Returns whether the run has come to its end. What only reports
-  // (evaluations, samples, metrics) does not end it: its errors are warnings.
+  // processes); the last thing done is a checkpoint. Returns whether the run has come to its end.
+  // What only reports (evaluations, samples, metrics) does not end it: its errors are warnings.
+  // When the loss has jumped up and stayed there for ten steps (see inspect/loss_spikes), a run
+  // with train.on_spike = "return" goes back to its last checkpoint of before, and on with the data
+  // that follows.
   bool run(const std::atomic<bool>& stop);
 
   // One optimizer step. Error, weights untouched, when there is no target to learn, or the loss or
@@ -90,6 +93,9 @@ class Trainer {
   void report_step(const StepMetrics& metrics);
   void report_evaluation();
   void report_sample();
+  void begin_spikes();
+  bool has_returned(const StepMetrics& metrics);
+  void return_to(const std::string& checkpoint);
   bool is_out_of_patience() const;
   bool has_ended() const;
   template <class Work>
@@ -110,8 +116,10 @@ class Trainer {
   double flops_per_token_ = 0;
   double peak_flops_ = 0;
   std::unique_ptr<ThreadChoice> threads_;
-  int64_t skipped_ = 0;             // steps in a row
-  std::set<std::string> problems_;  // of what only reports, told already
+  std::unique_ptr<LossSpikes> spikes_;
+  int64_t returned_to_ = -1, returns_ = 0;  // the step; how often in a row
+  int64_t skipped_ = 0;                     // steps in a row
+  std::set<std::string> problems_;          // of what only reports, told already
   TrainingState state_;
   Json generation_;  // of the model that train.init_from names, for checkpoints
   Evaluation last_evaluation_;
