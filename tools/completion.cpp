@@ -67,8 +67,7 @@ int run_completion(const Arguments& arguments) {
       "in ~/.bashrc: "
       "source <(cria completion bash).",
       {});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   const std::string& shell = options.positional().front();
   if (shell == "bash") {
     print_bash();

@@ -104,8 +104,7 @@ int run_generate(const Arguments& arguments) {
       "gives the same text. A text that outgrows the model's positions goes on from the last half "
       "of them (dynamic RoPE: from rope_scaling.factor times as many).",
       generate_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   if (options.has("prompt") && options.has("prompts")) {
     throw UsageError("--prompt and --prompts exclude each other",
                      {.where = "cria generate", .expected = "one of them"});

@@ -78,8 +78,7 @@ int run_gradcheck(const Arguments& arguments) {
       "with finite differences of the loss. Fails when one is off by more than the tolerance. "
       "Always in fp32, whatever train.precision is.",
       gradcheck_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+  if (!options.parse(arguments, 1)) return 0;
   if (options.has("text") && (options.has("batch-size") || options.has("sequence-length"))) {
     throw UsageError("--text excludes --batch-size and --sequence-length",
                      {.where = "cria gradcheck"});

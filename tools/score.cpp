@@ -57,18 +57,17 @@ void print_json(const Score& score, const Total& total, const Tokenizer& tokeniz
   Json::Array each;
   for (size_t i = 0; i < score.ids.size(); ++i) {
     each.push_back(Json::Object{{"id", score.ids[i]},
-                                {"text", text_json(tokenizer.token(score.ids[i]))},
-                                {"loss", number_or_null(score.losses[i])}});
+                                {"text", valid_utf8(tokenizer.token(score.ids[i]))},
+                                {"loss", score.losses[i]}});
   }
-  const Json json = Json::Object{{"tokens", total.tokens},
-                                 {"bytes", total.bytes},
-                                 {"loss", number_or_null(total.mean())},
-                                 {"perplexity", number_or_null(std::exp(total.mean()))},
-                                 {"bits_per_byte", number_or_null(total.bits_per_byte())},
-                                 {"where", score.document.where},
-                                 {"text", score.document.text},
-                                 {"token_losses", each}};
-  std::printf("%s\n", json.dump().c_str());
+  print_json(Json::Object{{"tokens", total.tokens},
+                          {"bytes", total.bytes},
+                          {"loss", total.mean()},
+                          {"perplexity", std::exp(total.mean())},
+                          {"bits_per_byte", total.bits_per_byte()},
+                          {"where", score.document.where},
+                          {"text", score.document.text},
+                          {"token_losses", each}});
 }
 
 void print_tokens(const Score& score, const Tokenizer& tokenizer) {
@@ -96,8 +95,7 @@ int run_score(const Arguments& arguments) {
       "Face directory): the mean of -log p over its tokens, natural log. The first token "
       "has one only where the tokenizer puts something before a text.",
       score_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   if (!options.has("file")) {
     throw UsageError("--file is missing", {.where = "cria score", .hint = "--file my.txt"});
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "base/number.h"
 #include "base/timing.h"
@@ -16,17 +15,11 @@ Difference difference_of(const std::vector<double>& differences) {
   return {sample, half_width_95(sample)};
 }
 
-std::string formatted(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 // "8% fewer", "3% more", "" for less than half a percent.
 std::string change(double ratio, const char* more, const char* fewer) {
   const double percent = 100 * (ratio - 1);
   if (std::abs(percent) < 0.5) return "";
-  return formatted("%.0f%% ", std::abs(percent)) + (percent > 0 ? more : fewer);
+  return fixed(std::abs(percent), 0) + "% " + (percent > 0 ? more : fewer);
 }
 
 Json to_json(const Difference& difference) {
@@ -160,15 +153,17 @@ std::string verdict(const Experiment& experiment, const Comparison& comparison, 
     const bool failed = one.val_loss.count == 0;
     return (failed ? name : other) + " " + outcome(failed ? one : first);
   }
-  std::string text = name + " - " + other + " = " + formatted("%+.4f", difference.sample.mean);
+  const double mean = difference.sample.mean;
+  std::string text =
+      name + " - " + other + " = " + (std::signbit(mean) ? "" : "+") + fixed(mean, 4);
   if (seeds == 1) {
     text += " (1 seed: no interval, so no verdict)";
   } else {
-    text += " +- " + formatted("%.4f", difference.half_width) + " (95%, " + std::to_string(seeds) +
+    text += " +- " + fixed(difference.half_width, 4) + " (95%, " + std::to_string(seeds) +
             " seeds, paired): ";
-    text += !difference.is_certain()     ? "no difference found"
-            : difference.sample.mean > 0 ? other + " is better"
-                                         : name + " is better";
+    text += !difference.is_certain() ? "no difference found"
+            : mean > 0               ? other + " is better"
+                                     : name + " is better";
   }
   const std::string size = change(
       static_cast<double>(one.parameters) / static_cast<double>(first.parameters), "more", "fewer");

@@ -1,6 +1,5 @@
 #include "model/frozen.h"
 
-#include <cstdlib>
 #include <string_view>
 
 namespace cria {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/unicode.h"
 #include "report/page_parts.h"
 
 namespace cria {
@@ -31,12 +32,6 @@ std::string style() {
     text += coordinate_text(kStrongestShade * shade / kShades) + ")}";
   }
   return text + kStyle;
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : "|") + part;
-  return text;
 }
 
 std::string shade_class(int shade) {
@@ -152,7 +147,7 @@ void Page::table(const std::string& caption, const Table& table) {
 
 void Page::figure(const Figure& figure) {
   html_.raw("\n");
-  html_.open("figure", {{"data-x", joined(figure.x)}, {"data-y", joined(figure.y)}});
+  html_.open("figure", {{"data-x", joined(figure.x, "|")}, {"data-y", joined(figure.y, "|")}});
   html_.element("figcaption", {}, figure.title);
   if (!figure.note.empty()) html_.element("p", {{"class", "note"}}, figure.note);
   if (!figure.legend.empty()) {

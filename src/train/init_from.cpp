@@ -1,7 +1,6 @@
 #include "train/init_from.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "base/unicode.h"

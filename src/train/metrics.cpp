@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/first_error.h"
-#include "cria/base/error.h"
+#include "base/unicode.h"
 #include "cria/base/file.h"
 
 namespace cria {
@@ -122,9 +122,7 @@ std::string MetricsLog::row(const Json& line) const {
 }
 
 void MetricsLog::write_csv() const {
-  std::string text;
-  for (const std::string& column : columns_) text += (text.empty() ? "" : ",") + column;
-  text += '\n';
+  std::string text = joined(columns_, ",") + '\n';
   for_lines(read_file(lines_path_), lines_path_,
             [&](std::string_view, const Json& json) { text += row(json); });
   write_file(csv_path_, text);

@@ -1,6 +1,5 @@
 #include "train/run_directory.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <vector>
 

@@ -19,7 +19,7 @@ Options::Options(std::string command, std::string usage, std::string description
                  std::vector<Option> options)
     : help_{std::move(command), std::move(usage), std::move(description), std::move(options)} {}
 
-bool Options::parse(const std::vector<std::string>& arguments) {
+bool Options::parse(const std::vector<std::string>& arguments, size_t least, size_t most) {
   bool only_positional = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -54,6 +54,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     }
     set_threads(threads);
   }
+  require_positional(least, most);
   return true;
 }
 
@@ -157,9 +158,7 @@ std::string Options::choice(const std::string& name,
                             const std::vector<std::string>& choices) const {
   const std::string value = text(name, choices.front());
   if (std::ranges::find(choices, value) == choices.end()) {
-    std::string list;
-    for (const std::string& each : choices) list += (list.empty() ? "" : " or ") + each;
-    reject(name, list, did_you_mean(value, choices));
+    reject(name, joined(choices, " or "), did_you_mean(value, choices));
   }
   return value;
 }

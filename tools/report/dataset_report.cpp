@@ -1,6 +1,5 @@
 #include "report/dataset_report.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -188,10 +187,9 @@ Json split_json(const DatasetReport& report, size_t index) {
     shards.push_back(Json::Object{{"path", shard.path()}, {"tokens", shard.tokens()}});
   }
   for (const int32_t id : r.statistics.most_frequent(report.top)) {
-    const std::optional<std::string_view> token = token_of(tokenizer, id);
     const int64_t count = r.statistics.count(id);
     frequent.push_back(Json::Object{{"id", id},
-                                    {"text", token ? text_json(*token) : Json()},
+                                    {"text", token_json(tokenizer, id)},
                                     {"count", count},
                                     {"share", static_cast<double>(count) / tokens}});
   }
