@@ -54,7 +54,7 @@ int run_bench(const Arguments& arguments) {
   const bool products = options.has("products");
   const bool sweeps = options.has("sweep-threads") || options.has("sweep-lengths");
   if (sweeps && (products || options.has("compare"))) {
-    throw UsageError("a sweep excludes --products and --compare", {.where = "cria bench"});
+    options.refuse("a sweep excludes --products and --compare");
   }
   options.require_positional(products ? 0 : 1, products ? 0 : SIZE_MAX);
   const int64_t steps = options.integer("steps", 10, 1, 100000);

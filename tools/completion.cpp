@@ -76,8 +76,7 @@ int run_completion(const Arguments& arguments) {
   } else if (shell == "fish") {
     print_fish();
   } else {
-    throw UsageError("unknown shell '" + shell + "'",
-                     {.where = "cria completion", .expected = "bash, zsh or fish"});
+    options.refuse("unknown shell '" + shell + "'", {.expected = "bash, zsh or fish"});
   }
   return 0;
 }

@@ -86,17 +86,13 @@ int run_export(const Arguments& arguments) {
   if (!options.parse(arguments, 1, 1)) return 0;
   for (const char* const needed : {"to", "o"}) {
     if (options.has(needed)) continue;
-    throw UsageError("--to FORMAT and -o PATH are needed",
-                     {.where = "cria export", .hint = "cria export MODEL --to hf -o PATH"});
+    options.refuse("--to FORMAT and -o PATH are needed",
+                   {.hint = "cria export MODEL --to hf -o PATH"});
   }
   const std::string name = options.choice("to", names);
   const ExportFormat& format = *std::ranges::find(export_formats(), name, &ExportFormat::name);
-  if (options.has("tensor") && name != "tsv") {
-    throw UsageError("--tensor is for --to tsv", {.where = "cria export"});
-  }
-  if (options.has("version") && name != "llama2c") {
-    throw UsageError("--version is for --to llama2c", {.where = "cria export"});
-  }
+  if (options.has("tensor") && name != "tsv") options.refuse("--tensor is for --to tsv");
+  if (options.has("version") && name != "llama2c") options.refuse("--version is for --to llama2c");
   const std::string path = options.text("o", "");
   require_nothing_at(path);
   const int version = static_cast<int>(options.integer("version", 0, 0, 2));

@@ -31,8 +31,8 @@ void refuse(const Options& options, const std::string& what, std::vector<std::st
   }
   for (const std::string& name : names) {
     if (!options.has(name)) continue;
-    throw UsageError("--" + name + " does not apply to " + what,
-                     {.where = "cria inspect", .hint = "see 'cria inspect --help'"});
+    options.refuse("--" + name + " does not apply to " + what,
+                   {.hint = "see 'cria inspect --help'"});
   }
 }
 
@@ -114,8 +114,7 @@ int run_inspect(const Arguments& arguments) {
   if (!options.parse(arguments, 1, 1)) return 0;
   const std::string& path = options.positional().front();
   if (options.has("text") && options.has("file")) {
-    throw UsageError("--text and --file exclude each other",
-                     {.where = "cria inspect", .expected = "one of them"});
+    options.refuse("--text and --file exclude each other", {.expected = "one of them"});
   }
   const bool asks_tokenizer = options.has("text") || options.has("file") || options.has("ids");
   const bool asks_dataset = options.has("shard-format") && !options.has("diagnostics");

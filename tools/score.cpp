@@ -40,19 +40,6 @@ struct Total {
   double bits_per_byte() const { return loss / (std::numbers::ln2 * static_cast<double>(bytes)); }
 };
 
-const std::vector<Option>& score_options() {
-  static const std::vector<Option> all = {
-      {"file", "FILE", "text to score; -: standard input"},
-      {"lines", "", "each line is a document"},
-      {"document-separator", "TEXT", "this text stands between documents"},
-      {"format", "NAME", "text or jsonl (default: by the file's name)"},
-      {"field", "NAME", "jsonl: the member that holds the text (default text)"},
-      {"tokens", "", "print each token with its loss"},
-      {"sequence-length", "N", "tokens seen at once (default: as trained, at most 2048)"},
-      {"json", "", "print losses of documents and tokens as JSON, a line for each document"}};
-  return all;
-}
-
 void print_json(const Score& score, const Total& total, const Tokenizer& tokenizer) {
   Json::Array each;
   for (size_t i = 0; i < score.ids.size(); ++i) {
@@ -94,11 +81,16 @@ int run_score(const Arguments& arguments) {
       "The loss of each document of FILE under MODEL (a checkpoint, a run, or a Hugging "
       "Face directory): the mean of -log p over its tokens, natural log. The first token "
       "has one only where the tokenizer puts something before a text.",
-      score_options());
+      {{"file", "FILE", "text to score; -: standard input"},
+       {"lines", "", "each line is a document"},
+       {"document-separator", "TEXT", "this text stands between documents"},
+       {"format", "NAME", "text or jsonl (default: by the file's name)"},
+       {"field", "NAME", "jsonl: the member that holds the text (default text)"},
+       {"tokens", "", "print each token with its loss"},
+       {"sequence-length", "N", "tokens seen at once (default: as trained, at most 2048)"},
+       {"json", "", "print losses of documents and tokens as JSON, a line for each document"}});
   if (!options.parse(arguments, 1, 1)) return 0;
-  if (!options.has("file")) {
-    throw UsageError("--file is missing", {.where = "cria score", .hint = "--file my.txt"});
-  }
+  if (!options.has("file")) options.refuse("--file is missing", {.hint = "--file my.txt"});
   const std::string file = options.text("file", "");
   const std::vector<Document> documents =
       read_documents(file, {.format = options.text("format", ""),

@@ -21,9 +21,7 @@ int run_trace(const Arguments& arguments) {
                    {"values", "N", "first values shown of each vector (default 4)"},
                    {"json", "", "print everything as JSON, for all tokens and heads"}});
   if (!options.parse(arguments, 1, 1)) return 0;
-  if (!options.has("text")) {
-    throw UsageError("--text is missing", {.where = "cria trace", .hint = "--text 'I love LLMs'"});
-  }
+  if (!options.has("text")) options.refuse("--text is missing", {.hint = "--text 'I love LLMs'"});
   const std::string text = options.utf8("text", "");
   TraceDetail detail = {.top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
                         .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX)),

@@ -34,9 +34,7 @@ int64_t for_lines(std::string_view text, const std::string& path, Body&& body) {
 }  // namespace
 
 Json to_json(const StepMetrics& m) {
-  Json json;
-  json.set("step", m.step);
-  json.set("tokens", m.tokens);
+  Json json = Json::Object{{"step", m.step}, {"tokens", m.tokens}};
   if (m.skipped) {
     json.set("skipped", 1);
     return json;
@@ -54,10 +52,7 @@ Json to_json(const StepMetrics& m) {
 }
 
 Json to_json(const Evaluation& e, int64_t step) {
-  Json json;
-  json.set("step", step);
-  json.set("val_loss", e.loss);
-  json.set("val_perplexity", e.perplexity);
+  Json json = Json::Object{{"step", step}, {"val_loss", e.loss}, {"val_perplexity", e.perplexity}};
   if (!std::isnan(e.bits_per_byte)) json.set("val_bits_per_byte", e.bits_per_byte);
   json.set("seconds", e.seconds);
   return json;

@@ -22,10 +22,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   for (size_t i = 0; i < datasets.size(); ++i) {
     tokens += datasets[i]->tokens();
     for (std::string& path : datasets[i]->files()) files.push_back(std::move(path));
-    Json source;
-    source.set("tokens", datasets[i]->tokens());
-    source.set("weight", sources[i].weight);
-    each.push_back(source);
+    each.push_back(Json::Object{{"tokens", datasets[i]->tokens()}, {"weight", sources[i].weight}});
   }
   Json json;
   json.set("tokens", tokens);

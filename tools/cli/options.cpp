@@ -165,17 +165,19 @@ std::string Options::choice(const std::string& name,
 
 void Options::reject(const std::string& name, const std::string& expected,
                      const std::string& hint) const {
-  throw UsageError("invalid value of " + dashed(name),
-                   {.where = "cria " + help_.command,
-                    .expected = expected,
-                    .got = "'" + values_.at(name).back() + "'",
-                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+  refuse("invalid value of " + dashed(name),
+         {.expected = expected,
+          .got = "'" + values_.at(name).back() + "'",
+          .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+}
+
+void Options::refuse(const std::string& summary, ErrorContext context) const {
+  context.where = "cria " + help_.command;
+  throw UsageError(summary, context);
 }
 
 void Options::fail(const std::string& summary, const std::string& hint) const {
-  throw UsageError(summary,
-                   {.where = "cria " + help_.command,
-                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+  refuse(summary, {.hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
 }
 
 }  // namespace cria

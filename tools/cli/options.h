@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/help.h"
+#include "cria/base/error.h"
 
 namespace cria {
 
@@ -25,6 +26,9 @@ class Options {
   const std::vector<std::string>& positional() const { return positional_; }
   // UsageError unless there are at least `least` and at most `most` of them.
   void require_positional(size_t least, size_t most) const;
+
+  // Throws a UsageError about this command.
+  [[noreturn]] void refuse(const std::string& summary, ErrorContext context = {}) const;
 
   bool has(const std::string& name) const { return values_.contains(name); }
   std::string text(const std::string& name, const std::string& fallback) const;

@@ -181,8 +181,7 @@ void print(const DiagnosticsReport& r) {
 
 int inspect_diagnostics(const Options& options, const std::string& path) {
   if (!options.has("data")) {
-    throw UsageError("--diagnostics of which data?",
-                     {.where = "cria inspect", .hint = "--data 'data/demo/val_*.bin'"});
+    options.refuse("--diagnostics of which data?", {.hint = "--data 'data/demo/val_*.bin'"});
   }
   constexpr int64_t kMostTokens = 2048;  // of a sequence
   const std::string data = options.text("data", "");

@@ -119,9 +119,8 @@ Range parse_range(const Options& options, const char* name, int64_t size, int64_
              number(std::string_view(text).substr(colon + 1), size)};
   }
   if (range.begin < 0 || range.end < 0) {
-    throw UsageError(
-        std::string("invalid value of --") + name,
-        {.where = "cria inspect", .expected = "a range such as 0:8, 8: or 5", .got = quote(text)});
+    options.refuse(std::string("invalid value of --") + name,
+                   {.expected = "a range such as 0:8, 8: or 5", .got = quote(text)});
   }
   if (range.begin < range.end && range.end <= size) return range;
   throw Error(std::string("no such ") + name,
@@ -238,18 +237,15 @@ int inspect_model(const Options& options, const std::string& path) {
   const std::vector<std::string> views = {"tensor", "neighbors", "diff", "diagnostics"};
   if (std::ranges::count_if(views, [&](const std::string& view) { return options.has(view); }) >
       1) {
-    throw UsageError("more than one thing to show",
-                     {.where = "cria inspect", .expected = "one of " + one_of(views)});
+    options.refuse("more than one thing to show", {.expected = "one of " + one_of(views)});
   }
   for (const char* const name : {"rows", "columns"}) {
     if (!options.has(name) || (options.has("tensor") && !options.has("histogram"))) continue;
-    throw UsageError("--" + std::string(name) + " needs --tensor NAME, and no --histogram",
-                     {.where = "cria inspect"});
+    options.refuse("--" + std::string(name) + " needs --tensor NAME, and no --histogram");
   }
   for (const char* const name : {"data", "sequences"}) {
     if (!options.has(name) || options.has("diagnostics")) continue;
-    throw UsageError("--" + std::string(name) + " of what?",
-                     {.where = "cria inspect", .hint = "ask for --diagnostics"});
+    options.refuse("--" + std::string(name) + " of what?", {.hint = "ask for --diagnostics"});
   }
   if (options.has("diagnostics")) return inspect_diagnostics(options, path);
   const ModelFile model = open_model(path, options.text("tokenizer", ""));

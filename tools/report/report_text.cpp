@@ -33,6 +33,12 @@ Json shape_json(const std::vector<int64_t>& shape) {
   return Json::Array(shape.begin(), shape.end());
 }
 
+Json numbers_json(std::span<const float> numbers) {
+  Json::Array array;
+  for (const float number : numbers) array.emplace_back(static_cast<double>(number));
+  return array;
+}
+
 std::string fixed_or_dash(double value, int digits) {
   return std::isfinite(value) ? fixed(value, digits) : "-";
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,7 @@ std::string padded(std::string text, size_t width);
 std::string shortened(const std::string& text, size_t width);
 
 Json shape_json(const std::vector<int64_t>& shape);
+Json numbers_json(std::span<const float> numbers);
 
 // fixed; "-" for what is not finite.
 std::string fixed_or_dash(double value, int digits);

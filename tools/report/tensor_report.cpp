@@ -58,13 +58,10 @@ int64_t columns_that_fit(bool with_tokens) {
 Json to_json(const TensorWindow& window) {
   Json::Array rows;
   for (int64_t row = window.rows.begin; row < window.rows.end; ++row) {
-    Json::Array values;
-    for (const float value : numbers_of(window, row, window.columns)) {
-      values.emplace_back(static_cast<double>(value));
-    }
+    const std::vector<float> values = numbers_of(window, row, window.columns);
     Json json = Json::Object{{"row", row}};
     if (window.tokenizer) json.set("token", token_json(window.tokenizer, row));
-    json.set("values", values);
+    json.set("values", numbers_json(values));
     rows.push_back(json);
   }
   Json json = tensor_json(window.tensor);

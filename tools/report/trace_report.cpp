@@ -40,19 +40,13 @@ int64_t row_count(const TracedTensor& x) {
 
 // --- JSON
 
-Json::Array numbers(Row x) {
-  Json::Array array;
-  for (const float value : x) array.emplace_back(static_cast<double>(value));
-  return array;
-}
-
 Json rows_json(const TracedTensor& x, size_t values) {
   Json::Array rows;
   for (int64_t r = 0; r < row_count(x); ++r) {
     const Row row = x.row(r);
     rows.push_back(
         Json::Object{{"norm", norm_of(row)},
-                     {"first_values", numbers(row.first(std::min(values, row.size())))}});
+                     {"first_values", numbers_json(row.first(std::min(values, row.size())))}});
   }
   return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
@@ -67,7 +61,7 @@ Json norms_json(const TracedTensor& x) {
 Json matrix_json(const TracedTensor& x) {
   if (x.shape.empty()) return {};
   Json::Array rows;
-  for (int64_t r = 0; r < x.shape[0]; ++r) rows.emplace_back(numbers(x.row(r)));
+  for (int64_t r = 0; r < x.shape[0]; ++r) rows.emplace_back(numbers_json(x.row(r)));
   return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
 
