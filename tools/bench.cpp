@@ -5,7 +5,6 @@
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "report/bench_compare.h"
 #include "report/bench_measure.h"
 #include "report/bench_report.h"

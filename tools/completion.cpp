@@ -5,7 +5,6 @@
 #include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 
 namespace cria {
 namespace {

@@ -9,7 +9,6 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
 #include "inference/score.h"
 #include "report/report_text.h"

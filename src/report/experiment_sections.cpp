@@ -88,11 +88,9 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
        experiment.variants.front().at("sweep", path).as_object(path + ": sweep")) {
     table.headings.push_back(isolated(key));
   }
-  for (const char* const heading :
-       {"validation loss", "s.d.", "difference", "at equal tokens", "at equal time", "runs",
-        "diverged", "parameters", "tokens/CPU s"}) {
-    table.headings.push_back(heading);
-  }
+  table.headings.insert(table.headings.end(),
+                        {"validation loss", "s.d.", "difference", "at equal tokens",
+                         "at equal time", "runs", "diverged", "parameters", "tokens/CPU s"});
   for (const Json& variant : experiment.variants) {
     const std::string name = name_of(variant, path);
     std::vector<std::string> row = {name};
@@ -100,15 +98,13 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
       row.push_back(isolated(value.dump()));
     }
     const auto number = [&](const char* key) { return number_in(variant, key, path); };
-    for (const std::string& cell :
-         {cell_text(number("val_loss")), cell_text(number("val_loss_deviation"), 2),
-          difference_cell(variant, "difference", path),
-          difference_cell(variant, "difference_at_equal_tokens", path),
-          difference_cell(variant, "difference_at_equal_seconds", path), cell_text(number("runs")),
-          cell_text(number("diverged")), cell_text(number("parameters")),
-          cell_text(number("tokens_per_cpu_s"))}) {
-      row.push_back(cell);
-    }
+    row.insert(row.end(),
+               {cell_text(number("val_loss")), cell_text(number("val_loss_deviation"), 2),
+                difference_cell(variant, "difference", path),
+                difference_cell(variant, "difference_at_equal_tokens", path),
+                difference_cell(variant, "difference_at_equal_seconds", path),
+                cell_text(number("runs")), cell_text(number("diverged")),
+                cell_text(number("parameters")), cell_text(number("tokens_per_cpu_s"))});
     table.rows.push_back(std::move(row));
     const Json* const difference = variant.find("difference");
     if (!difference || number_in(*difference, "seeds", path) == 0) continue;

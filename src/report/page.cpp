@@ -85,10 +85,6 @@ void Page::heading(const std::string& text) {
   html_.element("h2", {}, text);
 }
 
-void Page::paragraph(const std::string& text) {
-  html_.element("p", {}, text);
-}
-
 void Page::rows(const Table& table, const std::string& caption) {
   // What scrolls can be reached by the keyboard.
   html_.open("div",

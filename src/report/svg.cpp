@@ -154,10 +154,6 @@ void Markup::element(const char* tag, Attributes attributes, std::string_view te
   close();
 }
 
-void Markup::text(std::string_view text) {
-  out_ += escape_markup(text);
-}
-
 std::string Markup::take() {
   while (!open_.empty()) close();
   return std::move(out_);

@@ -41,7 +41,7 @@ class Markup {
   void close();                                             // what was opened last
   void empty(const char* tag, Attributes attributes = {});  // <tag/>
   void element(const char* tag, Attributes attributes, std::string_view text);
-  void text(std::string_view text);
+  void text(std::string_view text) { out_ += escape_markup(text); }
   void raw(std::string_view markup) { out_ += markup; }  // as it is
   std::string take();                                    // closes what is open
 

@@ -138,10 +138,6 @@ void RunDirectory::sample(int64_t step, const std::string& text) {
   if (tensorboard_) tensorboard_->sample(step, text);
 }
 
-void RunDirectory::norms(int64_t step, std::span<const PartNorms> parts) {
-  tensorboard_->norms(step, parts);
-}
-
 void RunDirectory::project(const Parameter& table, const Tokenizer* tokenizer) const {
   if (tensorboard_) write_projector(path_, "projector", table.name, table.value, tokenizer);
 }

@@ -167,14 +167,6 @@ void TrainingProgress::sampled(int64_t step, const std::string& text) {
   bar_.note(format("step %lld, sample:\n", static_cast<long long>(step)) + text);
 }
 
-void TrainingProgress::warned(const std::string& line) {
-  bar_.note("warning: " + line);
-}
-
-void TrainingProgress::saved(const std::string& checkpoint, const std::string& fingerprint) {
-  bar_.note("saved " + checkpoint + ", fingerprint " + fingerprint);
-}
-
 void TrainingProgress::ended_early(int64_t step, const TrainingState::Best& best) {
   bar_.note(
       format("ended at step %lld: no better validation loss in %lld evaluations; the best, "

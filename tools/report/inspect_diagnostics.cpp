@@ -7,7 +7,6 @@
 #include "cli/chosen_model.h"
 #include "cli/model_from_config.h"
 #include "cli/progress.h"
-#include "cria/base/error.h"
 #include "cria/train/metrics.h"
 #include "inference/shard_tokenizer.h"
 #include "inspect/diagnostics.h"

@@ -43,6 +43,10 @@ std::string fixed_or_dash(double value, int digits) {
   return std::isfinite(value) ? fixed(value, digits) : "-";
 }
 
+double ratio(int64_t a, int64_t b) {
+  return static_cast<double>(a) / static_cast<double>(b);
+}
+
 std::string percent(int64_t part, int64_t total) {
   return fixed(100 * static_cast<double>(part) / static_cast<double>(total), 1) + "%";
 }

@@ -41,6 +41,9 @@ Json numbers_json(std::span<const float> numbers);
 // fixed; "-" for what is not finite.
 std::string fixed_or_dash(double value, int digits);
 
+// a / b; not finite, in JSON null, where b is 0.
+double ratio(int64_t a, int64_t b);
+
 // "12.3%" of a total above 0.
 std::string percent(int64_t part, int64_t total);
 

@@ -16,11 +16,6 @@ constexpr size_t kAddedShown = 20;
 constexpr size_t kNameWidth = 80;
 constexpr size_t kSingleLengths = 16;  // longer ones share a bar with others
 
-// Not finite, in JSON null, for a ratio to nothing.
-double ratio(int64_t a, int64_t b) {
-  return static_cast<double>(a) / static_cast<double>(b);
-}
-
 const std::array<std::pair<const char*, int32_t SpecialTokens::*>, 4> kRoles = {
     {{"bos", &SpecialTokens::bos},
      {"eos", &SpecialTokens::eos},
