@@ -5,22 +5,13 @@
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "report/bench_compare.h"
 #include "report/bench_measure.h"
 #include "report/bench_report.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
-
-template <class Result>
-void show(const Options& options, const Result& result) {
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(result).dump().c_str());
-  } else {
-    print(result);
-  }
-}
 
 Report measure_any(const Options& options, const std::optional<RunConfig>& config, int64_t steps) {
   return config ? measure(*config, steps, options.has("step-only"))
@@ -35,7 +26,7 @@ void show_beside(const Options& options, const Report& report, const EarlierBenc
   const std::vector<Change> changes = earlier.changes(json);
   if (options.has("json")) {
     json.set("comparison", to_json(changes));
-    std::printf("%s\n", json.dump().c_str());
+    print_json(json);
   } else {
     print(report);
     std::printf("\n");
@@ -62,22 +53,18 @@ int run_bench(const Arguments& arguments) {
   const bool products = options.has("products");
   const bool sweeps = options.has("sweep-threads") || options.has("sweep-lengths");
   if (sweeps && (products || options.has("compare"))) {
-    throw UsageError("a sweep excludes --products and --compare", {.where = "cria bench"});
+    options.refuse("a sweep excludes --products and --compare");
   }
   options.require_positional(products ? 0 : 1, products ? 0 : SIZE_MAX);
   const int64_t steps = options.integer("steps", 10, 1, 100000);
   if (sweeps) {
     const std::vector<int64_t> threads = options.integers("sweep-threads", 1, 4096);
     const std::vector<int64_t> lengths = options.integers("sweep-lengths", 1, int64_t{1} << 24);
-    show(options, measure_sweeps(options.positional(), steps, threads, lengths));
-    return 0;
+    return show(options, measure_sweeps(options.positional(), steps, threads, lengths));
   }
   std::optional<RunConfig> config;
   if (!products) config = model_from_config(options.positional());
-  if (!options.has("compare")) {
-    show(options, measure_any(options, config, steps));
-    return 0;
-  }
+  if (!options.has("compare")) return show(options, measure_any(options, config, steps));
   // An unfit file is an error before anything is measured.
   const EarlierBench earlier(options.text("compare", ""));
   if (config) earlier.require_config(config_json(*config));

@@ -1,9 +1,9 @@
 // cria compare: runs side by side, on the terminal.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 
+#include "base/timing.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
@@ -21,17 +21,6 @@ struct ComparedRun {
   double bits_per_byte = kNone, train_loss = kNone, tokens_per_second = kNone;
 };
 
-// Of the last tenth of its values: a single step says little.
-double end_of(const Series& series) {
-  const size_t count = std::max<size_t>(1, series.values.size() / 10);
-  double sum = 0;
-  for (auto value = series.values.end() - static_cast<ptrdiff_t>(count);
-       value != series.values.end(); ++value) {
-    sum += *value;
-  }
-  return sum / static_cast<double>(count);
-}
-
 ComparedRun read_compared(const std::string& directory) {
   if (!is_run(directory)) {
     throw Error("not a run",
@@ -42,7 +31,7 @@ ComparedRun read_compared(const std::string& directory) {
   const RunHistory& history = run.history;
   if (const Series* loss = history.find("loss"); loss && !loss->values.empty()) {
     run.steps = loss->steps.back();
-    run.train_loss = end_of(*loss);
+    run.train_loss = mean_of_end(loss->values);
   }
   if (const Series* val = history.find("val_loss")) {
     for (size_t i = 0; i < val->values.size(); ++i) {
@@ -74,19 +63,18 @@ void print_json(const std::vector<ComparedRun>& runs) {
     rows.push_back(Json::Object{{"run", run.history.name},
                                 {"directory", run.history.directory},
                                 {"steps", step_or_null(run.steps)},
-                                {"val_loss", number_or_null(run.val_loss)},
-                                {"best_val_loss", number_or_null(run.best_val_loss)},
+                                {"val_loss", run.val_loss},
+                                {"best_val_loss", run.best_val_loss},
                                 {"best_step", step_or_null(run.best_step)},
-                                {"val_bits_per_byte", number_or_null(run.bits_per_byte)},
-                                {"train_loss", number_or_null(run.train_loss)},
-                                {"tokens_per_s", number_or_null(run.tokens_per_second)}});
+                                {"val_bits_per_byte", run.bits_per_byte},
+                                {"train_loss", run.train_loss},
+                                {"tokens_per_s", run.tokens_per_second}});
   }
   for (const std::vector<std::string>& row : differences_of(runs)) {
     Json::Array values(row.begin() + 1, row.end());
     differences.push_back(Json::Object{{"key", row.front()}, {"values", values}});
   }
-  const Json json = Json::Object{{"runs", rows}, {"differences", differences}};
-  std::printf("%s\n", json.dump().c_str());
+  print_json(Json::Object{{"runs", rows}, {"differences", differences}});
 }
 
 void print_tables(const std::vector<ComparedRun>& runs) {
@@ -123,8 +111,7 @@ int run_compare(const Arguments& arguments) {
       "steps), the best validation loss and its step, and the keys of their configs that "
       "differ.",
       {{"json", "", "print the results as JSON"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+  if (!options.parse(arguments, 1)) return 0;
   std::vector<ComparedRun> runs;
   for (const std::string& directory : options.positional()) {
     runs.push_back(read_compared(directory));

@@ -5,7 +5,6 @@
 #include "base/unicode.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 
 namespace cria {
 namespace {
@@ -67,8 +66,7 @@ int run_completion(const Arguments& arguments) {
       "in ~/.bashrc: "
       "source <(cria completion bash).",
       {});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   const std::string& shell = options.positional().front();
   if (shell == "bash") {
     print_bash();
@@ -77,8 +75,7 @@ int run_completion(const Arguments& arguments) {
   } else if (shell == "fish") {
     print_fish();
   } else {
-    throw UsageError("unknown shell '" + shell + "'",
-                     {.where = "cria completion", .expected = "bash, zsh or fish"});
+    options.refuse("unknown shell '" + shell + "'", {.expected = "bash, zsh or fish"});
   }
   return 0;
 }

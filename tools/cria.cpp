@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/unicode.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/cut_files.h"
@@ -70,11 +71,9 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   if (name == "--version") {
-    std::string isas;
-    for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
     const std::string commit = *kCommit ? std::string(" (") + kCommit + ")" : "";
     std::printf("cria %s%s, %s kernels (of %s), %s\n", kCriaVersion, commit.c_str(), kernels().isa,
-                isas.c_str(),
+                joined(available_isas(), ", ").c_str(),
                 has_openmp() ? (std::to_string(max_threads()) +
                                 (max_threads() == 1 ? " thread" : " threads"))
                                    .c_str()

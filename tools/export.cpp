@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/unicode.h"
 #include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
@@ -15,17 +16,10 @@
 namespace cria {
 namespace {
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
 // What --dtype chooses of what the format has.
 NumberFormat dtype_of(const Options& options, const ExportFormat& format) {
   std::vector<std::string> names;
-  for (const NumberFormat dtype : format.dtypes) names.push_back(lower(format_name(dtype)));
+  for (const NumberFormat dtype : format.dtypes) names.push_back(folded(format_name(dtype)));
   const std::string chosen = options.choice("dtype", names);
   return format.dtypes[static_cast<size_t>(std::ranges::find(names, chosen) - names.begin())];
 }
@@ -89,21 +83,16 @@ int run_export(const Arguments& arguments) {
                    {"version", "N", "llama2c: 0 (default, run.c), 1, or 2 (8-bit groups, runq.c)"},
                    {"tensor", "NAME", "tsv: the matrix (default: model.embed_tokens.weight)"},
                    {"json", "", "print what was written as JSON"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   for (const char* const needed : {"to", "o"}) {
     if (options.has(needed)) continue;
-    throw UsageError("--to FORMAT and -o PATH are needed",
-                     {.where = "cria export", .hint = "cria export MODEL --to hf -o PATH"});
+    options.refuse("--to FORMAT and -o PATH are needed",
+                   {.hint = "cria export MODEL --to hf -o PATH"});
   }
   const std::string name = options.choice("to", names);
   const ExportFormat& format = *std::ranges::find(export_formats(), name, &ExportFormat::name);
-  if (options.has("tensor") && name != "tsv") {
-    throw UsageError("--tensor is for --to tsv", {.where = "cria export"});
-  }
-  if (options.has("version") && name != "llama2c") {
-    throw UsageError("--version is for --to llama2c", {.where = "cria export"});
-  }
+  if (options.has("tensor") && name != "tsv") options.refuse("--tensor is for --to tsv");
+  if (options.has("version") && name != "llama2c") options.refuse("--version is for --to llama2c");
   const std::string path = options.text("o", "");
   require_nothing_at(path);
   const int version = static_cast<int>(options.integer("version", 0, 0, 2));

@@ -15,28 +15,6 @@
 namespace cria {
 namespace {
 
-const std::vector<Option>& generate_options() {
-  static const std::vector<Option> all = {
-      {"prompt", "TEXT",
-       "what the text begins with (default: bos, a line break, or the first token)"},
-      {"prompts", "FILE",
-       "a text for each line of FILE (-: standard input), or for each \"prompt\" of a .jsonl"},
-      {"samples", "N", "texts for each prompt (default 1)"},
-      {"special", "", "read special tokens in the prompt as tokens, not as text"},
-      {"max-new-tokens", "N", "tokens to add (default 200)"},
-      {"temperature", "X", "0: always the most likely token (default 0.8)"},
-      {"top-k", "K", "choose among the K most likely (default 0: all)"},
-      {"top-p", "P", "choose among the most likely that add up to P (default 1)"},
-      {"min-p", "P", "choose among those at least P times as likely as the likeliest (default 0)"},
-      {"repetition-penalty", "X",
-       "above 1: what the text holds already becomes less likely (default 1)"},
-      {"seed", "N", "seed of the random choices (default 1)"},
-      {"stop", "TEXT", "end before this text; may be given again", true},
-      {"ignore-eos", "", "continue where the model ends the text"},
-      {"json", "", "print prompt and text as JSON, a line for each text"}};
-  return all;
-}
-
 Sampling sampling_of(const Options& options) {
   constexpr double kLargest = 1000;
   Sampling sampling;
@@ -103,12 +81,26 @@ int run_generate(const Arguments& arguments) {
       "Continue TEXT with MODEL (a checkpoint, a run, or a Hugging Face directory). The same seed "
       "gives the same text. A text that outgrows the model's positions goes on from the last half "
       "of them (dynamic RoPE: from rope_scaling.factor times as many).",
-      generate_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+      {{"prompt", "TEXT",
+        "what the text begins with (default: bos, a line break, or the first token)"},
+       {"prompts", "FILE",
+        "a text for each line of FILE (-: standard input), or for each \"prompt\" of a .jsonl"},
+       {"samples", "N", "texts for each prompt (default 1)"},
+       {"special", "", "read special tokens in the prompt as tokens, not as text"},
+       {"max-new-tokens", "N", "tokens to add (default 200)"},
+       {"temperature", "X", "0: always the most likely token (default 0.8)"},
+       {"top-k", "K", "choose among the K most likely (default 0: all)"},
+       {"top-p", "P", "choose among the most likely that add up to P (default 1)"},
+       {"min-p", "P", "choose among those at least P times as likely as the likeliest (default 0)"},
+       {"repetition-penalty", "X",
+        "above 1: what the text holds already becomes less likely (default 1)"},
+       {"seed", "N", "seed of the random choices (default 1)"},
+       {"stop", "TEXT", "end before this text; may be given again", true},
+       {"ignore-eos", "", "continue where the model ends the text"},
+       {"json", "", "print prompt and text as JSON, a line for each text"}});
+  if (!options.parse(arguments, 1, 1)) return 0;
   if (options.has("prompt") && options.has("prompts")) {
-    throw UsageError("--prompt and --prompts exclude each other",
-                     {.where = "cria generate", .expected = "one of them"});
+    options.refuse("--prompt and --prompts exclude each other", {.expected = "one of them"});
   }
   Sampling sampling = sampling_of(options);
   const int64_t samples = options.integer("samples", 1, 1, INT32_MAX);

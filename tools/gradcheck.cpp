@@ -17,17 +17,6 @@ namespace {
 
 using Verdict = GradientCheck::Verdict;
 
-const std::vector<Option>& gradcheck_options() {
-  static const std::vector<Option> all = {
-      {"batch-size", "N", "sequences (default 2)"},
-      {"sequence-length", "N", "tokens in each (default 16, or as many as the model takes)"},
-      {"text", "TEXT", "one sequence, of this text's tokens, instead of random ones"},
-      {"tolerance", "X", "largest error, relative to the gradient's norm (default 0.01)"},
-      {"seed", "N", "seed of weights, tokens and directions (default 1)"},
-      {"json", "", "print the results as JSON"}};
-  return all;
-}
-
 void print_notes(const RunConfig& config) {
   if (precision_of(config.train) != Precision::fp32) {
     std::fprintf(stderr, "note: gradients are checked in fp32, not in train.precision\n");
@@ -77,12 +66,15 @@ int run_gradcheck(const Arguments& arguments) {
       "Compare the gradient of each parameter of CONFIG's model, as training would begin with it, "
       "with finite differences of the loss. Fails when one is off by more than the tolerance. "
       "Always in fp32, whatever train.precision is.",
-      gradcheck_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+      {{"batch-size", "N", "sequences (default 2)"},
+       {"sequence-length", "N", "tokens in each (default 16, or as many as the model takes)"},
+       {"text", "TEXT", "one sequence, of this text's tokens, instead of random ones"},
+       {"tolerance", "X", "largest error, relative to the gradient's norm (default 0.01)"},
+       {"seed", "N", "seed of weights, tokens and directions (default 1)"},
+       {"json", "", "print the results as JSON"}});
+  if (!options.parse(arguments, 1)) return 0;
   if (options.has("text") && (options.has("batch-size") || options.has("sequence-length"))) {
-    throw UsageError("--text excludes --batch-size and --sequence-length",
-                     {.where = "cria gradcheck"});
+    options.refuse("--text excludes --batch-size and --sequence-length");
   }
   const int64_t seed = options.integer("seed", 1, 0, INT64_MAX);
   const double tolerance = options.real("tolerance", 0.01, 0.0, 1.0);

@@ -41,8 +41,7 @@ void print_commands(std::FILE* out) {
 int run_help(const Arguments& arguments) {
   Options options("help", "[COMMAND]", "What cria can do, or what COMMAND does.",
                   {{"man", "", "print a man page of all commands"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(0, 1);
+  if (!options.parse(arguments, 0, 1)) return 0;
   if (options.has("man")) {
     print_man_page();
   } else if (options.positional().empty()) {

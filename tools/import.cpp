@@ -69,11 +69,9 @@ int run_import(const Arguments& arguments) {
                    {"dtype", "NAME", "f32 (default), f16 or bf16"},
                    {"no-tokenizer", "", "leave the tokenizer out"},
                    {"json", "", "print what was read as JSON"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   if (!options.has("o")) {
-    throw UsageError("-o MODEL is missing",
-                     {.where = "cria import", .hint = "cria import model.gguf -o models/imported"});
+    options.refuse("-o MODEL is missing", {.hint = "cria import model.gguf -o models/imported"});
   }
   const std::string dtype = options.choice("dtype", {"f32", "f16", "bf16"});
   const NumberFormat format = dtype == "f16"    ? NumberFormat::f16

@@ -14,6 +14,7 @@
 #include "data/dataset_json.h"
 #include "report/dataset_report.h"
 #include "report/inspect_model.h"
+#include "report/report_text.h"
 #include "report/tokenizer_report.h"
 
 namespace cria {
@@ -30,8 +31,8 @@ void refuse(const Options& options, const std::string& what, std::vector<std::st
   }
   for (const std::string& name : names) {
     if (!options.has(name)) continue;
-    throw UsageError("--" + name + " does not apply to " + what,
-                     {.where = "cria inspect", .hint = "see 'cria inspect --help'"});
+    options.refuse("--" + name + " does not apply to " + what,
+                   {.hint = "see 'cria inspect --help'"});
   }
 }
 
@@ -43,6 +44,7 @@ int inspect_tokenizer(const Options& options, const std::string& path) {
   refuse(options, "a tokenizer", {"shard-format", "tokenizer", "bos-id", "eos-id", "tokens"});
   TokenizerReport report;
   report.path = path;
+  report.show_ids = options.has("ids");
   report.tokenizer = read_tokenizer(path, options.text("pattern", ""));
   const Tokenizer& tokenizer = *report.tokenizer;
   report.vocabulary = vocabulary_statistics(tokenizer, top(options));
@@ -53,12 +55,7 @@ int inspect_tokenizer(const Options& options, const std::string& path) {
     const std::string text = options.text("text", "");
     report.sample = sample_of(tokenizer, text, quote(text), "--text");
   }
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(report).dump().c_str());
-  } else {
-    print(report, options.has("ids"));
-  }
-  return 0;
+  return show(options, report);
 }
 
 int inspect_dataset(const Options& options, const std::string& path) {
@@ -66,7 +63,6 @@ int inspect_dataset(const Options& options, const std::string& path) {
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));
   DatasetReport report = {.path = path,
                           .dataset = read_dataset(path, format, options.text("tokenizer", "")),
-                          .splits = {},
                           .top = top(options)};
   DatasetSummary& dataset = report.dataset;
   dataset.bos = static_cast<int32_t>(options.integer("bos-id", dataset.bos, 0, INT32_MAX));
@@ -86,12 +82,7 @@ int inspect_dataset(const Options& options, const std::string& path) {
     result.first.resize(static_cast<size_t>(std::min(shown, shard.tokens())));
     shard.read(0, std::min(shown, shard.tokens()), vocabulary, result.first.data());
   }
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(report).dump().c_str());
-  } else {
-    print(report);
-  }
-  return 0;
+  return show(options, report);
 }
 
 }  // namespace
@@ -120,12 +111,10 @@ int run_inspect(const Arguments& arguments) {
       "--file), or a dataset (the\ndirectory of its dataset.json, a shard, or a glob of "
       "shards).",
       all);
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   const std::string& path = options.positional().front();
   if (options.has("text") && options.has("file")) {
-    throw UsageError("--text and --file exclude each other",
-                     {.where = "cria inspect", .expected = "one of them"});
+    options.refuse("--text and --file exclude each other", {.expected = "one of them"});
   }
   const bool asks_tokenizer = options.has("text") || options.has("file") || options.has("ids");
   const bool asks_dataset = options.has("shard-format") && !options.has("diagnostics");

@@ -44,8 +44,7 @@ int run_prepare(const Arguments& arguments) {
                   ".jsonl file has a JSON object with\na text on each line. Memory is bounded "
                   "whatever the size of the texts; Ctrl-C leaves nothing.",
                   prepare_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+  if (!options.parse(arguments, 1)) return 0;
   PrepareRequest request = request_of(options);
   std::optional<ProgressBar> bar;
   std::string phase;

@@ -33,9 +33,8 @@ int run_report(const Arguments& arguments) {
   if (options.has("text")) {
     text = options.utf8("text", "");
     if (paths.size() != 1) {
-      throw UsageError(
-          "--text needs one model",
-          {.where = "cria report", .expected = "one DIR", .got = std::to_string(paths.size())});
+      options.refuse("--text needs one model",
+                     {.expected = "one DIR", .got = std::to_string(paths.size())});
     }
   }
   write_file(path, !is_about_positions ? make_report(paths, text)

@@ -9,7 +9,6 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "cria/exchange/load_model.h"
 #include "inference/score.h"
 #include "report/report_text.h"
@@ -40,35 +39,21 @@ struct Total {
   double bits_per_byte() const { return loss / (std::numbers::ln2 * static_cast<double>(bytes)); }
 };
 
-const std::vector<Option>& score_options() {
-  static const std::vector<Option> all = {
-      {"file", "FILE", "text to score; -: standard input"},
-      {"lines", "", "each line is a document"},
-      {"document-separator", "TEXT", "this text stands between documents"},
-      {"format", "NAME", "text or jsonl (default: by the file's name)"},
-      {"field", "NAME", "jsonl: the member that holds the text (default text)"},
-      {"tokens", "", "print each token with its loss"},
-      {"sequence-length", "N", "tokens seen at once (default: as trained, at most 2048)"},
-      {"json", "", "print losses of documents and tokens as JSON, a line for each document"}};
-  return all;
-}
-
 void print_json(const Score& score, const Total& total, const Tokenizer& tokenizer) {
   Json::Array each;
   for (size_t i = 0; i < score.ids.size(); ++i) {
     each.push_back(Json::Object{{"id", score.ids[i]},
-                                {"text", text_json(tokenizer.token(score.ids[i]))},
-                                {"loss", number_or_null(score.losses[i])}});
+                                {"text", valid_utf8(tokenizer.token(score.ids[i]))},
+                                {"loss", score.losses[i]}});
   }
-  const Json json = Json::Object{{"tokens", total.tokens},
-                                 {"bytes", total.bytes},
-                                 {"loss", number_or_null(total.mean())},
-                                 {"perplexity", number_or_null(std::exp(total.mean()))},
-                                 {"bits_per_byte", number_or_null(total.bits_per_byte())},
-                                 {"where", score.document.where},
-                                 {"text", score.document.text},
-                                 {"token_losses", each}};
-  std::printf("%s\n", json.dump().c_str());
+  print_json(Json::Object{{"tokens", total.tokens},
+                          {"bytes", total.bytes},
+                          {"loss", total.mean()},
+                          {"perplexity", std::exp(total.mean())},
+                          {"bits_per_byte", total.bits_per_byte()},
+                          {"where", score.document.where},
+                          {"text", score.document.text},
+                          {"token_losses", each}});
 }
 
 void print_tokens(const Score& score, const Tokenizer& tokenizer) {
@@ -95,12 +80,16 @@ int run_score(const Arguments& arguments) {
       "The loss of each document of FILE under MODEL (a checkpoint, a run, or a Hugging "
       "Face directory): the mean of -log p over its tokens, natural log. The first token "
       "has one only where the tokenizer puts something before a text.",
-      score_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
-  if (!options.has("file")) {
-    throw UsageError("--file is missing", {.where = "cria score", .hint = "--file my.txt"});
-  }
+      {{"file", "FILE", "text to score; -: standard input"},
+       {"lines", "", "each line is a document"},
+       {"document-separator", "TEXT", "this text stands between documents"},
+       {"format", "NAME", "text or jsonl (default: by the file's name)"},
+       {"field", "NAME", "jsonl: the member that holds the text (default text)"},
+       {"tokens", "", "print each token with its loss"},
+       {"sequence-length", "N", "tokens seen at once (default: as trained, at most 2048)"},
+       {"json", "", "print losses of documents and tokens as JSON, a line for each document"}});
+  if (!options.parse(arguments, 1, 1)) return 0;
+  if (!options.has("file")) options.refuse("--file is missing", {.hint = "--file my.txt"});
   const std::string file = options.text("file", "");
   const std::vector<Document> documents =
       read_documents(file, {.format = options.text("format", ""),

@@ -1,11 +1,10 @@
 // cria trace: a text through a model, step by step.
-#include <cstdio>
-
 #include "cli/chosen_model.h"
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
+#include "report/report_text.h"
 #include "report/trace_report.h"
 
 namespace cria {
@@ -21,11 +20,8 @@ int run_trace(const Arguments& arguments) {
                    {"top", "N", "next tokens shown (default 5)"},
                    {"values", "N", "first values shown of each vector (default 4)"},
                    {"json", "", "print everything as JSON, for all tokens and heads"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
-  if (!options.has("text")) {
-    throw UsageError("--text is missing", {.where = "cria trace", .hint = "--text 'I love LLMs'"});
-  }
+  if (!options.parse(arguments, 1, 1)) return 0;
+  if (!options.has("text")) options.refuse("--text is missing", {.hint = "--text 'I love LLMs'"});
   const std::string text = options.utf8("text", "");
   TraceDetail detail = {.top = static_cast<size_t>(options.integer("top", 5, 1, INT32_MAX)),
                         .values = static_cast<size_t>(options.integer("values", 4, 1, INT32_MAX)),
@@ -40,12 +36,7 @@ int run_trace(const Arguments& arguments) {
                               .text = text,
                               .config = config,
                               .trace = trace(*loaded.model, tokenizer, text, layer)};
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(report, detail).dump().c_str());
-  } else {
-    print(report, detail);
-  }
-  return 0;
+  return show(options, report, detail);
 }
 
 }  // namespace cria

@@ -40,8 +40,7 @@ int run_verify(const Arguments& arguments) {
                   "Compare files with the checksums that were written with them. PATH is a "
                   "dataset, a checkpoint,\nor a run, which stands for all its checkpoints.",
                   {});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+  if (!options.parse(arguments, 1)) return 0;
   verify_checksums(true);
   int code = 0;
   const auto verify = [&](const std::string& path, auto&& check) {

@@ -39,16 +39,6 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// What of a name counts when names are compared.
-std::string folded(std::string_view name) {
-  std::string text(name.substr(std::min(name.find_first_not_of('-'), name.size())));
-  for (char& c : text) {
-    if (c == '-') c = '_';
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  }
-  return text;
-}
-
 }  // namespace
 
 Error::Error(const std::string& summary, const ErrorContext& context)

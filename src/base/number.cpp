@@ -1,6 +1,8 @@
 #include "base/number.h"
 
+#include <array>
 #include <charconv>
+#include <cstdio>
 #include <version>
 
 // libc++ has had from_chars for floating point only since LLVM 20.
@@ -48,6 +50,18 @@ std::string shortest_double(double value) {
   std::string text(buffer, end);
   if (text.find_first_of(".e") == text.npos) text += ".0";
   return text;
+}
+
+std::string significant(double value, int digits) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+  return text.data();
+}
+
+std::string fixed(double value, int digits) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
 }
 
 }  // namespace cria

@@ -20,4 +20,10 @@ bool parse_number(std::string_view text, double& value);
 // than an integer: "1.0", "0.1", "1e+22". Valid in JSON and in TOML.
 std::string shortest_double(double value);
 
+// A number to so many significant digits: "0.0123", "1.2e-05".
+std::string significant(double value, int digits);
+
+// A number with so many digits after the point: "12.30".
+std::string fixed(double value, int digits);
+
 }  // namespace cria

@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace cria {
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
+}
+
+double mean_of_end(const std::vector<double>& values) {
+  const auto count = std::max<ptrdiff_t>(1, std::ssize(values) / 10);
+  return std::accumulate(values.end() - count, values.end(), 0.0) / static_cast<double>(count);
 }
 
 double spread(std::vector<double> values) {

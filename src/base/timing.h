@@ -9,6 +9,9 @@ namespace cria {
 // The middle one; of an even number the higher of the two.
 double median(std::vector<double> values);
 
+// The mean of the last tenth of the values: a single step says little. At least one.
+double mean_of_end(const std::vector<double>& values);
+
 // How far values differ: from the first to the third quartile, as a share of the median.
 double spread(std::vector<double> values);
 

@@ -164,6 +164,30 @@ std::string quote(std::string_view text) {
   return "'" + escape(text, "'\\") + "'";
 }
 
+std::string valid_utf8(std::string_view text) {
+  Utf8Stream stream;
+  const std::string valid = stream.push(text);
+  return valid + stream.finish();
+}
+
+std::string folded(std::string_view name) {
+  std::string text(name.substr(std::min(name.find_first_not_of('-'), name.size())));
+  for (char& c : text) {
+    if (c == '-') c = '_';
+    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+  }
+  return text;
+}
+
+std::string joined(const std::vector<std::string>& parts, std::string_view between) {
+  std::string text;
+  for (const std::string& part : parts) {
+    if (&part != &parts.front()) text += between;
+    text += part;
+  }
+  return text;
+}
+
 std::string shell_word(const std::string& text) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cria {
 
@@ -36,6 +37,9 @@ class Utf8Stream {
   std::string pending_;  // at most 3 bytes
 };
 
+// text, with each maximal subpart of an ill-formed sequence as U+FFFD.
+std::string valid_utf8(std::string_view text);
+
 // What a terminal would not show as a character of its own, invalid bytes, controls and what turns
 // the direction of writing, escaped, as are the (ASCII) characters of `also`; those of `keep` are
 // not.
@@ -43,6 +47,12 @@ std::string escape(std::string_view text, std::string_view also = "\\", std::str
 
 // text in single quotes, escaped as above, quotes and backslashes too.
 std::string quote(std::string_view text);
+
+// A name as names are compared: small letters, '_' for '-', no dashes before it.
+std::string folded(std::string_view name);
+
+// The parts with `between` between each two.
+std::string joined(const std::vector<std::string>& parts, std::string_view between);
 
 // text as one word of a shell's command line, in quotes where it needs them.
 std::string shell_word(const std::string& text);

@@ -1,7 +1,5 @@
 #include "exchange/checkpoint_files.h"
 
-#include <vector>
-
 #include "base/checksum.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"

@@ -1,10 +1,8 @@
 #include "exchange/gguf_model.h"
 
-#include <utility>
 #include <vector>
 
 #include "base/number.h"
-#include "cria/base/error.h"
 #include "cria/position/rope_scaling.h"
 #include "exchange/gguf_keys.h"
 #include "exchange/gguf_tokenizer.h"

@@ -1,7 +1,6 @@
 #include "cria/exchange/model_directory.h"
 
 #include <optional>
-#include <utility>
 
 #include "cria/base/error.h"
 #include "cria/base/file.h"

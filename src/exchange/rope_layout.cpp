@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "cria/base/error.h"
-
 namespace cria {
 namespace {
 

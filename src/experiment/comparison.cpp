@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "base/number.h"
 #include "base/timing.h"
@@ -16,25 +15,17 @@ Difference difference_of(const std::vector<double>& differences) {
   return {sample, half_width_95(sample)};
 }
 
-std::string formatted(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 // "8% fewer", "3% more", "" for less than half a percent.
 std::string change(double ratio, const char* more, const char* fewer) {
   const double percent = 100 * (ratio - 1);
   if (std::abs(percent) < 0.5) return "";
-  return formatted("%.0f%% ", std::abs(percent)) + (percent > 0 ? more : fewer);
+  return fixed(std::abs(percent), 0) + "% " + (percent > 0 ? more : fewer);
 }
 
 Json to_json(const Difference& difference) {
-  Json json;
-  json.set("mean", difference.sample.mean);
-  json.set("half_width_95", difference.half_width);
-  json.set("seeds", difference.sample.count);
-  return json;
+  return Json::Object{{"mean", difference.sample.mean},
+                      {"half_width_95", difference.half_width},
+                      {"seeds", difference.sample.count}};
 }
 
 Json sweep_json(const SweepPoint& point) {
@@ -160,15 +151,17 @@ std::string verdict(const Experiment& experiment, const Comparison& comparison, 
     const bool failed = one.val_loss.count == 0;
     return (failed ? name : other) + " " + outcome(failed ? one : first);
   }
-  std::string text = name + " - " + other + " = " + formatted("%+.4f", difference.sample.mean);
+  const double mean = difference.sample.mean;
+  std::string text =
+      name + " - " + other + " = " + (std::signbit(mean) ? "" : "+") + fixed(mean, 4);
   if (seeds == 1) {
     text += " (1 seed: no interval, so no verdict)";
   } else {
-    text += " +- " + formatted("%.4f", difference.half_width) + " (95%, " + std::to_string(seeds) +
+    text += " +- " + fixed(difference.half_width, 4) + " (95%, " + std::to_string(seeds) +
             " seeds, paired): ";
-    text += !difference.is_certain()     ? "no difference found"
-            : difference.sample.mean > 0 ? other + " is better"
-                                         : name + " is better";
+    text += !difference.is_certain() ? "no difference found"
+            : mean > 0               ? other + " is better"
+                                     : name + " is better";
   }
   const std::string size = change(
       static_cast<double>(one.parameters) / static_cast<double>(first.parameters), "more", "fewer");
@@ -187,15 +180,14 @@ std::string verdict(const Experiment& experiment, const Comparison& comparison, 
 
 Json results_json(const Experiment& experiment, const RunPlan& plan,
                   const std::vector<RunResult>& results, const Comparison& comparison) {
-  Json::Array variants, runs, seeds;
+  Json::Array variants, runs;
   for (size_t v = 0; v < comparison.variants.size(); ++v) {
     const VariantResult& each = comparison.variants[v];
-    Json json;
-    json.set("name", experiment.variants[v].name);
-    json.set("sweep", sweep_json(plan.points[each.point]));
-    json.set("parameters", each.parameters);
-    json.set("runs", each.runs);
-    json.set("diverged", each.diverged);
+    Json json = Json::Object{{"name", experiment.variants[v].name},
+                             {"sweep", sweep_json(plan.points[each.point])},
+                             {"parameters", each.parameters},
+                             {"runs", each.runs},
+                             {"diverged", each.diverged}};
     if (each.val_loss.count > 0) {
       json.set("val_loss", each.val_loss.mean);
       json.set("val_loss_deviation", each.val_loss.deviation);
@@ -213,30 +205,25 @@ Json results_json(const Experiment& experiment, const RunPlan& plan,
     const PlannedRun& run = plan.runs[i];
     const RunResult& result = results[i];
     if (result.status == RunStatus::pending) continue;
-    Json json;
-    json.set("variant", experiment.variants[run.variant].name);
-    json.set("seed", run.seed);
-    json.set("sweep", sweep_json(plan.points[run.point]));
-    json.set("directory", run.config.train.output_dir);
-    json.set("status", status_name(result.status));
-    json.set("steps", result.steps);
-    json.set("tokens", result.tokens);
-    json.set("seconds", result.seconds);
-    json.set("tokens_per_cpu_s", result.tokens_per_cpu_second);
-    json.set("parameters", run.parameters);
-    json.set("train_loss", result.train_loss);
-    json.set("val_loss", result.val_loss);
-    runs.push_back(std::move(json));
+    runs.push_back(Json::Object{{"variant", experiment.variants[run.variant].name},
+                                {"seed", run.seed},
+                                {"sweep", sweep_json(plan.points[run.point])},
+                                {"directory", run.config.train.output_dir},
+                                {"status", status_name(result.status)},
+                                {"steps", result.steps},
+                                {"tokens", result.tokens},
+                                {"seconds", result.seconds},
+                                {"tokens_per_cpu_s", result.tokens_per_cpu_second},
+                                {"parameters", run.parameters},
+                                {"train_loss", result.train_loss},
+                                {"val_loss", result.val_loss}});
   }
-  for (const int64_t seed : experiment.seeds) seeds.push_back(seed);
-  Json json;
-  json.set("experiment", experiment.path);
-  json.set("reference", experiment.variants.front().name);
-  json.set("seeds", std::move(seeds));
-  json.set("complete", comparison.complete);
-  json.set("variants", std::move(variants));
-  json.set("runs", std::move(runs));
-  return json;
+  return Json::Object{{"experiment", experiment.path},
+                      {"reference", experiment.variants.front().name},
+                      {"seeds", Json::Array(experiment.seeds.begin(), experiment.seeds.end())},
+                      {"complete", comparison.complete},
+                      {"variants", std::move(variants)},
+                      {"runs", std::move(runs)}};
 }
 
 std::string results_csv(const Experiment& experiment, const RunPlan& plan,

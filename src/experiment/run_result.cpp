@@ -1,9 +1,6 @@
 #include "experiment/run_result.h"
 
-#include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <numeric>
 
 #include "base/timing.h"
 #include "cria/base/file.h"
@@ -54,10 +51,7 @@ RunResult read_run_result(const PlannedRun& run) {
   });
   if (losses.empty() && finite) return result;
   if (!losses.empty()) {
-    const size_t last = std::max<size_t>(1, losses.size() / 10);
-    result.train_loss =
-        std::accumulate(losses.end() - static_cast<ptrdiff_t>(last), losses.end(), 0.0) /
-        static_cast<double>(last);
+    result.train_loss = mean_of_end(losses);
     if (!costs.empty()) {
       result.tokens_per_cpu_second =
           static_cast<double>(result.tokens) / static_cast<double>(result.steps) / median(costs);

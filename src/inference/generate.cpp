@@ -4,7 +4,6 @@
 #include <array>
 #include <functional>
 #include <limits>
-#include <utility>
 
 #include "base/first_error.h"
 #include "base/number.h"

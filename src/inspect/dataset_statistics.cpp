@@ -73,30 +73,6 @@ struct Tally {
   }
 };
 
-// Puts the documents together that chunks have cut, chunk after chunk.
-class Joiner {
- public:
-  explicit Joiner(LengthCounts& lengths) : lengths_(lengths) {}
-
-  void add(const Ends& ends) {
-    if (!ends.cut) {
-      open_ += ends.tail;
-      return;
-    }
-    close(ends.head);
-    open_ = ends.tail;
-  }
-
-  void close(int64_t tokens) {
-    if (open_ + tokens > 0) lengths_.add(open_ + tokens);
-    open_ = 0;
-  }
-
- private:
-  LengthCounts& lengths_;
-  int64_t open_ = 0;  // tokens of the document that has not ended
-};
-
 }  // namespace
 
 int64_t ShardStatistics::distinct() const {
@@ -124,7 +100,12 @@ ShardStatistics scan_shards(std::span<const Shard> shards, const ShardScan& scan
   ShardStatistics result;
   for (const Shard& shard : shards) result.tokens += shard.tokens();
   std::vector<Tally> tallies(static_cast<size_t>(max_threads()));
-  Joiner joiner(result.lengths);
+  // Documents that chunks have cut are put together, chunk after chunk.
+  int64_t open = 0;  // tokens of the one that has not ended
+  const auto end_document = [&](int64_t tokens) {
+    if (open + tokens > 0) result.lengths.add(open + tokens);
+    open = 0;
+  };
   int64_t done = 0;
   for (int64_t first = 0; first < count; first += kRoundChunks) {
     const int64_t round = std::min(kRoundChunks, count - first);
@@ -149,12 +130,14 @@ ShardStatistics scan_shards(std::span<const Shard> shards, const ShardScan& scan
     });
     error.rethrow();
     for (int64_t i = 0; i < round; ++i) {
-      if (marked) joiner.add(ends[static_cast<size_t>(i)]);
+      const Ends& each = ends[static_cast<size_t>(i)];  // all 0 without marks
+      if (each.cut) end_document(each.head);
+      open += each.tail;
       done += chunks[static_cast<size_t>(first + i)].length;
     }
     if (scan.progress && count > kRoundChunks) scan.progress(done, result.tokens);
   }
-  joiner.close(0);
+  end_document(0);
   for (const Tally& tally : tallies) {
     result.counts.resize(std::max(result.counts.size(), tally.counts.size()));
     for (size_t id = 0; id < tally.counts.size(); ++id) result.counts[id] += tally.counts[id];

@@ -59,8 +59,6 @@ Diagnostics diagnose(const Llama& model, const Activations& memory, const TokenI
                      .ln_v = std::log(static_cast<double>(model.config().vocab_size)),
                      .gradient = parts.take(),
                      .embedding = table_statistics(embedding, deciles),
-                     .head = {},
-                     .alignment = {},
                      .pass = pass_statistics(model, memory, tokens, document_starts)};
   if (head.data != embedding.data) {
     result.head = table_statistics(head, deciles);

@@ -22,9 +22,9 @@ struct Diagnostics {
   double ln_v = 0;  // what a model that knows nothing has
   TableGradient gradient;
   TableStatistics embedding;
-  std::optional<TableStatistics> head;      // of its own, not tied
-  std::optional<TableAlignment> alignment;  // likewise
-  PassStatistics pass;                      // of the last
+  std::optional<TableStatistics> head = {};      // of its own, not tied
+  std::optional<TableAlignment> alignment = {};  // likewise
+  PassStatistics pass;                           // of the last
 };
 
 // memory, tokens, document_starts: see pass_statistics; parts: every backward pass was added.

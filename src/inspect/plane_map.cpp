@@ -10,10 +10,6 @@
 namespace cria {
 namespace {
 
-double inner_product(const double* x, const double* y, int64_t count) {
-  return sum_terms(count, [&](int64_t i) { return x[i] * y[i]; });
-}
-
 // Where the standard deviation along the first axis is that; all 0 stays.
 void scale_to(PlanePoints& y, double deviation) {
   double squares = 0;
@@ -61,7 +57,7 @@ void fit_row(const std::vector<double>& distances, size_t i, double entropy,
 Vectors unit_rows(Vectors vectors) {
   for (int64_t i = 0; i < vectors.rows; ++i) {
     double* const x = vectors.row(i);
-    const double norm = std::sqrt(inner_product(x, x, vectors.columns));
+    const double norm = std::sqrt(dot(x, x, vectors.columns));
     for (int64_t c = 0; c < vectors.columns && norm > 0; ++c) x[c] /= norm;
   }
   return vectors;
@@ -71,7 +67,7 @@ std::vector<double> products(const Vectors& x, const Vectors& y) {
   std::vector<double> all;
   for (int64_t i = 0; i < x.rows; ++i) {
     for (int64_t j = 0; j < y.rows; ++j) {
-      all.push_back(inner_product(x.row(i), y.row(j), x.columns));
+      all.push_back(dot(x.row(i), y.row(j), x.columns));
     }
   }
   return all;
@@ -113,8 +109,8 @@ PlanePoints PrincipalAxes::project(const Vectors& vectors) const {
   for (int64_t i = 0; i < vectors.rows; ++i) {
     std::vector<double> x(vectors.row(i), vectors.row(i) + vectors.columns);
     for (int64_t c = 0; c < vectors.columns; ++c) x[c] -= mean[c];
-    points.push_back({inner_product(x.data(), axes.row(0), vectors.columns),
-                      inner_product(x.data(), axes.row(1), vectors.columns)});
+    points.push_back(
+        {dot(x.data(), axes.row(0), vectors.columns), dot(x.data(), axes.row(1), vectors.columns)});
   }
   return points;
 }

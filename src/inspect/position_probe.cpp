@@ -44,18 +44,6 @@ PositionProbe::PositionProbe(Llama& model, int64_t time) {
   if (tables_.rows > 0) position.on_scores(0, tables_, time);
 }
 
-double PositionProbe::added(int64_t p, int64_t c) const {
-  return added_[p * columns_ + c];
-}
-
-double PositionProbe::cosine(int64_t p, int64_t i) const {
-  return turned_[p * 2 * pairs_ + i];
-}
-
-double PositionProbe::bias(int64_t h, int64_t d) const {
-  return tables_.bias(h, tables_.rows - 1 - d);
-}
-
 double PositionProbe::likeness(int64_t a, int64_t b) const {
   if (adds_) return cosine_between(&added_[a * columns_], &added_[b * columns_], columns_);
   if (turns_) {

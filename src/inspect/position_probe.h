@@ -17,16 +17,16 @@ class PositionProbe {
 
   // Added to the embedded token at position p, component c < C. adds: it is not 0 throughout.
   bool adds() const { return adds_; }
-  double added(int64_t p, int64_t c) const;
+  double added(int64_t p, int64_t c) const { return added_[p * columns_ + c]; }
 
   // What becomes of the first of the pair i < D/2 of a query's components (1, 0): the cosine of the
   // angle, times YaRN's factor. turns: queries become others from position to position.
   bool turns() const { return turns_; }
-  double cosine(int64_t p, int64_t i) const;
+  double cosine(int64_t p, int64_t i) const { return turned_[p * 2 * pairs_ + i]; }
 
   // Added to the scores of head h by the distance d alone.
   bool has_bias() const { return tables_.bias.data != nullptr; }
-  double bias(int64_t h, int64_t d) const;
+  double bias(int64_t h, int64_t d) const { return tables_.bias(h, tables_.rows - 1 - d); }
 
   // Relative keys: a vector for each distance, with which queries are multiplied.
   bool has_keys() const { return tables_.keys.data != nullptr; }

@@ -15,10 +15,6 @@ void add_multiple(int64_t count, double a, const double* x, double* y) {
   for (int64_t i = 0; i < count; ++i) y[i] += a * x[i];
 }
 
-double inner(int64_t count, const double* x, const double* y) {
-  return sum_terms(count, [&](int64_t i) { return x[i] * y[i]; });
-}
-
 // A = Q T Q^T: T is tridiagonal, with `diagonal` and what stands `beside` it; `rows` is Q^T.
 struct Tridiagonal {
   std::vector<double> diagonal, beside, rows;
@@ -32,17 +28,17 @@ Tridiagonal tridiagonalize(std::vector<double>& a, int64_t n) {
     const int64_t first = k + 1, count = n - first;
     double* const v = vectors.data() + k * n;
     std::copy_n(a.data() + k * n + first, count, v + first);
-    const double norm = std::sqrt(inner(count, v + first, v + first));
+    const double norm = std::sqrt(dot(v + first, v + first, count));
     t.beside[k] = v[first] > 0 ? -norm : norm;
     v[first] -= t.beside[k];
-    const double squares = inner(count, v + first, v + first);
+    const double squares = dot(v + first, v + first, count);
     betas[k] = squares > 0 ? 2 / squares : 0;
     // A -= v w^T + w v^T with p = beta A v, w = p - (beta p.v / 2) v.
     std::fill(p.begin(), p.end(), 0.0);
     for (int64_t j = first; j < n; ++j) {
       add_multiple(count, betas[k] * v[j], a.data() + j * n + first, p.data() + first);
     }
-    const double half = betas[k] * inner(count, p.data() + first, v + first) / 2;
+    const double half = betas[k] * dot(p.data() + first, v + first, count) / 2;
     add_multiple(count, -half, v + first, p.data() + first);
     for (int64_t j = first; j < n; ++j) {
       double* const row = a.data() + j * n + first;
@@ -60,7 +56,7 @@ Tridiagonal tridiagonalize(std::vector<double>& a, int64_t n) {
     const double* const v = vectors.data() + k * n + first;
     for (int64_t i = first; i < n; ++i) {
       double* const row = t.rows.data() + i * n + first;
-      add_multiple(count, -betas[k] * inner(count, row, v), v, row);
+      add_multiple(count, -betas[k] * dot(row, v, count), v, row);
     }
   }
   return t;

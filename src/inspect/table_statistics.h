@@ -2,7 +2,6 @@
 // of it on all threads, in double, with sums in a fixed order; what is not finite gives NaN.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "cria/tensor/tensor.h"

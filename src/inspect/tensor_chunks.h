@@ -69,7 +69,8 @@ double sum_terms(int64_t count, Term&& term) {
          ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
-inline double dot(const float* x, const float* y, int64_t count) {
+template <class Number>
+double dot(const Number* x, const Number* y, int64_t count) {
   return sum_terms(
       count, [&](int64_t i) { return static_cast<double>(x[i]) * static_cast<double>(y[i]); });
 }

@@ -39,8 +39,7 @@ ComparedTensor compare(const FileTensor& a, const FileTensor& b) {
   ComparedTensor result = {.state = ComparedTensor::State::compared,
                            .name = a.name,
                            .a_shape = a.shape,
-                           .b_shape = b.shape,
-                           .change = {}};
+                           .b_shape = b.shape};
   if (a.shape != b.shape) {
     result.state = ComparedTensor::State::other_shape;
   } else if (!a.read || !b.read) {
@@ -112,11 +111,8 @@ FileComparison compare_files(const TensorFile& a, const TensorFile& b) {
   for (const FileTensor& tensor : of_a) {
     const auto found = unmatched.find(tensor.name);
     if (found == unmatched.end()) {
-      result.tensors.push_back({.state = State::only_in_a,
-                                .name = tensor.name,
-                                .a_shape = tensor.shape,
-                                .b_shape = {},
-                                .change = {}});
+      result.tensors.push_back(
+          {.state = State::only_in_a, .name = tensor.name, .a_shape = tensor.shape});
       continue;
     }
     result.tensors.push_back(compare(tensor, *found->second));
@@ -126,11 +122,8 @@ FileComparison compare_files(const TensorFile& a, const TensorFile& b) {
   }
   for (const FileTensor& tensor : of_b) {
     if (!unmatched.contains(tensor.name)) continue;
-    result.tensors.push_back({.state = State::only_in_b,
-                              .name = tensor.name,
-                              .a_shape = {},
-                              .b_shape = tensor.shape,
-                              .change = {}});
+    result.tensors.push_back(
+        {.state = State::only_in_b, .name = tensor.name, .b_shape = tensor.shape});
   }
   return result;
 }

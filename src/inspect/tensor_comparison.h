@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,9 +30,9 @@ struct ComparedTensor {
 
   State state;
   std::string name;
-  std::vector<int64_t> a_shape, b_shape;  // where it is
-  bool same_bytes = false;                // not_read: whether they are stored alike
-  TensorChange change;
+  std::vector<int64_t> a_shape = {}, b_shape = {};  // where it is
+  bool same_bytes = false;                          // not_read: whether they are stored alike
+  TensorChange change = {};
 };
 
 struct FileComparison {

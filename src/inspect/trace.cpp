@@ -183,13 +183,15 @@ bool TracedTensor::is_zero() const {
   return std::ranges::all_of(values, [](float value) { return value == 0; });
 }
 
+double TracedTensor::sum_of_norms() const {
+  double sum = 0;
+  for (int64_t r = 0; r < std::ssize(values) / shape.back(); ++r) sum += norm_of(row(r));
+  return sum;
+}
+
 double Trace::position_to_token() const {
-  double token = 0, position = 0;
-  for (int64_t t = 0; t < std::ssize(ids); ++t) {
-    token += norm_of(embedded.row(t));
-    position += norm_of(added.row(t));
-  }
-  return token > 0 ? position / token : 0;
+  const double token = embedded.sum_of_norms();
+  return token > 0 ? added.sum_of_norms() / token : 0;
 }
 
 Trace trace(Llama& model, const Tokenizer& tokenizer, std::string_view text, int64_t layer,

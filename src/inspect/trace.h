@@ -23,6 +23,7 @@ struct TracedTensor {
   // [..., columns]: the r-th of all rows; in [1,T,H,D] the row of token t and head h is t H + h.
   std::span<const float> row(int64_t r) const;
   bool is_zero() const;
+  double sum_of_norms() const;  // of all rows
 
   bool operator==(const TracedTensor&) const = default;
 };

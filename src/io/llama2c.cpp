@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
-#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "io/bytes.h"
 #include "io/llama2c_layout.h"

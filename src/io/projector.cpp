@@ -1,6 +1,5 @@
 #include "io/projector.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 

@@ -1,7 +1,6 @@
 // The safetensors file format: a JSON header and raw little-endian tensors.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>

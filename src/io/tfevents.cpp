@@ -214,11 +214,9 @@ std::string text_event(int64_t step, double wall_time, const std::string& tag,
   append_bytes(metadata, kPluginData, plugin);
   append_integer(dimension, kSize, 1);
   append_bytes(shape, kDimension, dimension);
-  Utf8Stream repaired;
-  const std::string start = repaired.push(text);
   append_integer(tensor, kDType, kDTypeString);
   append_bytes(tensor, kTensorShape, shape);
-  append_bytes(tensor, kStringValue, start + repaired.finish());
+  append_bytes(tensor, kStringValue, valid_utf8(text));
   append_tag(value, tag);
   append_bytes(value, kMetadata, metadata);
   append_bytes(value, kTensor, tensor);

@@ -1,7 +1,6 @@
 #include "prepare/prepare.h"
 
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "base/unicode.h"

@@ -1,10 +1,9 @@
 #include "prepare/split_encoder.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 
+#include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "prepare/prepare_tokenizer.h"
@@ -52,9 +51,7 @@ class Spool {
 };
 
 std::string percent(double part, double whole) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.3g%%", 100.0 * part / whole);
-  return text.data();
+  return significant(100.0 * part / whole, 3) + "%";
 }
 
 }  // namespace

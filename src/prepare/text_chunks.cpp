@@ -1,7 +1,5 @@
 #include "prepare/text_chunks.h"
 
-#include <algorithm>
-
 namespace cria {
 
 // The buffer must never move, since closed chunks point into it: it has room for almost a batch,

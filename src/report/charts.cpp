@@ -111,7 +111,7 @@ void draw_color_bar(Markup& svg, double right, double top, const Scale& scale) {
 
 Figure bar_chart(const std::string& title, const std::string& note, const std::string& axis,
                  const std::vector<Bar>& bars) {
-  Figure figure = {.title = title, .note = note, .svg = {}, .numbers = {{"", axis}, {}}};
+  Figure figure = {.title = title, .note = note, .numbers = {{"", axis}}};
   Size size;
   const Rectangle plot = rows_plot(labels_of(bars), 36, size);
   Markup svg = begin_chart(size, title, "bars");
@@ -136,8 +136,7 @@ Figure bar_chart(const std::string& title, const std::string& note, const std::s
 Figure heat_map(const HeatMap& map) {
   Figure figure = {.title = map.title,
                    .note = map.note,
-                   .svg = {},
-                   .numbers = {{map.x}, {}},
+                   .numbers = {{map.x}},
                    .is_small = map.size.width < Size().width};
   for (const std::string& column : map.columns) figure.numbers.headings.push_back(column);
   const double left = label_room(map.rows);
@@ -186,13 +185,11 @@ Figure heat_map(const HeatMap& map) {
 
 Figure scatter(const Scatter& chart) {
   const bool is_map = chart.x.label.empty() && chart.y.label.empty();
-  Figure figure = {
-      .title = chart.title,
-      .note = chart.note,
-      .svg = {},
-      .numbers = {{"", is_map ? "x" : chart.x.label, is_map ? "y" : chart.y.label}, {}},
-      .legend = chart.legend,
-      .is_small = chart.size.width < Size().width};
+  Figure figure = {.title = chart.title,
+                   .note = chart.note,
+                   .numbers = {{"", is_map ? "x" : chart.x.label, is_map ? "y" : chart.y.label}},
+                   .legend = chart.legend,
+                   .is_small = chart.size.width < Size().width};
   const Rectangle plot = is_map ? Rectangle{8, 4, chart.size.width - 16, chart.size.height - 8}
                                 : Rectangle{48, 24, chart.size.width - 64, chart.size.height - 62};
   Markup svg = begin_chart(chart.size, chart.title, "points");
@@ -240,7 +237,7 @@ Figure scatter(const Scatter& chart) {
 
 Figure forest_plot(const std::string& title, const std::string& note, const std::string& axis,
                    const std::vector<Interval>& rows) {
-  Figure figure = {.title = title, .note = note, .svg = {}, .numbers = {{"", axis, "+-"}, {}}};
+  Figure figure = {.title = title, .note = note, .numbers = {{"", axis, "+-"}}};
   Size size;
   const Rectangle plot = rows_plot(labels_of(rows), 36, size);
   Markup svg = begin_chart(size, title, "intervals");

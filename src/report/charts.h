@@ -12,8 +12,8 @@ namespace cria {
 
 struct Table {
   std::vector<std::string> headings;
-  std::vector<std::vector<std::string>> rows;  // the first cell is the row's heading
-  std::vector<std::vector<int>> shades = {};   // of cells [rows][cells], 0 to kShades; empty: none
+  std::vector<std::vector<std::string>> rows = {};  // the first cell is the row's heading
+  std::vector<std::vector<int>> shades = {};  // of cells [rows][cells], 0 to kShades; empty: none
 };
 // Behind text: 0 is nothing, the last the strongest that text can be read on.
 inline constexpr int kShades = 8;
@@ -31,8 +31,8 @@ struct LegendEntry {
 struct Figure {
   std::string title;  // what to see
   std::string note;   // what it is, in a sentence; may be empty
-  std::string svg;
-  Table numbers;                            // what it shows
+  std::string svg = {};
+  Table numbers = {};                       // what it shows
   std::vector<LegendEntry> legend = {};     // empty: it needs none
   std::vector<std::string> x = {}, y = {};  // axes to choose from, where there are several
   bool is_small = false;                    // several side by side
@@ -51,17 +51,22 @@ struct Axis {
 struct Line {
   std::string name;
   size_t color = 0;
-  bool dashed = false, marked = false;  // marked: a dot at each point
-  std::vector<std::vector<double>> x;   // for each of the chart's axes [points]
-  std::vector<double> y;             // on the first axis [points]; what is not finite is left out
-  std::vector<double> low, high;     // a band around y [points]; empty: none
+  bool dashed = false, marked = false;        // marked: a dot at each point
+  std::vector<std::vector<double>> x = {{}};  // for each of the chart's axes [points]
+  std::vector<double> y = {};                 // on the first axis [points]; not finite: left out
+  std::vector<double> low = {}, high = {};    // a band around y [points]; empty: none
   std::vector<double> factors = {};  // y times these is what further axes show; none: y alone
+
+  void add(double across, double up) {  // a point, for a chart of one axis each
+    x[0].push_back(across);
+    y.push_back(up);
+  }
 };
 
 struct LineChart {
-  std::string title, note;
+  std::string title, note = {};
   std::vector<Axis> x, y;  // the first of each is shown; the others only if linear
-  std::vector<Line> lines;
+  std::vector<Line> lines = {};
   Size size = {};
   double highest = INFINITY;  // lines go out of the picture above
 };
@@ -76,10 +81,10 @@ Figure bar_chart(const std::string& title, const std::string& note, const std::s
                  const std::vector<Bar>& bars);
 
 struct HeatMap {
-  std::string title, note;
-  std::string x, unit;                      // what columns are, what values are
-  std::vector<std::string> rows, columns;   // labels
-  std::vector<std::vector<double>> values;  // [rows][columns]; not finite: no cell
+  std::string title = {}, note = {};
+  std::string x, unit;                               // what columns are, what values are
+  std::vector<std::string> rows = {}, columns = {};  // labels
+  std::vector<std::vector<double>> values = {};      // [rows][columns]; not finite: no cell
   bool logarithmic = false;
   Size size = {};
   std::vector<double> reach = {};  // numbers that the colours show anyway
@@ -94,9 +99,10 @@ struct Point {
   size_t color = 0;
 };
 struct Scatter {
-  std::string title, note;
-  Axis x, y;  // where both have no label, they have no numbers either: near and far is all there is
-  std::vector<Point> points;
+  std::string title = {}, note = {};
+  Axis x = {}, y = {};  // where both have no label, they have no numbers either: near and far is
+                        // all there is
+  std::vector<Point> points = {};
   std::vector<LegendEntry> legend = {};
   Size size = {.width = 440, .height = 400};
   std::vector<double> x_reach = {}, y_reach = {};  // numbers that the axes show anyway

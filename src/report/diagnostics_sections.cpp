@@ -99,7 +99,6 @@ Figure profile(const Panel& panel, const std::vector<RunGroup>& groups) {
                      .note = panel.sentence,
                      .x = {{along}},
                      .y = {{std::string(panel.unit) + ", at the end"}},
-                     .lines = {},
                      .size = kSmall};
   for (size_t i = 0; i < groups.size(); ++i) {
     std::vector<std::pair<double, double>> points;
@@ -110,17 +109,8 @@ Figure profile(const Panel& panel, const std::vector<RunGroup>& groups) {
     }
     if (points.empty()) continue;
     std::ranges::sort(points);
-    Line line = {.name = groups[i].name,
-                 .color = i,
-                 .marked = true,
-                 .x = {{}},
-                 .y = {},
-                 .low = {},
-                 .high = {}};
-    for (const auto& [place, value] : points) {
-      line.x[0].push_back(place);
-      line.y.push_back(value);
-    }
+    Line line = {.name = groups[i].name, .color = i, .marked = true};
+    for (const auto& [place, value] : points) line.add(place, value);
     chart.lines.push_back(std::move(line));
   }
   return line_chart(chart);
@@ -134,11 +124,7 @@ Figure part_map(const Panel& panel, const RunHistory& run) {
                  .note = panel.sentence,
                  .x = "step",
                  .unit = panel.unit,
-                 .rows = {},
-                 .columns = {},
-                 .values = {},
-                 .logarithmic = true,
-                 .size = {}};
+                 .logarithmic = true};
   for (const std::string& key : run.keys) {
     if (!key.starts_with(prefix)) continue;
     const Curve curve = curve_of({&run, 1}, key, kMostColumns);

@@ -11,10 +11,6 @@ namespace {
 
 constexpr size_t kOther = kPaletteSize - 1;  // the grey one
 
-std::string percent(double share) {
-  return std::to_string(std::lround(100 * share)) + "%";
-}
-
 // Of TokenKind.
 size_t color_of(TokenKind kind) {
   return kind == TokenKind::other ? kOther : static_cast<size_t>(kind);
@@ -36,8 +32,8 @@ std::vector<LegendEntry> legend_of(const std::vector<Point>& points) {
 std::string kinds_sentence(const EmbeddingHistory& history) {
   const Gathering near = gathering(history, history.states.back());
   if (near.by_chance > 0.999) return "";
-  return "Of a token's nearest ten, " + percent(near.share) +
-         " are of its kind; by chance it would be " + percent(near.by_chance) + ".";
+  return "Of a token's nearest ten, " + percent_text(near.share) +
+         " are of its kind; by chance it would be " + percent_text(near.by_chance) + ".";
 }
 
 class EmbeddingCharts {
@@ -57,11 +53,7 @@ class EmbeddingCharts {
   Figure norms() const {
     const std::vector<int32_t> ranked = FrequencyDeciles(history_.counts).ranked();
     const size_t count = std::min(kMostShown, ranked.size());
-    Scatter chart = {.title = {},
-                     .note = {},
-                     .x = {"occurrences in the training data", true},
-                     .y = {"norm of the row"},
-                     .points = {}};
+    Scatter chart = {.x = {"occurrences in the training data", true}, .y = {"norm of the row"}};
     std::vector<double> logs, norms;
     for (size_t i = 0; i < count; ++i) {
       const auto id = static_cast<size_t>(ranked[i * ranked.size() / count]);
@@ -89,7 +81,7 @@ class EmbeddingCharts {
                        .note =
                            "Singular values of the whole table. The number of directions is "
                            "the effective rank, exp of their entropy. The largest has " +
-                           percent(table.top_share) +
+                           percent_text(table.top_share) +
                            " of the sum of squares; a large one is a direction that rows share.",
                        .x = {{"rank"}},
                        .y = {{"singular value", true}},
@@ -107,7 +99,7 @@ class EmbeddingCharts {
     const std::string note = "Of " + which() +
                              ". The two directions in which their rows spread "
                              "most have " +
-                             percent(axes.shares[0]) + " and " + percent(axes.shares[1]) +
+                             percent_text(axes.shares[0]) + " and " + percent_text(axes.shares[1]) +
                              " of it.";
     large.push_back(map("Principal axes, " + history_.states.back().name, note, states.back(),
                         {states.back()}, false));
@@ -147,9 +139,6 @@ class EmbeddingCharts {
                              "that groups are bright squares on the diagonal.",
                      .x = "token",
                      .unit = "cosine",
-                     .rows = {},
-                     .columns = {},
-                     .values = {},
                      .size = {.width = 440, .height = 470},
                      .upright = true,
                      .digits = 2};
@@ -164,7 +153,7 @@ class EmbeddingCharts {
   }
 
   Table nearest() const {
-    Table table = {{"token", "nearest in the embedding"}, {}};
+    Table table = {{"token", "nearest in the embedding"}};
     if (history_.head) table.headings.push_back("nearest in the head");
     for (const TokenNeighbors& token : history_.neighbors) {
       table.rows.push_back({label(token.id), joined(token.embedding)});
@@ -181,7 +170,7 @@ class EmbeddingCharts {
   // One unit is as long on both axes, which reach as far as all of `states` do.
   Figure map(const std::string& title, const std::string& note, const PlanePoints& places,
              const std::vector<PlanePoints>& states, bool is_small) const {
-    Scatter chart = {.title = title, .note = note, .x = {}, .y = {}, .points = {}};
+    Scatter chart = {.title = title, .note = note};
     chart.size.width = chart.size.height = is_small ? 300 : 440;
     for (size_t i = 0; i < places.size(); ++i) {
       chart.points.push_back(point(history_.shown[i], places[i]));
@@ -208,15 +197,16 @@ class EmbeddingCharts {
     for (size_t i = 0; i < states.size() && states.size() > 1; ++i) {
       const Gathering near = gathering(history_, history_.states[i]);
       small.push_back(map(history_.states[i].name + ", " + what,
-                          percent(near.share) + " of the nearest ten are of the same kind.",
+                          percent_text(near.share) + " of the nearest ten are of the same kind.",
                           states[i], states, true));
     }
   }
 
   static Line spectrum_line(const char* name, size_t color, const TableStatistics& table) {
-    Line line = {
-        .name = name, .color = color, .x = {{}}, .y = table.singular_values, .low = {}, .high = {}};
-    for (size_t i = 0; i < line.y.size(); ++i) line.x[0].push_back(static_cast<double>(i + 1));
+    Line line = {.name = name, .color = color};
+    for (const double each : table.singular_values) {
+      line.add(static_cast<double>(line.y.size() + 1), each);
+    }
     return line;
   }
 

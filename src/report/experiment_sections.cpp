@@ -1,6 +1,5 @@
 #include "report/experiment_sections.h"
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -20,10 +19,6 @@ std::string results_path(const std::string& directory) {
 double number_in(const Json& object, const char* key, const std::string& path) {
   const Json* const value = object.find(key);
   return value && !value->is_null() ? value->as_double(path + ": " + key) : NAN;
-}
-
-std::string cell_of(double value, int digits = 4) {
-  return std::isfinite(value) ? number_text(value, digits) : "";
 }
 
 // "+0.021 ± 0.006"; of one seed without an interval.
@@ -86,18 +81,16 @@ std::vector<std::string> verdict_of_experiment(const ExperimentHistory& experime
 
 void add_experiment(Page& page, const ExperimentHistory& experiment) {
   const std::string path = results_path(experiment.directory);
-  Table table = {{"variant"}, {}};
+  Table table = {{"variant"}};
   std::vector<Interval> differences;
   size_t certain = 0;
   for (const auto& [key, value] :
        experiment.variants.front().at("sweep", path).as_object(path + ": sweep")) {
     table.headings.push_back(isolated(key));
   }
-  for (const char* const heading :
-       {"validation loss", "s.d.", "difference", "at equal tokens", "at equal time", "runs",
-        "diverged", "parameters", "tokens/CPU s"}) {
-    table.headings.push_back(heading);
-  }
+  table.headings.insert(table.headings.end(),
+                        {"validation loss", "s.d.", "difference", "at equal tokens",
+                         "at equal time", "runs", "diverged", "parameters", "tokens/CPU s"});
   for (const Json& variant : experiment.variants) {
     const std::string name = name_of(variant, path);
     std::vector<std::string> row = {name};
@@ -105,15 +98,13 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
       row.push_back(isolated(value.dump()));
     }
     const auto number = [&](const char* key) { return number_in(variant, key, path); };
-    for (const std::string& cell :
-         {cell_of(number("val_loss")), cell_of(number("val_loss_deviation"), 2),
-          difference_cell(variant, "difference", path),
-          difference_cell(variant, "difference_at_equal_tokens", path),
-          difference_cell(variant, "difference_at_equal_seconds", path), cell_of(number("runs")),
-          cell_of(number("diverged")), cell_of(number("parameters")),
-          cell_of(number("tokens_per_cpu_s"))}) {
-      row.push_back(cell);
-    }
+    row.insert(row.end(),
+               {cell_text(number("val_loss")), cell_text(number("val_loss_deviation"), 2),
+                difference_cell(variant, "difference", path),
+                difference_cell(variant, "difference_at_equal_tokens", path),
+                difference_cell(variant, "difference_at_equal_seconds", path),
+                cell_text(number("runs")), cell_text(number("diverged")),
+                cell_text(number("parameters")), cell_text(number("tokens_per_cpu_s"))});
     table.rows.push_back(std::move(row));
     const Json* const difference = variant.find("difference");
     if (!difference || number_in(*difference, "seeds", path) == 0) continue;
@@ -126,18 +117,16 @@ void add_experiment(Page& page, const ExperimentHistory& experiment) {
   page.table("Each variant at its best; differences from " + experiment.reference +
                  " with the same seed, with 95% intervals",
              table);
-  std::vector<Figure> figures;
   if (!differences.empty()) {
-    figures.push_back(forest_plot(
+    page.figures({forest_plot(
         std::to_string(certain) + " of " + std::to_string(differences.size()) +
             (differences.size() == 1 ? " variant differs" : " variants differ") + " from " +
             experiment.reference + " for certain",
         "Difference of the validation loss at the end, with a 95% interval over the seeds. Left of "
         "0 is better than " +
             experiment.reference + ".",
-        "difference of the validation loss, nats per token", differences));
+        "difference of the validation loss, nats per token", differences)});
   }
-  page.figures(figures);
   page.preformatted("The command that makes it again:",
                     "cria experiment " + shell_word(experiment.file) + " --out " +
                         shell_word(experiment.directory + "-again"));

@@ -58,12 +58,11 @@ class LineDrawing {
                       {"data-y", ends(y_)}});
     for (const Line& line : chart_.lines) draw(line);
     svg_.close();
-    Figure figure;
-    figure.title = chart_.title;
-    figure.note = chart_.note;
-    figure.svg = svg_.take();
-    figure.numbers = sampled(chart_, x_.front());
-    figure.is_small = chart_.size.width < Size().width;
+    Figure figure = {.title = chart_.title,
+                     .note = chart_.note,
+                     .svg = svg_.take(),
+                     .numbers = sampled(chart_, x_.front()),
+                     .is_small = chart_.size.width < Size().width};
     for (const Line& line : chart_.lines) {
       figure.legend.push_back({line.name, color_class(line.color, line.dashed)});
     }

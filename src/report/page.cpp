@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/replace_all.h"
+#include "base/unicode.h"
 #include "report/page_parts.h"
 
 namespace cria {
@@ -32,12 +33,6 @@ std::string style() {
     text += coordinate_text(kStrongestShade * shade / kShades) + ")}";
   }
   return text + kStyle;
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : "|") + part;
-  return text;
 }
 
 std::string shade_class(int shade) {
@@ -86,10 +81,6 @@ Page::Page(const std::string& title, const std::vector<std::string>& verdict) {
 void Page::heading(const std::string& text) {
   html_.raw("\n");
   html_.element("h2", {}, text);
-}
-
-void Page::paragraph(const std::string& text) {
-  html_.element("p", {}, text);
 }
 
 void Page::rows(const Table& table, const std::string& caption) {
@@ -150,7 +141,7 @@ void Page::table(const std::string& caption, const Table& table) {
 
 void Page::figure(const Figure& figure) {
   html_.raw("\n");
-  html_.open("figure", {{"data-x", joined(figure.x)}, {"data-y", joined(figure.y)}});
+  html_.open("figure", {{"data-x", joined(figure.x, "|")}, {"data-y", joined(figure.y, "|")}});
   html_.element("figcaption", {}, figure.title);
   if (!figure.note.empty()) html_.element("p", {{"class", "note"}}, figure.note);
   if (!figure.legend.empty()) {

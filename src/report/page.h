@@ -45,7 +45,7 @@ class Page {
   Page(const std::string& title, const std::vector<std::string>& verdict);
 
   void heading(const std::string& text);
-  void paragraph(const std::string& text);
+  void paragraph(const std::string& text) { html_.element("p", {}, text); }
   void table(const std::string& caption, const Table& table);
   void figures(const std::vector<Figure>& figures);  // side by side where there is room
   void preformatted(const std::string& caption, std::string_view text);

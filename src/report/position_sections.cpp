@@ -88,8 +88,7 @@ HeatMap cells(const std::string& title, const std::string& x, const std::string&
                  .x = x,
                  .unit = unit,
                  .rows = texts_of(rows),
-                 .columns = texts_of(columns),
-                 .values = {}};
+                 .columns = texts_of(columns)};
   for (const int64_t row : rows) {
     map.values.emplace_back();
     for (const int64_t column : columns) {
@@ -144,29 +143,24 @@ std::vector<Figure> rotary_figures(const std::vector<RopeScaling>& scalings,
   LineChart turns = {.title = "Positions that a pair needs for a turn",
                      .note = "A few for the first pairs, thousands for the last.",
                      .x = {{"pair of components"}},
-                     .y = {{"positions per turn", true}},
-                     .lines = {}};
+                     .y = {{"positions per turn", true}}};
   LineChart decay = {.title = "The score of two equal vectors falls with their distance",
                      .note = "As a share of the score at distance 0, all pairs being as long.",
                      .x = {{"distance"}},
-                     .y = {{"share of the score"}},
-                     .lines = {}};
+                     .y = {{"share of the score"}}};
   for (size_t k = 0; k < scalings.size(); ++k) {
     const std::vector<double> frequencies = rope_frequencies(
         scalings[k], config.head_dim, config.rope_theta, config.max_position_embeddings, length);
-    Line line = {
-        .name = scalings[k].rope_type, .color = k, .x = {{}}, .y = {}, .low = {}, .high = {}};
+    Line line = {.name = scalings[k].rope_type, .color = k};
     Line score = line;
     // A turn takes 2 pi / frequency; the score is the mean of cos(distance * frequency).
     for (const double frequency : frequencies) {
-      line.x[0].push_back(static_cast<double>(line.y.size()));
-      line.y.push_back(2 * std::numbers::pi / frequency);
+      line.add(static_cast<double>(line.y.size()), 2 * std::numbers::pi / frequency);
     }
     for (int64_t d = 0; d < reach; ++d) {
       double sum = 0;
       for (const double each : frequencies) sum += std::cos(static_cast<double>(d) * each);
-      score.x[0].push_back(static_cast<double>(d));
-      score.y.push_back(sum / static_cast<double>(frequencies.size()));
+      score.add(static_cast<double>(d), sum / static_cast<double>(frequencies.size()));
     }
     turns.lines.push_back(std::move(line));
     decay.lines.push_back(std::move(score));
@@ -192,11 +186,8 @@ std::vector<Figure> scaling_figures() {
 
 Line likeness_line(const PositionProbe& probe, const std::string& name, size_t color,
                    int64_t time) {
-  Line line = {.name = name, .color = color, .x = {{}}, .y = {}, .low = {}, .high = {}};
-  for (int64_t d = 0; d < time; ++d) {
-    line.x[0].push_back(static_cast<double>(d));
-    line.y.push_back(probe.likeness(0, d));
-  }
+  Line line = {.name = name, .color = color};
+  for (int64_t d = 0; d < time; ++d) line.add(static_cast<double>(d), probe.likeness(0, d));
   return line;
 }
 
@@ -246,8 +237,7 @@ std::string make_position_report() {
   LineChart lines = {.title = "How like the first place another one is",
                      .note = "What adds a number to the score is not in it: see the maps.",
                      .x = {{"position, or distance"}},
-                     .y = {{"likeness"}},
-                     .lines = {}};
+                     .y = {{"likeness"}}};
   std::vector<Figure> maps;
   std::vector<std::vector<Figure>> own;  // of each encoding, shown below
   for (const std::string& name : position_names()) {

@@ -211,8 +211,7 @@ std::vector<std::vector<std::string>> config_differences(const std::vector<RunGr
         const std::string text = value == run.config.end() ? "" : isolated(value->second);
         if (std::ranges::find(values, text) == values.end()) values.push_back(text);
       }
-      row.push_back("");
-      for (const std::string& text : values) row.back() += (row.back().empty() ? "" : ", ") + text;
+      row.push_back(joined(values, ", "));
     }
     if (std::ranges::adjacent_find(row.begin() + 1, row.end(), std::not_equal_to()) != row.end()) {
       rows.push_back(std::move(row));

@@ -111,8 +111,6 @@ class LossCharts {
                        .note = note(),
                        .x = kProgress,
                        .y = {{"loss, nats per token"}},
-                       .lines = {},
-                       .size = {},
                        .highest = highest_ > 0 ? highest_ : INFINITY};
     if (has_bits_) chart.y.push_back({"bits per byte"});
     for (size_t i = 0; i < groups_.size(); ++i) {
@@ -131,8 +129,6 @@ class LossCharts {
                  .dashed = true,
                  .x = {},
                  .y = {floor, floor},
-                 .low = {},
-                 .high = {},
                  .factors = {bits_per_byte_factor(groups_.front())}};
     for (size_t axis = 0; axis < kProgress.size(); ++axis) {
       double first = INFINITY, last = -INFINITY;
@@ -192,10 +188,6 @@ double largest_of(const std::vector<RunGroup>& groups, const std::string& key) {
   return largest;
 }
 
-std::string cell(double value) {
-  return std::isfinite(value) ? number_text(value) : "";
-}
-
 std::string cell(const std::map<std::string, std::string>& config, const std::string& key) {
   const auto found = config.find(key);
   return found == config.end() ? "" : isolated(found->second);
@@ -211,7 +203,7 @@ void add_starts(Page& page, const std::vector<RunGroup>& groups) {
       {"threads", "threads"},
       {"training data", "train_data"},
       {"validation data", "val_data"}};
-  Table table = {{"run"}, {}};
+  Table table = {{"run"}};
   for (const auto& [heading, key] : columns) table.headings.push_back(heading);
   for (const RunGroup& group : groups) {
     for (const RunHistory& run : group.runs) {
@@ -222,13 +214,11 @@ void add_starts(Page& page, const std::vector<RunGroup>& groups) {
         for (const Json& start : run.starts) {
           const Json* const value = start.find(key);
           const std::string text = !value               ? ""
-                                   : value->is_string() ? value->as_string(kStarts)
-                                                        : value->dump();
+                                   : value->is_string() ? isolated(value->as_string(kStarts))
+                                                        : isolated(value->dump());
           if (std::ranges::find(different, text) == different.end()) different.push_back(text);
         }
-        std::string all;
-        for (const std::string& text : different) all += (all.empty() ? "" : ", ") + isolated(text);
-        table.rows.back().push_back(all);
+        table.rows.back().push_back(joined(different, ", "));
       }
     }
   }
@@ -250,17 +240,11 @@ std::string beginning(const std::string& text, size_t most) {
 Figure key_chart(const std::vector<RunGroup>& groups, const std::string& key,
                  const std::string& title, const std::string& note, const Axis& y,
                  const Size& size) {
-  LineChart chart = {
-      .title = title, .note = note, .x = {{"steps"}}, .y = {y}, .lines = {}, .size = size};
+  LineChart chart = {.title = title, .note = note, .x = {{"steps"}}, .y = {y}, .size = size};
   for (size_t i = 0; i < groups.size(); ++i) {
     const Curve curve = curve_of(groups[i].runs, key, most_points(groups) / 2);
     if (curve.steps.empty()) continue;
-    Line line = {.name = groups[i].name,
-                 .color = i,
-                 .x = {curve.steps},
-                 .y = curve.mean,
-                 .low = {},
-                 .high = {}};
+    Line line = {.name = groups[i].name, .color = i, .x = {curve.steps}, .y = curve.mean};
     if (groups.size() <= kMostOverlaid) {  // bands of many would hide the lines
       line.low = curve.low;
       line.high = curve.high;
@@ -310,27 +294,21 @@ std::vector<std::string> verdict_of_runs(const std::vector<RunGroup>& groups) {
 
 void add_curves(Page& page, const std::vector<RunGroup>& groups) {
   std::vector<Figure> figures = LossCharts(groups).figures();
-  for (const Figure& each :
-       {key_chart(groups, "lr",
-                  "Learning rate: at most " + number_text(largest_of(groups, "lr"), 3), "",
-                  {"learning rate"}, {}),
-        key_chart(groups, "grad_norm",
-                  "Gradient norm: at most " + number_text(largest_of(groups, "grad_norm"), 3),
-                  "Of the whole gradient, before clipping.", {"norm", true}, {}),
-        key_chart(groups, "tokens_per_s",
-                  "Speed: at most " + number_text(largest_of(groups, "tokens_per_s"), 3) +
-                      " tokens per second",
-                  "", {"tokens per second"}, {})}) {
-    figures.push_back(each);
-  }
+  const auto add = [&](const char* key, const char* what, const char* note, const Axis& axis) {
+    const std::string most = number_text(largest_of(groups, key), 3);
+    const std::string unit = key == std::string("tokens_per_s") ? " tokens per second" : "";
+    figures.push_back(key_chart(groups, key, what + (": at most " + most) + unit, note, axis, {}));
+  };
+  add("lr", "Learning rate", "", {"learning rate"});
+  add("grad_norm", "Gradient norm", "Of the whole gradient, before clipping.", {"norm", true});
+  add("tokens_per_s", "Speed", "", {"tokens per second"});
   page.figures(figures);
 }
 
 void add_run_facts(Page& page, const std::vector<RunGroup>& groups) {
   page.heading("The runs");
   Table runs = {{"run", "seed", "steps", "tokens", "seconds", "tokens/s", "of the peak",
-                 "waited for data", "loss", "validation loss", "bits per byte", "data"},
-                {}};
+                 "waited for data", "loss", "validation loss", "bits per byte", "data"}};
   std::string again;
   for (const RunGroup& group : groups) {
     for (const RunHistory& run : group.runs) {
@@ -340,14 +318,14 @@ void add_run_facts(Page& page, const std::vector<RunGroup>& groups) {
       if (const Series* const waits = run.find("data_wait")) {
         for (const double each : waits->values) waited += std::isfinite(each) ? each : 0;
       }
-      runs.rows.push_back({run.name, cell(run.config, "train.seed"),
-                           steps ? number_text(steps->steps.back(), 9) : "0",
-                           cell(run.last("tokens")), cell(seconds),
-                           cell(median_of(run, "tokens_per_s")),
-                           std::isfinite(busy) ? number_text(100 * busy, 2) + "%" : "",
-                           seconds > 0 ? number_text(100 * waited / seconds, 2) + "%" : "",
-                           cell(run.last("loss")), cell(run.last("val_loss")),
-                           cell(run.last("val_bits_per_byte")), cell(run.config, "data.train")});
+      runs.rows.push_back(
+          {run.name, cell(run.config, "train.seed"),
+           steps ? number_text(steps->steps.back(), 9) : "0", cell_text(run.last("tokens")),
+           cell_text(seconds), cell_text(median_of(run, "tokens_per_s")),
+           std::isfinite(busy) ? number_text(100 * busy, 2) + "%" : "",
+           seconds > 0 ? number_text(100 * waited / seconds, 2) + "%" : "",
+           cell_text(run.last("loss")), cell_text(run.last("val_loss")),
+           cell_text(run.last("val_bits_per_byte")), cell(run.config, "data.train")});
       const std::string copy = run.directory + "-again";
       const std::string output =
           "train.output_dir=" + (first_invalid_utf8(copy) ? copy : dump_toml(TomlValue{copy}));

@@ -47,7 +47,7 @@ class SentenceCharts {
 
   Table tokens() const {
     const bool is_added = !trace_.added.is_zero(), is_row = trace_.input == trace_.rows;
-    Table table = {{"token", "place", "id", "|row|"}, {}};
+    Table table = {{"token", "place", "id", "|row|"}};
     if (is_added) table.headings.push_back("|position|");
     if (!is_row) table.headings.push_back("|input|");
     table.headings.insert(table.headings.end(), {"loss", "most likely was"});
@@ -98,7 +98,7 @@ class SentenceCharts {
 
   // A row for each token, a column for each place where the stream is looked at.
   Table lens() const {
-    Table table = {{"token"}, {}};
+    Table table = {{"token"}};
     for (size_t l = 0; l < trace_.layers.size(); ++l) {
       table.headings.push_back("before block " + std::to_string(l));
     }
@@ -149,12 +149,9 @@ class SentenceCharts {
   Figure vectors(const std::string& what, const TracedTensor& x) const {
     constexpr int64_t kMostNumbers = 24;
     HeatMap map = {.title = what,
-                   .note = {},
                    .x = "dimension",
                    .unit = "value",
                    .rows = tokens_,
-                   .columns = {},
-                   .values = {},
                    .size = {.width = 440, .height = map_height()},
                    .digits = 2};
     const int64_t shown = std::min(x.shape.back(), kMostNumbers);
@@ -176,7 +173,6 @@ class SentenceCharts {
                    .x = "part",
                    .unit = "norm",
                    .rows = tokens_,
-                   .columns = {},
                    .values = std::vector<std::vector<double>>(tokens_.size()),
                    .logarithmic = true,
                    .size = {.width = 440, .height = map_height()}};
@@ -208,13 +204,10 @@ class SentenceCharts {
   }
 
   Line mean_norms(const char* name, size_t color, TracedTensor TracedBlock::*part) const {
-    Line line = {
-        .name = name, .color = color, .marked = true, .x = {{}}, .y = {}, .low = {}, .high = {}};
-    for (size_t l = 0; l < trace_.blocks.size(); ++l) {
-      double sum = 0;
-      for (int64_t t = 0; t < time_; ++t) sum += norm_of((trace_.blocks[l].*part).row(t));
-      line.x[0].push_back(static_cast<double>(l));
-      line.y.push_back(sum / static_cast<double>(time_));
+    Line line = {.name = name, .color = color, .marked = true};
+    for (const TracedBlock& block : trace_.blocks) {
+      line.add(static_cast<double>(line.y.size()),
+               (block.*part).sum_of_norms() / static_cast<double>(time_));
     }
     return line;
   }
@@ -231,13 +224,10 @@ class SentenceCharts {
 
   Figure attention_map(size_t layer, size_t head) const {
     const TracedTensor& weights = trace_.layers[layer].weights;
-    HeatMap map = {.title = {},
-                   .note = {},
-                   .x = "looks at",
+    HeatMap map = {.x = "looks at",
                    .unit = "weight",
                    .rows = tokens_,
                    .columns = tokens_,
-                   .values = {},
                    .size = {.width = 300, .height = 320},
                    .reach = {0, 1},
                    .upright = true,
@@ -262,8 +252,7 @@ class SentenceCharts {
     for (const auto& [share, what] : {std::pair(to_first, "the first token"),
                                       {to_previous, "the previous token"},
                                       {to_itself, "the token itself"}}) {
-      if (share > kMuch)
-        map.title += ": " + std::to_string(std::lround(100 * share)) + "% to " + what;
+      if (share > kMuch) map.title += ": " + percent_text(share) + " to " + what;
     }
     return heat_map(map);
   }

@@ -41,9 +41,7 @@ bool is_forbidden(uint32_t c) {
 }  // namespace
 
 std::string escape_markup(std::string_view text) {
-  Utf8Stream stream;
-  std::string valid = stream.push(text);
-  valid += stream.finish();
+  const std::string valid = valid_utf8(text);
   std::string out;
   for (size_t offset = 0; offset < valid.size();) {
     const auto [c, length] = decode_utf8(valid, offset);
@@ -97,6 +95,14 @@ std::string number_text(double value, int digits) {
   return trimmed(as_text(value, std::chars_format::scientific, digits - 1));
 }
 
+std::string cell_text(double value, int digits) {
+  return std::isfinite(value) ? number_text(value, digits) : "";
+}
+
+std::string percent_text(double share) {
+  return std::to_string(std::lround(100 * share)) + "%";
+}
+
 double text_width(std::string_view text) {
   double width = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -146,10 +152,6 @@ void Markup::element(const char* tag, Attributes attributes, std::string_view te
   open(tag, attributes);
   this->text(text);
   close();
-}
-
-void Markup::text(std::string_view text) {
-  out_ += escape_markup(text);
 }
 
 std::string Markup::take() {

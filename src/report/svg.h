@@ -21,6 +21,12 @@ std::string coordinate_text(double value);
 // G, T, P). Of what is not finite "nan", "inf" and "-inf".
 std::string number_text(double value, int digits = 4);
 
+// The same; "" for what is not finite.
+std::string cell_text(double value, int digits = 4);
+
+// A share of 1 as "12%".
+std::string percent_text(double share);
+
 // How wide a text is, in units of the font's size: a guess that is rather too large.
 double text_width(std::string_view text);
 
@@ -35,7 +41,7 @@ class Markup {
   void close();                                             // what was opened last
   void empty(const char* tag, Attributes attributes = {});  // <tag/>
   void element(const char* tag, Attributes attributes, std::string_view text);
-  void text(std::string_view text);
+  void text(std::string_view text) { out_ += escape_markup(text); }
   void raw(std::string_view markup) { out_ += markup; }  // as it is
   std::string take();                                    // closes what is open
 

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/unicode.h"
-#include "cria/base/error.h"
 #include "text/fail.h"
 
 namespace cria {

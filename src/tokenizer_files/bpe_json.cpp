@@ -1,6 +1,5 @@
 #include "tokenizer_files/bpe_json.h"
 
-#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 #include <utility>

@@ -105,6 +105,18 @@ void require_same_architecture(const std::string& checkpoint, const ModelConfig&
   }
 }
 
+std::string next_of(const std::string& path) {
+  return path + ".next";
+}
+
+// trainer.json last: it has the checksums of all other files.
+void finish(AtomicDirectory& directory, Json json, const Llama& model) {
+  json.set("fingerprint", fingerprint(model.parameters()));
+  add_checksums(json, directory.path());
+  write_file(join_path(directory.path(), kTrainerFile), json.dump(2) + "\n");
+  directory.commit();
+}
+
 }  // namespace
 
 std::string fingerprint(const Parameters& parameters) {
@@ -133,45 +145,29 @@ void save_checkpoint(const std::string& path, const Llama& model, const Tokenize
   write_parameters(model.parameters(), optimizer_planes(frozen), file(kOptimizer),
                    NumberFormat::f32, read);
   if (!segments.empty()) write_segments(file(kSegments), segments, model.config());
-  Json json;
-  json.set("step", state.step);
-  json.set("tokens", state.tokens);
-  json.set("windows", state.windows);
-  json.set("seconds", state.seconds);
-  json.set("data", state.data);
+  Json json = Json::Object{{"step", state.step},
+                           {"tokens", state.tokens},
+                           {"windows", state.windows},
+                           {"seconds", state.seconds},
+                           {"data", state.data}};
   if (state.best.step > 0) {
     json.set(kBest, Json::Object{{"step", state.best.step},
                                  {"val_loss", state.best.loss},
                                  {"evaluations_since", state.best.evaluations_since}});
   }
   if (!frozen.empty()) json.set(kFrozen, Json::Array(frozen.begin(), frozen.end()));
-  json.set("fingerprint", fingerprint(model.parameters()));
-  add_checksums(json, directory.path());
-  write_file(file(kTrainerFile), json.dump(2) + "\n");
-  directory.commit();
+  finish(directory, std::move(json), model);
 }
-
-namespace {
-
-std::string next_of(const std::string& path) {
-  return path + ".next";
-}
-
-}  // namespace
 
 void save_best(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                const TrainingState& state, const Json& generation) {
   mend_best(path);
   AtomicDirectory directory(next_of(path));
   write_model_directory(directory.path(), model, tokenizer, NumberFormat::f32, generation);
-  Json json;
-  json.set("step", state.best.step);
-  json.set("tokens", state.tokens);
-  json.set("val_loss", state.best.loss);
-  json.set("fingerprint", fingerprint(model.parameters()));
-  add_checksums(json, directory.path());
-  write_file(join_path(directory.path(), kTrainerFile), json.dump(2) + "\n");
-  directory.commit();
+  finish(directory,
+         Json::Object{
+             {"step", state.best.step}, {"tokens", state.tokens}, {"val_loss", state.best.loss}},
+         model);
   replace_directory(next_of(path), path);
 }
 

@@ -1,7 +1,6 @@
 #include "train/init_from.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "base/unicode.h"
@@ -25,11 +24,8 @@ std::vector<std::string> decided_by_weights(const ModelConfig& init_from) {
       "mlp_bias",          "embedding_norm",      "position"};
   if (init_from.position == "learned") names.push_back("max_position_embeddings");
   if (init_from.position == "t5") {
-    for (const char* const name :
-         {"relative_attention_num_buckets", "relative_attention_max_distance",
-          "relative_attention_per_layer"}) {
-      names.push_back(name);
-    }
+    names.insert(names.end(), {"relative_attention_num_buckets", "relative_attention_max_distance",
+                               "relative_attention_per_layer"});
   }
   if (init_from.position == "deberta") {
     names.insert(names.end(), {"max_relative_positions", "position_buckets"});

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/unicode.h"
 #include "cria/base/error.h"
 #include "train/run_config_keys.h"
 
@@ -66,12 +67,7 @@ constexpr OtherWords kElsewhere[] = {
 
 // The part behind the last dot, as these words are written.
 std::string last_part(const std::string& name) {
-  std::string last = name.substr(name.rfind('.') + 1);
-  for (char& c : last) {
-    if (c == '-') c = '_';
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  }
-  return last;
+  return folded(name.substr(name.rfind('.') + 1));
 }
 
 const OtherWords* elsewhere(const std::string& name) {

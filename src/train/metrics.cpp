@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/first_error.h"
-#include "cria/base/error.h"
+#include "base/unicode.h"
 #include "cria/base/file.h"
 
 namespace cria {
@@ -38,9 +38,7 @@ int64_t for_lines(std::string_view text, const std::string& path, Body&& body) {
 }  // namespace
 
 Json to_json(const StepMetrics& m) {
-  Json json;
-  json.set("step", m.step);
-  json.set("tokens", m.tokens);
+  Json json = Json::Object{{"step", m.step}, {"tokens", m.tokens}};
   if (m.skipped) {
     json.set("skipped", 1);
     return json;
@@ -58,10 +56,7 @@ Json to_json(const StepMetrics& m) {
 }
 
 Json to_json(const Evaluation& e, int64_t step) {
-  Json json;
-  json.set("step", step);
-  json.set("val_loss", e.loss);
-  json.set("val_perplexity", e.perplexity);
+  Json json = Json::Object{{"step", step}, {"val_loss", e.loss}, {"val_perplexity", e.perplexity}};
   if (!std::isnan(e.bits_per_byte)) json.set("val_bits_per_byte", e.bits_per_byte);
   json.set("seconds", e.seconds);
   return json;
@@ -142,9 +137,7 @@ std::string MetricsLog::row(const Json& line) const {
 }
 
 void MetricsLog::write_csv() const {
-  std::string text;
-  for (const std::string& column : columns_) text += (text.empty() ? "" : ",") + column;
-  text += '\n';
+  std::string text = joined(columns_, ",") + '\n';
   for_lines(read_file(lines_path_), lines_path_,
             [&](std::string_view, const Json& json) { text += row(json); });
   write_file(csv_path_, text);

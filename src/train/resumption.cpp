@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <string_view>
 
 #include "base/first_error.h"
+#include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "train/run_config_keys.h"
@@ -87,21 +87,15 @@ RunConfig with_rate_of(RunConfig config, const std::vector<TomlEntry>& entries,
   return config;
 }
 
-std::string short_number(double number) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.3g", number);
-  return text.data();
-}
-
 // The rate of the last step done, by the settings it was done with, and of the next.
 std::string rates(const RunConfig& before, const RunConfig& now, int64_t step) {
-  std::string line = "the learning rate was " + short_number(rate(before, step - 1)) + " in step " +
-                     std::to_string(step) + " and is " + short_number(rate(now, step)) +
-                     " in step " + std::to_string(step + 1);
+  std::string line = "the learning rate was " + significant(rate(before, step - 1), 3) +
+                     " in step " + std::to_string(step) + " and is " +
+                     significant(rate(now, step), 3) + " in step " + std::to_string(step + 1);
   const int64_t end = now.schedule.decay_steps;
   if (now.schedule.name != "constant" && end < now.train.steps) {
     line += "; from step " + std::to_string(end) + " on it stays at its minimum, " +
-            short_number(rate(now, end)) +
+            significant(rate(now, end), 3) +
             " (schedule.decay_steps=0 with --change: it falls until the new end instead)";
   }
   return line;

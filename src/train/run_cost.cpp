@@ -37,15 +37,6 @@ void require_writable(const std::string& path) {
                                        .hint = "give another train.output_dir=..."});
 }
 
-// Tokens that all evaluations of the run will see.
-double evaluated_tokens(const RunConfig& config, const RunInputs& inputs) {
-  const TrainConfig& train = config.train;
-  const int64_t times =
-      train.eval_every > 0 ? (train.steps + train.eval_every - 1) / train.eval_every : 1;
-  return static_cast<double>(evaluated_windows(inputs, config) * config.data.sequence_length *
-                             times);
-}
-
 }  // namespace
 
 RunCost cost_of(const RunConfig& config, const RunInputs& inputs, bool resume) {
@@ -74,10 +65,10 @@ RunCost cost_of(const RunConfig& config, const RunInputs& inputs, bool resume) {
   for (const auto& dataset : inputs.training) data += dataset->training_windows(length) * length;
   cost.epochs = static_cast<double>(cost.tokens) / static_cast<double>(data);
   // Forward is a third of a step.
-  cost.flops =
-      static_cast<double>(cost.tokens) *
-          training_flops_per_token(config.model, model.parameters(), length) +
-      evaluated_tokens(config, inputs) / 3 * training_flops_per_token(config.model, length);
+  cost.flops = static_cast<double>(cost.tokens) *
+                   training_flops_per_token(config.model, model.parameters(), length) +
+               evaluated_tokens(inputs.validation.get(), config) / 3 *
+                   training_flops_per_token(config.model, length);
   cost.peak = peak_flops(precision_of(train));
   cost.seconds = cost.flops / (kUsualShare * cost.peak);
   cost.state_bytes = (kPlanes + GradientTree::planes(train.data_parallel)) * kFloat *

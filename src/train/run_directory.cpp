@@ -1,6 +1,5 @@
 #include "train/run_directory.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -147,10 +146,6 @@ void RunDirectory::sample(int64_t step, const std::string& text) {
   append_to_file(join_path(path_, "samples.txt"),
                  std::string(kSample) + std::to_string(step) + "\n" + text + "\n");
   if (tensorboard_) tensorboard_->sample(step, text);
-}
-
-void RunDirectory::norms(int64_t step, std::span<const PartNorms> parts) {
-  tensorboard_->norms(step, parts);
 }
 
 void RunDirectory::project(const Parameter& table, const Tokenizer* tokenizer) const {

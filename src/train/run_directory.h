@@ -60,7 +60,7 @@ class RunDirectory {
 
   // Norms and the embedding table are for TensorBoard alone.
   bool wants_norms(int64_t step) const { return is_due(step, norms_every_); }
-  void norms(int64_t step, std::span<const PartNorms> parts);
+  void norms(int64_t step, std::span<const PartNorms> parts) { tensorboard_->norms(step, parts); }
   void project(const Parameter& table, const Tokenizer* tokenizer) const;
 
   // Waits until what was logged is on the disk: a checkpoint is never ahead of it.

@@ -22,10 +22,7 @@ Json describe_data(const RunConfig& config, const std::vector<std::unique_ptr<Da
   for (size_t i = 0; i < datasets.size(); ++i) {
     tokens += datasets[i]->tokens();
     for (std::string& path : datasets[i]->files()) files.push_back(std::move(path));
-    Json source;
-    source.set("tokens", datasets[i]->tokens());
-    source.set("weight", sources[i].weight);
-    each.push_back(source);
+    each.push_back(Json::Object{{"tokens", datasets[i]->tokens()}, {"weight", sources[i].weight}});
   }
   Json json;
   json.set("tokens", tokens);
@@ -142,11 +139,19 @@ EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config
           .documents = inputs.documents};
 }
 
-int64_t evaluated_windows(const RunInputs& inputs, const RunConfig& config) {
-  if (!inputs.validation) return 0;
+int64_t evaluated_windows(const Dataset* validation, const RunConfig& config) {
+  if (!validation) return 0;
   const TrainConfig& train = config.train;
-  const int64_t all = inputs.validation->evaluation_windows(config.data.sequence_length);
+  const int64_t all = validation->evaluation_windows(config.data.sequence_length);
   return train.eval_batches > 0 ? std::min(all, train.eval_batches * train.batch_size) : all;
+}
+
+double evaluated_tokens(const Dataset* validation, const RunConfig& config) {
+  const TrainConfig& train = config.train;
+  const int64_t times =
+      train.eval_every > 0 ? (train.steps + train.eval_every - 1) / train.eval_every : 1;
+  return static_cast<double>(evaluated_windows(validation, config) * config.data.sequence_length *
+                             times);
 }
 
 std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& config) {
@@ -169,7 +174,7 @@ std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& 
     return lines;
   }
   // A forward pass takes a third of a training step.
-  const int64_t windows = evaluated_windows(inputs, config);
+  const int64_t windows = evaluated_windows(inputs.validation.get(), config);
   const int64_t steps =
       train.eval_every > 0 ? std::min(train.eval_every, train.steps) : train.steps;
   const int64_t trained = steps * train.gradient_accumulation_steps * train.batch_size;

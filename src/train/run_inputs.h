@@ -45,8 +45,10 @@ EvaluationRequest evaluation_of(const RunInputs& inputs, const RunConfig& config
 // The files of all of these; null is none.
 std::vector<std::string> files_of(std::span<const std::unique_ptr<Dataset>> datasets);
 
-// Windows that one evaluation reads; 0 without validation data.
-int64_t evaluated_windows(const RunInputs& inputs, const RunConfig& config);
+// Windows that one evaluation reads; 0 without validation data (null).
+int64_t evaluated_windows(const Dataset* validation, const RunConfig& config);
+// Tokens that all evaluations of the run read.
+double evaluated_tokens(const Dataset* validation, const RunConfig& config);
 
 // What to look at before a long run: a line for each, with what to do.
 std::vector<std::string> doubts_about(const RunInputs& inputs, const RunConfig& config);

@@ -1,10 +1,7 @@
 #include "train/tensorboard.h"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
-
-#include "cria/base/file.h"
 
 namespace cria {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/number.h"
 #include "cli/terminal.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
@@ -16,12 +17,10 @@ void tell_chosen_model(const std::string& path, const LoadedModel& loaded) {
   if (exists(trainer)) {
     const Json json = read_json(trainer);
     const int64_t step = json.count_at("step", trainer);
-    char loss[32];
-    std::snprintf(loss, sizeof loss, "%.4f",
-                  json.at("val_loss", trainer).as_double(trainer + ": val_loss"));
+    const double loss = json.at("val_loss", trainer).as_double(trainer + ": val_loss");
     if (step != loaded.step) {
       line += ", the latest; the best is " + path + "@best, of step " + std::to_string(step) +
-              ", validation loss " + loss;
+              ", validation loss " + fixed(loss, 4);
     }
   }
   std::fprintf(stderr, "%s\n", shown(stderr, line).c_str());

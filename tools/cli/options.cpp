@@ -19,7 +19,7 @@ Options::Options(std::string command, std::string usage, std::string description
                  std::vector<Option> options)
     : help_{std::move(command), std::move(usage), std::move(description), std::move(options)} {}
 
-bool Options::parse(const std::vector<std::string>& arguments) {
+bool Options::parse(const std::vector<std::string>& arguments, size_t least, size_t most) {
   bool only_positional = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -54,6 +54,7 @@ bool Options::parse(const std::vector<std::string>& arguments) {
     }
     set_threads(threads);
   }
+  require_positional(least, most);
   return true;
 }
 
@@ -157,26 +158,26 @@ std::string Options::choice(const std::string& name,
                             const std::vector<std::string>& choices) const {
   const std::string value = text(name, choices.front());
   if (std::ranges::find(choices, value) == choices.end()) {
-    std::string list;
-    for (const std::string& each : choices) list += (list.empty() ? "" : " or ") + each;
-    reject(name, list, did_you_mean(value, choices));
+    reject(name, joined(choices, " or "), did_you_mean(value, choices));
   }
   return value;
 }
 
 void Options::reject(const std::string& name, const std::string& expected,
                      const std::string& hint) const {
-  throw UsageError("invalid value of " + dashed(name),
-                   {.where = "cria " + help_.command,
-                    .expected = expected,
-                    .got = "'" + values_.at(name).back() + "'",
-                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+  refuse("invalid value of " + dashed(name),
+         {.expected = expected,
+          .got = "'" + values_.at(name).back() + "'",
+          .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+}
+
+void Options::refuse(const std::string& summary, ErrorContext context) const {
+  context.where = "cria " + help_.command;
+  throw UsageError(summary, context);
 }
 
 void Options::fail(const std::string& summary, const std::string& hint) const {
-  throw UsageError(summary,
-                   {.where = "cria " + help_.command,
-                    .hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
+  refuse(summary, {.hint = hint.empty() ? "see 'cria " + help_.command + " --help'" : hint});
 }
 
 }  // namespace cria

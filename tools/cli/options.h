@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/help.h"
+#include "cria/base/error.h"
 
 namespace cria {
 
@@ -18,12 +19,16 @@ class Options {
 
   // False when --help was asked for (and printed; --help=STYLE: see print). UsageError for what
   // is not known, and for a value given twice to an option that is not repeatable. Options may
-  // stand anywhere, as --name VALUE or --name=VALUE; what follows "--" is positional.
-  bool parse(const std::vector<std::string>& arguments);
+  // stand anywhere, as --name VALUE or --name=VALUE; what follows "--" is positional: at least
+  // `least` and at most `most`, see below.
+  bool parse(const std::vector<std::string>& arguments, size_t least = 0, size_t most = SIZE_MAX);
 
   const std::vector<std::string>& positional() const { return positional_; }
   // UsageError unless there are at least `least` and at most `most` of them.
   void require_positional(size_t least, size_t most) const;
+
+  // Throws a UsageError about this command.
+  [[noreturn]] void refuse(const std::string& summary, ErrorContext context = {}) const;
 
   bool has(const std::string& name) const { return values_.contains(name); }
   std::string text(const std::string& name, const std::string& fallback) const;

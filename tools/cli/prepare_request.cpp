@@ -8,10 +8,6 @@
 namespace cria {
 namespace {
 
-[[noreturn]] void refuse(const std::string& summary, const std::string& hint) {
-  throw UsageError(summary, {.where = "cria prepare", .hint = hint});
-}
-
 // The text that --document-separator stands for.
 std::string unescaped(std::string_view text) {
   constexpr std::string_view kEscapes = "nrt\\", kMeant = "\n\r\t\\";
@@ -99,20 +95,23 @@ PrepareRequest request_of(const Options& options) {
   request.documents.lines = options.has("lines");
   request.documents.separator = unescaped(options.text("document-separator", ""));
   if (options.has("document-separator") && request.documents.separator.empty()) {
-    refuse("--document-separator is empty", "--document-separator '\\n\\n': an empty line");
+    options.refuse("--document-separator is empty",
+                   {.hint = "--document-separator '\\n\\n': an empty line"});
   }
   if (request.documents.lines && options.has("document-separator")) {
-    refuse("--lines and --document-separator exclude each other", "");
+    options.refuse("--lines and --document-separator exclude each other");
   }
   if (options.has("format")) request.documents.format = options.choice("format", {"text", "jsonl"});
   request.documents.field = options.utf8("field", request.documents.field);
   request.documents.prompt_field = options.utf8("prompt-field", "");
   if (options.has("prompt-field") && !options.has("field")) {
-    refuse("--field is missing", "--field NAME: the member that is learned after the prompt");
+    options.refuse("--field is missing",
+                   {.hint = "--field NAME: the member that is learned after the prompt"});
   }
   const std::string& prompt = request.documents.prompt_field;
   if (options.has("prompt-field") && (prompt.empty() || prompt == request.documents.field)) {
-    refuse("--prompt-field is empty or the same as --field", "the prompt is a member of its own");
+    options.refuse("--prompt-field is empty or the same as --field",
+                   {.hint = "the prompt is a member of its own"});
   }
   request.documents.skip_bad = options.has("skip-bad");
   const std::string invalid = options.choice("invalid-utf8", {"error", "replace", "bytes"});
@@ -125,7 +124,7 @@ PrepareRequest request_of(const Options& options) {
       options.integer("shard-tokens", request.shard_tokens, 1, ShardWriter::kMaxTokens);
   request.directory = options.text("out", "");
   if (request.directory.empty())
-    refuse("--out is missing", "--out data/NAME: where the dataset goes");
+    options.refuse("--out is missing", {.hint = "--out data/NAME: where the dataset goes"});
   return request;
 }
 

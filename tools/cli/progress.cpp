@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/unicode.h"
 #include "cli/terminal.h"
 
 namespace cria {
@@ -21,12 +22,6 @@ std::string format(const char* pattern, Values... values) {
   std::array<char, 160> text;
   std::snprintf(text.data(), text.size(), pattern, values...);
   return text.data();
-}
-
-std::string joined(const std::vector<std::string>& figures) {
-  std::string line;
-  for (const std::string& figure : figures) line.append(line.empty() ? "" : kGap).append(figure);
-  return line;
 }
 
 double seconds(std::chrono::steady_clock::duration duration) {
@@ -96,7 +91,7 @@ void ProgressBar::draw() {
   if (terminal_) {
     draw_on_terminal(std::move(figures), fraction);
   } else {
-    std::fprintf(out_, "%s %s\n", label_.c_str(), joined(figures).c_str());
+    std::fprintf(out_, "%s %s\n", label_.c_str(), joined(figures, kGap).c_str());
   }
   std::fflush(out_);
   stale_ = false;
@@ -108,11 +103,11 @@ void ProgressBar::draw_on_terminal(std::vector<std::string> figures, double frac
   // The last column stays free: some terminals begin a new line after it.
   const size_t room = terminal_width(out_) - 1;
   const size_t kept = done_ < total_ ? 3 : 2;  // the counts, the first detail and the time left
-  while (figures.size() > kept && joined(figures).size() > room) {
+  while (figures.size() > kept && joined(figures, kGap).size() > room) {
     figures.erase(figures.end() - (done_ < total_ ? 2 : 1));
   }
-  if (figures.size() > 1 && joined(figures).size() > room) figures.erase(figures.begin());
-  const std::string text = joined(figures).substr(0, room);
+  if (figures.size() > 1 && joined(figures, kGap).size() > room) figures.erase(figures.begin());
+  const std::string text = joined(figures, kGap).substr(0, room);
   size_t free = room - text.size();
   const std::string label = label_.size() < free ? label_ + " " : "";
   free -= label.size();
@@ -170,14 +165,6 @@ void TrainingProgress::evaluated(int64_t step, const Evaluation& e) {
 
 void TrainingProgress::sampled(int64_t step, const std::string& text) {
   bar_.note(format("step %lld, sample:\n", static_cast<long long>(step)) + text);
-}
-
-void TrainingProgress::warned(const std::string& line) {
-  bar_.note("warning: " + line);
-}
-
-void TrainingProgress::saved(const std::string& checkpoint, const std::string& fingerprint) {
-  bar_.note("saved " + checkpoint + ", fingerprint " + fingerprint);
 }
 
 void TrainingProgress::ended_early(int64_t step, const TrainingState::Best& best) {

@@ -64,8 +64,10 @@ class TrainingProgress : public TrainingObserver {
   void evaluating(int64_t done, int64_t windows) override;
   void evaluated(int64_t step, const Evaluation& evaluation) override;
   void sampled(int64_t step, const std::string& text) override;
-  void warned(const std::string& line) override;
-  void saved(const std::string& checkpoint, const std::string& fingerprint) override;
+  void warned(const std::string& line) override { bar_.note("warning: " + line); }
+  void saved(const std::string& checkpoint, const std::string& fingerprint) override {
+    bar_.note("saved " + checkpoint + ", fingerprint " + fingerprint);
+  }
   void ended_early(int64_t step, const TrainingState::Best& best) override;
 
   void finish() { bar_.finish(); }

@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "base/number.h"
 #include "cli/commands.h"
 #include "cria/base/error.h"
 #include "cria/base/file.h"
@@ -114,12 +115,10 @@ void TrainingQueue::end(const Running& running, int exit_code) {
                  .hint = "mend the cause; the same command goes on with what is left"});
   }
   count(running.run);
-  const bool finished = result.status == RunStatus::finished;
-  char loss[64];
-  std::snprintf(loss, sizeof loss, "val_loss %.4f  %s", result.val_loss,
-                short_duration(result.seconds).c_str());
   bar_.note(run.name + ": " +
-            (finished ? loss : "diverged at step " + std::to_string(result.steps)));
+            (result.status == RunStatus::finished
+                 ? "val_loss " + fixed(result.val_loss, 4) + "  " + short_duration(result.seconds)
+                 : "diverged at step " + std::to_string(result.steps)));
 }
 
 }  // namespace cria

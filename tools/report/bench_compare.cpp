@@ -1,7 +1,6 @@
 #include "report/bench_compare.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"

@@ -1,6 +1,5 @@
 #include "report/dataset_report.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -17,10 +16,6 @@ constexpr std::array<std::pair<const char*, int>, 5> kQuantiles = {
 
 bool has_documents(const DatasetSummary& dataset) {
   return dataset.bos >= 0 || dataset.eos >= 0;
-}
-
-double mean(const LengthCounts& lengths) {
-  return static_cast<double>(lengths.tokens()) / static_cast<double>(lengths.documents());
 }
 
 // What is known of one split: from its tokens or, failing that, from dataset.json.
@@ -106,7 +101,7 @@ void print_splits(const DatasetReport& report) {
                 static_cast<long long>(tokens), number(f.documents).c_str(),
                 number(f.bytes).c_str());
     if (f.bytes) {
-      std::printf("  %11.3f", static_cast<double>(*f.bytes) / static_cast<double>(tokens));
+      std::printf("  %11.3f", ratio(*f.bytes, tokens));
     } else {
       std::printf("  %11s", "?");
     }
@@ -130,7 +125,7 @@ void print_lengths(const DatasetReport& report) {
     for (const auto& [name, percent] : kQuantiles) {
       std::printf(" %9lld", static_cast<long long>(lengths.quantile(percent)));
     }
-    std::printf(" %10.1f\n", mean(lengths));
+    std::printf(" %10.1f\n", ratio(lengths.tokens(), lengths.documents()));
   }
   for (size_t i = 0; i < report.splits.size(); ++i) {
     std::vector<BarRow> rows;
@@ -171,9 +166,12 @@ Json lengths_json(const LengthCounts& lengths) {
     histogram.push_back(
         Json::Object{{"from", range.from}, {"to", range.to}, {"documents", range.documents}});
   }
-  return Json::Object{{"min", lengths.quantile(0)},  {"median", lengths.quantile(50)},
-                      {"mean", mean(lengths)},       {"p90", lengths.quantile(90)},
-                      {"p99", lengths.quantile(99)}, {"max", lengths.quantile(100)},
+  return Json::Object{{"min", lengths.quantile(0)},
+                      {"median", lengths.quantile(50)},
+                      {"mean", ratio(lengths.tokens(), lengths.documents())},
+                      {"p90", lengths.quantile(90)},
+                      {"p99", lengths.quantile(99)},
+                      {"max", lengths.quantile(100)},
                       {"histogram", histogram}};
 }
 
@@ -182,34 +180,29 @@ Json split_json(const DatasetReport& report, size_t index) {
   const SplitReport& r = report.splits[index];
   const Tokenizer* const tokenizer = report.dataset.tokenizer.get();
   const Figures f = figures(report, index);
-  const auto tokens = static_cast<double>(r.statistics.tokens);
+  const int64_t tokens = r.statistics.tokens;
   Json::Array shards, frequent;
   for (const Shard& shard : split.shards) {
     shards.push_back(Json::Object{{"path", shard.path()}, {"tokens", shard.tokens()}});
   }
   for (const int32_t id : r.statistics.most_frequent(report.top)) {
-    const std::optional<std::string_view> token = token_of(tokenizer, id);
     const int64_t count = r.statistics.count(id);
     frequent.push_back(Json::Object{{"id", id},
-                                    {"text", token ? text_json(*token) : Json()},
+                                    {"text", token_json(tokenizer, id)},
                                     {"count", count},
-                                    {"share", static_cast<double>(count) / tokens}});
-  }
-  Json never_share;
-  if (f.never) {
-    never_share = static_cast<double>(*f.never) / static_cast<double>(report.dataset.vocab_size);
+                                    {"share", ratio(count, tokens)}});
   }
   return Json::Object{
       {"shards", shards},
-      {"tokens", r.statistics.tokens},
+      {"tokens", tokens},
       {"learned", number_json(split.learned)},
       {"documents", number_json(f.documents)},
       {"bytes", number_json(f.bytes)},
-      {"bytes_per_token", f.bytes ? Json(static_cast<double>(*f.bytes) / tokens) : Json()},
+      {"bytes_per_token", f.bytes ? Json(ratio(*f.bytes, tokens)) : Json()},
       {"document_lengths",
        has_documents(report.dataset) ? lengths_json(r.statistics.lengths) : Json()},
       {"never_occur", number_json(f.never)},
-      {"never_occur_share", never_share},
+      {"never_occur_share", f.never ? Json(ratio(*f.never, report.dataset.vocab_size)) : Json()},
       {"most_frequent", frequent},
       {"first_tokens", tokens_json(tokenizer, r.first)}};
 }

@@ -18,8 +18,8 @@ struct SplitReport {
 struct DatasetReport {
   std::string path;
   DatasetSummary dataset;
-  std::vector<SplitReport> splits;  // as the dataset's
-  size_t top;                       // most frequent tokens
+  std::vector<SplitReport> splits = {};  // as the dataset's
+  size_t top;                            // most frequent tokens
 };
 
 Json to_json(const DatasetReport& report);

@@ -1,6 +1,5 @@
 #include "report/experiment_report.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -52,12 +51,7 @@ void print_plan(const Experiment& experiment, const RunPlan& plan,
                      short_count(static_cast<double>(each.bytes)) + "B", significant(each.flops, 3),
                      short_duration(each.seconds)});
   }
-  print_table({{.heading = "a run of", .is_text = true},
-               {.heading = "parameters"},
-               {.heading = "memory"},
-               {.heading = "FLOPs"},
-               {.heading = "time"}},
-              lines);
+  print_table({{"a run of", true}, {"parameters"}, {"memory"}, {"FLOPs"}, {"time"}}, lines);
   const size_t variants = experiment.variants.size();
   const size_t total = variants * (points * chosen_by + (seeds - chosen_by));
   std::printf("\n%zu runs, %d at once: about %s\n", total, at_once,
@@ -70,12 +64,12 @@ void print_plan(const Experiment& experiment, const RunPlan& plan,
 
 void print_comparison(const Experiment& experiment, const RunPlan& plan,
                       const Comparison& comparison) {
-  std::vector<TableColumn> columns = {{.heading = "variant", .is_text = true}};
+  std::vector<TableColumn> columns = {{"variant", true}};
   for (const SweptKey& swept : experiment.sweep) {
-    columns.push_back({.heading = swept.key.substr(swept.key.rfind('.') + 1)});
+    columns.push_back({swept.key.substr(swept.key.rfind('.') + 1)});
   }
   for (const char* const heading : {"val_loss", "s.d.", "change", ""}) {
-    columns.push_back({.heading = heading});
+    columns.push_back({heading});
   }
   for (const char* const heading : {"diverged", "params", "in time", "", "tok/cpu s"}) {
     columns.push_back({.heading = heading, .is_optional = true});

@@ -1,9 +1,9 @@
 #include "report/inspect_model.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 
+#include "base/first_error.h"
 #include "base/number.h"
 #include "base/unicode.h"
 #include "cli/model_from_config.h"
@@ -15,6 +15,7 @@
 #include "model/config_json.h"
 #include "report/inspect_diagnostics.h"
 #include "report/model_report.h"
+#include "report/report_text.h"
 #include "report/tensor_report.h"
 
 namespace cria {
@@ -35,13 +36,8 @@ std::string weights_path(const std::string& path) {
 // What work says is wrong, in one line; "" when nothing is.
 template <class Work>
 std::string problem_of(Work&& work) {
-  try {
-    work();
-    return "";
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    return text.substr(0, text.find('\n'));
-  }
+  const std::string text = message_of_error(work).value_or("");
+  return text.substr(0, text.find('\n'));
 }
 
 ModelFile open_model(const std::string& path, const std::string& tokenizer) {
@@ -55,12 +51,7 @@ ModelFile open_model(const std::string& path, const std::string& tokenizer) {
     model.path = path;
     return model;
   }
-  ModelFile model = {.path = weights_path(path),
-                     .file = TensorFile(weights_path(path)),
-                     .config = {},
-                     .tokenizer = {},
-                     .config_problem = {},
-                     .tokenizer_problem = {}};
+  ModelFile model = {.path = weights_path(path), .file = TensorFile(weights_path(path))};
   namespace fs = std::filesystem;
   const bool is_directory = fs::is_directory(model.path);
   const std::string config = join_path(model.path, "config.json");
@@ -80,17 +71,10 @@ std::optional<bool> tied(const ModelFile& model) {
   return model.config ? std::optional(model.config->tie_word_embeddings) : std::nullopt;
 }
 
-void print_json(const Json& json) {
-  std::printf("%s\n", json.dump().c_str());
-}
-
 // --- the whole
 
 int show_overview(const Options& options, const ModelFile& model) {
-  ModelReport report = {.model = model,
-                        .counts = parameter_counts(model.file, tied(model)),
-                        .statistics = {},
-                        .histograms = {}};
+  ModelReport report = {.model = model, .counts = parameter_counts(model.file, tied(model))};
   constexpr uint64_t kQuickBytes = 1 << 28;  // read before anybody wonders
   ProgressBar bar(stderr, "inspect");
   const int64_t tensors = static_cast<int64_t>(model.file.tensors().size());
@@ -105,23 +89,13 @@ int show_overview(const Options& options, const ModelFile& model) {
     bar.update(static_cast<int64_t>(report.statistics.size()), tensors, "tensors");
   }
   bar.finish();
-  if (options.has("json")) {
-    print_json(to_json(report));
-  } else {
-    print(report);
-  }
-  return 0;
+  return show(options, report);
 }
 
 int show_difference(const Options& options, const ModelFile& model) {
   const std::string other = weights_path(options.text("diff", ""));
   const FileComparison comparison = compare_files(model.file, TensorFile(other));
-  if (options.has("json")) {
-    print_json(to_json(comparison, model.path, other));
-  } else {
-    print(comparison, model.path, other);
-  }
-  return 0;
+  return show(options, comparison, model.path, other);
 }
 
 // --- one tensor
@@ -145,9 +119,8 @@ Range parse_range(const Options& options, const char* name, int64_t size, int64_
              number(std::string_view(text).substr(colon + 1), size)};
   }
   if (range.begin < 0 || range.end < 0) {
-    throw UsageError(
-        std::string("invalid value of --") + name,
-        {.where = "cria inspect", .expected = "a range such as 0:8, 8: or 5", .got = quote(text)});
+    options.refuse(std::string("invalid value of --") + name,
+                   {.expected = "a range such as 0:8, 8: or 5", .got = quote(text)});
   }
   if (range.begin < range.end && range.end <= size) return range;
   throw Error(std::string("no such ") + name,
@@ -161,13 +134,7 @@ int show_tensor(const Options& options, const ModelFile& model) {
   tensor.require_numbers();
   if (options.has("histogram")) {
     const TensorStatistics statistics = tensor_statistics(tensor);
-    const Histogram histogram = tensor_histogram(tensor, statistics, kBins);
-    if (options.has("json")) {
-      print_json(histogram_report_json(tensor, statistics, histogram));
-    } else {
-      print_histogram(tensor, statistics, histogram);
-    }
-    return 0;
+    return show(options, tensor, statistics, tensor_histogram(tensor, statistics, kBins));
   }
   const std::string& name = tensor.hugging_face_name;
   const bool of_tokens = name == kEmbedding || name == kHead;
@@ -178,12 +145,7 @@ int show_tensor(const Options& options, const ModelFile& model) {
       .columns =
           parse_range(options, "columns", matrix_columns(tensor), columns_that_fit(tokenizer)),
       .tokenizer = tokenizer};
-  if (options.has("json")) {
-    print_json(to_json(window));
-  } else {
-    print(window);
-  }
-  return 0;
+  return show(options, window);
 }
 
 // --- neighbours
@@ -247,12 +209,7 @@ int show_neighbors(const Options& options, const ModelFile& model) {
   if (lists.empty()) {
     throw Error("no table of tokens in this file", {.where = model.path, .expected = kEmbedding});
   }
-  if (options.has("json")) {
-    print_json(neighbors_json(model.tokenizer.get(), id, lists));
-  } else {
-    print_neighbors(model.tokenizer.get(), id, lists);
-  }
-  return 0;
+  return show(options, static_cast<const Tokenizer*>(model.tokenizer.get()), id, lists);
 }
 
 }  // namespace
@@ -280,18 +237,15 @@ int inspect_model(const Options& options, const std::string& path) {
   const std::vector<std::string> views = {"tensor", "neighbors", "diff", "diagnostics"};
   if (std::ranges::count_if(views, [&](const std::string& view) { return options.has(view); }) >
       1) {
-    throw UsageError("more than one thing to show",
-                     {.where = "cria inspect", .expected = "one of " + one_of(views)});
+    options.refuse("more than one thing to show", {.expected = "one of " + one_of(views)});
   }
   for (const char* const name : {"rows", "columns"}) {
     if (!options.has(name) || (options.has("tensor") && !options.has("histogram"))) continue;
-    throw UsageError("--" + std::string(name) + " needs --tensor NAME, and no --histogram",
-                     {.where = "cria inspect"});
+    options.refuse("--" + std::string(name) + " needs --tensor NAME, and no --histogram");
   }
   for (const char* const name : {"data", "sequences"}) {
     if (!options.has(name) || options.has("diagnostics")) continue;
-    throw UsageError("--" + std::string(name) + " of what?",
-                     {.where = "cria inspect", .hint = "ask for --diagnostics"});
+    options.refuse("--" + std::string(name) + " of what?", {.hint = "ask for --diagnostics"});
   }
   if (options.has("diagnostics")) return inspect_diagnostics(options, path);
   const ModelFile model = open_model(path, options.text("tokenizer", ""));

@@ -1,6 +1,5 @@
 #include "report/model_report.h"
 
-#include <cmath>
 #include <cstdio>
 
 #include "cli/terminal.h"
@@ -44,28 +43,13 @@ class LayerLines {
   std::string prefix_;
 };
 
-std::string plural(int64_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
 std::string bytes_text(uint64_t bytes) {
   constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
   double value = static_cast<double>(bytes);
   size_t unit = 0;
   for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
   if (unit == 0) return std::to_string(bytes) + " bytes";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %s", value, kUnits[unit]);
-  return text;
-}
-
-std::string config_text(const ModelConfig& c) {
-  const auto number = [](int64_t value) { return std::to_string(value); };
-  std::string text = plural(c.num_hidden_layers, "layer") + ", hidden " + number(c.hidden_size) +
-                     ", " + plural(c.num_attention_heads, "head") + " of " + number(c.head_dim);
-  text += ", " + number(c.num_key_value_heads) + " kv, mlp " + number(c.intermediate_size);
-  text += ", vocabulary " + number(c.vocab_size) + ", " + c.position;
-  return text + (c.tie_word_embeddings ? ", tied" : ", untied");
+  return fixed(value, 1) + " " + kUnits[unit];
 }
 
 void print_header(const ModelReport& report) {
@@ -195,9 +179,7 @@ std::string state_text(const ComparedTensor& tensor) {
 }
 
 std::string cosine_text(const TensorChange& change) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6f", change.cosine());
-  return std::isnan(change.cosine()) ? "-" : text;
+  return fixed_or_dash(change.cosine(), 6);
 }
 
 Json change_json(const TensorChange& change) {

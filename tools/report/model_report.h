@@ -19,18 +19,19 @@ namespace cria {
 struct ModelFile {
   std::string path;
   TensorFile file;
-  std::optional<ModelConfig> config;     // of a model directory
-  std::unique_ptr<Tokenizer> tokenizer;  // likewise
+  std::optional<ModelConfig> config = {};     // of a model directory
+  std::unique_ptr<Tokenizer> tokenizer = {};  // likewise
   // Why there is none of these although the directory has one; "" otherwise.
-  std::string config_problem, tokenizer_problem;
+  std::string config_problem = {}, tokenizer_problem = {};
 };
 
 // Statistics of each tensor of a file; nothing for one whose numbers are not read.
 struct ModelReport {
   const ModelFile& model;
   ParameterCounts counts;
-  std::vector<std::optional<TensorStatistics>> statistics;
-  std::vector<Histogram> histograms;  // empty, or of each (without bins where nothing is known)
+  std::vector<std::optional<TensorStatistics>> statistics = {};
+  std::vector<Histogram> histograms =
+      {};  // empty, or of each (without bins where nothing is known)
 };
 
 Json to_json(const ModelReport& report);

@@ -1,7 +1,6 @@
 #include "report/report_text.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -11,10 +10,8 @@
 
 namespace cria {
 
-Json text_json(std::string_view bytes) {
-  Utf8Stream utf8;
-  const std::string text = utf8.push(bytes);
-  return text + utf8.finish();
+void print_json(const Json& json) {
+  std::printf("%s\n", json.dump().c_str());
 }
 
 std::string padded(std::string text, size_t width) {
@@ -32,32 +29,39 @@ std::string shortened(const std::string& text, size_t width) {
   return text;
 }
 
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json();
-}
-
 Json shape_json(const std::vector<int64_t>& shape) {
   return Json::Array(shape.begin(), shape.end());
 }
 
-std::string significant(double value, int digits) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
-  return text.data();
-}
-
-std::string fixed(double value, int digits) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
+Json numbers_json(std::span<const float> numbers) {
+  Json::Array array;
+  for (const float number : numbers) array.emplace_back(static_cast<double>(number));
+  return array;
 }
 
 std::string fixed_or_dash(double value, int digits) {
   return std::isfinite(value) ? fixed(value, digits) : "-";
 }
 
+double ratio(int64_t a, int64_t b) {
+  return static_cast<double>(a) / static_cast<double>(b);
+}
+
 std::string percent(int64_t part, int64_t total) {
   return fixed(100 * static_cast<double>(part) / static_cast<double>(total), 1) + "%";
+}
+
+std::string plural(int64_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+std::string config_text(const ModelConfig& c) {
+  const auto number = [](int64_t value) { return std::to_string(value); };
+  std::string text = plural(c.num_hidden_layers, "layer") + ", hidden " + number(c.hidden_size) +
+                     ", " + plural(c.num_attention_heads, "head") + " of " + number(c.head_dim);
+  text += ", " + number(c.num_key_value_heads) + " kv, mlp " + number(c.intermediate_size);
+  text += ", vocabulary " + number(c.vocab_size) + ", " + c.position;
+  return text + (c.tie_word_embeddings ? ", tied" : ", untied");
 }
 
 void print_bars(const std::vector<BarRow>& rows) {
@@ -136,6 +140,11 @@ std::optional<std::string_view> token_of(const Tokenizer* tokenizer, int32_t id)
   return tokenizer->token(id);
 }
 
+Json token_json(const Tokenizer* tokenizer, int64_t id) {
+  const std::optional<std::string_view> token = token_of(tokenizer, static_cast<int32_t>(id));
+  return token ? Json(valid_utf8(*token)) : Json();
+}
+
 std::string quoted_token(const Tokenizer* tokenizer, int32_t id) {
   constexpr size_t kWidth = 76;
   if (!tokenizer) return "";
@@ -146,8 +155,7 @@ std::string quoted_token(const Tokenizer* tokenizer, int32_t id) {
 Json tokens_json(const Tokenizer* tokenizer, const std::vector<int32_t>& ids) {
   Json::Array tokens;
   for (const int32_t id : ids) {
-    const std::optional<std::string_view> token = token_of(tokenizer, id);
-    tokens.push_back(Json::Object{{"id", id}, {"text", token ? text_json(*token) : Json()}});
+    tokens.push_back(Json::Object{{"id", id}, {"text", token_json(tokenizer, id)}});
   }
   return tokens;
 }

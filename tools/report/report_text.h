@@ -3,17 +3,31 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/number.h"
+#include "cli/options.h"
 #include "cria/base/json.h"
+#include "cria/model/config.h"
 #include "cria/text/tokenizer.h"
 
 namespace cria {
 
-// A token may be part of a character, which JSON cannot hold: U+FFFD then.
-Json text_json(std::string_view bytes);
+void print_json(const Json& json);
+
+// Prints to_json(result...) with --json, else result... by its print. The exit code: 0.
+template <class... Result>
+int show(const Options& options, const Result&... result) {
+  if (options.has("json")) {
+    print_json(to_json(result...));
+  } else {
+    print(result...);
+  }
+  return 0;
+}
 
 // Left-aligned in a column of that many characters.
 std::string padded(std::string text, size_t width);
@@ -21,21 +35,24 @@ std::string padded(std::string text, size_t width);
 // text, or as much of its beginning as leaves room for "..." within `width` characters.
 std::string shortened(const std::string& text, size_t width);
 
-// JSON has no numbers that are not finite: null then.
-Json number_or_null(double value);
-
 Json shape_json(const std::vector<int64_t>& shape);
+Json numbers_json(std::span<const float> numbers);
 
-// A number to so many significant digits: "0.0123", "1.2e-05".
-std::string significant(double value, int digits);
-
-// A number with so many digits after the point: "12.30".
-std::string fixed(double value, int digits);
-// The same; "-" for what is not finite.
+// fixed; "-" for what is not finite.
 std::string fixed_or_dash(double value, int digits);
+
+// a / b; not finite, in JSON null, where b is 0.
+double ratio(int64_t a, int64_t b);
 
 // "12.3%" of a total above 0.
 std::string percent(int64_t part, int64_t total);
+
+// "1 layer", "2 layers"
+std::string plural(int64_t count, const std::string& what);
+
+// A model in a line: "4 layers, hidden 128, 4 heads of 32, 4 kv, mlp 344, vocabulary 65, rope,
+// tied".
+std::string config_text(const ModelConfig& config);
 
 struct BarRow {
   std::string label;
@@ -62,6 +79,9 @@ size_t report_width();
 
 // The bytes of a token; nothing without a tokenizer, or for an id that is none of its.
 std::optional<std::string_view> token_of(const Tokenizer* tokenizer, int32_t id);
+
+// Its text; a token may be part of a character, which JSON cannot hold: U+FFFD then. Null for none.
+Json token_json(const Tokenizer* tokenizer, int64_t id);
 
 // Stands where a token is shown, for an id that the tokenizer does not have.
 inline constexpr const char* kNoToken = "(not in the tokenizer)";

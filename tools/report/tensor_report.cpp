@@ -37,11 +37,6 @@ void print_tensor(const FileTensor& tensor) {
               shape_string(tensor.shape).c_str(), tensor.dtype.c_str());
 }
 
-Json id_json(const Tokenizer* tokenizer, int64_t id) {
-  const std::optional<std::string_view> token = token_of(tokenizer, static_cast<int32_t>(id));
-  return token ? text_json(*token) : Json();
-}
-
 }  // namespace
 
 int64_t matrix_rows(const FileTensor& tensor) {
@@ -63,13 +58,10 @@ int64_t columns_that_fit(bool with_tokens) {
 Json to_json(const TensorWindow& window) {
   Json::Array rows;
   for (int64_t row = window.rows.begin; row < window.rows.end; ++row) {
-    Json::Array values;
-    for (const float value : numbers_of(window, row, window.columns)) {
-      values.emplace_back(static_cast<double>(value));
-    }
+    const std::vector<float> values = numbers_of(window, row, window.columns);
     Json json = Json::Object{{"row", row}};
-    if (window.tokenizer) json.set("token", id_json(window.tokenizer, row));
-    json.set("values", values);
+    if (window.tokenizer) json.set("token", token_json(window.tokenizer, row));
+    json.set("values", numbers_json(values));
     rows.push_back(json);
   }
   Json json = tensor_json(window.tensor);
@@ -102,22 +94,20 @@ void print(const TensorWindow& window) {
   }
 }
 
-Json neighbors_json(const Tokenizer* tokenizer, int32_t id,
-                    const std::vector<NeighborList>& lists) {
+Json to_json(const Tokenizer* tokenizer, int32_t id, const std::vector<NeighborList>& lists) {
   Json::Array all;
   for (const NeighborList& list : lists) {
     Json::Array rows;
     for (const NearRow& near : list.rows) {
       rows.push_back(Json::Object{
-          {"id", near.row}, {"text", id_json(tokenizer, near.row)}, {"cosine", near.cosine}});
+          {"id", near.row}, {"text", token_json(tokenizer, near.row)}, {"cosine", near.cosine}});
     }
     all.push_back(Json::Object{{"tensor", list.table}, {"nearest", rows}});
   }
-  return Json::Object{{"id", id}, {"text", id_json(tokenizer, id)}, {"neighbors", all}};
+  return Json::Object{{"id", id}, {"text", token_json(tokenizer, id)}, {"neighbors", all}};
 }
 
-void print_neighbors(const Tokenizer* tokenizer, int32_t id,
-                     const std::vector<NeighborList>& lists) {
+void print(const Tokenizer* tokenizer, int32_t id, const std::vector<NeighborList>& lists) {
   std::printf("token      %d  %s\n", id, quoted_token(tokenizer, id).c_str());
   for (const NeighborList& list : lists) {
     std::printf("\nnearest in %s\n    id   cosine  token\n", list.table.c_str());
@@ -128,18 +118,16 @@ void print_neighbors(const Tokenizer* tokenizer, int32_t id,
   }
 }
 
-Json histogram_report_json(const FileTensor& tensor, const TensorStatistics& statistics,
-                           const Histogram& histogram) {
+Json to_json(const FileTensor& tensor, const TensorStatistics& statistics,
+             const Histogram& histogram) {
   Json json = tensor_json(tensor);
   json.set("statistics", statistics_json(statistics));
   json.set("histogram", histogram_json(histogram));
   return json;
 }
 
-void print_histogram(const FileTensor& tensor, const TensorStatistics& statistics,
-                     const Histogram& histogram) {
+void print(const FileTensor& tensor, const TensorStatistics& s, const Histogram& histogram) {
   print_tensor(tensor);
-  const TensorStatistics& s = statistics;
   if (s.finite > 0) {
     std::printf("           mean %s, std %s, min %s, max %s, norm %s\n",
                 significant(s.mean, 3).c_str(), significant(s.std, 3).c_str(),

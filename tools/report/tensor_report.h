@@ -41,14 +41,14 @@ struct NeighborList {
   std::vector<NearRow> rows;
 };
 
-Json neighbors_json(const Tokenizer* tokenizer, int32_t id, const std::vector<NeighborList>& lists);
-void print_neighbors(const Tokenizer* tokenizer, int32_t id,
-                     const std::vector<NeighborList>& lists);
+// tokenizer: may be null; id: whose neighbours they are.
+Json to_json(const Tokenizer* tokenizer, int32_t id, const std::vector<NeighborList>& lists);
+void print(const Tokenizer* tokenizer, int32_t id, const std::vector<NeighborList>& lists);
 
-Json histogram_report_json(const FileTensor& tensor, const TensorStatistics& statistics,
-                           const Histogram& histogram);
-void print_histogram(const FileTensor& tensor, const TensorStatistics& statistics,
-                     const Histogram& histogram);
+Json to_json(const FileTensor& tensor, const TensorStatistics& statistics,
+             const Histogram& histogram);
+void print(const FileTensor& tensor, const TensorStatistics& statistics,
+           const Histogram& histogram);
 
 // --- pieces
 

@@ -16,17 +16,6 @@ constexpr size_t kAddedShown = 20;
 constexpr size_t kNameWidth = 80;
 constexpr size_t kSingleLengths = 16;  // longer ones share a bar with others
 
-std::string ratio(int64_t a, int64_t b) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.2f", static_cast<double>(a) / static_cast<double>(b));
-  return text.data();
-}
-
-// Null for a ratio to nothing.
-Json ratio_json(int64_t a, int64_t b) {
-  return b == 0 ? Json() : Json(static_cast<double>(a) / static_cast<double>(b));
-}
-
 const std::array<std::pair<const char*, int32_t SpecialTokens::*>, 4> kRoles = {
     {{"bos", &SpecialTokens::bos},
      {"eos", &SpecialTokens::eos},
@@ -80,20 +69,20 @@ void print_longest(const TokenizerReport& report) {
   }
 }
 
-void print_sample(const TokenizerReport& report, bool show_ids) {
+void print_sample(const TokenizerReport& report) {
   const TokenizerSample& sample = *report.sample;
   const Compression& c = sample.compression;
   std::printf("\ntext       %s\n           %lld bytes, %lld words, %lld tokens\n",
               shortened(sample.name, kNameWidth).c_str(), static_cast<long long>(c.bytes),
               static_cast<long long>(c.words), static_cast<long long>(c.tokens));
   if (c.tokens == 0) return;
-  std::printf("           %s bytes per token", ratio(c.bytes, c.tokens).c_str());
-  if (c.words > 0) std::printf(", %s tokens per word", ratio(c.tokens, c.words).c_str());
+  std::printf("           %.2f bytes per token", ratio(c.bytes, c.tokens));
+  if (c.words > 0) std::printf(", %.2f tokens per word", ratio(c.tokens, c.words));
   std::printf("\n");
   const size_t shown = sample.first.size();
   const bool all = static_cast<int64_t>(shown) == c.tokens;
   print_tokens(all ? "tokens" : "the first " + std::to_string(shown) + " tokens",
-               report.tokenizer.get(), sample.first, show_ids);
+               report.tokenizer.get(), sample.first, report.show_ids);
 }
 
 }  // namespace
@@ -122,12 +111,11 @@ Json to_json(const TokenizerReport& report) {
   Json::Array added, longest, lengths;
   for (const AddedToken& token : tokenizer.added_tokens()) {
     added.push_back(Json::Object{
-        {"id", token.id}, {"text", text_json(token.text)}, {"special", token.special}});
+        {"id", token.id}, {"text", valid_utf8(token.text)}, {"special", token.special}});
   }
   for (const int32_t id : vocabulary.longest) {
-    const std::string_view token = tokenizer.token(id);
-    longest.push_back(
-        Json::Object{{"id", id}, {"bytes", token.size()}, {"text", text_json(token)}});
+    longest.push_back(Json::Object{
+        {"id", id}, {"bytes", tokenizer.token(id).size()}, {"text", token_json(&tokenizer, id)}});
   }
   for (size_t length = 1; length < vocabulary.by_length.size(); ++length) {
     const int64_t count = vocabulary.by_length[length];
@@ -149,28 +137,28 @@ Json to_json(const TokenizerReport& report) {
   json.set("added_tokens", added);
   json.set("lengths", lengths);
   json.set("not_utf8", vocabulary.not_utf8);
-  json.set("not_utf8_share", ratio_json(vocabulary.not_utf8, vocabulary.tokens));
+  json.set("not_utf8_share", ratio(vocabulary.not_utf8, vocabulary.tokens));
   json.set("longest", longest);
   if (!report.sample) return json;
   const Compression& c = report.sample->compression;
-  json.set("sample", Json::Object{{"text", text_json(report.sample->name)},
+  json.set("sample", Json::Object{{"text", valid_utf8(report.sample->name)},
                                   {"bytes", c.bytes},
                                   {"words", c.words},
                                   {"tokens", c.tokens},
-                                  {"bytes_per_token", ratio_json(c.bytes, c.tokens)},
-                                  {"tokens_per_word", ratio_json(c.tokens, c.words)},
+                                  {"bytes_per_token", ratio(c.bytes, c.tokens)},
+                                  {"tokens_per_word", ratio(c.tokens, c.words)},
                                   {"first_tokens", tokens_json(&tokenizer, report.sample->first)}});
   return json;
 }
 
-void print(const TokenizerReport& report, bool show_ids) {
+void print(const TokenizerReport& report) {
   std::printf("tokenizer  %s\n           %s\n", report.path.c_str(),
               description(*report.tokenizer).c_str());
   print_roles(*report.tokenizer);
   print_added(*report.tokenizer);
   print_lengths(report.vocabulary);
   print_longest(report);
-  if (report.sample) print_sample(report, show_ids);
+  if (report.sample) print_sample(report);
 }
 
 }  // namespace cria

@@ -27,11 +27,11 @@ struct TokenizerReport {
   std::unique_ptr<Tokenizer> tokenizer;
   VocabularyStatistics vocabulary;
   std::optional<TokenizerSample> sample;
+  bool show_ids = false;  // of the sample too
 };
 
 Json to_json(const TokenizerReport& report);
-// show_ids: of the sample too.
-void print(const TokenizerReport& report, bool show_ids);
+void print(const TokenizerReport& report);
 
 // "bpe, pattern gpt4, 4096 tokens, 3840 merges"
 std::string description(const Tokenizer& tokenizer);

@@ -40,19 +40,13 @@ int64_t row_count(const TracedTensor& x) {
 
 // --- JSON
 
-Json::Array numbers(Row x) {
-  Json::Array array;
-  for (const float value : x) array.emplace_back(static_cast<double>(value));
-  return array;
-}
-
 Json rows_json(const TracedTensor& x, size_t values) {
   Json::Array rows;
   for (int64_t r = 0; r < row_count(x); ++r) {
     const Row row = x.row(r);
     rows.push_back(
         Json::Object{{"norm", norm_of(row)},
-                     {"first_values", numbers(row.first(std::min(values, row.size())))}});
+                     {"first_values", numbers_json(row.first(std::min(values, row.size())))}});
   }
   return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
@@ -67,7 +61,7 @@ Json norms_json(const TracedTensor& x) {
 Json matrix_json(const TracedTensor& x) {
   if (x.shape.empty()) return {};
   Json::Array rows;
-  for (int64_t r = 0; r < x.shape[0]; ++r) rows.emplace_back(numbers(x.row(r)));
+  for (int64_t r = 0; r < x.shape[0]; ++r) rows.emplace_back(numbers_json(x.row(r)));
   return Json::Object{{"shape", shape_json(x.shape)}, {"rows", rows}};
 }
 
@@ -95,12 +89,6 @@ Json scores_json(const Trace& trace) {
 
 // --- text
 
-std::string shortest(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
-
 class Printer {
  public:
   Printer(const TraceReport& report, const TraceDetail& detail)
@@ -110,13 +98,9 @@ class Printer {
 
   // Shows all from the text to the residual stream before the first block.
   void input() const {
-    const ModelConfig& c = report_.config;
-    std::printf("model     %s\n          %lld layers, hidden %lld, %lld heads of %lld\n",
-                report_.model.c_str(), static_cast<long long>(c.num_hidden_layers),
-                static_cast<long long>(c.hidden_size),
-                static_cast<long long>(c.num_attention_heads), static_cast<long long>(c.head_dim));
-    std::printf("text      %s\ntokens    [1, %zu]\nposition  %s\n", quote(report_.text).c_str(),
-                trace_.ids.size(), c.position.c_str());
+    std::printf("model     %s\n          %s\ntext      %s\ntokens    [1, %zu]\nposition  %s\n",
+                report_.model.c_str(), config_text(report_.config).c_str(),
+                quote(report_.text).c_str(), trace_.ids.size(), report_.config.position.c_str());
     heading("rows of model.embed_tokens.weight " + shape_string(trace_.table_shape) + ": " +
             shape_string(trace_.rows.shape));
     std::printf("   t %s     id     |x|  first values\n", padded("token", width_).c_str());
@@ -124,7 +108,7 @@ class Printer {
       std::printf(" %6d", trace_.ids[t]);
       vector(trace_.rows.row(static_cast<int64_t>(t)));
     });
-    heading("embedding_scale: times " + shortest(trace_.embedding_scale));
+    heading("embedding_scale: times " + significant(trace_.embedding_scale, 6));
     if (trace_.added.is_zero()) {
       heading("position, on the embedding: nothing");
     } else {
@@ -235,7 +219,7 @@ class Printer {
     heading("position, on the scores of " + layer() + " " + shape_string({1, heads, time, time}) +
             (columns.size() > 1 ? ", by distance:" : ": nothing"));
     std::printf("q.k is scaled by %s; weight is the softmax of the sum\n",
-                shortest(s.scale).c_str());
+                significant(s.scale, 6).c_str());
     columns.emplace_back("weight", &s.weights);
     std::printf("head %lld: %s, and each key\n   t %s distance",
                 static_cast<long long>(detail_.head), last().c_str(),
@@ -297,9 +281,7 @@ class Printer {
 
   double last_norm(const TracedTensor& x) const { return norm_of(x.row(x.shape[1] - 1)); }
   double mean_norm(const TracedTensor& x) const {
-    double sum = 0;
-    for (int64_t t = 0; t < x.shape[1]; ++t) sum += norm_of(x.row(t));
-    return sum / static_cast<double>(x.shape[1]);
+    return x.sum_of_norms() / static_cast<double>(x.shape[1]);
   }
 
   const TraceReport& report_;
@@ -316,7 +298,7 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
   const size_t values = detail.values;
   Json::Array tokens, blocks, next;
   for (size_t i = 0; i < t.ids.size(); ++i) {
-    tokens.push_back(Json::Object{{"id", t.ids[i]}, {"text", text_json(t.tokens[i])}});
+    tokens.push_back(Json::Object{{"id", t.ids[i]}, {"text", valid_utf8(t.tokens[i])}});
   }
   for (const TracedBlock& block : t.blocks) {
     blocks.push_back(Json::Object{{"shape", shape_json(block.x.shape)},
@@ -327,7 +309,7 @@ Json to_json(const TraceReport& report, const TraceDetail& detail) {
   for (size_t i = 0; i < std::min(detail.top, t.next.size()); ++i) {
     const NextToken& token = t.next[i];
     next.push_back(Json::Object{{"id", token.id},
-                                {"text", token.text ? text_json(*token.text) : Json()},
+                                {"text", token.text ? Json(valid_utf8(*token.text)) : Json()},
                                 {"logit", static_cast<double>(token.logit)},
                                 {"probability", static_cast<double>(token.probability)}});
   }
