@@ -87,6 +87,8 @@ class BpeCaches {
     std::unique_ptr<BpeCache> cache;
     if (idle_.empty()) {
       cache = std::make_unique<BpeCache>();
+      idle_.reserve(made_ + 1);  // for its return, which must not fail
+      ++made_;
     } else {
       cache = std::move(idle_.back());
       idle_.pop_back();
@@ -97,6 +99,7 @@ class BpeCaches {
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<BpeCache>> idle_;
+  size_t made_ = 0;
 };
 
 }  // namespace cria

@@ -33,7 +33,11 @@ std::string number(double value) {
 
 void print_head(const DiagnosticsReport& r) {
   const Diagnostics& d = r.measured.diagnostics;
-  std::printf("model      %s\n           %s\n", r.model.c_str(), config_text(r.config).c_str());
+  const ModelConfig& c = r.config;
+  std::printf("model      %s\n           %lld layers, hidden %lld, vocabulary %lld, %s, %s\n",
+              r.model.c_str(), static_cast<long long>(c.num_hidden_layers),
+              static_cast<long long>(c.hidden_size), static_cast<long long>(c.vocab_size),
+              c.position.c_str(), c.tie_word_embeddings ? "tied" : "untied");
   std::printf("data       %s\n           %lld sequences of %lld tokens\n", r.data.c_str(),
               static_cast<long long>(r.measured.sequences),
               static_cast<long long>(r.measured.length));
