@@ -278,11 +278,12 @@ void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
 void AtomicFile::commit() {
   flush();
   if (::fsync(descriptor_) != 0) throw_system_error("cannot flush", path_, "is the disk full?");
+  const std::string directory = parent(path_);  // before: memory may be short
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     throw_system_error("cannot rename the finished file", path_);
   }
   ::close(std::exchange(descriptor_, -1));
-  sync_directory(parent(path_));
+  sync_directory(directory);
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
@@ -322,11 +323,12 @@ AtomicDirectory::~AtomicDirectory() {
 
 void AtomicDirectory::commit() {
   sync_directory(temporary_);
+  const std::string directory = parent(final_);  // before: memory may be short
   if (::rename(temporary_.c_str(), final_.c_str()) != 0) {
     throw_system_error("cannot rename the finished directory", final_);
   }
   committed_ = true;
-  sync_directory(parent(final_));
+  sync_directory(directory);
 }
 
 Rollback::~Rollback() {
@@ -394,10 +396,11 @@ void remove_directory(const std::string& path) {
 }
 
 void publish_file(const std::string& from, const std::string& to) {
+  const std::string directory = parent(to);  // before: memory may be short
   if (::link(from.c_str(), to.c_str()) != 0 && ::rename(from.c_str(), to.c_str()) != 0) {
     throw_system_error("cannot rename", from);
   }
-  sync_directory(parent(to));
+  sync_directory(directory);
 }
 
 bool exists(const std::string& path) {
