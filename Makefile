@@ -322,7 +322,7 @@ tidy:  ## what clang-tidy has to say, by the checks in .clang-tidy
 	@printf '%s\n' $(patsubst %,$(OBJ)/%.cpp,$(call folders,$(lib_sources) $(tool_sources))) \
 	  src/kernels/dispatch.cpp src/kernels/peak.cpp src/kernels/portable.cpp | \
 	  xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" sh -c 'echo "tidy: $$0"; $(CLANG_TIDY) --quiet "$$0" -- \
-	    -std=c++20 -Iinclude -Isrc -Itools -I. -Wno-unknown-pragmas || exit 255' 2>/dev/null
+	    -std=c++20 -Iinclude -Isrc -Itools -I. -Wno-unknown-pragmas || exit 1' 2>/dev/null
 
 # What a program that uses the library is compiled with, for pkg-config.
 version = $(shell sed -n 's/.*kCriaVersion = "\(.*\)";/\1/p' src/base/version.h)

@@ -1,6 +1,7 @@
 #include "report/tensor_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <array>
 #include <cstdio>
 
@@ -164,7 +165,7 @@ std::string sparkline(const Histogram& histogram) {
   for (const int64_t count : counts) {
     // Anything at all is seen.
     const double height = static_cast<double>(count) / static_cast<double>(largest) * 7;
-    text += count == 0 ? " " : kHeights[static_cast<size_t>(height + 0.5)];
+    text += count == 0 ? " " : kHeights[static_cast<size_t>(std::lround(height))];
   }
   return text;
 }
