@@ -16,7 +16,7 @@ class LossSpikes {
 
   void add(double loss);  // of the next step
 
-  int64_t length() const { return length_; }    // of the one under way, in steps; 0: there is none
+  int64_t length() const { return length_; }  // of the one under way, in steps; 0: there is none
   int64_t count() const { return count_; }
   double highest() const { return highest_; }   // times the median; 0 without a spike
   int64_t longest() const { return longest_; }  // steps

@@ -1,8 +1,8 @@
 #include "report/tensor_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "base/unicode.h"

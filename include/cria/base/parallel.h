@@ -15,8 +15,8 @@ namespace cria {
 int max_threads();
 void set_threads(int threads);  // threads >= 1
 
-// From now on loops use at most so many of them; those left out sleep. Unlike set_threads it changes
-// no max_threads(), so that what has room for one thread each stays valid.
+// From now on loops use at most so many of them; those left out sleep. Unlike set_threads it
+// changes no max_threads(), so that what has room for one thread each stays valid.
 void limit_threads(int threads);  // 0: no limit
 bool has_openmp();
 
