@@ -22,6 +22,7 @@
 #include "kernels/isa.h"
 
 namespace cria {
+
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"prepare", run_prepare, "text to tokenizer and token shards"},

@@ -18,6 +18,7 @@
 #include "distributed/communicator.h"
 #include "inference/document_marks.h"
 #include "inference/shard_tokenizer.h"
+#include "report/report_text.h"
 
 namespace cria {
 
@@ -49,8 +50,7 @@ std::optional<DocumentMarks> marks_of(const Options& options, const ModelConfig&
     return document_marks(config, std::vector{shards_of(options.text("data", ""), "val")}, given);
   }
   if (given == DocumentMarks{}) return std::nullopt;
-  throw UsageError("--bos-token-id and --eos-token-id need --mask-documents",
-                   {.where = "cria eval"});
+  options.refuse("--bos-token-id and --eos-token-id need --mask-documents");
 }
 
 void print(const Evaluation& result, const LoadedModel& loaded, bool as_json) {
@@ -58,7 +58,7 @@ void print(const Evaluation& result, const LoadedModel& loaded, bool as_json) {
     Json json = to_json(result, loaded.step);
     json.set("tokens", result.tokens);
     json.set("model", loaded.directory);
-    std::printf("%s\n", json.dump().c_str());
+    print_json(json);
     return;
   }
   std::printf("model          %s\ntokens         %lld\nloss           %.4f\nperplexity     %.4f\n",
@@ -76,11 +76,9 @@ int run_eval(const Arguments& arguments) {
                   "Loss, perplexity and bits per byte of MODEL (a checkpoint, a run, or a Hugging "
                   "Face directory)\nover every token of the shards that GLOB names.",
                   eval_options());
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   if (!options.has("data")) {
-    throw UsageError("--data is missing",
-                     {.where = "cria eval", .hint = "--data 'data/demo/val_*.bin'"});
+    options.refuse("--data is missing", {.hint = "--data 'data/demo/val_*.bin'"});
   }
   Communicator& ranks = world();
   const ShardFormat format = shard_format(options.choice("shard-format", shard_format_names()));

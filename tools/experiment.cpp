@@ -13,6 +13,7 @@
 #include "cria/base/parallel.h"
 #include "distributed/communicator.h"
 #include "report/experiment_report.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
@@ -96,8 +97,7 @@ int run_experiment(const Arguments& arguments) {
        {"at-once", "N", "runs at a time, which share the threads (default: one per thread)"},
        {"dry-run", "", "list the runs, with parameters, memory, FLOPs and time; train nothing"},
        {"json", "", "print the results as JSON"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, 1);
+  if (!options.parse(arguments, 1, 1)) return 0;
   ignore_closed_pipes();
   const std::string& path = options.positional().front();
   const Experiment experiment = read_experiment(path);
@@ -131,7 +131,7 @@ int run_experiment(const Arguments& arguments) {
     return kInterrupted;
   }
   if (options.has("json")) {
-    std::printf("%s\n", run.json().dump().c_str());
+    print_json(run.json());
   } else {
     print_comparison(experiment, plan, run.comparison());
     std::printf("%s\n", join_path(directory, "results.json").c_str());

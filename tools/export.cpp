@@ -8,10 +8,10 @@
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "exchange/export_formats.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
@@ -55,7 +55,7 @@ void report(const ExportFormat& format, const ExportRequest& request, bool as_js
   const Json json = Json::Object{
       {"model", request.model.directory},    {"format", format.name}, {"path", request.path},
       {"dtype", format_name(request.dtype)}, {"bytes", bytes},        {"files", std::move(files)}};
-  std::printf("%s\n", json.dump().c_str());
+  print_json(json);
 }
 
 std::string description() {

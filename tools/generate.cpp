@@ -7,10 +7,10 @@
 #include "cli/documents.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "cria/exchange/load_model.h"
 #include "cria/inference/generate.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
@@ -54,7 +54,7 @@ void print_json(Generator& generator, const std::string& prompt, const Sampling&
   json.set("text", text);
   json.set("tokens", tokens);
   if (of_several) json.set("sample", sampling.sample + 1);
-  std::printf("%s\n", json.dump().c_str());
+  print_json(json);
 }
 
 void print_text(Generator& generator, const Tokenizer& tokenizer, const std::string& prompt,

@@ -10,6 +10,7 @@
 #include "cria/base/error.h"
 #include "cria/base/json.h"
 #include "inspect/gradient_check.h"
+#include "report/report_text.h"
 #include "train/init_from.h"
 
 namespace cria {
@@ -119,7 +120,7 @@ int run_gradcheck(const Arguments& arguments) {
   if (as_json) {
     const Json json = Json::Object{
         {"worst", worst}, {"unclear", unclear}, {"wrong", wrong}, {"parameters", rows}};
-    std::printf("%s\n", json.dump().c_str());
+    print_json(json);
   } else {
     std::printf("worst error %.1e, tolerance %.1e: %s\n", worst, tolerance,
                 wrong > 0     ? "FAILED"

@@ -12,6 +12,7 @@
 #include "cria/base/json.h"
 #include "exchange/gguf_model.h"
 #include "exchange/llama2c_model.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
@@ -101,7 +102,7 @@ int run_import(const Arguments& arguments) {
                                    {"dtype", format_name(format)},
                                    {"parameters", parameters},
                                    {"tokenizer", kind}};
-    std::printf("%s\n", json.dump().c_str());
+    print_json(json);
     return 0;
   }
   std::printf("%s: %lld parameters from a %s file, tokenizer %s\n", target.c_str(),

@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"

@@ -10,6 +10,7 @@
 #include "cli/prepare_request.h"
 #include "cli/progress.h"
 #include "cria/base/error.h"
+#include "report/report_text.h"
 
 namespace cria {
 namespace {
@@ -65,7 +66,7 @@ int run_prepare(const Arguments& arguments) {
     const Json summary = prepare_dataset(request);
     bar.reset();
     if (options.has("json")) {
-      std::printf("%s\n", summary.dump().c_str());
+      print_json(summary);
     } else {
       print(request.directory, summary);
     }

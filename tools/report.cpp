@@ -6,7 +6,6 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "report/position_sections.h"
 
@@ -18,9 +17,8 @@ int run_report(const Arguments& arguments) {
       "Write one page of charts and tables about runs (directories of 'cria train'), experiments "
       "(of 'cria experiment') and models: an HTML file that a browser opens without a network. "
       "Runs whose configs differ in the seed only are shown as one, with a band. Of a model, and "
-      "of "
-      "a run that is the only one, the page has maps of the tokens' vectors; with --text also what "
-      "the model makes of a text.",
+      "of a run that is the only one, the page has maps of the tokens' vectors; with --text also "
+      "what the model makes of a text.",
       {{"o", "FILE", "the page to write (default report.html)"},
        {"positions", "", "what position encodings do: all of them, or, with a MODEL, its own"},
        {"text", "TEXT", "what the one DIR, a model or a run, reads: losses, attention, layers"}});

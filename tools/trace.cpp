@@ -3,7 +3,6 @@
 #include "cli/commands.h"
 #include "cli/model_from_config.h"
 #include "cli/options.h"
-#include "cria/base/error.h"
 #include "report/report_text.h"
 #include "report/trace_report.h"
 

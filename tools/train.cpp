@@ -12,6 +12,7 @@
 #include "cria/exchange/load_model.h"
 #include "cria/train/trainer.h"
 #include "distributed/communicator.h"
+#include "report/report_text.h"
 #include "report/run_cost_report.h"
 #include "train/run_inputs.h"
 
@@ -48,12 +49,7 @@ int print_dry_run(const Options& options, RunConfig config) {
   for (const std::string& doubt : doubts_about(inputs, config)) {
     std::fprintf(stderr, "warning: %s\n", doubt.c_str());
   }
-  if (options.has("json")) {
-    std::printf("%s\n", to_json(cost).dump().c_str());
-  } else {
-    print(cost);
-  }
-  return 0;
+  return show(options, cost);
 }
 
 // The work of all processes but the first, which alone reports.
@@ -76,16 +72,13 @@ int run_train(const Arguments& arguments) {
                    {"change", "", "with --resume: other settings or data may make it another run"},
                    {"dry-run", "", "check everything, and print what the run would take"},
                    {"json", "", "print the result as JSON"}});
-  if (!options.parse(arguments)) return 0;
-  options.require_positional(1, SIZE_MAX);
+  if (!options.parse(arguments, 1)) return 0;
   ignore_closed_pipes();
   const std::string& source = options.positional().front();
   const Arguments overrides(options.positional().begin() + 1, options.positional().end());
 
   const bool resume = options.has("resume"), change = options.has("change");
-  if (change && !resume) {
-    throw UsageError("--change is for --resume", {.where = "cria train"});
-  }
+  if (change && !resume) options.refuse("--change is for --resume");
   Communicator& ranks = world();
   RunConfig config = read_run_config(source, overrides, resume);
   if (!ranks.leads()) {
@@ -119,7 +112,7 @@ int run_train(const Arguments& arguments) {
                     : Json(Json::Object{{"step", trainer.steps_done()}});
     json.set("checkpoint", checkpoint);
     json.set("fingerprint", fingerprint(trainer.model().parameters()));
-    std::printf("%s\n", json.dump().c_str());
+    print_json(json);
   } else {
     std::printf("%s\n", checkpoint.c_str());
   }

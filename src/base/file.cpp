@@ -66,8 +66,10 @@ void add_matches(const fs::path& base, fs::path::iterator part, fs::path::iterat
   const fs::path literal = base / *part;
   const auto next = std::next(part);
   if (exists(literal.string())) return add_matches(literal, next, end, paths);
-  const std::string directory = base.empty() ? "." : base.string();
-  if (part->native().find_first_of("*?[") == std::string::npos || !fs::is_directory(directory)) {
+  const std::string directory = base.empty() ? "./" : base.string() + "/";
+  // Passed over, as by glob() of C: what is no directory, or may not be read, such as lost+found.
+  if (part->native().find_first_of("*?[") == std::string::npos ||
+      ::access(directory.c_str(), R_OK) != 0) {
     return;
   }
   for (const std::string& name : list_directory(directory)) {
@@ -144,11 +146,14 @@ class OpenDirectory {
   explicit operator bool() const { return stream_ != nullptr; }
   int descriptor() const { return ::dirfd(stream_); }
 
-  // The name of the next file or directory in it; nullptr: there is none.
+  // The name of the next file or directory in it; nullptr: there is none, or, if errno is not 0, it
+  // cannot be read.
   const char* next() const noexcept {
-    const dirent* entry = ::readdir(stream_);
-    while (entry && is_dots(entry->d_name)) entry = ::readdir(stream_);
-    return entry ? entry->d_name : nullptr;
+    for (;;) {
+      errno = 0;
+      const dirent* const entry = ::readdir(stream_);
+      if (!entry || !is_dots(entry->d_name)) return entry ? entry->d_name : nullptr;
+    }
   }
 
  private:
@@ -380,6 +385,7 @@ std::vector<std::string> list_directory(const std::string& directory) {
   if (!open) throw_system_error("cannot read the directory", directory);
   std::vector<std::string> names;
   while (const char* const name = open.next()) names.emplace_back(name);
+  if (errno != 0) throw_system_error("cannot read the directory", directory);
   std::ranges::sort(names);
   return names;
 }
@@ -390,9 +396,8 @@ bool remove_all(const std::string& path) noexcept {
 
 void remove_directory(const std::string& path) {
   const std::string aside = temporary_name(path);
-  if (::rename(path.c_str(), aside.c_str()) != 0 || !remove_all(aside)) {
-    throw_system_error("cannot remove", path);
-  }
+  if (::rename(path.c_str(), aside.c_str()) != 0) throw_system_error("cannot remove", path);
+  if (!remove_all(aside)) throw_system_error("cannot remove", aside);
 }
 
 void publish_file(const std::string& from, const std::string& to) {

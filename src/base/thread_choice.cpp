@@ -11,8 +11,8 @@ namespace cria {
 namespace {
 
 constexpr size_t kRemembered = 16, kTrial = 8;  // steps
-constexpr int64_t kSoonest = 16,
-                  kLatest = 512;   // steps between trials: twice as many after one in vain
+// Steps between trials: twice as many after one in vain.
+constexpr int64_t kSoonest = 16, kLatest = 512;
 constexpr double kSeconds = 0.25;  // what processors did is counted in hundredths of a second
 constexpr double kFaster = 0.85;   // less is chance
 constexpr double kNever = std::numeric_limits<double>::infinity();

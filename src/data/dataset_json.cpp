@@ -133,7 +133,8 @@ Json to_json(const TokenizerDescription& tokenizer) {
   return json;
 }
 
-// Calls body(file, a split that the dataset.json beside it describes, that file) for both of them.
+// Calls body(file, split, path of dataset.json) with train and with val, as the dataset.json beside
+// each file describes them.
 template <class Body>
 void each_split(const std::vector<std::string>& files, Body&& body) {
   std::string directory;
@@ -157,7 +158,7 @@ void each_checksum(const std::vector<std::string>& files, Body&& body) {
   each_split(files, [&](const std::string& path, const SplitDescription& split,
                         const std::string& dataset) {
     const auto look = [&](const Names& names, const Names& checksums) {
-      for (size_t i = 0; i < std::min(names.size(), checksums.size()); ++i) {
+      for (size_t i = 0; i < checksums.size(); ++i) {  // none, or one for each name
         if (names[i] == std::filesystem::path(path).filename()) body(path, checksums[i], dataset);
       }
     };

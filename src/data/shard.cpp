@@ -209,13 +209,13 @@ void ShardWriter::finish() {
   file_.commit();
 }
 
-ShardSeries::ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size,
-                         int64_t shard_tokens)
-    : directory_(directory), name_(name), vocab_size_(vocab_size), shard_tokens_(shard_tokens) {}
-
 std::string mask_path(const std::string& shard) {
   return std::filesystem::path(shard).replace_extension(".mask").string();
 }
+
+ShardSeries::ShardSeries(const std::string& directory, const std::string& name, int64_t vocab_size,
+                         int64_t shard_tokens)
+    : directory_(directory), name_(name), vocab_size_(vocab_size), shard_tokens_(shard_tokens) {}
 
 void ShardSeries::write(std::span<const int32_t> tokens, std::string_view mask) {
   tokens_ += static_cast<int64_t>(tokens.size());

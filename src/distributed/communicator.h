@@ -61,7 +61,7 @@ class Communicator {
 };
 
 // Error on every rank, which names the first rank that says something else than rank 0, and what:
-// a line of `lines`, such as "seed = 1". what: who should be alike ("the processes").
+// the first of `lines` that differs, such as "seed = 1".
 void require_agreement(Communicator& ranks, const std::vector<std::string>& lines);
 
 // x[0] becomes the sum of all x in a fixed tree: ((x0 + x1) + (x2 + x3)) + ... . Where a power of

@@ -120,7 +120,7 @@ Evaluation evaluate(const Llama& model, Activations& activations, const Dataset&
   WindowBatch batch(dataset, request, segments ? 1 : request.batch_size);
   Evaluation result;
   std::vector<double> losses;  // of each batch, 0 of those that others compute
-  const bool shared = request.ranks && !segments;
+  const bool shared = request.ranks && !segments && !request.each_loss;
   const int64_t size = shared ? request.ranks->size() : 1;
   const int64_t rank = shared ? request.ranks->rank() : 0;
   int64_t bytes = 0, shard = 0;

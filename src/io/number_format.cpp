@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/bf16.h"
 #include "base/number.h"
 #include "cria/base/error.h"
 #include "cria/base/parallel.h"
@@ -173,17 +174,6 @@ uint16_t to_f16(float value) {
 }
 
 // bfloat16 is the upper half of an fp32.
-float from_bf16(uint16_t bits) {
-  return std::bit_cast<float>(uint32_t{bits} << 16);
-}
-
-uint16_t to_bf16(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-  const uint32_t nan = bits >> 16 | 0x40u;
-  return static_cast<uint16_t>(magnitude_bits(value) > kInfinity ? nan : rounded);
-}
-
 void decode_numbers(NumberFormat format, const char* source, int64_t count, float* out) {
   if (count == 0) return;
   switch (format) {

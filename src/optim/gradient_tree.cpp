@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/bf16.h"
 #include "cria/base/parallel.h"
-#include "optim/sums.h"
+#include "cria/kernels/kernels.h"
 
 namespace cria {
 namespace {
@@ -28,11 +29,8 @@ GradientTree::GradientTree(Parameters& parameters, int64_t parts, bool rounds, b
 }
 
 void GradientTree::add_waiting() {
-  float* const sum = parameters_->grad();
-  const float* const other = floats(planes_[--waiting_]);
-  compute_for(parameters_->plane_size(), kGrain, [&](int64_t begin, int64_t end, int) {
-    add_to(sum + begin, other + begin, end - begin);
-  });
+  kernels().add_rows_sum(1, parameters_->plane_size(), floats(planes_[--waiting_]),
+                         parameters_->grad());
   finish_sum();
 }
 

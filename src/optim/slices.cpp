@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/bf16.h"
 #include "cria/base/parallel.h"
-#include "optim/sums.h"
+#include "cria/kernels/kernels.h"
 
 namespace cria {
 namespace {
@@ -75,7 +76,7 @@ void Slices::add_received(std::span<float* const> terms, int64_t count) const {
     }
     add_in_tree(size, [&](int64_t to, int64_t from) {
       const bool is_root = to == 0 && from * 2 >= size;
-      add_to(terms[to] + begin, terms[from] + begin, end - begin);
+      kernels().add_rows_sum(1, end - begin, terms[from] + begin, terms[to] + begin);
       if (rounds && !is_root) round_to_bf16(terms[to] + begin, end - begin);
     });
     if (own > 0) std::copy(terms[0] + begin, terms[0] + end, terms[own] + begin);
@@ -107,7 +108,10 @@ void Slices::reduce_gradients() {
       } else {
         uint16_t* const from = messages_.data() + rank * kChunk;
         uint16_t* const to = from + size * kChunk;
-        std::transform(plane + theirs.offset, plane + theirs.offset + theirs.count, to, to_bf16);
+        const float* const sent = plane + theirs.offset;
+        compute_for(theirs.count, kGrain, [&](int64_t begin, int64_t end, int) {
+          std::transform(sent + begin, sent + end, to + begin, to_bf16);
+        });
         receives.push_back({rank, from, mine.count * kHalf});
         sends.push_back({rank, to, theirs.count * kHalf});
       }

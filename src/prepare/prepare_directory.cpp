@@ -38,8 +38,9 @@ void clear(const std::string& scratch, const std::string& directory) {
     if (name == kLock) continue;
     const std::string left = join_path(scratch, name), published = join_path(directory, name);
     std::error_code none;
-    if (fs::is_regular_file(fs::symlink_status(left)) && fs::equivalent(left, published, none)) {
-      remove_all(published);
+    if (fs::is_regular_file(fs::symlink_status(left)) && fs::equivalent(left, published, none) &&
+        !remove_all(published)) {
+      throw_system_error("cannot remove", published);
     }
     if (!remove_all(left)) throw_system_error("cannot remove", left);
   }

@@ -100,8 +100,8 @@ struct Point {
 };
 struct Scatter {
   std::string title = {}, note = {};
-  Axis x = {}, y = {};  // where both have no label, they have no numbers either: near and far is
-                        // all there is
+  // Where both have no label, they have no numbers either: near and far is all there is.
+  Axis x = {}, y = {};
   std::vector<Point> points = {};
   std::vector<LegendEntry> legend = {};
   Size size = {.width = 440, .height = 400};

@@ -49,7 +49,8 @@ std::string isolated(std::string_view text) {
   if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
     return std::string(text);
   }
-  const std::string inner = replace_all(replace_all(text, kFirstStrong, ""), kPop, "");
+  // Of valid text: bytes around a mark that goes would else make another.
+  const std::string inner = replace_all(replace_all(valid_utf8(text), kFirstStrong, ""), kPop, "");
   return std::string(kFirstStrong) + inner + std::string(kPop);
 }
 

@@ -216,7 +216,9 @@ void add_starts(Page& page, const std::vector<RunGroup>& groups) {
           const std::string text = !value               ? ""
                                    : value->is_string() ? isolated(value->as_string(kStarts))
                                                         : isolated(value->dump());
-          if (std::ranges::find(different, text) == different.end()) different.push_back(text);
+          if (!text.empty() && std::ranges::find(different, text) == different.end()) {
+            different.push_back(text);
+          }
         }
         table.rows.back().push_back(joined(different, ", "));
       }
@@ -294,14 +296,14 @@ std::vector<std::string> verdict_of_runs(const std::vector<RunGroup>& groups) {
 
 void add_curves(Page& page, const std::vector<RunGroup>& groups) {
   std::vector<Figure> figures = LossCharts(groups).figures();
-  const auto add = [&](const char* key, const char* what, const char* note, const Axis& axis) {
+  const auto add = [&](const char* key, const std::string& what, const char* unit, const char* note,
+                       const Axis& axis) {
     const std::string most = number_text(largest_of(groups, key), 3);
-    const std::string unit = key == std::string("tokens_per_s") ? " tokens per second" : "";
-    figures.push_back(key_chart(groups, key, what + (": at most " + most) + unit, note, axis, {}));
+    figures.push_back(key_chart(groups, key, what + ": at most " + most + unit, note, axis, {}));
   };
-  add("lr", "Learning rate", "", {"learning rate"});
-  add("grad_norm", "Gradient norm", "Of the whole gradient, before clipping.", {"norm", true});
-  add("tokens_per_s", "Speed", "", {"tokens per second"});
+  add("lr", "Learning rate", "", "", {"learning rate"});
+  add("grad_norm", "Gradient norm", "", "Of the whole gradient, before clipping.", {"norm", true});
+  add("tokens_per_s", "Speed", " tokens per second", "", {"tokens per second"});
   page.figures(figures);
 }
 

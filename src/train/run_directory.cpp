@@ -1,6 +1,7 @@
 #include "train/run_directory.h"
 
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "base/first_error.h"
@@ -96,7 +97,8 @@ void RunDirectory::open(const RunConfig& config, int64_t step) {
   if (!leads_) return;
   make_directories(join_path(path_, "checkpoints"));
   if (!lock_) take_lock();
-  for (const std::string& checkpoint : damaged_) {
+  // Once: a run that goes back comes here again, and may have written good ones of the same steps.
+  for (const std::string& checkpoint : std::exchange(damaged_, {})) {
     const std::string aside = checkpoint + kDamaged;
     if (exists(aside)) remove_directory(aside);
     std::filesystem::rename(checkpoint, aside);

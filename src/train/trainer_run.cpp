@@ -148,26 +148,33 @@ void Trainer::save() {
   if (leads()) observer_->saved(path, fingerprint(model_->parameters()));
 }
 
+// Only the first process's count: it writes what is read here, and may be at it.
 void Trainer::begin_spikes() {
   spikes_ = std::make_unique<LossSpikes>();
+  if (!leads()) return;
   for (const double loss : read_losses(config_.train.output_dir)) spikes_->add(loss);
 }
 
 // Whether the loss has jumped up, for too long to be chance, and the run has gone back for it.
 bool Trainer::has_returned(const StepMetrics& metrics) {
-  if (!metrics.skipped) spikes_->add(metrics.loss);
+  if (metrics.skipped) return false;
+  spikes_->add(metrics.loss);
   if (!parallel_->ranks().any(leads() && spikes_->length() == kLastingSpike)) return false;
   const int64_t before = state_.step - kLastingSpike;
   observer_->warned("the loss has jumped up by more than a fifth after step " +
                     std::to_string(before) + ", and stays there");
   if (config_.train.on_spike != "return") return false;
-  std::vector<std::string> checkpoints = list_checkpoints(config_.train.output_dir);
+  // The first process chooses: a directory that machines share may look older to others.
+  std::vector<std::string> checkpoints =
+      leads() ? list_checkpoints(config_.train.output_dir) : std::vector<std::string>();
   std::erase_if(checkpoints, [&](const std::string& each) { return steps_of(each) > before; });
-  if (checkpoints.empty()) {
+  const std::string last = checkpoints.empty() ? "" : checkpoints.back();
+  const std::string chosen = parallel_->ranks().all_gather(std::string_view(last)).front();
+  if (chosen.empty()) {
     observer_->warned("there is no checkpoint of before that to return to");
     return false;
   }
-  return_to(checkpoints.back());
+  return_to(chosen);
   return true;
 }
 
@@ -179,6 +186,13 @@ void Trainer::return_to(const std::string& checkpoint) {
   state_.data = now.data;
   state_.windows = now.windows;
   state_.seconds = now.seconds;
+  // What best/ holds is no worse for the steps that were undone.
+  if (now.best.loss < state_.best.loss) {
+    state_.best = now.best;
+    state_.best.evaluations_since = 0;
+  }
+  // What they remember does not come before the data that follows.
+  for (SegmentMemory& memory : segments_) memory.clear();
   returns_ = state_.step == returned_to_ ? returns_ + 1 : 1;
   returned_to_ = state_.step;
   if (returns_ > kMostReturns) {

@@ -41,20 +41,23 @@ class PrefetchTest : public ::testing::Test {
   Dataset dataset_;
 };
 
-// Part r has the windows r, r + R, ... of each micro-batch.
+// Window k of a part's micro-batch is window r + R k of the whole one.
 TEST_F(PrefetchTest, LaysOutParts) {
-  Batches want = batches();
-  constexpr int64_t kParts = 3;
-  Prefetch prefetch(batches(), {.micro_batches = kMicroBatches, .parts = kParts}, std::nullopt);
+  constexpr int64_t kParts = 3, kEach = 2;  // windows of a part in a micro-batch
+  Batches want(dataset_, kParts * kEach, kLength, 5);
+  Prefetch prefetch(want, {.micro_batches = kMicroBatches, .parts = kParts}, std::nullopt);
   prefetch.start(0);
   const StepData& got = prefetch.next();
-  for (int64_t window = 0; window < kMicroBatches * kRows; ++window) {
-    Ids inputs(kLength), targets(kLength);
-    want.next_window(inputs.data(), targets.data());
-    const int64_t place = window % kParts * kMicroBatches + window / kRows;
-    const int32_t* const first = got.inputs + place * kLength;
-    EXPECT_EQ(Ids(first, first + kLength), inputs) << window;
-    EXPECT_EQ(Ids(got.targets + place * kLength, got.targets + (place + 1) * kLength), targets);
+  for (int64_t micro = 0; micro < kMicroBatches; ++micro) {
+    for (int64_t k = 0; k < kEach; ++k) {
+      for (int64_t part = 0; part < kParts; ++part) {
+        Ids inputs(kLength), targets(kLength);
+        want.next_window(inputs.data(), targets.data());
+        const int64_t begin = ((part * kMicroBatches + micro) * kEach + k) * kLength;
+        EXPECT_EQ(Ids(got.inputs + begin, got.inputs + begin + kLength), inputs) << begin;
+        EXPECT_EQ(Ids(got.targets + begin, got.targets + begin + kLength), targets) << begin;
+      }
+    }
   }
 }
 

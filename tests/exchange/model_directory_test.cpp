@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/bf16.h"
 #include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/tokenizer_files/tokenizer_file.h"

@@ -14,6 +14,7 @@
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "fuzz/target.h"
+#include "support/files.h"
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
@@ -27,28 +28,23 @@ namespace fs = std::filesystem;
 class WorkingDirectory {
  public:
   WorkingDirectory() : home_(::open(".", O_RDONLY | O_DIRECTORY)) {
-    path_ = (fs::temp_directory_path() / "cria_fuzz_XXXXXX").string();
-    if (home_ < 0 || !::mkdtemp(path_.data())) throw std::runtime_error("no directory " + path_);
+    if (home_ < 0) throw std::runtime_error("no directory to go back to");
   }
-  ~WorkingDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    ::close(home_);
-  }
+  ~WorkingDirectory() { ::close(home_); }
   WorkingDirectory(const WorkingDirectory&) = delete;
   WorkingDirectory& operator=(const WorkingDirectory&) = delete;
 
   // Nothing of the last input is left there.
   void enter() {
-    for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
-    if (::chdir(path_.c_str()) != 0) throw std::runtime_error("no directory " + path_);
+    for (const std::string& name : directory_.names()) remove_all(directory_ / name);
+    if (::chdir(directory_.path().c_str()) != 0) throw std::runtime_error("no working directory");
   }
   void leave() {
     if (::fchdir(home_) != 0) throw std::runtime_error("no directory to go back to");
   }
 
  private:
-  std::string path_;
+  TemporaryDirectory directory_;
   int home_;
 };
 

@@ -1,7 +1,7 @@
 // Readers of what cria itself writes: datasets, runs, checkpoints, experiments.
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <filesystem>
 
 #include "base/checksum.h"
 #include "cria/base/error.h"
@@ -28,17 +28,15 @@ namespace {
 // As files are read, and, behind an Error because of a checksum, with --no-verify.
 template <class Work>
 void verified_and_not(Work&& work) {
+  struct Restored {
+    ~Restored() { verify_checksums(true); }
+  };
+  [[maybe_unused]] const Restored restored;
   try {
     work();
   } catch (const Error&) {
     verify_checksums(false);
-    try {
-      work();
-    } catch (...) {
-      verify_checksums(true);
-      throw;
-    }
-    verify_checksums(true);
+    work();
   }
 }
 
@@ -120,9 +118,17 @@ void resume_run(const FuzzParts& parts) {
   }
 }
 
+void check_page(const char* path) {
+  require(MarkupCheck::fault(make_report({path}, {}, false)).empty(),
+          "a page that is not well-formed");
+}
+
 void report_run(const FuzzParts&) {
-  const std::string fault = MarkupCheck::fault(make_report({"run"}, {}, false));
-  require(fault.empty(), "a page that is not well-formed");
+  check_page("run");
+}
+
+void report_experiment(const FuzzParts&) {
+  check_page(".");
 }
 
 void read_events(const FuzzParts& parts) {
@@ -152,10 +158,8 @@ std::string repaired_events(std::string bytes) {
 }  // namespace
 
 std::vector<FuzzTarget> run_targets() {
-  const auto report_experiment = [](const FuzzParts&) {
-    require(MarkupCheck::fault(make_report({"."}, {}, false)).empty(),
-            "a page that is not well-formed");
-  };
+  const std::vector<const char*> run = {"run/metrics.jsonl", "run/samples.txt", "run/starts.jsonl",
+                                        "run/config.toml"};
   return {{"shard", {"train_0.bin", "train_0.mask"}, read_shard, repaired_shard},
           {"dataset",
            {"dataset.json", "train_000000.bin", "val_000000.bin", "tokenizer.json"},
@@ -163,12 +167,8 @@ std::vector<FuzzTarget> run_targets() {
           {"checkpoint",
            {"trainer.json", "config.json", "model.safetensors", "optimizer.safetensors"},
            read_checkpoint},
-          {"resumed_run",
-           {"run/metrics.jsonl", "run/samples.txt", "run/starts.jsonl", "run/config.toml"},
-           resume_run},
-          {"run_report",
-           {"run/metrics.jsonl", "run/samples.txt", "run/starts.jsonl", "run/config.toml"},
-           report_run},
+          {"resumed_run", run, resume_run},
+          {"run_report", run, report_run},
           {"experiment_report",
            {"results.json", "runs/a/metrics.jsonl", "runs/a/config.toml"},
            report_experiment},

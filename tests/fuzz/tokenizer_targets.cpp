@@ -43,6 +43,7 @@ void encode(const FuzzParts& parts) {
           {"<s>", "<|end|>", "<|"});
       vocabulary.regex = regex(name);
       vocabulary.ignore_merges = name == "llama3";
+      vocabulary.nfc = name == "qwen2";
       all.push_back(std::make_unique<BpeTokenizer>(std::move(vocabulary)));
     }
     for (const FrontSpace front : {FrontSpace::each_part, FrontSpace::spaceless,
@@ -59,8 +60,8 @@ void encode(const FuzzParts& parts) {
 
 // Pieces follow each other without a gap, and both sides of a cut have those of the whole.
 void cut(const FuzzParts& parts) {
-  constexpr Regex kRegexes[] = {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm,
-                                Regex::words};
+  constexpr Regex kRegexes[] = {Regex::gpt2,   Regex::gpt4,  Regex::llama3,
+                                Regex::smollm, Regex::qwen2, Regex::words};
   const Regex regex = kRegexes[choice(parts[0], std::size(kRegexes))];
   const std::string_view text = parts[1];
   const auto pieces = [&](std::string_view of) {
@@ -80,7 +81,8 @@ void cut(const FuzzParts& parts) {
 
 // Whether decode() gives back what encode() was given, see SentencePieceTokenizer.
 bool is_exact(const Tokenizer& tokenizer, std::string_view text) {
-  if (tokenizer.kind() == "words") return false;
+  const BpeVocabulary* const bpe = tokenizer.bpe_vocabulary();
+  if (tokenizer.kind() == "words" || (bpe && bpe->nfc)) return false;
   if (tokenizer.kind() != "sentencepiece") return true;
   return text.find("\u2581") == text.npos && !text.starts_with(' ') &&
          tokenizer.added_tokens().empty();

@@ -12,6 +12,7 @@ namespace cria {
 namespace {
 
 constexpr int64_t kProbed = 40;
+
 // Tolerances of 1e-6: the probe's numbers are fp32 of about 1, rounded to 6e-8 a few times.
 
 Llama model_with(const std::string& position, const RopeScaling& scaling = {}) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bf16.h"
 #include "cria/base/error.h"
 #include "cria/base/rng.h"
 #include "support/errors.h"

@@ -51,7 +51,7 @@ void set_gradient(Parameters& parameters, const std::string& name) {
 
 TEST(Slices, EachTrainedNumberIsOneRanks) {
   for (const int size : {1, 2, 3, 4, 7}) {
-    ThreadRanks::run(size, [&](Communicator& ranks) {
+    const auto errors = ThreadRanks::run(size, [&](Communicator& ranks) {
       const auto parameters = some_parameters(Planes::sharded);
       const Slices slices(*parameters, ranks);
       std::vector<double> owners(static_cast<size_t>(parameters->plane_size()));
@@ -75,6 +75,7 @@ TEST(Slices, EachTrainedNumberIsOneRanks) {
         EXPECT_LE(std::abs(own - trained / size), kPiece);
       }
     });
+    for (const std::string& error : errors) EXPECT_EQ(error, "");
   }
 }
 
@@ -165,7 +166,7 @@ TEST(Slices, AnyNumberOfRanksUpdatesAlike) {
 
 // Memory that nobody has written to is not there.
 TEST(Slices, OthersMomentsStayZero) {
-  ThreadRanks::run(2, [&](Communicator& ranks) {
+  const auto errors = ThreadRanks::run(2, [&](Communicator& ranks) {
     const auto parameters = some_parameters(Planes::sharded);
     Slices slices(*parameters, ranks);
     AdamWOptimizer optimizer(*parameters, {}, &slices);
@@ -179,6 +180,7 @@ TEST(Slices, OthersMomentsStayZero) {
     EXPECT_GT(written, 0);
     EXPECT_LE(written, own);
   });
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ TEST(Svg, NoTextTurnsWhatIsAroundIt) {
   EXPECT_EQ(isolated("abc"), "abc");
   EXPECT_EQ(isolated("שלום"), "\u2068שלום\u2069");
   EXPECT_EQ(isolated("ש\u2069\u2068x"), "\u2068שx\u2069");
+  EXPECT_EQ(isolated("ש\xE2\x81\u2069\xA9x").find("\u2069x"), std::string::npos);
 }
 
 TEST(Svg, NumbersHaveFewDigits) {

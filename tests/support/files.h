@@ -58,14 +58,7 @@ class TemporaryDirectory {
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
 
   // What is directly in it, sorted: to see that nothing was left behind.
-  std::vector<std::string> names() const {
-    std::vector<std::string> all;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
-      all.push_back(entry.path().filename().string());
-    }
-    std::sort(all.begin(), all.end());
-    return all;
-  }
+  std::vector<std::string> names() const { return list_directory(path_); }
 
  private:
   std::string path_;

@@ -40,6 +40,18 @@ inline void expect_same_course(const Recorder& got, const Recorder& want) {
   }
 }
 
+// A run that stops after that step and goes on is `want`, the course of `whole`, bit for bit.
+inline void expect_same_when_cut(const RunConfig& cut, int64_t stop_after, const RunConfig& whole,
+                                 const Recorder& want) {
+  Recorder got;
+  got.stop_after = stop_after;
+  EXPECT_FALSE(run_training(cut, got));
+  got.stop = false;
+  EXPECT_TRUE(run_training(cut, got, true));
+  expect_same_course(got, want);
+  expect_same_files(cut, whole);
+}
+
 // Metrics lines without what a clock says.
 inline std::vector<std::string> timeless(const std::vector<Json>& lines) {
   std::vector<std::string> texts;

@@ -25,7 +25,7 @@ class ThreadRanks {
   // Runs body(ranks) for each of so many ranks at once. Returns what each threw, "" for nothing;
   // once one has thrown, those that wait for others throw "ended".
   template <class Body>
-  static std::vector<std::string> run(int size, Body&& body) {
+  [[nodiscard]] static std::vector<std::string> run(int size, Body&& body) {
     ThreadRanks mail;
     std::vector<std::string> errors(static_cast<size_t>(size));
     std::vector<std::thread> threads;

@@ -100,17 +100,11 @@ TEST(DataParallel, AnyNumberOfThreadsAndResumeGiveTheSameBits) {
   const TinyRun run;
   const RunConfig whole = in_parts(run, "whole");
   Recorder want;
-  run_training(whole, want);
+  ASSERT_TRUE(run_training(whole, want));
   for (const int threads : {1, 2, 3}) {
     const ThreadCount scope(threads);
     const RunConfig cut = in_parts(run, "cut" + std::to_string(threads));
-    Recorder got;
-    got.stop_after = 4;
-    EXPECT_FALSE(run_training(cut, got));
-    got.stop = false;
-    EXPECT_TRUE(run_training(cut, got, true));
-    expect_same_course(got, want);
-    expect_same_files(cut, whole);
+    expect_same_when_cut(cut, 4, whole, want);
   }
 }
 
@@ -226,7 +220,8 @@ TEST(DataParallel, AllSkipOrEndTheSameStep) {
       EXPECT_FALSE(trainer.step().skipped);
     });
     for (const std::string& error : errors) {
-      EXPECT_EQ(contains(error, "step 2: the gradient norm is not finite"), !skip) << error;
+      const bool ended = contains(error, "step 2: the gradient norm is not finite");
+      EXPECT_TRUE(skip ? error.empty() : ended) << error;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "cria/exchange/load_model.h"
+#include "support/thread_ranks.h"
 #include "support/tiny_run.h"
 
 namespace cria {
@@ -58,8 +59,9 @@ class Spikes : public testing::Test {
     return config;
   }
 
-  static void train(const RunConfig& config, Spoiler& spoiler, bool resume = false) {
-    Trainer trainer(config, resume, spoiler);
+  static void train(const RunConfig& config, Spoiler& spoiler, bool resume = false,
+                    Communicator* ranks = nullptr) {
+    Trainer trainer(config, resume, spoiler, false, ranks);
     spoiler.trainer = &trainer;
     trainer.run(spoiler.stop);
   }
@@ -114,6 +116,37 @@ TEST_F(Spikes, KilledOrStoppedAfterwardsTheBitsAreTheSame) {
   train(config("stopped"), stopped);
   train(config("stopped"), further, true);
   EXPECT_TRUE(weights(config("stopped")) == weights(config("whole")));
+}
+
+TEST_F(Spikes, AllRanksGoBackTogether) {
+  RunConfig alone = config("alone"), shared = config("shared");
+  for (RunConfig* each : {&alone, &shared}) {
+    each->train.data_parallel = 2;
+    each->log.diagnostics = 0;
+  }
+  Spoiler one(1);
+  train(alone, one);
+  const auto errors = ThreadRanks::run(2, [&](Communicator& ranks) {
+    Spoiler spoiler(1);
+    train(shared, spoiler, false, &ranks);
+    EXPECT_EQ(spoiler.returned, 1);
+  });
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
+  EXPECT_TRUE(weights(shared) == weights(alone));
+}
+
+// What was damaged is set aside once, though the directory is opened again.
+TEST_F(Spikes, AfterADamagedCheckpointToo) {
+  const RunConfig c = config("run");
+  Spoiler first(0), second(1);
+  first.stop_after = 40;
+  train(c, first);
+  const std::string damaged = checkpoint_path(c.train.output_dir, 40);
+  write_file(damaged + "/model.safetensors", "damaged");
+  train(c, second, true);
+  EXPECT_TRUE(second.was_warned("back to step 60"));
+  EXPECT_EQ(list_checkpoints(c.train.output_dir).size(), 3u);
+  EXPECT_FALSE(weights(c).empty());
 }
 
 TEST_F(Spikes, OnlyAWarningUnlessAskedFor) {

@@ -43,9 +43,10 @@ bool TrainingQueue::train(const std::vector<size_t>& runs) {
     if (static_cast<int>(i) % ranks.size() == ranks.rank()) own.push_back(runs[i]);
   }
   ranks.set_timeout(std::numeric_limits<double>::infinity());
-  if (ranks.any(!train_own(own))) return false;
+  const bool stopped = ranks.any(!train_own(own));
+  // After a stop too: what the others have finished belongs to the results.
   for (const size_t run : runs) results_[run] = read_run_result(plan_.runs[run]);
-  return true;
+  return !stopped;
 }
 
 bool TrainingQueue::train_own(const std::vector<size_t>& runs) {

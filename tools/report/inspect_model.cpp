@@ -209,7 +209,7 @@ int show_neighbors(const Options& options, const ModelFile& model) {
   if (lists.empty()) {
     throw Error("no table of tokens in this file", {.where = model.path, .expected = kEmbedding});
   }
-  return show(options, static_cast<const Tokenizer*>(model.tokenizer.get()), id, lists);
+  return show(options, model.tokenizer.get(), id, lists);
 }
 
 }  // namespace

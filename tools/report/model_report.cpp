@@ -178,10 +178,6 @@ std::string state_text(const ComparedTensor& tensor) {
   return "";
 }
 
-std::string cosine_text(const TensorChange& change) {
-  return fixed_or_dash(change.cosine(), 6);
-}
-
 Json change_json(const TensorChange& change) {
   return Json::Object{{"identical", change.identical},
                       {"max_abs_difference", change.largest},
@@ -283,7 +279,7 @@ void print(const FileComparison& comparison, const std::string& path,
     } else {
       cells.insert(cells.end(),
                    {significant(tensor.change.largest, 3), significant(tensor.change.relative(), 3),
-                    cosine_text(tensor.change)});
+                    fixed_or_dash(tensor.change.cosine(), 6)});
     }
     lines.push_back(cells);
     if (tensor.state == State::other_shape) {
@@ -305,7 +301,7 @@ void print(const FileComparison& comparison, const std::string& path,
     std::printf("together   max |a-b| %s, |a-b|/|a| %s, cosine %s\n",
                 significant(comparison.all.largest, 3).c_str(),
                 significant(comparison.all.relative(), 3).c_str(),
-                cosine_text(comparison.all).c_str());
+                fixed_or_dash(comparison.all.cosine(), 6).c_str());
   }
   std::printf("\n");
   print_table({{"tensor", true}, {"shape", true}, {"max |a-b|"}, {"|a-b|/|a|"}, {"cosine"}}, lines);

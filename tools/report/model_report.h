@@ -30,8 +30,8 @@ struct ModelReport {
   const ModelFile& model;
   ParameterCounts counts;
   std::vector<std::optional<TensorStatistics>> statistics = {};
-  std::vector<Histogram> histograms =
-      {};  // empty, or of each (without bins where nothing is known)
+  // Empty, or of each (without bins where nothing is known).
+  std::vector<Histogram> histograms = {};
 };
 
 Json to_json(const ModelReport& report);

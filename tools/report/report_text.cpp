@@ -48,7 +48,7 @@ double ratio(int64_t a, int64_t b) {
 }
 
 std::string percent(int64_t part, int64_t total) {
-  return fixed(100 * static_cast<double>(part) / static_cast<double>(total), 1) + "%";
+  return fixed(100 * ratio(part, total), 1) + "%";
 }
 
 std::string plural(int64_t count, const std::string& what) {

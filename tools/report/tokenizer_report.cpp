@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/unicode.h"
 #include "report/report_text.h"
 #include "text/bpe.h"
 

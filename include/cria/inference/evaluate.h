@@ -32,7 +32,7 @@ using EachLoss = std::function<void(const TokenIds& targets, const ConstTensor& 
 
 struct EvaluationRequest {
   int64_t sequence_length;                  // windows of this many tokens, side by side
-  int64_t batch_size;                       //
+  int64_t batch_size;                       // windows in a pass
   int64_t batches = 0;                      // only the first ones; 0: the whole set
   std::vector<int64_t> token_lengths = {};  // see above
   // Documents are kept apart: attention and positions stay inside one, and what begins the next is
@@ -41,7 +41,7 @@ struct EvaluationRequest {
   std::function<void(int64_t done, int64_t windows)> progress = {};
   EachLoss each_loss = {};
   // Processes that share the batches, and all get the result; null: this one alone. With a segment
-  // memory each computes all.
+  // memory, or each_loss, each computes all.
   Communicator* ranks = nullptr;
 };
 

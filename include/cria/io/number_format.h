@@ -16,13 +16,11 @@ int64_t block_size(NumberFormat format);       // numbers that are stored togeth
 // Bytes of count >= 0 numbers, whole blocks.
 uint64_t encoded_bytes(NumberFormat format, int64_t count);
 
-// Exact: every F16 and bfloat16 is an fp32.
+// Exact: every F16 is an fp32. (bfloat16: base/bf16.)
 float from_f16(uint16_t bits);
-float from_bf16(uint16_t bits);
 // Rounded to nearest, ties to even. Beyond the largest number is infinity; a NaN stays one, made
 // quiet, with its sign and the upper part of its payload.
 uint16_t to_f16(float value);
-uint16_t to_bf16(float value);
 
 // count numbers, whole blocks, from source [encoded_bytes], which need not be aligned, to out
 // [count]; on all cores.
