@@ -446,7 +446,7 @@ std::vector<std::string> glob_files(const std::string& glob) {
   if (exists(glob)) return {glob};  // its name may hold brackets
   const fs::path parts = glob;
   std::vector<std::string> paths;
-  add_matches("", parts.begin(), parts.end(), paths);
+  if (!parts.empty()) add_matches("", parts.begin(), parts.end(), paths);
   std::ranges::sort(paths);
   if (paths.empty()) {
     throw Error("no such file", {.where = glob,

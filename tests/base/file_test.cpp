@@ -372,6 +372,7 @@ TEST(File, GlobsSortedFiles) {
   for (const std::string name : {"w*.bin", "w.bin", "missing/*"}) {
     expect_error_at(directory / name, "no such file", [&] { glob_files(directory / name); });
   }
+  EXPECT_THROW(glob_files(""), Error);
 }
 
 TEST(File, JoinsPaths) {
