@@ -279,7 +279,7 @@ asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # What shares work between threads, and what runs beside it: where it is tested, and a training run.
 tsan:  ## the tests of threads, and training, under ThreadSanitizer
 	OMP_NUM_THREADS=3 TSAN_OPTIONS=allocator_may_return_null=1 $(MAKE) FLAVOUR=tsan test \
-	  TEST_ARGS='--gtest_filter=Parallel.*:Checksum.*:PrefetchTest.*:Trainer.*:DataParallel*.*'
+	  TEST_ARGS='--gtest_filter=Parallel.*:Checksum.*:PrefetchTest.*:JobThread.*:Trainer.*:DataParallel*.*'
 
 coverage:  ## the share of lines and branches in each folder of src that the tests run (g++, gcov)
 	-$(MAKE) FLAVOUR=coverage test

@@ -318,4 +318,15 @@ void parallel_items(int64_t count, Denormals denormals, RangeBody body, void* co
        .shares = 1});
 }
 
+void run_here(RangeBody body, void* context) {
+  Team::run_alone({.body = body,
+                   .context = context,
+                   .count = 1,
+                   .pieces = 1,
+                   .flush = true,
+                   .threads = 1,
+                   .shares = 1},
+                  std::max(0, Team::current()));
+}
+
 }  // namespace cria

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "cria/base/error.h"
 
@@ -21,6 +22,18 @@ std::vector<std::string> lines_of(std::string_view text) {
 }  // namespace
 
 void Communicator::exchange(std::span<const Outgoing>, std::span<const Incoming>) {}
+
+void Communicator::start_job(std::function<void()> job) {
+  jobs_.push_back(std::move(job));
+}
+
+void Communicator::finish_jobs() {
+  for (const std::function<void()>& job : std::exchange(jobs_, {})) job();
+}
+
+void Communicator::drop_jobs() {
+  jobs_.clear();
+}
 
 void Communicator::gather_blocks(void* blocks, int64_t bytes) {
   const auto block = [&](int rank) { return static_cast<std::byte*>(blocks) + rank * bytes; };

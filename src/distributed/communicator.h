@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,15 @@ class Communicator {
   // call the same functions in the same order, with sizes that fit.
   virtual void exchange(std::span<const Outgoing> sends, std::span<const Incoming> receives);
 
+  // Jobs that exchange with the other ranks, one after the other, beside what the caller computes,
+  // if this communicator has a thread of its own for them; else within finish_jobs(). Between the
+  // first start_job and finish_jobs the caller exchanges nothing itself.
+  virtual void start_job(std::function<void()> job);
+  // Waits for them all. Throws what one of them threw, after which the others are left out.
+  virtual void finish_jobs();
+  // Leaves out what is not done yet, also an exchange that waits: the ranks cannot go on.
+  virtual void drop_jobs();
+
   // blocks: one for each rank, all of one size. Each rank gives its own, and gets the others'.
   template <class T>
   void all_gather(std::span<T> blocks) {
@@ -58,6 +68,7 @@ class Communicator {
   void gather_blocks(void* blocks, int64_t bytes);
 
   int rank_ = 0, size_ = 1;
+  std::vector<std::function<void()>> jobs_;
 };
 
 // Error on every rank, which names the first rank that says something else than rank 0, and what:

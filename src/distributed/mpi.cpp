@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "cria/base/error.h"
 #include "distributed/communicator.h"
+#include "distributed/job_thread.h"
 
 namespace cria {
 namespace {
@@ -46,7 +48,7 @@ class Requests {
   }
 
   // Asks instead of waiting, so that a rank that never answers does not hold this one for ever.
-  void finish(double timeout) {
+  void finish(double timeout, const std::atomic<bool>& dropped) {
     constexpr int kImpatient = 200;  // questions, some 0.1 ms of them; then it sleeps in between
     std::vector<int> done(requests_.size());
     Clock::time_point last = Clock::now();
@@ -58,6 +60,8 @@ class Requests {
       if (count > 0) {
         last = Clock::now();
         idle = 0;
+      } else if (dropped) {
+        throw Error("no more exchanges");
       } else if (std::chrono::duration<double>(Clock::now() - last).count() > timeout) {
         throw_missing(timeout);
       } else if (++idle < kImpatient) {
@@ -110,12 +114,22 @@ class MpiCommunicator : public Communicator {
                      MPI_Isend(data, bytes, MPI_BYTE, rank, number_, MPI_COMM_WORLD, request);
                    });
     }
-    requests.finish(timeout_);
+    requests.finish(timeout_, dropped_);
+  }
+
+  void start_job(std::function<void()> job) override { jobs_.start(std::move(job)); }
+  void finish_jobs() override { jobs_.finish(); }
+  void drop_jobs() override {
+    dropped_ = true;
+    jobs_.drop();
+    dropped_ = false;
   }
 
  private:
   double timeout_ = 600;
   int number_ = 0;
+  std::atomic<bool> dropped_ = false;
+  JobThread jobs_;
 };
 
 // Whether this process was started by mpirun or srun: without them MPI would start helpers.
@@ -134,8 +148,14 @@ Communicator& world() {
   if (joined) return *joined;
   if (is_started_by_mpi()) {
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
     in_mpi = true;
+    if (provided < MPI_THREAD_SERIALIZED) {
+      throw Error("this MPI serves one thread only",
+                  {.where = "MPI_Init_thread",
+                   .expected = "MPI_THREAD_SERIALIZED",
+                   .hint = "OpenMPI and MPICH have it, unless they were built without"});
+    }
     // What this process starts is no rank.
     for (const char* const name : kStarted) ::unsetenv(name);
     joined = std::make_unique<MpiCommunicator>();

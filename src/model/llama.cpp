@@ -58,6 +58,7 @@ Llama::Llama(const ModelConfig& given, Precision precision, Planes planes)
       c.scale_residual_init
           ? c.initializer_range / std::sqrt(2.0 * static_cast<double>(c.num_hidden_layers))
           : c.initializer_range;
+  ends_.push_back(parameters_.plane_size());
   for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
     layers_.emplace_back(parameters_,
                          BlockConfig{.name = "model.layers." + std::to_string(layer),
@@ -77,8 +78,10 @@ Llama::Llama(const ModelConfig& given, Precision precision, Planes planes)
                                      .residual_std = residual_std,
                                      .precision = precision},
                          *position_);
+    ends_.push_back(parameters_.plane_size());
   }
   norm_ = RmsNorm(parameters_, "model.norm.weight", c.hidden_size, c.rms_norm_eps, c.logit_scale);
+  ends_.push_back(parameters_.plane_size());
   if (c.tie_word_embeddings) {
     parameters_.alias("lm_head.weight", *embed_tokens.weight);
     lm_head_.weight = embed_tokens.weight;
@@ -132,20 +135,29 @@ Tensor Llama::forward(Activations& activations, const TokenIds& tokens, const Pa
 
 // Goes from dx_, the gradient of the final norm's output, down to the token table, or to the lowest
 // block of which anything is trained.
-void Llama::backward(Activations& activations, const TokenIds& tokens,
-                     const PassContext& pass) const {
+void Llama::backward(Activations& activations, const TokenIds& tokens, const Pass& pass) const {
+  const PassContext context = context_of(pass);
+  const auto complete_from = [&](int64_t offset) {
+    if (pass.complete_from) pass.complete_from(offset);
+  };
   const int64_t batch = tokens.shape[0], time = tokens.shape[1];
   const auto view = [&](const Tensor& whole) {
     return within(whole, {batch, time, config_.hidden_size});
   };
   const Tensor dx = view(activations.dx_);
   const int64_t lowest = lowest_trained_block(parameters_, config_.num_hidden_layers);
+  complete_from(ends_.back());  // the head, unless it is tied
   norm_.backward(dx, view(activations.residual_.back()), activations.norm_, dx);
   for (int64_t layer = config_.num_hidden_layers; layer-- > std::max<int64_t>(lowest, 0);) {
     const auto l = static_cast<size_t>(layer);
-    layers_[l].backward(dx, view(activations.residual_[l]), activations.blocks_[l], pass, dx);
+    complete_from(ends_[l + 1]);  // of what comes after it
+    layers_[l].backward(dx, view(activations.residual_[l]), activations.blocks_[l], context, dx);
   }
-  if (lowest < 0) input_.backward(dx, tokens, activations.input_, pass);
+  if (lowest < 0) {
+    complete_from(ends_[0]);
+    input_.backward(dx, tokens, activations.input_, context);
+  }
+  complete_from(0);
 }
 
 double Llama::loss_sum(Activations& activations, const TokenIds& tokens, const TokenIds& targets,
@@ -171,7 +183,7 @@ double Llama::loss_and_gradient(Activations& activations, const TokenIds& tokens
       within(activations.dx_, {tokens.shape[0], tokens.shape[1], config_.hidden_size});
   const double loss = lm_head_.forward_backward(normed, targets, activations.head_,
                                                 pass.gradient_scale, dx, pass.z_loss);
-  backward(activations, tokens, context_of(pass));
+  backward(activations, tokens, pass);
   return loss;
 }
 
@@ -188,10 +200,10 @@ ConstTensor Llama::next_logits(Activations& activations, const TokenIds& tokens)
   return logits;
 }
 
-std::unique_ptr<Llama> untied(const Llama& tied) {
+std::unique_ptr<Llama> untied(const Llama& tied, Planes planes) {
   ModelConfig config = tied.config();
   config.tie_word_embeddings = false;
-  auto model = std::make_unique<Llama>(config, tied.lm_head().precision);
+  auto model = std::make_unique<Llama>(config, tied.lm_head().precision, planes);
   for (Parameter& slot : model->parameters().slots()) {
     // lm_head.weight is another name of the table there.
     const Parameter& source = *tied.parameters().find(slot.name);

@@ -19,16 +19,20 @@ class GradientTree {
   // is_whole: no other process has more parts.
   GradientTree(Parameters& parameters, int64_t parts, bool rounds = false, bool is_whole = true);
 
-  // The parameters' gradient is that of the next part. It is put away, and zero for the part after
-  // it; after the last part it is the sum of all. Which rows are touched, in any part, is kept.
+  // The parameters' gradient is that of the next part, and not of the last. It is put away, and
+  // zero for the part after it. Which rows are touched, in any part, is kept.
   void end_part();
+  // The last part's gradient is there from this offset of the plane on, and becomes the sum of all
+  // parts'. To be called with ever smaller offsets, down to 0.
+  void end_last_part(int64_t from);
 
  private:
-  void add_waiting();
-  void finish_sum();
+  void add_waiting(size_t plane, int64_t from, int64_t to);
+  void finish_sum(bool is_root, int64_t from, int64_t to);
 
   Parameters* parameters_;
   int64_t parts_, ended_ = 0;
+  int64_t open_;  // of the last part: what is before this offset
   bool rounds_, is_whole_;
   size_t waiting_ = 0;  // sums that wait for the rest of their pair, in planes_
   std::vector<AlignedBytes> planes_;

@@ -26,18 +26,22 @@ Slices::Slices(Parameters& parameters, Communicator& ranks, bool rounds)
     ranges_[0] = {{0, parameters.plane_size()}};
     return;
   }
-  int64_t all = 0, before = 0;
-  for (const Parameter& slot : parameters.slots()) all += slot.frozen ? 0 : slot.value.size();
+  // Each tensor is cut into a stretch for each rank: gradients of a layer are sent while those of
+  // the layers before it are computed, and no rank has more to receive than the others.
+  std::vector<int64_t> kept(size);
   for (const Parameter& slot : parameters.slots()) {
     if (slot.frozen) continue;
     // A row of a sparse table is a piece.
     const int64_t count = slot.value.size(), columns = slot.value.columns();
     const int64_t piece = slot.touched ? std::max<int64_t>(1, kPiece / columns) * columns : kPiece;
-    for (int64_t begin = 0; begin < count; begin += piece) {
-      const int rank = static_cast<int>((before + begin) * ranks.size() / all);
-      add_stretch(rank, slot.offset + begin, std::min(piece, count - begin));
+    const int64_t pieces = (count + piece - 1) / piece;
+    const int64_t stretch = (pieces + ranks.size() - 1) / ranks.size() * piece;
+    for (int64_t begin = 0; begin < count; begin += stretch) {
+      const auto least = std::ranges::min_element(kept);
+      const int64_t length = std::min(stretch, count - begin);
+      *least += length;
+      add_stretch(static_cast<int>(least - kept.begin()), slot.offset + begin, length);
     }
-    before += count;
   }
   for (size_t rank = 0; rank < size; ++rank) {
     for (const PlaneRange& range : ranges_[rank]) {
@@ -45,6 +49,7 @@ Slices::Slices(Parameters& parameters, Communicator& ranks, bool rounds)
         chunks_[rank].push_back({range.offset + begin, std::min(kChunk, range.count - begin)});
       }
     }
+    std::ranges::reverse(chunks_[rank]);
   }
   received_ = allocate_aligned(ranks.size() * kChunk * kFloat, "gradients of other processes");
   if (rounds) messages_.resize(static_cast<size_t>(2 * ranks.size() * kChunk));
@@ -69,56 +74,68 @@ bool Slices::is_own(int64_t offset) const {
 void Slices::add_received(std::span<float* const> terms, int64_t count) const {
   const int64_t size = std::ssize(terms), own = ranks_->rank();
   const bool rounds = !messages_.empty();
-  compute_for(count, kGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t rank = 0; rounds && rank < size; ++rank) {
-      const uint16_t* const from = messages_.data() + rank * kChunk;
-      if (rank != own) std::transform(from + begin, from + end, terms[rank] + begin, from_bf16);
-    }
-    add_in_tree(size, [&](int64_t to, int64_t from) {
-      const bool is_root = to == 0 && from * 2 >= size;
-      kernels().add_rows_sum(1, end - begin, terms[from] + begin, terms[to] + begin);
-      if (rounds && !is_root) round_to_bf16(terms[to] + begin, end - begin);
-    });
-    if (own > 0) std::copy(terms[0] + begin, terms[0] + end, terms[own] + begin);
+  for (int64_t rank = 0; rounds && rank < size; ++rank) {
+    const uint16_t* const from = messages_.data() + rank * kChunk;
+    if (rank != own) std::transform(from, from + count, terms[rank], from_bf16);
+  }
+  add_in_tree(size, [&](int64_t to, int64_t from) {
+    const bool is_root = to == 0 && from * 2 >= size;
+    kernels().add_rows_sum(1, count, terms[from], terms[to]);
+    if (rounds && !is_root) round_to_bf16(terms[to], count);
   });
+  if (own > 0) std::copy_n(terms[0], count, terms[own]);
 }
 
-void Slices::reduce_gradients() {
-  if (is_alone()) return;
+// Each rank's chunk of that number.
+void Slices::reduce_chunks(size_t round) {
   const int size = ranks_->size(), own = ranks_->rank();
   float* const plane = parameters_->grad();
   std::vector<float*> terms(static_cast<size_t>(size));
   std::vector<Communicator::Outgoing> sends;
   std::vector<Communicator::Incoming> receives;
-  const auto has = [&](int rank, size_t round) { return round < chunks_[rank].size(); };
-  const size_t rounds =
-      std::ranges::max(chunks_, {}, [](const auto& chunks) { return chunks.size(); }).size();
-  for (size_t round = 0; round < rounds; ++round) {
-    sends.clear();
-    receives.clear();
-    const PlaneRange mine = has(own, round) ? chunks_[own][round] : PlaneRange{0, 0};
-    for (int rank = 0; rank < size; ++rank) {
-      terms[rank] = rank == own ? plane + mine.offset
-                                : reinterpret_cast<float*>(received_.get()) + rank * kChunk;
-      if (rank == own) continue;
-      const PlaneRange theirs = has(rank, round) ? chunks_[rank][round] : PlaneRange{0, 0};
-      if (messages_.empty()) {
-        receives.push_back({rank, terms[rank], mine.count * kFloat});
-        sends.push_back({rank, plane + theirs.offset, theirs.count * kFloat});
-      } else {
-        uint16_t* const from = messages_.data() + rank * kChunk;
-        uint16_t* const to = from + size * kChunk;
-        const float* const sent = plane + theirs.offset;
-        compute_for(theirs.count, kGrain, [&](int64_t begin, int64_t end, int) {
-          std::transform(sent + begin, sent + end, to + begin, to_bf16);
-        });
-        receives.push_back({rank, from, mine.count * kHalf});
-        sends.push_back({rank, to, theirs.count * kHalf});
-      }
+  const auto chunk = [&](int rank) {
+    return round < chunks_[rank].size() ? chunks_[rank][round] : PlaneRange{0, 0};
+  };
+  const PlaneRange mine = chunk(own);
+  for (int rank = 0; rank < size; ++rank) {
+    terms[rank] = rank == own ? plane + mine.offset
+                              : reinterpret_cast<float*>(received_.get()) + rank * kChunk;
+    if (rank == own) continue;
+    const PlaneRange theirs = chunk(rank);
+    const float* const sent = plane + theirs.offset;
+    if (messages_.empty()) {
+      receives.push_back({rank, terms[rank], mine.count * kFloat});
+      sends.push_back({rank, sent, theirs.count * kFloat});
+    } else {
+      uint16_t* const from = messages_.data() + rank * kChunk;
+      uint16_t* const to = from + size * kChunk;
+      std::transform(sent, sent + theirs.count, to, to_bf16);  // exact: see GradientTree
+      receives.push_back({rank, from, mine.count * kHalf});
+      sends.push_back({rank, to, theirs.count * kHalf});
     }
-    ranks_->exchange(sends, receives);
-    add_received(terms, mine.count);
   }
+  ranks_->exchange(sends, receives);
+  compute_here([&] { add_received(terms, mine.count); });
+}
+
+void Slices::reduce_gradients(int64_t from) {
+  if (is_alone()) return;
+  // The rounds are the same on all ranks, however far each has come.
+  const auto is_ready = [&](const std::vector<PlaneRange>& chunks) {
+    return next_round_ >= chunks.size() || chunks[next_round_].offset >= from;
+  };
+  const auto is_left = [&](const std::vector<PlaneRange>& chunks) {
+    return next_round_ < chunks.size();
+  };
+  while (std::ranges::any_of(chunks_, is_left) && std::ranges::all_of(chunks_, is_ready)) {
+    reduce_chunks(next_round_++);
+  }
+  if (from > 0) return;
+  next_round_ = 0;
+  share_touched_rows();
+}
+
+void Slices::share_touched_rows() {
   for (Parameter& slot : parameters_->slots()) {
     if (!slot.touched) continue;
     const std::span<const int32_t> rows = slot.touched->rows();

@@ -28,9 +28,11 @@ class Slices {
   // Whether the piece that begins at this offset is of the own ones.
   bool is_own(int64_t offset) const;
 
-  // The gradients of all ranks: in the own stretches they become the sum over the ranks, in the
-  // tree of add_in_tree; the others keep what they hold. Which rows are touched, all know then.
-  void reduce_gradients();
+  // The gradients of all ranks from this offset on: in the own stretches they become the sum over
+  // the ranks, in the tree of add_in_tree; the others keep what they hold. To be called with ever
+  // smaller offsets, in each step down to 0; which rows are touched, all know then. Computes on the
+  // calling thread alone.
+  void reduce_gradients(int64_t from);
 
   // A plane, of which each rank has changed its own stretches: all get all of them.
   void share(float* plane) const;
@@ -46,6 +48,8 @@ class Slices {
     int64_t plane, offset, count;  // 0 numbers: there will be no more
   };
 
+  void reduce_chunks(size_t round);
+  void share_touched_rows();
   void add_received(std::span<float* const> terms, int64_t count) const;
   void add_stretch(int rank, int64_t offset, int64_t count);
   void tell(const Request& request) const;
@@ -57,7 +61,8 @@ class Slices {
   Parameters* parameters_;
   Communicator* ranks_;
   std::vector<std::vector<PlaneRange>> ranges_;  // of each rank, ascending
-  std::vector<std::vector<PlaneRange>> chunks_;  // the same in messages
+  std::vector<std::vector<PlaneRange>> chunks_;  // the same in messages, descending
+  size_t next_round_ = 0;                        // of reduce_gradients: the next chunk of each rank
   AlignedBytes received_;                        // a chunk from each rank
   // With `rounds` the same in bf16, and after them a chunk to each rank.
   std::vector<uint16_t> messages_;

@@ -1,12 +1,14 @@
 #include "cria/tensor/arena.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #ifdef __linux__
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #include "cria/base/parallel.h"
@@ -64,10 +66,25 @@ AlignedBytes allocate_untouched(int64_t bytes, const char* what) {
   AlignedBytes memory = allocate(kLargePage, size, what);
 #ifdef __linux__
   // Pages that were used before are given back, and come as zeros when they are touched.
+  // A large page would come whole.
+  madvise(memory.get(), size, MADV_NOHUGEPAGE);
   if (madvise(memory.get(), size, MADV_DONTNEED) == 0) return memory;
 #endif
   std::memset(memory.get(), 0, size);
   return memory;
+}
+
+void give_back_zeros(float* begin, float* end) {
+#ifdef __linux__
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(end) / page * page;
+  if (first < last && madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0) {
+    std::fill(begin, reinterpret_cast<float*>(first), 0.0f);
+    begin = reinterpret_cast<float*>(last);
+  }
+#endif
+  std::fill(begin, end, 0.0f);
 }
 
 float* Arena::take_floats(int64_t count) {

@@ -95,6 +95,20 @@ void Parameters::allocate(Planes planes) {
   }
 }
 
+void Parameters::set_moments(std::vector<PlaneRange> ascending) {
+  moments_ = std::move(ascending);
+  if (!sharded_) return;
+  int64_t end = 0;
+  const auto give_back = [&](int64_t until) {
+    for (float* const plane : {m(), v()}) give_back_zeros(plane + end, plane + until);
+  };
+  for (const PlaneRange& range : moments_) {
+    give_back(range.offset);
+    end = range.offset + range.count;
+  }
+  give_back(plane_size_);
+}
+
 void Parameters::initialize(uint64_t seed) {
   for (Parameter& slot : slots_) {
     const Initialization& init = slot.initialization;

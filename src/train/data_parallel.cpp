@@ -41,14 +41,19 @@ void DataParallel::set_parameters(Parameters& parameters) {
   tree_ = std::make_unique<GradientTree>(parameters, own_parts(), rounds_, is_alone());
 }
 
+void DataParallel::complete_from(int64_t offset) {
+  tree_->end_last_part(offset);
+  if (!is_alone()) ranks_->start_job([this, offset] { slices_->reduce_gradients(offset); });
+}
+
 void DataParallel::end_part(int64_t part, double loss) {
   losses_[part] = loss;
-  tree_->end_part();
+  if (part < last_part()) tree_->end_part();
 }
 
 double DataParallel::end_step() {
+  ranks_->finish_jobs();
   ranks_->all_gather(std::span(losses_));
-  slices_->reduce_gradients();
   add_in_tree(std::ssize(losses_), [&](int64_t to, int64_t from) { losses_[to] += losses_[from]; });
   return losses_[0];
 }

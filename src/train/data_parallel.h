@@ -27,6 +27,7 @@ class DataParallel {
 
   Communicator& ranks() const { return *ranks_; }
   bool is_alone() const { return ranks_->size() == 1; }
+  Planes planes() const { return is_alone() ? Planes::all : Planes::sharded; }
 
   // The parts of this process, the first and the last.
   int64_t first_part() const { return ranks_->rank() * own_parts(); }
@@ -37,6 +38,9 @@ class DataParallel {
   void set_parameters(Parameters& parameters);
   const Slices& slices() const { return *slices_; }
 
+  // While the backward of this process's last part goes down to offset 0: its gradient is there
+  // from this offset of the plane on, and is sent to the others meanwhile.
+  void complete_from(int64_t offset);
   // Once a part's gradient is in the parameters; loss: the sum over its targets. After the last
   // part of all processes: the sum of all losses, and the gradient of all where it is this
   // process's to update.

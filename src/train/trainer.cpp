@@ -52,8 +52,8 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool
   const Batches batches = batches_of(*inputs_, config_);
 
   // Before the weights are touched, as its Error says what to make smaller.
-  set_model(std::make_unique<Llama>(config_.model, precision_of(config_.train),
-                                    parallel_->is_alone() ? Planes::all : Planes::sharded));
+  set_model(
+      std::make_unique<Llama>(config_.model, precision_of(config_.train), parallel_->planes()));
   if (!resumed) set_initial_weights(config_, *model_);
   if (!config_.init_from.empty()) generation_ = read_generation(config_.init_from);
   if (config_.model.memory_length > 0) {
@@ -74,6 +74,7 @@ Trainer::Trainer(RunConfig config, bool resume, TrainingObserver& observer, bool
 }
 
 Trainer::~Trainer() {
+  parallel_->ranks().drop_jobs();  // which read the gradients
   limit_threads(0);
 }
 
@@ -114,7 +115,8 @@ void Trainer::open_run_directory(bool change) {
     const Resumption resumption = {config_.train.output_dir, steps_of(checkpoint), change};
     const Json data = state_.data;
     const int64_t untie_at = config_.train.untie_at_step;
-    if (untie_at > 0 && resumption.step >= untie_at) set_model(untied(*model_));
+    if (untie_at > 0 && resumption.step >= untie_at)
+      set_model(untied(*model_, parallel_->planes()));
     state_ = load_checkpoint(checkpoint, *model_, segments_);
     lines = compare_settings(resumption, directory_->earlier_config(), config_);
     const std::vector<std::string> more = compare_data(resumption, state_.data, data);
@@ -206,6 +208,10 @@ double Trainer::learn(const StepData& data, bool diagnosed) {
   const auto of_pass = [&](int64_t pass, const int32_t* ids) {
     return ids ? TokenIds(ids + pass * batch * time, {batch, time}) : TokenIds();
   };
+  const std::function<void(int64_t)> complete_from = [this](int64_t offset) {
+    parallel_->complete_from(offset);
+  };
+  const int64_t last_pass = (parallel_->last_part() + 1) * micro_batches - 1;
   for (int64_t part = parallel_->first_part(); part <= parallel_->last_part(); ++part) {
     double loss = 0;
     for (int64_t pass = part * micro_batches; pass < (part + 1) * micro_batches; ++pass) {
@@ -217,7 +223,8 @@ double Trainer::learn(const StepData& data, bool diagnosed) {
                           .active = true},
            .segments = segments_.empty() ? nullptr : &segments_[pass],
            .gradient_scale = static_cast<float>(1.0 / counted),
-           .z_loss = config_.train.z_loss});
+           .z_loss = config_.train.z_loss,
+           .complete_from = pass < last_pass ? nullptr : complete_from});
       if (diagnosed) diagnostics_->after_backward(*activations_, of_pass(pass, data.inputs));
     }
     parallel_->end_part(part, loss);
@@ -235,7 +242,7 @@ StepMetrics Trainer::step() {
   const std::clock_t cpu_start = std::clock();
   if (state_.step + 1 == config_.train.untie_at_step) {
     parallel_->gather_moments(model_->parameters());
-    set_model(untied(*model_));
+    set_model(untied(*model_, parallel_->planes()));
   }
   const StepData& data = prefetch_->next();
   limit_threads(threads_->threads());

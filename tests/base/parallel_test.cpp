@@ -178,6 +178,28 @@ TEST(Parallel, ArithmeticOfAModelFlushesDenormals) {
   });
 }
 
+// While a loop of another caller runs, and with all the loops in it.
+TEST(Parallel, ComputesHereWithoutWaitingForOthers) {
+  const ThreadCount scope(3);
+  parallel_for(1, 1, [](int64_t, int64_t, int) {
+    std::thread([] {
+      const std::thread::id here = std::this_thread::get_id();
+      int64_t items = 0;
+      compute_here([&] {
+        compute_for(1000, 1, [&](int64_t begin, int64_t end, int) {
+          EXPECT_EQ(std::this_thread::get_id(), here);
+          items += end - begin;
+        });
+#if defined(__SSE__) || defined(__aarch64__)
+        EXPECT_EQ(halved(kSmallestNormal), 0.0f);
+#endif
+      });
+      EXPECT_EQ(items, 1000);
+      EXPECT_GT(halved(kSmallestNormal), 0.0f);
+    }).join();
+  });
+}
+
 TEST(Parallel, TasksRunOnceEach) {
   each_loop([](int64_t count) {
     std::vector<std::atomic<int>> runs(count);

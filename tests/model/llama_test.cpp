@@ -8,6 +8,7 @@
 #include "cria/optim/adamw.h"
 #include "inspect/gradient_check.h"
 #include "support/compare.h"
+#include "support/completion_check.h"
 #include "support/golden_model.h"
 #include "support/layer_check.h"
 #include "support/threads.h"
@@ -39,9 +40,12 @@ TEST_P(ModelGolden, LossGradientsAndTenSteps) {
   for (int64_t step = 0; step < 10; ++step) {
     const TokenIds inputs(tokens.data() + step * kRows, {kBatch, kTime});
     const TokenIds outputs(targets.data() + step * kRows, {kBatch, kTime});
-    const double loss =
-        model.loss_and_gradient(activations, inputs, outputs, {.gradient_scale = 1.0f / kRows}) /
-        kRows;
+    CompletionCheck completion(model);
+    const double loss = model.loss_and_gradient(activations, inputs, outputs,
+                                                {.gradient_scale = 1.0f / kRows,
+                                                 .complete_from = completion.listen()}) /
+                        kRows;
+    completion.expect_complete();
     EXPECT_NEAR(loss, losses[step], 1e-6 * losses[step]) << "step " << step;
     if (step == 0) {
       EXPECT_EQ(model.loss_sum(activations, inputs, outputs) / kRows, loss);

@@ -3,6 +3,7 @@
 
 #include "inspect/gradient_check.h"
 
+#include "support/completion_check.h"
 #include "support/golden_model.h"
 #include "support/layer_check.h"
 #include "support/threads.h"
@@ -25,9 +26,12 @@ TEST_P(PositionGolden, LossAndGradients) {
   const TokenIds tokens(ids.data(), {batch, time}), targets(next.data(), {batch, time});
   Activations activations(model, Purpose::training, batch, time);
   const double rows = static_cast<double>(batch * time), want = golden.floats("loss")[0];
+  CompletionCheck completion(model);
   const double loss = model.loss_and_gradient(activations, tokens, targets,
-                                              {.gradient_scale = static_cast<float>(1 / rows)}) /
+                                              {.gradient_scale = static_cast<float>(1 / rows),
+                                               .complete_from = completion.listen()}) /
                       rows;
+  completion.expect_complete();
   EXPECT_NEAR(loss, want, 1e-6 * want);
   for (const Parameter& slot : model.parameters().slots()) {
     expect_near_norm(slot.grad, golden.floats("grad." + slot.name), 1e-5, slot.name);

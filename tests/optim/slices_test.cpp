@@ -89,7 +89,11 @@ TEST(GradientTree, AddsTheFixedTree) {
       for (int64_t part = 0; part < parts; ++part) {
         set_gradient(*parameters, "part" + std::to_string(part));
         want[part].assign(parameters->grad(), parameters->grad() + parameters->plane_size());
-        tree.end_part();
+        if (part + 1 < parts) tree.end_part();
+      }
+      for (const int64_t from :
+           {parameters->plane_size(), int64_t{200000}, int64_t{17}, int64_t{0}}) {
+        tree.end_last_part(from);
       }
       add_in_tree(parts, [&](int64_t to, int64_t from) {
         for (size_t i = 0; i < want[to].size(); ++i) want[to][i] += want[from][i];
@@ -122,9 +126,13 @@ TEST(Slices, AnyNumberOfRanksUpdatesAlike) {
     for (int step = 0; step < 3; ++step) {
       for (int64_t part = ranks.rank() * own; part < (ranks.rank() + 1) * own; ++part) {
         set_gradient(*parameters, "part" + std::to_string(part) + std::to_string(step));
-        tree.end_part();
+        if (part + 1 < (ranks.rank() + 1) * own) tree.end_part();
       }
-      slices.reduce_gradients();
+      tree.end_last_part(0);
+      // Not all have come equally far.
+      if (ranks.rank() % 2 == 1) slices.reduce_gradients(parameters->plane_size() / 2);
+      if (ranks.rank() % 3 == 0) slices.reduce_gradients(kPiece);
+      slices.reduce_gradients(0);
       result.norms.push_back(optimizer.gradient_norm());
       std::vector<double> changes(parameters->slots().size());
       optimizer.step(1e-2, clip_factor(result.norms.back(), 1.0), changes);
@@ -171,7 +179,7 @@ TEST(Slices, OthersMomentsStayZero) {
     Slices slices(*parameters, ranks);
     AdamWOptimizer optimizer(*parameters, {}, &slices);
     set_gradient(*parameters, "g");
-    slices.reduce_gradients();
+    slices.reduce_gradients(0);
     optimizer.step(1e-2, 1.0);
     int64_t written = 0;
     for (int64_t i = 0; i < parameters->plane_size(); ++i) written += parameters->v()[i] != 0;
@@ -179,6 +187,15 @@ TEST(Slices, OthersMomentsStayZero) {
     for (const PlaneRange& range : slices.own()) own += range.count;
     EXPECT_GT(written, 0);
     EXPECT_LE(written, own);
+    // Those of another become zero, and the own ones stay.
+    const std::vector<PlaneRange> kept = slices.own();
+    const std::vector<float> before(parameters->v(), parameters->v() + parameters->plane_size());
+    std::fill_n(parameters->v(), parameters->plane_size(), 1.0f);
+    for (const PlaneRange& range : kept) {
+      std::copy_n(before.begin() + range.offset, range.count, parameters->v() + range.offset);
+    }
+    parameters->set_moments(kept);
+    EXPECT_TRUE(same_bits(before, {parameters->v(), parameters->v() + before.size()}));
   });
   for (const std::string& error : errors) EXPECT_EQ(error, "");
 }

@@ -41,6 +41,9 @@ void parallel_ranges(int64_t count, int64_t grain, Denormals denormals, RangeBod
 // Hands single items of [0, count) to whichever thread is free, lowest first. For uneven work.
 void parallel_items(int64_t count, Denormals denormals, RangeBody body, void* context);
 
+// Runs body(context, 0, 1, 0) on the calling thread, while others may run a loop.
+void run_here(RangeBody body, void* context);
+
 namespace detail {
 
 template <class Body>
@@ -74,6 +77,13 @@ void compute_for(int64_t count, int64_t grain, Body&& body) {
 template <class Body>
 void compute_tasks(int64_t count, Body&& body) {
   parallel_items(count, Denormals::flushed, detail::run_item<Body>, &body);
+}
+// body() on this thread, and the loops in it too: it does not take turns with the loops of others,
+// and may not use what those keep for each thread.
+template <class Body>
+void compute_here(Body&& body) {
+  auto item = [&](int64_t, int) { body(); };
+  run_here(detail::run_item<decltype(item)>, &item);
 }
 
 }  // namespace cria

@@ -1,6 +1,7 @@
 // The decoder: input, L blocks, final norm, head. Start reading here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct Pass {
   SegmentMemory* segments = nullptr;
   float gradient_scale = 1.0f;  // see Llama::loss_and_gradient
   double z_loss = 0;            // the same
+  // Hears of loss_and_gradient's way down: the gradients at this offset of the plane and beyond are
+  // complete. Ever smaller offsets, the last is 0. May be empty.
+  std::function<void(int64_t offset)> complete_from = {};
 };
 
 // What passes of at most [B,T] compute; its memory is allocated here, none during a pass.
@@ -135,19 +139,20 @@ class Llama {
  private:
   friend class Activations;
 
-  void backward(Activations& activations, const TokenIds& tokens, const PassContext& pass) const;
+  void backward(Activations& activations, const TokenIds& tokens, const Pass& pass) const;
 
   ModelConfig config_;
   Parameters parameters_;
   std::unique_ptr<Position> position_;
   Input input_;
   std::vector<Block> layers_;
+  std::vector<int64_t> ends_;  // in the plane of parameters: of the input, each block and the norm
   RmsNorm norm_;
   HeadLoss lm_head_;
 };
 
 // The same model with a head of its own, which starts as a copy of the table that was both: of its
 // values and of the optimizer's m and v, with which training goes on. Gradients are zero.
-std::unique_ptr<Llama> untied(const Llama& tied);
+std::unique_ptr<Llama> untied(const Llama& tied, Planes planes = Planes::all);
 
 }  // namespace cria

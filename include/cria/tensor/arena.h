@@ -22,6 +22,9 @@ using AlignedBytes = std::unique_ptr<std::byte, AlignedDelete>;
 AlignedBytes allocate_aligned(int64_t bytes, const char* what);
 // The same, but of a large block only the pages that are written to take memory.
 AlignedBytes allocate_untouched(int64_t bytes, const char* what);
+// Zeros from now on: whole pages of such a block between these take no memory until they are
+// written to again.
+void give_back_zeros(float* begin, float* end);
 
 class Arena {
  public:

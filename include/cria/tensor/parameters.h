@@ -103,9 +103,10 @@ class Parameters {
   float* m() { return planes_[2]; }
   float* v() { return planes_[3]; }
 
-  // Where m and v are this process's to keep; everywhere unless set.
+  // Where m and v are this process's to keep; everywhere unless set. Elsewhere they become zero, if
+  // sharded, and give their memory back.
   std::span<const PlaneRange> moments() const { return moments_; }
-  void set_moments(std::vector<PlaneRange> ranges) { moments_ = std::move(ranges); }
+  void set_moments(std::vector<PlaneRange> ascending);
 
  private:
   void place(const ParameterSpec& spec, ParameterKind kind, const Initialization& init);
