@@ -114,7 +114,7 @@ class Mpi : public CliTest {
 
   // Once the run has a checkpoint.
   std::map<int, pid_t> ranks_that_train(const std::string& out) const {
-    const auto deadline = Clock::now() + std::chrono::seconds(40);
+    const auto deadline = Clock::now() + std::chrono::minutes(5);
     while (!fs::exists(path(out + "/checkpoints/step-00000005")) && Clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }

@@ -89,12 +89,13 @@ class Process {
   pid_t id() const { return id_; }
   void send(int signal) const { ::kill(id_, signal); }
 
-  // Waits for the end. A process that takes longer than a minute is ended, and an exception thrown.
+  // Waits for the end. A process that takes longer than ten minutes is ended, and an exception thrown:
+  // virtual machines stand still for a minute or two now and then.
   ProcessResult wait() {
     ProcessResult result;
     std::string* const texts[2] = {&result.out, &result.err};
     pollfd waiting[2] = {{ends_[0], POLLIN, 0}, {ends_[1], POLLIN, 0}};
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(10);
     while (waiting[0].fd >= 0 || waiting[1].fd >= 0) {
       if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("it hangs");
       if (::poll(waiting, 2, 1000) < 0 && errno != EINTR) throw std::runtime_error("poll failed");

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <algorithm>
+#include <ctime>
 #include <random>
 
 #include "cria/base/file.h"
@@ -11,6 +12,11 @@
 
 namespace cria {
 namespace {
+
+// Of this process: other programs do not count.
+double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
 
 using Pieces = std::vector<std::string>;
 
@@ -230,8 +236,8 @@ TEST(Pretokenizer, PiecesOnEitherSideOfACut) {
 
 // A piece that looks far ahead again and again would take hours here.
 TEST(Pretokenizer, TimeIsLinear) {
-  constexpr size_t kSize = 1 << 20;
-  const auto start = std::chrono::steady_clock::now();
+  constexpr size_t kSize = 1 << 18;
+  const double start = processor_seconds();
   for (const std::string unit : {"a", "1", " ", "\n", "'", "!", "\xFF", "\xE3\x80\x80", " \n", "! ",
                                  "'s", "'l", "\xE3\x80", " a", "\n!", "\u4E2D"}) {
     std::string text;
@@ -244,7 +250,7 @@ TEST(Pretokenizer, TimeIsLinear) {
       }
     }
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+  EXPECT_LT(processor_seconds() - start, 60);
 }
 
 // --- pieces are bounded
@@ -270,14 +276,19 @@ TEST(Pretokenizer, ALongPieceEndsBetweenCharacters) {
   EXPECT_EQ((end - 1) % 3, 0u);
 }
 
-// A hundred of them take as long as they would in pieces: nothing is walked to its end each time.
+// The first of a hundred takes as long as one of two does: nothing is walked to its end each time.
 TEST(Pretokenizer, ManyLongPiecesTakeLinearTime) {
-  const std::string text(size_t{64} << 20, 'a');
-  const auto start = std::chrono::steady_clock::now();
-  size_t count = 0;
-  for (size_t begin = 0; begin < text.size(); begin = piece_end(Regex::gpt4, text, begin)) ++count;
-  EXPECT_EQ(count, 64u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  const std::string text(100 * kLongestPiece, 'a');
+  const auto seconds = [&](size_t pieces) {
+    double least = 1e9;
+    for (int i = 0; i < 5; ++i) {
+      const double start = processor_seconds();
+      EXPECT_EQ(piece_end(Regex::gpt4, {text.data(), pieces * kLongestPiece}, 0), kLongestPiece);
+      least = std::min(least, processor_seconds() - start);
+    }
+    return least;
+  };
+  EXPECT_LT(seconds(100), 10 * seconds(2));
 }
 
 // --- cuts
