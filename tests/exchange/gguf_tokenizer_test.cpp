@@ -270,16 +270,36 @@ TEST_F(GgufTokenizer, ReadingRefusesByName) {
 }
 
 // Tokens are ordered by their scores.
-TEST_F(GgufTokenizer, ScoresAreNumbers) {
+TEST_F(GgufTokenizer, ScoresAreNumbersOneForEachToken) {
   const SentencePieceTokenizer tokenizer(small_sentencepiece({"a", "b"}, {{"a", "b"}}));
-  GgufMetadata metadata;
-  append_gguf_tokenizer(metadata, &tokenizer, tokenizer.vocab_size(), path_);
-  for (auto& [key, value] : metadata) {
-    if (!key.ends_with(".scores")) continue;
-    std::get<std::vector<float>>(std::get<GgufArray>(value))[262] = NAN;
-  }
-  const std::string message = error_of([&] { read_gguf_tokenizer(write(metadata)); });
-  EXPECT_TRUE(contains(message, "a score is no number\n  got: NaN for id 262")) << message;
+  const auto error_with = [&](auto&& change) {
+    GgufMetadata metadata;
+    append_gguf_tokenizer(metadata, &tokenizer, tokenizer.vocab_size(), path_);
+    for (auto& [key, value] : metadata) {
+      if (!key.ends_with(".scores")) continue;
+      change(std::get<std::vector<float>>(std::get<GgufArray>(value)));
+    }
+    return error_of([&] { read_gguf_tokenizer(write(metadata)); });
+  };
+  const std::string nan = error_with([](std::vector<float>& scores) { scores[262] = NAN; });
+  EXPECT_TRUE(contains(nan, "a score is no number\n  got: NaN for id 262")) << nan;
+  const std::string few = error_with([](std::vector<float>& scores) { scores.pop_back(); });
+  EXPECT_TRUE(contains(few, "not a score for each token")) << few;
+  const std::string more = error_with([](std::vector<float>& scores) { scores.push_back(0); });
+  EXPECT_EQ(more, "");
+}
+
+// Nothing is left to be cut.
+TEST_F(GgufTokenizer, OnlyAddedTokens) {
+  const std::unique_ptr<Tokenizer> read =
+      read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("gpt2")},
+                                 {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
+                                 {"tokenizer.ggml.token_type", GgufArray(std::vector<int32_t>{3})},
+                                 {"tokenizer.ggml.merges", GgufArray(Texts{})},
+                                 {"tokenizer.ggml.bos_token_id", uint32_t{0}}}));
+  EXPECT_EQ(read->vocab_size(), 1);
+  EXPECT_EQ(read->encode_prompt("<s>", "test", true), Ids{0});
+  EXPECT_NE(error_of([&] { read->encode_prompt("a", "test"); }), "");
 }
 
 // Files that others make: no types, no `pre`, roles out of range.
