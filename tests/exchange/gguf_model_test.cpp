@@ -210,6 +210,11 @@ TEST_F(GgufModel, ScalingMayLackTypeOrFactor) {
   EXPECT_EQ(scaling_without("llama.rope.scaling.type").rope_type, "linear");
   EXPECT_EQ(scaling_without("llama.rope.scaling.type").factor, 2.5);
   EXPECT_EQ(scaling_without("llama.rope.scaling.factor").factor, 1.0);
+  write_gguf_model(path_, *random_model(exchange_shapes().at("head_dim")), nullptr, f32);
+  const LoadedModel plain = read_gguf_model(rewritten([](GgufMetadata& metadata) {
+    std::erase_if(metadata, [](const auto& e) { return e.first == "llama.rope.freq_base"; });
+  }));
+  EXPECT_EQ(plain.model->config().rope_theta, 10000.0);
 }
 
 TEST_F(GgufModel, KeysThatDisagreeAreRefused) {

@@ -232,12 +232,17 @@ TEST_F(GgufTokenizer, RefusesWhatTheFormatCannotSay) {
   // "aaa" could also be made of "a" and "aa".
   const SentencePieceTokenizer pieces(small_sentencepiece({"a"}, {{"a", "a"}, {"aa", "a"}}));
   EXPECT_NE(refusal(pieces, 300).find("the merges of the tokenizer"), std::string::npos);
+  BpeVocabulary merged = tiny_vocabulary({{" ", "b"}});
+  merged.added.push_back({" b", 256, true});
+  EXPECT_NE(refusal(BpeTokenizer(merged), 257).find("no added token among the merges"),
+            std::string::npos);
 }
 
 TEST_F(GgufTokenizer, NoTokenizer) {
   EXPECT_EQ(read_gguf_tokenizer(write(nullptr, 5)), nullptr);
   EXPECT_EQ(GgufFile(path_).text("tokenizer.ggml.model"), "no_vocab");
   EXPECT_EQ(read_gguf_tokenizer(write(GgufMetadata{})), nullptr);
+  EXPECT_EQ(read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("none")}})), nullptr);
 }
 
 TEST_F(GgufTokenizer, ReadingRefusesByName) {
@@ -289,17 +294,13 @@ TEST_F(GgufTokenizer, ScoresAreNumbersOneForEachToken) {
   EXPECT_EQ(more, "");
 }
 
-// Nothing is left to be cut.
-TEST_F(GgufTokenizer, OnlyAddedTokens) {
-  const std::unique_ptr<Tokenizer> read =
-      read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("gpt2")},
-                                 {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
-                                 {"tokenizer.ggml.token_type", GgufArray(std::vector<int32_t>{3})},
-                                 {"tokenizer.ggml.merges", GgufArray(Texts{})},
-                                 {"tokenizer.ggml.bos_token_id", uint32_t{0}}}));
-  EXPECT_EQ(read->vocab_size(), 1);
-  EXPECT_EQ(read->encode_prompt("<s>", "test", true), Ids{0});
-  EXPECT_NE(error_of([&] { read->encode_prompt("a", "test"); }), "");
+TEST_F(GgufTokenizer, OnlyAddedTokensAreNoTokenizer) {
+  const GgufFile file = write({{"tokenizer.ggml.model", std::string("gpt2")},
+                               {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
+                               {"tokenizer.ggml.token_type", GgufArray(std::vector<int32_t>{3})},
+                               {"tokenizer.ggml.merges", GgufArray(Texts{})}});
+  const std::string message = error_of([&] { read_gguf_tokenizer(file); });
+  EXPECT_TRUE(contains(message, "no byte has a token")) << message;
 }
 
 // Files that others make: no types, no `pre`, roles out of range.

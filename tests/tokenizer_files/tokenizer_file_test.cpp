@@ -166,6 +166,16 @@ TEST_F(TokenizerFiles, TokensAreAddedByTheConfigToo) {
   expect_error("tokenizer.json", "", "'added_tokens[1].lstrip'");
   config(R"("x": {"content": "<u>"})");
   expect_error("tokenizer_config.json", "", "added_tokens_decoder: not an id");
+  config(R"("258": {"special": true})");
+  expect_error("tokenizer.json", "", "added_tokens[1].content");
+  config(R"("258": {"content": "<u>", "__type": "AddedToken"})");
+  EXPECT_EQ(encode(*read(), "<u>"), Ids{258});
+  // The file need not have any itself.
+  Json::Object file = Json::parse(bpe_file(), "").as_object("");
+  std::erase_if(file, [](const auto& member) { return member.first == "added_tokens"; });
+  write("tokenizer.json", Json(file).dump());
+  config(R"("257": {"content": "<u>"})");
+  EXPECT_EQ(encode(*read(), "<u>"), Ids{257});
 }
 
 TEST_F(TokenizerFiles, ASpaceInFrontOfBytesIsRefused) {
