@@ -294,13 +294,32 @@ TEST_F(GgufTokenizer, ScoresAreNumbersOneForEachToken) {
   EXPECT_EQ(more, "");
 }
 
-TEST_F(GgufTokenizer, OnlyAddedTokensAreNoTokenizer) {
-  const GgufFile file = write({{"tokenizer.ggml.model", std::string("gpt2")},
-                               {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
-                               {"tokenizer.ggml.token_type", GgufArray(std::vector<int32_t>{3})},
-                               {"tokenizer.ggml.merges", GgufArray(Texts{})}});
-  const std::string message = error_of([&] { read_gguf_tokenizer(file); });
-  EXPECT_TRUE(contains(message, "no byte has a token")) << message;
+// Added ones alone (3), or unused ones (5).
+TEST_F(GgufTokenizer, NoTokensOfTextAreNoTokenizer) {
+  for (const int32_t type : {3, 5}) {
+    const GgufFile file = write({{"tokenizer.ggml.model", std::string("gpt2")},
+                                 {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
+                                 {"tokenizer.ggml.token_type", GgufArray(std::vector{type})},
+                                 {"tokenizer.ggml.merges", GgufArray(Texts{})}});
+    const std::string message = error_of([&] { read_gguf_tokenizer(file); });
+    EXPECT_TRUE(contains(message, "no byte has a token")) << type << ": " << message;
+  }
+}
+
+TEST_F(GgufTokenizer, BosIsAddedAsThePreTokenizerHasIt) {
+  const auto tokenizer = make_byte_tokenizer({{"<s>", 256, true}});
+  tokenizer->set_special_tokens({.bos = 256});
+  const auto before = [&](const std::string& pre) {
+    GgufMetadata metadata;
+    append_gguf_tokenizer(metadata, tokenizer.get(), 257, path_);
+    std::erase_if(metadata, [](const auto& e) { return e.first.ends_with(".add_bos_token"); });
+    for (auto& [key, value] : metadata) {
+      if (key.ends_with(".pre")) value = pre;
+    }
+    return read_gguf_tokenizer(write(metadata))->ends().before;
+  };
+  EXPECT_EQ(before("gpt-2"), Ids{});
+  EXPECT_EQ(before("llama-bpe"), Ids{256});
 }
 
 // Files that others make: no types, no `pre`, roles out of range.

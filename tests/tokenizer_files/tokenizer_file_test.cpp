@@ -183,6 +183,9 @@ TEST_F(TokenizerFiles, ASpaceInFrontOfBytesIsRefused) {
   write("tokenizer_config.json",
         R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})");
   expect_error("tokenizer_config.json", "", "add_prefix_space");
+  write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer"})");
+  write("config.json", R"({"model_type": 5})");  // of no matter here
+  EXPECT_EQ(encode(*read(), "ab"), Ids{256});
 }
 
 TEST_F(TokenizerFiles, ADirectoryHasOneOfThem) {
@@ -219,6 +222,9 @@ TEST_F(TokenizerFiles, NamesWhatIsNoTokenizer) {
   expect("GGUF\x03", "a GGUF file");
   expect("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
   expect("<!DOCTYPE html>", "a web page");
+  expect("<html lang='en'>", "a web page");
+  expect("\x80", "got: '\\x80'");
+  expect("\x80\x09", "got: '\\x80\\t'");
   expect("once upon a time", "got: 'once upon a time'");
   expect("\x80", "got: '\\x80'");
   expect(" \n", "got: ' \\n'");
