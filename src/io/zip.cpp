@@ -32,7 +32,6 @@ uint32_t or_full(uint64_t number) {
 // The extra field with the numbers that did not fit, in the format's order.
 std::string extra64(std::initializer_list<uint64_t> numbers) {
   std::string extra;
-  if (numbers.size() == 0) return extra;
   append(extra, kExtra64);
   append(extra, static_cast<uint16_t>(8 * numbers.size()));
   for (const uint64_t number : numbers) append(extra, number);

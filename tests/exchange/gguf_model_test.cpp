@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 #include "exchange/model_shapes.h"
 #include "io/gguf.h"
@@ -28,6 +29,23 @@ class GgufModel : public testing::Test {
     const std::string message = error_of([&] { write_gguf_model(path_, model, nullptr, format); });
     EXPECT_NE(message.find(part), message.npos) << part << " in " << message;
     EXPECT_TRUE(directory_.names().empty());
+  }
+
+  // The file with other keys.
+  std::string rewritten(const std::function<void(GgufMetadata&)>& change) const {
+    const GgufFile file(path_);
+    GgufMetadata metadata = file.metadata();
+    change(metadata);
+    std::vector<TensorSource> tensors;
+    for (const StoredTensor& entry : file.entries()) {
+      tensors.push_back({entry.name, entry.shape, *entry.format,
+                         [&entry](int64_t first, int64_t count, float* out) {
+                           entry.read_rows(first, count, out);
+                         }});
+    }
+    const std::string other = directory_ / "other.gguf";
+    write_gguf(other, metadata, tensors);
+    return other;
   }
 
   TemporaryDirectory directory_;
@@ -164,21 +182,6 @@ TEST_F(GgufModel, ReadsLlama3sScalingFromTheDivisors) {
 // As writers did before there were types of scaling; and keys that would change the model.
 TEST_F(GgufModel, OtherWritersKeysActOrAreRefused) {
   write_gguf_model(path_, *random_model(exchange_shapes().at("linear")), nullptr, f32);
-  const auto rewritten = [&](auto&& change) {
-    const GgufFile file(path_);
-    GgufMetadata metadata = file.metadata();
-    change(metadata);
-    std::vector<TensorSource> tensors;
-    for (const StoredTensor& entry : file.entries()) {
-      tensors.push_back({entry.name, entry.shape, *entry.format,
-                         [&entry](int64_t first, int64_t count, float* out) {
-                           entry.read_rows(first, count, out);
-                         }});
-    }
-    const std::string other = directory_ / "other.gguf";
-    write_gguf(other, metadata, tensors);
-    return other;
-  };
   const LoadedModel loaded = read_gguf_model(rewritten([](GgufMetadata& metadata) {
     std::erase_if(metadata, [](const auto& e) { return e.first == "llama.rope.scaling.type"; });
     for (auto& [key, value] : metadata) {
@@ -193,6 +196,53 @@ TEST_F(GgufModel, OtherWritersKeysActOrAreRefused) {
     }));
   });
   EXPECT_NE(message.find("llama.attention.sliding_window: not supported"), message.npos) << message;
+}
+
+// A factor without a type is linear, and a type without a factor scales by 1.
+TEST_F(GgufModel, ScalingMayLackTypeOrFactor) {
+  const auto scaling_without = [&](const char* key) {
+    const LoadedModel loaded = read_gguf_model(rewritten([&](GgufMetadata& metadata) {
+      std::erase_if(metadata, [&](const auto& entry) { return entry.first == key; });
+    }));
+    return loaded.model->config().rope_scaling;
+  };
+  write_gguf_model(path_, *random_model(exchange_shapes().at("linear")), nullptr, f32);
+  EXPECT_EQ(scaling_without("llama.rope.scaling.type").rope_type, "linear");
+  EXPECT_EQ(scaling_without("llama.rope.scaling.type").factor, 2.5);
+  EXPECT_EQ(scaling_without("llama.rope.scaling.factor").factor, 1.0);
+  write_gguf_model(path_, *random_model(exchange_shapes().at("head_dim")), nullptr, f32);
+  const LoadedModel plain = read_gguf_model(rewritten([](GgufMetadata& metadata) {
+    std::erase_if(metadata, [](const auto& e) { return e.first == "llama.rope.freq_base"; });
+  }));
+  EXPECT_EQ(plain.model->config().rope_theta, 10000.0);
+}
+
+TEST_F(GgufModel, KeysThatDisagreeAreRefused) {
+  const auto error_with = [&](const char* key, const GgufValue& value) {
+    return error_of([&] {
+      read_gguf_model(rewritten([&](GgufMetadata& metadata) {
+        std::erase_if(metadata, [&](const auto& entry) { return entry.first == key; });
+        metadata.emplace_back(key, value);
+      }));
+    });
+  };
+  write_gguf_model(path_, *random_model(exchange_shapes().at("llama3")), nullptr, f32);
+  const struct {
+    const char* key;
+    GgufValue value;
+    const char* part;
+  } cases[] = {
+      {"llama.rope.scaling.type", std::string("linear"), "two scalings of RoPE"},
+      {"llama.rope.scaling.type", std::string("none"), ""},
+      {"llama.expert_count", uint32_t{8}, "llama.expert_count: not supported"},
+      {"llama.expert_count", uint32_t{0}, ""},
+      {"llama.attention.value_length", uint32_t{4}, "llama.attention.value_length: not supported"},
+      {"cria.rope.scaling.factor", 4.0f, "not the scaling of Llama 3"},
+  };
+  for (const auto& [key, value, part] : cases) {
+    const std::string message = error_with(key, value);
+    EXPECT_TRUE(*part ? contains(message, part) : message.empty()) << key << ": " << message;
+  }
 }
 
 std::string text(const std::string& bytes) {
@@ -325,6 +375,7 @@ TEST_F(GgufModel, ReadingNamesWhatIsWrong) {
   const std::string rotated = "llama.rope.dimension_count";
   expect_error(integer(rotated, 6), integer(rotated, 4), rotated);
   expect_error("llama.context_length", "llama.context_lengtx", "llama.context_length");
+  expect_error("token_embd.weight", "token_embd.weighs", "no matrix token_embd.weight");
 }
 
 TEST_F(GgufModel, MutatedFilesAreRefusedOrRead) {

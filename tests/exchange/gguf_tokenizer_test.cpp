@@ -232,12 +232,17 @@ TEST_F(GgufTokenizer, RefusesWhatTheFormatCannotSay) {
   // "aaa" could also be made of "a" and "aa".
   const SentencePieceTokenizer pieces(small_sentencepiece({"a"}, {{"a", "a"}, {"aa", "a"}}));
   EXPECT_NE(refusal(pieces, 300).find("the merges of the tokenizer"), std::string::npos);
+  BpeVocabulary merged = tiny_vocabulary({{" ", "b"}});
+  merged.added.push_back({" b", 256, true});
+  EXPECT_NE(refusal(BpeTokenizer(merged), 257).find("no added token among the merges"),
+            std::string::npos);
 }
 
 TEST_F(GgufTokenizer, NoTokenizer) {
   EXPECT_EQ(read_gguf_tokenizer(write(nullptr, 5)), nullptr);
   EXPECT_EQ(GgufFile(path_).text("tokenizer.ggml.model"), "no_vocab");
   EXPECT_EQ(read_gguf_tokenizer(write(GgufMetadata{})), nullptr);
+  EXPECT_EQ(read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("none")}})), nullptr);
 }
 
 TEST_F(GgufTokenizer, ReadingRefusesByName) {
@@ -270,16 +275,51 @@ TEST_F(GgufTokenizer, ReadingRefusesByName) {
 }
 
 // Tokens are ordered by their scores.
-TEST_F(GgufTokenizer, ScoresAreNumbers) {
+TEST_F(GgufTokenizer, ScoresAreNumbersOneForEachToken) {
   const SentencePieceTokenizer tokenizer(small_sentencepiece({"a", "b"}, {{"a", "b"}}));
-  GgufMetadata metadata;
-  append_gguf_tokenizer(metadata, &tokenizer, tokenizer.vocab_size(), path_);
-  for (auto& [key, value] : metadata) {
-    if (!key.ends_with(".scores")) continue;
-    std::get<std::vector<float>>(std::get<GgufArray>(value))[262] = NAN;
+  const auto error_with = [&](auto&& change) {
+    GgufMetadata metadata;
+    append_gguf_tokenizer(metadata, &tokenizer, tokenizer.vocab_size(), path_);
+    for (auto& [key, value] : metadata) {
+      if (!key.ends_with(".scores")) continue;
+      change(std::get<std::vector<float>>(std::get<GgufArray>(value)));
+    }
+    return error_of([&] { read_gguf_tokenizer(write(metadata)); });
+  };
+  const std::string nan = error_with([](std::vector<float>& scores) { scores[262] = NAN; });
+  EXPECT_TRUE(contains(nan, "a score is no number\n  got: NaN for id 262")) << nan;
+  const std::string few = error_with([](std::vector<float>& scores) { scores.pop_back(); });
+  EXPECT_TRUE(contains(few, "not a score for each token")) << few;
+  const std::string more = error_with([](std::vector<float>& scores) { scores.push_back(0); });
+  EXPECT_EQ(more, "");
+}
+
+// Added ones alone (3), or unused ones (5).
+TEST_F(GgufTokenizer, NoTokensOfTextAreNoTokenizer) {
+  for (const int32_t type : {3, 5}) {
+    const GgufFile file = write({{"tokenizer.ggml.model", std::string("gpt2")},
+                                 {"tokenizer.ggml.tokens", GgufArray(Texts{"<s>"})},
+                                 {"tokenizer.ggml.token_type", GgufArray(std::vector{type})},
+                                 {"tokenizer.ggml.merges", GgufArray(Texts{})}});
+    const std::string message = error_of([&] { read_gguf_tokenizer(file); });
+    EXPECT_TRUE(contains(message, "no byte has a token")) << type << ": " << message;
   }
-  const std::string message = error_of([&] { read_gguf_tokenizer(write(metadata)); });
-  EXPECT_TRUE(contains(message, "a score is no number\n  got: NaN for id 262")) << message;
+}
+
+TEST_F(GgufTokenizer, BosIsAddedAsThePreTokenizerHasIt) {
+  const auto tokenizer = make_byte_tokenizer({{"<s>", 256, true}});
+  tokenizer->set_special_tokens({.bos = 256});
+  const auto before = [&](const std::string& pre) {
+    GgufMetadata metadata;
+    append_gguf_tokenizer(metadata, tokenizer.get(), 257, path_);
+    std::erase_if(metadata, [](const auto& e) { return e.first.ends_with(".add_bos_token"); });
+    for (auto& [key, value] : metadata) {
+      if (key.ends_with(".pre")) value = pre;
+    }
+    return read_gguf_tokenizer(write(metadata))->ends().before;
+  };
+  EXPECT_EQ(before("gpt-2"), Ids{});
+  EXPECT_EQ(before("llama-bpe"), Ids{256});
 }
 
 // Files that others make: no types, no `pre`, roles out of range.

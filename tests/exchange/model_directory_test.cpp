@@ -292,6 +292,19 @@ TEST_F(ModelDirectory, RefusesAPickle) {
   const std::string path = save(make(tiny_config()));
   fs::rename(file(path), file(path, "pytorch_model.bin"));
   expect_error(path, {"pytorch_model.bin: weights as a pickle", "expected: " + file(path)});
+  fs::rename(file(path, "pytorch_model.bin"), file(path, "pytorch_model.bin.index.json"));
+  expect_error(path, {"weights as a pickle"});
+}
+
+// No id, or one that no token can have, ends nothing.
+TEST_F(ModelDirectory, EndTokensThatAreNone) {
+  const std::string path = save(make(tiny_config()));
+  const auto end_tokens = [&](const std::string& generation) {
+    write_file(file(path, "generation_config.json"), generation);
+    return read_model_directory(path).end_tokens;
+  };
+  EXPECT_EQ(end_tokens(R"({"eos_token_id": [2, 4294967298]})"), std::vector<int32_t>{2});
+  EXPECT_EQ(end_tokens(R"({"eos_token_id": null})"), std::vector<int32_t>{});
 }
 
 TEST_F(ModelDirectory, RefusesAnotherArchitecture) {

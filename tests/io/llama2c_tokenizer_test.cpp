@@ -28,6 +28,15 @@ TEST_F(Llama2cTokenizer, WritesTheKnownBytes) {
                        raw({27}) + std::string(27, ' '));
 }
 
+TEST_F(Llama2cTokenizer, ScoresAreFinite) {
+  const std::string bytes = llama2c_tokenizer_bytes({{"a"}, {"b"}}, path_);
+  for (const float score : {NAN, INFINITY}) {
+    write_quickly(path_, patched(bytes, 4 + 9, raw({score})));
+    const std::string message = error_of([&] { read_llama2c_tokenizer(path_); });
+    EXPECT_TRUE(contains(message, "token 1: the score is not finite")) << message;
+  }
+}
+
 TEST_F(Llama2cTokenizer, RefusesToWriteWhatCannotBeRead) {
   for (const Llama2cPiece& piece :
        Pieces{{""}, {std::string("a\0b", 3)}, {"a", NAN}, {"a", -INFINITY}}) {

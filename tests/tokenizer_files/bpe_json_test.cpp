@@ -166,6 +166,19 @@ TEST(BpeJson, NamesWhatIsNotSupported) {
                "got: '<s>' and '>a'");
 }
 
+// One of them is looked for after the other has been taken out of the text.
+TEST(BpeJson, NormalizedAddedTokensOverlapNoOthers) {
+  const auto error = [](const std::string& other) {
+    return error_with({"added_tokens"}, R"([{"id":260,"content":"<s>","normalized":true},)"
+                                        R"({"id":261,"content":")" +
+                                            other + R"("}])");
+  };
+  for (const char* const other : {">a", "a<", "a<s>b", "s>", "s>a", "a<s"}) {
+    EXPECT_NE(error(other).find("added tokens that can overlap"), std::string::npos) << other;
+  }
+  for (const char* const other : {"xy", "a>b", "b<a"}) EXPECT_EQ(error(other), "") << other;
+}
+
 TEST(BpeJson, NamesWhatIsWrong) {
   expect_error({"model", "vocab"}, "[]", "model.vocab");
   expect_error({"model", "vocab"}, R"({"a":0,"b":2})", "ids with holes: token 'b'");
@@ -195,6 +208,12 @@ TEST(BpeJson, NamesWhatIsWrongWithATemplate) {
   };
   const std::string text = R"({"Sequence":{"id":"A","type_id":0}})";
   expect("[]", "leaves out the text");
+  const std::string before =
+      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}},)" + text +
+      R"(],"special_tokens":{"x":{"ids":[260]}}})";
+  const std::string twice = before + "," + before;
+  expect_error({"post_processor"}, R"({"type":"Sequence","processors":[)" + twice + "]}",
+               "'post_processor.processors[1]' is not supported");
   expect("[" + text + "," + text + "]", "has the text twice");
   expect(R"([{"Sequence":{"id":"B","type_id":0}}])", "got: \"B\"");
   expect(R"([{"SpecialToken":{"id":"x","type_id":0}},)" + text + "]", "got: 262");

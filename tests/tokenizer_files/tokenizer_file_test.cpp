@@ -166,6 +166,16 @@ TEST_F(TokenizerFiles, TokensAreAddedByTheConfigToo) {
   expect_error("tokenizer.json", "", "'added_tokens[1].lstrip'");
   config(R"("x": {"content": "<u>"})");
   expect_error("tokenizer_config.json", "", "added_tokens_decoder: not an id");
+  config(R"("258": {"special": true})");
+  expect_error("tokenizer.json", "", "added_tokens[1].content");
+  config(R"("258": {"content": "<u>", "__type": "AddedToken"})");
+  EXPECT_EQ(encode(*read(), "<u>"), Ids{258});
+  // The file need not have any itself.
+  Json::Object file = Json::parse(bpe_file(), "").as_object("");
+  std::erase_if(file, [](const auto& member) { return member.first == "added_tokens"; });
+  write("tokenizer.json", Json(file).dump());
+  config(R"("257": {"content": "<u>"})");
+  EXPECT_EQ(encode(*read(), "<u>"), Ids{257});
 }
 
 TEST_F(TokenizerFiles, ASpaceInFrontOfBytesIsRefused) {
@@ -173,6 +183,9 @@ TEST_F(TokenizerFiles, ASpaceInFrontOfBytesIsRefused) {
   write("tokenizer_config.json",
         R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})");
   expect_error("tokenizer_config.json", "", "add_prefix_space");
+  write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer"})");
+  write("config.json", R"({"model_type": 5})");  // of no matter here
+  EXPECT_EQ(encode(*read(), "ab"), Ids{256});
 }
 
 TEST_F(TokenizerFiles, ADirectoryHasOneOfThem) {
@@ -209,6 +222,9 @@ TEST_F(TokenizerFiles, NamesWhatIsNoTokenizer) {
   expect("GGUF\x03", "a GGUF file");
   expect("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
   expect("<!DOCTYPE html>", "a web page");
+  expect("<html lang='en'>", "a web page");
+  expect("\x80", "got: '\\x80'");
+  expect("\x80\x09", "got: '\\x80\\t'");
   expect("once upon a time", "got: 'once upon a time'");
   expect("\x80", "got: '\\x80'");
   expect(" \n", "got: ' \\n'");

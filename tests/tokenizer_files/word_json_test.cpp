@@ -37,6 +37,12 @@ TEST(WordJson, ReadsWhatItWrote) {
                     Json::parse(R"({"type":"WordLevel","vocab":{"a":0},"unk_token":"<unk>"})", ""))
                 .find("id 0 is another word"),
             std::string::npos);
+  EXPECT_NE(
+      refused("model", Json::parse(R"({"type":"WordLevel","vocab":{},"unk_token":"<unk>"})", ""))
+          .find("got: none"),
+      std::string::npos);
+  EXPECT_NE(refused("normalizer", Json::Object{{"type", "NFC"}}).find("'normalizer'"),
+            std::string::npos);
 }
 
 }  // namespace
