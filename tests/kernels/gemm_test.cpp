@@ -422,7 +422,8 @@ TEST_P(GemmTest, Bf16IsAskedFor) {
 }
 
 // Where the machine has tiles, the portable body gives the bits of the instruction: sums of
-// denormals, too, which the instruction flushes and all arithmetic of a model does.
+// denormals, too, which the instruction flushes and all arithmetic of a model does, and sums that
+// begin with what was there.
 TEST(Tiles, TheEmulationHasTheBitsOfTheInstruction) {
   const std::vector<std::string> isas = available_isas();
   if (std::ranges::count(isas, "amx") == 0) GTEST_SKIP() << "this machine has no tiles";
@@ -433,13 +434,18 @@ TEST(Tiles, TheEmulationHasTheBitsOfTheInstruction) {
       std::vector<float> right = normal_values(shape.k * shape.n, "b");
       for (float& x : left) x *= size;
       for (float& x : right) x *= size;
+      std::vector<float> before = normal_values(shape.m * shape.n, "c");
+      for (float& x : before) x *= size * size;
       Factor a(shape.m, shape.k, Layout::rows, left), b(shape.k, shape.n, Layout::columns, right);
       const auto run = [&](const std::string& isa) {
         const IsaInUse scope(isa);
         Guarded c(shape.m, shape.n, 0);
+        c.set(before);
         Gemm gemm = product(shape, a, b);
         gemm.c = c.data();
         gemm.c_row = shape.n;
+        gemm.addend = c.data();
+        gemm.addend_row = shape.n;
         gemm.precision = Precision::bf16;
         kernels().gemm(gemm);
         return c.elements();

@@ -78,6 +78,7 @@ inline PanelA copy_rows(const PanelA& a, int64_t rows, int64_t cells, float* cop
 // A block of at most MR x kVectors vectors of C, in registers.
 template <class Cells, int64_t kVectors>
 inline void multiply_in_registers(const Gemm& g, const Panels& p, const BlockC& block) {
+  prefetch_for_finish(g, block);
   constexpr int64_t kMR = Cells::kMR;
   Vector sum[kMR][kVectors];
   float edge[kMR * Cells::kKC];
@@ -111,15 +112,19 @@ inline void multiply_in_registers(const Gemm& g, const Panels& p, const BlockC& 
 // The same in tiles. The thread's tiles are in use.
 template <class Cells>
 inline void multiply_in_tiles(const Gemm& g, const Panels& p, const BlockC& block) {
-  const TileFactors factors = {.a = p.a,
-                               .a_step = Cells::kMR * Cells::kStep,
-                               .b = p.b,
-                               .b_row = p.b_width,
-                               .steps = p.cells / Cells::kStep};
+  TileFactors factors = {.a = p.a,
+                         .a_step = Cells::kMR * Cells::kStep,
+                         .b = p.b,
+                         .b_row = p.b_width,
+                         .steps = p.cells / Cells::kStep};
   const bool two_rows = block.rows > kTileRows, two_lanes = block.columns > kTileLanes;
   const bool whole = block.rows == (two_rows ? 2 : 1) * kTileRows &&
                      block.columns == (two_lanes ? 2 : 1) * kTileLanes;
-  if (whole && block.is_plain(g) && !block.addend(g)) {
+  if (whole && block.is_plain(g)) {
+    if (const float* addend = block.addend(g)) {
+      factors.start_row = block.addend_row(g);
+      factors.start = addend + block.row * factors.start_row + block.column;
+    }
     float* c = g.c + block.row * g.c_row + block.column;
     return multiply_tiles(two_rows, two_lanes, factors, c, g.c_row);
   }
@@ -131,7 +136,6 @@ inline void multiply_in_tiles(const Gemm& g, const Panels& p, const BlockC& bloc
 // A block of at most MR x NR of C. The last panel may be narrower; zeros are not worth multiplying.
 template <class Cells>
 inline void multiply_panels(const Gemm& g, const Panels& p, const BlockC& block) {
-  prefetch_for_finish(g, block);
   if constexpr (Cells::kTiles) {
     multiply_in_tiles<Cells>(g, p, block);
   } else if (block.columns <= kWidth) {
@@ -267,7 +271,8 @@ struct Task {
   int64_t row, rows, column, columns;
 };
 
-// A task's part of the product with b. While one block of A is in use, the next is on its way.
+// A task's part of the product with b. While one block of A is in use, the next is on its way; not
+// for tiles, which wait for memory so much that it only delays what they ask for.
 template <class Cells>
 inline void run_task(const Gemm& g, const LayoutB<Cells>& layout, const PackedB& b,
                      const Task& task, float* packed_a) {
@@ -278,7 +283,8 @@ inline void run_task(const Gemm& g, const LayoutB<Cells>& layout, const PackedB&
     const bool last = k0 + depth == b.k + b.depth;
     const int64_t next_m = last ? task.row + task.rows : task.row, next_k = last ? b.k : k0 + depth;
     CachePrefetch next_a(g.a + next_m * g.a_row + next_k * g.a_column, g.a_row, g.a_column,
-                         min(task.rows, g.m - next_m), min(layout.block_k, g.k - next_k), steps);
+                         Cells::kTiles ? 0 : min(task.rows, g.m - next_m),
+                         min(layout.block_k, g.k - next_k), steps);
     const int64_t cells = cells_of<Cells>(depth);
     const BlockA a = ready_a<Cells>(g, task.row, task.rows, k0, depth, packed_a);
     for (int64_t i = 0; i < task.rows; i += kMR) {

@@ -19,7 +19,9 @@ struct TileFactors {
   int64_t a_step;  // floats from step to step
   const float* b;
   int64_t b_row;
-  int64_t steps;  // of kTileCells cells
+  int64_t steps;                 // of kTileCells cells
+  const float* start = nullptr;  // what the sums begin with; null: 0
+  int64_t start_row = 0;
 };
 
 #if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the second is what clang 14 calls it
@@ -40,7 +42,8 @@ class TilesInUse {
   TilesInUse& operator=(const TilesInUse&) = delete;
 };
 
-// c[row * c_row + lane] = the sum over all steps, of kRowTiles x kLaneTiles tiles.
+// c[row * c_row + lane] = the sum over all steps, of kRowTiles x kLaneTiles tiles, that begins with
+// start[row * start_row + lane], or with 0 where start is null.
 // Registers: C in 0 to 3, A in 4 and 5, B in 6 and 7.
 template <int kRowTiles, int kLaneTiles>
 inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
@@ -48,10 +51,19 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
   constexpr bool kTwoRows = kRowTiles == 2, kTwoLanes = kLaneTiles == 2;
   const float *a = f.a, *b = f.b;
   const int64_t b_row = f.b_row * kFloat;
-  _tile_zero(0);
-  if constexpr (kTwoLanes) _tile_zero(1);
-  if constexpr (kTwoRows) _tile_zero(2);
-  if constexpr (kTwoRows && kTwoLanes) _tile_zero(3);
+  if (const float* start = f.start) {
+    const int64_t start_row = f.start_row * kFloat;
+    const float* below = start + kTileRows * f.start_row;
+    _tile_loadd(0, start, start_row);
+    if constexpr (kTwoLanes) _tile_loadd(1, start + kTileLanes, start_row);
+    if constexpr (kTwoRows) _tile_loadd(2, below, start_row);
+    if constexpr (kTwoRows && kTwoLanes) _tile_loadd(3, below + kTileLanes, start_row);
+  } else {
+    _tile_zero(0);
+    if constexpr (kTwoLanes) _tile_zero(1);
+    if constexpr (kTwoRows) _tile_zero(2);
+    if constexpr (kTwoRows && kTwoLanes) _tile_zero(3);
+  }
   for (int64_t step = 0; step < f.steps; ++step, a += f.a_step, b += kTileCells * f.b_row) {
     _tile_loadd(4, a, kTileCells * kFloat);
     _tile_loadd(6, b, b_row);
@@ -100,7 +112,7 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
   };
   for (int64_t row = 0; row < kRowTiles * kTileRows; ++row) {
     for (int64_t lane = 0; lane < kLaneTiles * kTileLanes; ++lane) {
-      float total = 0;
+      float total = f.start ? f.start[row * f.start_row + lane] : 0;
       for (int64_t step = 0; step < f.steps; ++step) {
         const float* a = f.a + step * f.a_step + row * kTileCells;
         const float* b = f.b + step * kTileCells * f.b_row + lane;
