@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "base/unicode.h"
 #include "cria/base/file.h"
 #include "cria/train/metrics.h"
 #include "prepare/demo_corpus.h"
