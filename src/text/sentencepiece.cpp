@@ -278,8 +278,8 @@ size_t SentencePieceTokenizer::find_cut(std::string_view text, size_t from) cons
     if (is_cut(text, at) && is_apart(at)) return at;
   }
   const size_t last = std::min(text.size(), from + kLongestPiece);
-  size_t at = 0;
-  while (at < from || (at < last && !is_apart(at))) {
+  size_t at = 0;  // which is no cut: what begins a text has a space in front
+  while (at < std::max<size_t>(from, 1) || (at < last && !is_apart(at))) {
     if (at == text.size()) break;
     at = piece_end(text, at);
   }

@@ -168,6 +168,7 @@ TEST(SentencePiece, LongTexts) {
   EXPECT_EQ(tokenizer.find_cut("aaaaaaaacaaaaa", 3), 8u);
   EXPECT_EQ(tokenizer.find_cut("aaaa", 3), 4u);
   EXPECT_EQ(tokenizer.find_cut("", 0), 0u);
+  EXPECT_EQ(tokenizer.find_cut("a", 0), 1u);  // 0 is where the text begins
 }
 
 TEST(SentencePiece, NamesWhatIsWrongWithAVocabulary) {
