@@ -89,8 +89,8 @@ class Process {
   pid_t id() const { return id_; }
   void send(int signal) const { ::kill(id_, signal); }
 
-  // Waits for the end. A process that takes longer than ten minutes is ended, and an exception thrown:
-  // virtual machines stand still for a minute or two now and then.
+  // Waits for the end. A process that takes longer than ten minutes is ended, and an exception
+  // thrown: virtual machines stand still for a minute or two now and then.
   ProcessResult wait() {
     ProcessResult result;
     std::string* const texts[2] = {&result.out, &result.err};
