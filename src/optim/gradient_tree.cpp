@@ -22,7 +22,6 @@ int64_t GradientTree::planes(int64_t parts) {
 
 GradientTree::GradientTree(Parameters& parameters, int64_t parts, bool rounds, bool is_whole)
     : parameters_(&parameters),
-      parts_(parts),
       open_(parameters.plane_size()),
       rounds_(rounds),
       is_whole_(is_whole) {
@@ -32,8 +31,9 @@ GradientTree::GradientTree(Parameters& parameters, int64_t parts, bool rounds, b
   }
 }
 
-void GradientTree::add_waiting(size_t plane, int64_t from, int64_t to) {
+void GradientTree::add_waiting(size_t plane, bool is_root, int64_t from, int64_t to) {
   kernels().add_rows_sum(1, to - from, floats(planes_[plane]) + from, parameters_->grad() + from);
+  finish_sum(is_root, from, to);
 }
 
 void GradientTree::finish_sum(bool is_root, int64_t from, int64_t to) {
@@ -49,8 +49,7 @@ void GradientTree::end_part() {
   ++ended_;
   finish_sum(false, 0, size);
   for (int64_t ended = ended_; ended % 2 == 0; ended /= 2) {
-    add_waiting(--waiting_, 0, size);
-    finish_sum(false, 0, size);
+    add_waiting(--waiting_, false, 0, size);
   }
   float* const sum = parameters_->grad();
   float* const away = floats(planes_[waiting_++]);
@@ -64,8 +63,7 @@ void GradientTree::end_part() {
 void GradientTree::end_last_part(int64_t from) {
   finish_sum(is_whole_ && waiting_ == 0, from, open_);
   for (size_t plane = waiting_; plane-- > 0;) {
-    add_waiting(plane, from, open_);
-    finish_sum(is_whole_ && plane == 0, from, open_);
+    add_waiting(plane, is_whole_ && plane == 0, from, open_);
   }
   open_ = from;
   if (from > 0) return;

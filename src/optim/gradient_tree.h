@@ -27,12 +27,12 @@ class GradientTree {
   void end_last_part(int64_t from);
 
  private:
-  void add_waiting(size_t plane, int64_t from, int64_t to);
+  void add_waiting(size_t plane, bool is_root, int64_t from, int64_t to);
   void finish_sum(bool is_root, int64_t from, int64_t to);
 
   Parameters* parameters_;
-  int64_t parts_, ended_ = 0;
-  int64_t open_;  // of the last part: what is before this offset
+  int64_t ended_ = 0;  // parts
+  int64_t open_;       // of the last part: what is before this offset
   bool rounds_, is_whole_;
   size_t waiting_ = 0;  // sums that wait for the rest of their pair, in planes_
   std::vector<AlignedBytes> planes_;

@@ -65,12 +65,11 @@ AlignedBytes allocate_untouched(int64_t bytes, const char* what) {
   const int64_t size = round_up(std::max<int64_t>(bytes, 1), kLargePage);
   AlignedBytes memory = allocate(kLargePage, size, what);
 #ifdef __linux__
-  // Pages that were used before are given back, and come as zeros when they are touched.
-  // A large page would come whole.
-  madvise(memory.get(), size, MADV_NOHUGEPAGE);
-  if (madvise(memory.get(), size, MADV_DONTNEED) == 0) return memory;
+  madvise(memory.get(), size, MADV_NOHUGEPAGE);  // a large page comes whole
 #endif
-  std::memset(memory.get(), 0, size);
+  // Memory that was used before is not zero.
+  float* const begin = reinterpret_cast<float*>(memory.get());
+  give_back_zeros(begin, begin + size / static_cast<int64_t>(sizeof(float)));
   return memory;
 }
 
@@ -79,6 +78,7 @@ void give_back_zeros(float* begin, float* end) {
   static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
   const auto last = reinterpret_cast<uintptr_t>(end) / page * page;
+  // Such pages come as zeros when they are touched.
   if (first < last && madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0) {
     std::fill(begin, reinterpret_cast<float*>(first), 0.0f);
     begin = reinterpret_cast<float*>(last);

@@ -115,8 +115,9 @@ void Trainer::open_run_directory(bool change) {
     const Resumption resumption = {config_.train.output_dir, steps_of(checkpoint), change};
     const Json data = state_.data;
     const int64_t untie_at = config_.train.untie_at_step;
-    if (untie_at > 0 && resumption.step >= untie_at)
+    if (untie_at > 0 && resumption.step >= untie_at) {
       set_model(untied(*model_, parallel_->planes()));
+    }
     state_ = load_checkpoint(checkpoint, *model_, segments_);
     lines = compare_settings(resumption, directory_->earlier_config(), config_);
     const std::vector<std::string> more = compare_data(resumption, state_.data, data);

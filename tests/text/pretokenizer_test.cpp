@@ -276,7 +276,8 @@ TEST(Pretokenizer, ALongPieceEndsBetweenCharacters) {
   EXPECT_EQ((end - 1) % 3, 0u);
 }
 
-// The first of a hundred takes as long as one of two does: nothing is walked to its end each time.
+// The first of a hundred takes as long as one of two does, where a walk to the end each time would
+// make it fifty times as long.
 TEST(Pretokenizer, ManyLongPiecesTakeLinearTime) {
   const std::string text(100 * kLongestPiece, 'a');
   const auto seconds = [&](size_t pieces) {
