@@ -315,7 +315,8 @@ lint:  ## style, warnings as errors with g++ and clang++ (what of these is insta
 	  echo "lint: $$cxx -Werror -fsyntax-only"; \
 	  printf '%s\n' $(all_sources) $(crash_sources) | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" \
 	    $$cxx -std=c++20 -Wall -Wextra -Wpedantic -Werror -Wno-unknown-pragmas -fsyntax-only \
-	    -Iinclude -Isrc -Itools -Itests $(gtest_flags) -DCRIA_SOURCE_DIR='""' || exit 1; \
+	    -Iinclude -Isrc -Itools -Itests $(gtest_flags) \
+	    -DCRIA_SOURCE_DIR='""' -DCRIA_COMPILE='""' -DCRIA_LINK='""' || exit 1; \
 	  done
 
 # Folder by folder, as they are compiled; of the kernels those that any machine has.

@@ -75,13 +75,16 @@ AlignedBytes allocate_untouched(int64_t bytes, const char* what) {
 
 void give_back_zeros(float* begin, float* end) {
 #ifdef __linux__
-  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
-  const auto last = reinterpret_cast<uintptr_t>(end) / page * page;
+  static const int64_t page = sysconf(_SC_PAGESIZE) / static_cast<int64_t>(sizeof(float));
+  const auto beyond_page = [](const float* place) {
+    return static_cast<int64_t>(reinterpret_cast<uintptr_t>(place) / sizeof(float)) % page;
+  };
+  float* const first = begin + (page - beyond_page(begin)) % page;
+  float* const last = end - beyond_page(end);
   // Such pages come as zeros when they are touched.
-  if (first < last && madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0) {
-    std::fill(begin, reinterpret_cast<float*>(first), 0.0f);
-    begin = reinterpret_cast<float*>(last);
+  if (first < last && madvise(first, (last - first) * sizeof(float), MADV_DONTNEED) == 0) {
+    std::fill(begin, first, 0.0f);
+    begin = last;
   }
 #endif
   std::fill(begin, end, 0.0f);
