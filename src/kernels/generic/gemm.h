@@ -243,24 +243,36 @@ inline float* panel_b(const Gemm& g, const PackedB& b, int64_t h, int64_t column
          (h * b.half + column - b.column) * cells;
 }
 
-// Fills b, all threads together.
+// Fills b, all threads together: some rows of B at a time where its columns are neighbours in
+// memory, and otherwise a panel.
 template <class Cells>
 inline void pack_whole_b(const Gemm& g, const LayoutB<Cells>& layout, const PackedB& b) {
+  constexpr int64_t kRows = 16 * Cells::kNumbers;
+  const bool by_rows = g.b_column == 1;
   const int64_t panels = ceil_div(b.columns, layout.width);
   const int64_t blocks = ceil_div(b.depth, layout.block_k);
-  const int64_t grain = max(1, kGrain / (layout.block_k * layout.width));
-  compute_for(blocks * halves(g) * panels, grain, [&](int64_t begin, int64_t end, int) {
+  const int64_t parts = by_rows ? ceil_div(layout.block_k, kRows) : panels;
+  const int64_t part_floats = by_rows ? kRows * b.columns : layout.block_k * layout.width;
+  const int64_t grain = max(1, kGrain / part_floats);
+  compute_for(blocks * halves(g) * parts, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t k0 = b.k + i / panels / halves(g) * layout.block_k;
-      const int64_t h = i / panels % halves(g), column = b.column + i % panels * layout.width;
+      const int64_t k0 = b.k + i / parts / halves(g) * layout.block_k;
+      const int64_t h = i / parts % halves(g), part = i % parts;
       const int64_t depth = min(layout.block_k, b.k + b.depth - k0);
-      float* panel = panel_b<Cells>(g, b, h, column, k0, cells_of<Cells>(depth));
-      const int64_t columns = min(layout.width, half_columns(g) - column);
-      const float* source = g.b + k0 * g.b_row + (h * half_columns(g) + column) * g.b_column;
-      if (g.b_column == 1) {
-        pack_b_lanes<Cells>(source, g.b_row, columns, depth, layout.width, panel);
+      const int64_t cells = cells_of<Cells>(depth);
+      const float* source = g.b + k0 * g.b_row + h * half_columns(g) * g.b_column;
+      if (by_rows) {
+        const int64_t row = part * kRows;
+        if (row >= depth) continue;
+        pack_b_lanes<Cells>(
+            source + row * g.b_row + b.column, g.b_row, b.columns, min(kRows, depth - row),
+            layout.width, layout.width * cells,
+            panel_b<Cells>(g, b, h, b.column, k0, cells) + row / Cells::kNumbers * layout.width);
       } else {
-        pack_b_transposed<Cells>(source, g.b_column, columns, depth, layout.width, panel);
+        const int64_t column = b.column + part * layout.width;
+        const int64_t columns = min(layout.width, half_columns(g) - column);
+        pack_b_transposed<Cells>(source + column * g.b_column, g.b_column, columns, depth,
+                                 layout.width, panel_b<Cells>(g, b, h, column, k0, cells));
       }
     }
   });

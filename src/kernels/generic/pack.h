@@ -26,19 +26,29 @@ inline Vector cells_of_row(const float* source, int64_t cell, int64_t depth) {
 
 // A as panels of MR lanes, panel[cell][lane], one after another, of `depth` numbers along K. Lanes
 // are neighbours in memory: source[k * k_stride + lane]. Lanes that the last panel lacks hold
-// anything; nobody stores what becomes of them. Row by row, since each may be on a page of its own.
+// anything; nobody stores what becomes of them.
+//
+// Some rows at a time: each may be on a page of its own, and panels are often a multiple of 4 KiB
+// apart, so that few lines of all panels are in L1 together.
 template <class Cells>
 inline void pack_a_lanes(const float* __restrict source, int64_t k_stride, int64_t lanes,
                          int64_t depth, float* __restrict packed) {
+  constexpr int64_t kRows = 16, kLine = Cells::kMC + kWidth;
   const int64_t cells = cells_of<Cells>(depth);
-  for (int64_t c = 0; c < cells; ++c) {
-    float line[Cells::kMC + kWidth];
-    for (int64_t lane = 0; lane < lanes; lane += kWidth) {
-      store(line + lane, cells_at<Cells>(source + lane, k_stride, c, depth, lanes - lane));
+  alignas(64) float lines[kRows * kLine];
+  for (int64_t first = 0; first < cells; first += kRows) {
+    const int64_t rows = min(kRows, cells - first);
+    for (int64_t c = 0; c < rows; ++c) {
+      for (int64_t lane = 0; lane < lanes; lane += kWidth) {
+        store(lines + c * kLine + lane,
+              cells_at<Cells>(source + lane, k_stride, first + c, depth, lanes - lane));
+      }
     }
     for (int64_t lane = 0; lane < lanes; lane += Cells::kMR) {
-      __builtin_memcpy(packed + lane * cells + c * Cells::kMR, line + lane,
-                       Cells::kMR * sizeof(float));
+      float* panel = packed + lane * cells + first * Cells::kMR;
+      for (int64_t c = 0; c < rows; ++c, panel += Cells::kMR) {
+        __builtin_memcpy(panel, lines + c * kLine + lane, Cells::kMR * sizeof(float));
+      }
     }
   }
 }
@@ -56,18 +66,18 @@ inline void pack_a_rows(const float* __restrict source, int64_t row_stride, int6
   }
 }
 
-// B as panels of `width` lanes, whole vectors: of lanes that are neighbours in memory.
+// B as panels of `width` lanes, whole vectors, `panel` floats from one to the next: of lanes that
+// are neighbours in memory. Row by row, as they are stored.
 template <class Cells>
 inline void pack_b_lanes(const float* __restrict source, int64_t k_stride, int64_t lanes,
-                         int64_t depth, int64_t width, float* __restrict packed) {
+                         int64_t depth, int64_t width, int64_t panel, float* __restrict packed) {
   const int64_t cells = cells_of<Cells>(depth);
-  for (int64_t first = 0; first < lanes; first += width) {
-    const int64_t end = min(lanes, first + width);
-    float* panel = packed + first * cells;
-    for (int64_t c = 0; c < cells; ++c, panel += width) {
+  for (int64_t c = 0; c < cells; ++c) {
+    float* row = packed + c * width;
+    for (int64_t first = 0; first < lanes; first += width, row += panel) {
+      const int64_t end = min(lanes, first + width);
       for (int64_t lane = first; lane < end; lane += kWidth) {
-        store(panel + lane - first,
-              cells_at<Cells>(source + lane, k_stride, c, depth, lanes - lane));
+        store(row + lane - first, cells_at<Cells>(source + lane, k_stride, c, depth, lanes - lane));
       }
     }
   }

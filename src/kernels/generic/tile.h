@@ -76,7 +76,7 @@ inline Packed pack_slice(Form form, const Slice& slice, float* panels, float fac
   if (transposed) {
     pack_b_transposed<Cells>(slice.first, slice.stride, columns, depth, width, panels);
   } else {
-    pack_b_lanes<Cells>(slice.first, slice.stride, columns, depth, width, panels);
+    pack_b_lanes<Cells>(slice.first, slice.stride, columns, depth, width, width * cells, panels);
   }
   if constexpr (Cells::kAsStored) {
     if (factor != 1) scale_row(panels, ceil_div(columns, width) * width * cells, factor);
