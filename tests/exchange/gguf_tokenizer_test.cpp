@@ -306,6 +306,38 @@ TEST_F(GgufTokenizer, NoTokensOfTextAreNoTokenizer) {
   }
 }
 
+// 256 tokens are bytes where each has its own value, others characters where each is one and they
+// are in order. All else is a BPE without merges.
+TEST_F(GgufTokenizer, WhatTokensWithoutMergesAre) {
+  const auto kind_of = [&](const Texts& tokens, const std::vector<int32_t>& types) {
+    return read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("gpt2")},
+                                      {"tokenizer.ggml.tokens", GgufArray(tokens)},
+                                      {"tokenizer.ggml.token_type", GgufArray(types)},
+                                      {"tokenizer.ggml.merges", GgufArray(Texts{})}}))
+        ->kind();
+  };
+  const auto kind = [&](const Texts& tokens) {
+    return kind_of(tokens, std::vector<int32_t>(tokens.size(), 1));
+  };
+  const Texts bytes(byte_characters().begin(), byte_characters().end());
+  EXPECT_EQ(kind(bytes), "bytes");
+  Texts other = bytes;
+  std::swap(other['a'], other['b']);
+  EXPECT_EQ(kind(other), "bpe") << "not in order";
+  other = bytes;
+  other.insert(other.begin() + 'a', "<s>");
+  std::vector<int32_t> types(257, 1);
+  types['a'] = 3;
+  EXPECT_EQ(kind_of(other, types), "bpe") << "an added one among them";
+  EXPECT_EQ(kind({"a", "b"}), "chars");
+  EXPECT_EQ(kind({"b", "a"}), "bpe") << "not in order";
+  EXPECT_EQ(kind({"a", "ab"}), "bpe") << "two characters";
+  EXPECT_EQ(kind({"a", to_byte_characters("\xC3")}), "bpe") << "a part of a character";
+  EXPECT_EQ(kind({"a", to_byte_characters("\xC3\xA9")}), "chars");
+  const std::string message = error_of([&] { kind({"a", ""}); });
+  EXPECT_TRUE(message.starts_with(path_ + ": tokenizer.ggml.tokens: empty token")) << message;
+}
+
 TEST_F(GgufTokenizer, BosIsAddedAsThePreTokenizerHasIt) {
   const auto tokenizer = make_byte_tokenizer({{"<s>", 256, true}});
   tokenizer->set_special_tokens({.bos = 256});

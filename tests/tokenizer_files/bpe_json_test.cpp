@@ -97,6 +97,20 @@ TEST(BpeJson, AddedTokensKeepTheirIds) {
   EXPECT_EQ(encode(*bpe_from_json(json, "t.json"), "<first>ab<last>"), (Ids{256, 257, 258}));
 }
 
+// An added token that is the only one for its byte is a token of plain text too, also behind all
+// others.
+TEST(BpeJson, AnAddedTokenMayBeTheOnlyOneForItsByte) {
+  BpeVocabulary vocabulary = tiny_vocabulary({});
+  std::rotate(vocabulary.tokens.begin() + 'x', vocabulary.tokens.begin() + 'x' + 1,
+              vocabulary.tokens.end());
+  vocabulary.added.push_back({"x", 255, true});
+  const Json json = bpe_json(vocabulary, {});
+  const Json* const x = json.find("model")->find("vocab")->find("x");
+  ASSERT_NE(x, nullptr);
+  EXPECT_EQ(*x, Json(255));
+  EXPECT_EQ(bpe_from_json(json, "t.json")->encode_prompt("wxy", "test"), (Ids{'w', 255, 'x'}));
+}
+
 TEST(BpeJson, AddedTokensThatCannotBeWritten) {
   // "Ġ" is how the file writes a space.
   const std::string message = error_of([] { bpe_json(tiny_vocabulary({}, {"Ġ"}), {}); });
@@ -114,6 +128,7 @@ TEST(BpeJson, ReadsOtherWaysToSayTheSame) {
   expect_same({"model", "merges"}, R"(["#version: 0.2","a b","Ġ ab","ab c","Ċ Ċ"])");
   expect_same({"model", "merges"}, R"([["a","b"],["Ġ","ab"],["ab","c"],["Ċ","Ċ"]])");
   expect_same({"model", "continuing_subword_prefix"}, R"("")");
+  expect_same({"model"}, without(*json.find("model"), "type").dump());
   expect_same({"model", "unk_token"}, R"("<s>")");
   expect_same({"normalizer"}, R"({"type":"Sequence","normalizers":[]})");
   expect_same({"truncation"}, R"({"max_length":512})");

@@ -62,6 +62,7 @@ TEST(SentencePieceJson, ReadsOtherWaysToSayTheSame) {
   };
   expect_same({"model", "merges"}, R"(["▁ a","a b","▁a b"])");
   expect_same({"model", "fuse_unk"}, "true");
+  expect_same({"model"}, without(*json.find("model"), "type").dump());
   expect_same({"model", "unk_token"}, R"("<unk>")");
   expect_same({"normalizer"},
               R"({"normalizers":[{"prepend":"▁","type":"Prepend"},{"content":"▁","type":"Replace",)"

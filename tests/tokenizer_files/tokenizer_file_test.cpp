@@ -129,6 +129,8 @@ TEST_F(TokenizerFiles, LlamaTokenizerPutsTheSpaceInFrontAsItsConfigSays) {
   EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
   write("config.json", R"({"model_type": "mistral"})");
   EXPECT_EQ(front(llama + "}"), FrontSpace::each_part);
+  write("config.json", R"({"architectures": ["LlamaForCausalLM"]})");  // of no type
+  EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
 }
 
 TEST_F(TokenizerFiles, ConfigsActAsInTransformers) {
