@@ -53,6 +53,11 @@ TEST_F(MatrixFile, ReadsTheOnlyMatrix) {
   write_safetensors(safetensors_,
                     {{"bias", ConstTensor(kMatrix, {3})}, {"table", ConstTensor(kMatrix, {3, 2})}});
   expect_matrix(safetensors_, 3, 2, {1, 2, 3, 4, 5, 6});
+  write_safetensors(safetensors_, {{"ids", ConstTensor(kMatrix + 2, {2, 2})},
+                                   {"table", ConstTensor(kMatrix, {3, 2})}});
+  std::string bytes = read_file(safetensors_);
+  write_file(safetensors_, bytes.replace(bytes.find("F32"), 3, "I32"));
+  expect_matrix(safetensors_, 3, 2, {1, 2, 3, 4, 5, 6});
   write_safetensors(safetensors_, {{"bias", ConstTensor(kMatrix, {3})}});
   EXPECT_EQ(error_of(safetensors_), safetensors_ +
                                         ": no matrix in this file\n"

@@ -170,6 +170,24 @@ TEST_F(TensorFileTest, Llama2c) {
   }
 }
 
+TEST_F(TensorFileTest, AMatrixOfOneRowIsOne) {
+  const Llama2cHeader header = {.version = 0,
+                                .dim = 4,
+                                .hidden_dim = 1,
+                                .layers = 1,
+                                .heads = 2,
+                                .kv_heads = 2,
+                                .vocab_size = 3,
+                                .sequence_length = 3,
+                                .tied = true,
+                                .group_size = 0};
+  const Values zeros(16);
+  write_llama2c(path("m.bin"), header, [&](const Llama2cTensor& tensor) {
+    return std::span(zeros).first(static_cast<size_t>(tensor.size()));
+  });
+  EXPECT_EQ(TensorFile(path("m.bin")).require("w1 of layer 0").shape, (std::vector<int64_t>{1, 4}));
+}
+
 // Offsets beyond 32 bits: 5 GB, of which the disk has only the beginning and the end.
 TEST_F(TensorFileTest, LargeFiles) {
   constexpr int64_t kLarge = int64_t{5} << 30;
@@ -198,6 +216,10 @@ TEST_F(TensorFileTest, Errors) {
   write_quickly(path("text"), "Once upon a time, there was a girl.");
   EXPECT_FALSE(tensor_file_format(path("text")).has_value());
   EXPECT_FALSE(tensor_file_format(path("nothing")).has_value());
+  for (const std::string& bytes : {std::string("abcdefgh{}"), std::string(64, '\0')}) {
+    write_quickly(path("bytes"), bytes);
+    EXPECT_FALSE(tensor_file_format(path("bytes")).has_value()) << bytes;
+  }
   EXPECT_EQ(error_of([&] { TensorFile(path("text")); }),
             path("text") +
                 ": not a file of tensors\n"

@@ -85,6 +85,11 @@ TEST(Zip, RefusesUnsafeNames) {
   for (const std::string name : {"", "/a", "a/b", "..\\a", "\xff"}) {
     EXPECT_FALSE(error_of([&] { check_zip_name(name, "f.npz"); }).empty()) << name;
   }
+  const auto error_of_length = [](size_t length) {
+    return error_of([&] { check_zip_name(std::string(length, 'a'), "f.npz"); });
+  };
+  EXPECT_EQ(error_of_length(65535), "");
+  EXPECT_NE(error_of_length(65536), "");
 }
 
 TEST(Npz, HoldsArrays) {
