@@ -219,10 +219,10 @@ InputFile::InputFile(const std::string& path) : path_(path == "-" ? "standard in
   if (S_ISREG(status.st_mode) && path != "-") size_ = status.st_size;
   if (S_ISDIR(status.st_mode)) {
     ::close(descriptor_);
-    throw Error("is a directory", {.where = path,
+    throw Error("is a directory", {.where = path_,
                                    .expected = "a file",
                                    .got = "a directory",
-                                   .hint = "'" + path + "/*.txt' names files"});
+                                   .hint = path == "-" ? "" : "'" + path + "/*.txt' names files"});
   }
 }
 

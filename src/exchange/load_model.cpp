@@ -59,9 +59,10 @@ std::string find_checkpoint(const std::string& path) {
       return checkpoint;
     }
   }
+  if (names.empty()) throw Error("the run has no checkpoints", {.where = path});
   throw Error("the run has no such checkpoint",
               {.where = path,
-               .expected = names.empty() ? "nothing: it has none" : one_of(names),
+               .expected = one_of(names),
                .got = name,
                .hint = name == "best" ? "it comes with an evaluation, which takes data.val" : ""});
 }

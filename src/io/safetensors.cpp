@@ -267,10 +267,8 @@ void SafetensorsFile::add_indexed_files() {
     require_plain_name(file.as_string(what), what);
     names.insert(file.as_string(what));
   }
-  const std::string directory = std::filesystem::path(path_).parent_path().string();
-  const auto file_path = [&](const std::string& name) {
-    return directory.empty() ? name : join_path(directory, name);
-  };
+  const std::filesystem::path directory = std::filesystem::path(path_).parent_path();
+  const auto file_path = [&](const std::string& name) { return (directory / name).string(); };
   for (const std::string& name : names) add_file(file_path(name));
   for (const auto& [tensor, file] : weight_map->as_object(where)) {
     const StoredTensor* const found = find(tensor);

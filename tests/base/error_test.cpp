@@ -70,6 +70,8 @@ TEST(DidYouMean, BeginningsCapitalsAndSwaps) {
   const std::vector<std::string> names = {"--temperature", "--top-k", "--top-p", "--help", "bf16"};
   EXPECT_EQ(nearest_name("--temp", names), "--temperature");
   EXPECT_EQ(nearest_name("--top", names), "--top-k");
+  const std::vector<std::string> begun = {"--temperature", "--tempo", "--template"};
+  EXPECT_EQ(nearest_name("--te", begun), "--tempo") << "the shortest that begins so";
   EXPECT_EQ(nearest_name("temperatuer", names), "--temperature");
   EXPECT_EQ(nearest_name("BF16", names), "bf16");
   EXPECT_EQ(nearest_name("top_k", names), "--top-k");

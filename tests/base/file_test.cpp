@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "cria/base/error.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace cria {
@@ -88,6 +89,14 @@ TEST(File, ReadErrorsNameThePath) {
 }
 
 // Pieces below, at and above the size of the buffer, in every order that changes how they flow.
+TEST(File, AFileIsNoDirectory) {
+  const TemporaryDirectory root;
+  write_file(root / "a", "x");
+  EXPECT_EQ(
+      error_of([&] { read_file(root / "a/b"); }),
+      root / "a/b" + ": cannot open\n  expected: a file that can be read\n  got: Not a directory");
+}
+
 TEST(AtomicFile, KeepsTheOrderOfWrites) {
   const TemporaryDirectory directory;
   constexpr size_t kBuffer = 1 << 20;
@@ -221,8 +230,8 @@ TEST(File, WhatKilledWritersOfANameLeftIsRemoved) {
   }
   write_file(root / "held", "x");
   std::filesystem::create_symlink("held", root / "one.78.tmp");
-  const Names others = {"held",           "one.78.tmp",  "one.77.bak.tmp", "one.tmp",
-                        "one.two.77.tmp", "one.77x.tmp", "two.77.tmp"};
+  const Names others = {"held",     "one.78.tmp",     "one.77.bak.tmp", "one.tmp",
+                        "one..tmp", "one.two.77.tmp", "one.77x.tmp",    "two.77.tmp"};
   for (const std::string& name : others) {
     if (!exists(root / name)) write_quickly(root / name, "x");
   }

@@ -133,14 +133,23 @@ TEST(Unicode, QuoteShowsWhatCannotBeSeen) {
   // C1's control sequence introducer, an override and an isolate of direction, a line separator.
   EXPECT_EQ(escape("\u009b31m \u202e \u2066 \u2028", ""),
             R"(\xc2\x9b31m \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\xa8)");
+  EXPECT_EQ(escape("\u061c\u200e\u200f\u2069", ""),
+            R"(\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x81\xa9)");
   // Neighbours of those, and what joins emoji.
-  EXPECT_EQ(escape("\u00a0\u200d\u2027\u202f\u2065x"), "\u00a0\u200d\u2027\u202f\u2065x");
+  const std::string others = "\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206ax";
+  EXPECT_EQ(escape(others), others);
   EXPECT_EQ(quote("a\n\r\t\0\x1b\x7f"s), R"('a\n\r\t\x00\x1b\x7f')");
   EXPECT_EQ(quote("\xC2\x9B\xC2\xA0"), "'\\xc2\\x9b\xC2\xA0'") << "C1 controls, not U+00A0";
   EXPECT_EQ(quote("\xFF\xE2\x82"), R"('\xff\xe2\x82')");
   EXPECT_EQ(quote("it's \\n"), R"('it\'s \\n')");
   EXPECT_EQ(quote_at("a😀b", 1), "'😀'");
   EXPECT_EQ(quote_at("a", 1), "end of text");
+}
+
+TEST(Unicode, WordsForAShell) {
+  EXPECT_EQ(shell_word("data/a-1_2.txt"), "data/a-1_2.txt");
+  EXPECT_EQ(shell_word("it's a *"), R"('it'\''s a *')");
+  EXPECT_EQ(shell_word(""), "''");
 }
 
 TEST(Unicode, EscapeChoosesWhatElseIsEscaped) {

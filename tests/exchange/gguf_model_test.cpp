@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 
@@ -31,8 +33,10 @@ class GgufModel : public testing::Test {
     EXPECT_TRUE(directory_.names().empty());
   }
 
-  // The file with other keys.
-  std::string rewritten(const std::function<void(GgufMetadata&)>& change) const {
+  // The file with other keys, or other tensors.
+  std::string rewritten(
+      const std::function<void(GgufMetadata&)>& change,
+      const std::function<void(TensorSource&)>& change_tensor = [](TensorSource&) {}) const {
     const GgufFile file(path_);
     GgufMetadata metadata = file.metadata();
     change(metadata);
@@ -42,10 +46,25 @@ class GgufModel : public testing::Test {
                          [&entry](int64_t first, int64_t count, float* out) {
                            entry.read_rows(first, count, out);
                          }});
+      change_tensor(tensors.back());
     }
     const std::string other = directory_ / "other.gguf";
     write_gguf(other, metadata, tensors);
     return other;
+  }
+
+  // The file as others write it, without cria's own keys, and with these divisors of rotary
+  // frequencies where there are any.
+  std::string with_divisors(const std::vector<int64_t>& shape, const Floats& divisors) const {
+    return rewritten(
+        [](GgufMetadata& metadata) {
+          std::erase_if(metadata, [](const auto& e) { return e.first.starts_with("cria."); });
+        },
+        [&](TensorSource& tensor) {
+          if (tensor.name != "rope_freqs.weight" || shape.empty()) return;
+          tensor = {tensor.name, shape, f32,
+                    [&](int64_t, int64_t, float* out) { std::ranges::copy(divisors, out); }};
+        });
   }
 
   TemporaryDirectory directory_;
@@ -156,27 +175,23 @@ TEST_F(GgufModel, ReadsLlama3sScalingFromTheDivisors) {
   config.max_position_embeddings = 131072;
   const auto model = random_model(config);
   write_gguf_model(path_, *model, nullptr, f32);
-  const auto without_ours = [&](float change) {
-    const GgufFile file(path_);
-    GgufMetadata metadata = file.metadata();
-    std::erase_if(metadata, [](const auto& entry) { return entry.first.starts_with("cria."); });
-    std::vector<TensorSource> tensors;
-    for (const StoredTensor& entry : file.entries()) {
-      const bool is_changed = entry.name == "rope_freqs.weight";
-      tensors.push_back({entry.name, entry.shape, *entry.format,
-                         [&entry, is_changed, change](int64_t first, int64_t count, float* out) {
-                           entry.read_rows(first, count, out);
-                           if (is_changed) out[1] *= change;
-                         }});
-    }
-    const std::string other = directory_ / "other.gguf";
-    write_gguf(other, metadata, tensors);
-    return other;
-  };
-  const LoadedModel loaded = read_gguf_model(without_ours(1.0f));
+  const LoadedModel loaded = read_gguf_model(with_divisors({}, {}));
   EXPECT_EQ(to_json(loaded.model->config()).dump(), to_json(config).dump());
-  const std::string message = error_of([&] { read_gguf_model(without_ours(1.01f)); });
-  EXPECT_NE(message.find("rope_freqs.weight"), message.npos) << message;
+  const auto error_with = [&](const std::vector<int64_t>& shape, const Floats& divisors) {
+    const std::string other = with_divisors(shape, divisors);
+    const std::string message = error_of([&] { read_gguf_model(other); });
+    EXPECT_TRUE(message.starts_with(other)) << message;
+    return message.substr(std::min(message.size(), other.size()));
+  };
+  const std::string tensor = ": tensor 'rope_freqs.weight'";
+  EXPECT_TRUE(error_with({4}, {1, 2, 3, 8}).starts_with(tensor + " element 1: not the scaling"));
+  EXPECT_EQ(error_with({2, 2}, {1, 1, 8, 8}),
+            tensor + ": wrong shape\n  expected: [4]\n  got: [2, 2]");
+  EXPECT_EQ(error_with({3}, {1, 1, 8}), tensor + ": wrong shape\n  expected: [4]\n  got: [3]");
+  for (const float last : {NAN, 0.5f, -8.0f, INFINITY}) {
+    EXPECT_TRUE(contains(error_with({4}, {1, 1, 8, last}), "rope_scaling: factor: out of range"))
+        << last << error_with({4}, {1, 1, 8, last});
+  }
 }
 
 // As writers did before there were types of scaling; and keys that would change the model.
@@ -200,7 +215,7 @@ TEST_F(GgufModel, OtherWritersKeysActOrAreRefused) {
 
 // A factor without a type is linear, and a type without a factor scales by 1.
 TEST_F(GgufModel, ScalingMayLackTypeOrFactor) {
-  const auto scaling_without = [&](const char* key) {
+  const auto scaling_without = [&](const std::string& key) {
     const LoadedModel loaded = read_gguf_model(rewritten([&](GgufMetadata& metadata) {
       std::erase_if(metadata, [&](const auto& entry) { return entry.first == key; });
     }));
@@ -210,6 +225,13 @@ TEST_F(GgufModel, ScalingMayLackTypeOrFactor) {
   EXPECT_EQ(scaling_without("llama.rope.scaling.type").rope_type, "linear");
   EXPECT_EQ(scaling_without("llama.rope.scaling.type").factor, 2.5);
   EXPECT_EQ(scaling_without("llama.rope.scaling.factor").factor, 1.0);
+  const ModelConfig yarn = exchange_shapes().at("yarn2");
+  write_gguf_model(path_, *random_model(yarn), nullptr, f32);
+  const std::string prefix = "llama.rope.scaling.";
+  EXPECT_EQ(scaling_without(prefix + "original_context_length").original_max_position_embeddings,
+            yarn.max_position_embeddings);
+  EXPECT_EQ(scaling_without(prefix + "attn_factor").attention_factor,
+            exchange_shapes().at("yarn").rope_scaling.attention_factor);
   write_gguf_model(path_, *random_model(exchange_shapes().at("head_dim")), nullptr, f32);
   const LoadedModel plain = read_gguf_model(rewritten([](GgufMetadata& metadata) {
     std::erase_if(metadata, [](const auto& e) { return e.first == "llama.rope.freq_base"; });
@@ -238,6 +260,8 @@ TEST_F(GgufModel, KeysThatDisagreeAreRefused) {
       {"llama.expert_count", uint32_t{0}, ""},
       {"llama.attention.value_length", uint32_t{4}, "llama.attention.value_length: not supported"},
       {"cria.rope.scaling.factor", 4.0f, "not the scaling of Llama 3"},
+      {"llama.attention.layer_norm_rms_epsilon", NAN, "rms_norm_eps: out of range"},
+      {"llama.rope.freq_base", -INFINITY, "rope_theta: out of range"},
   };
   for (const auto& [key, value, part] : cases) {
     const std::string message = error_with(key, value);
@@ -376,6 +400,24 @@ TEST_F(GgufModel, ReadingNamesWhatIsWrong) {
   expect_error(integer(rotated, 6), integer(rotated, 4), rotated);
   expect_error("llama.context_length", "llama.context_lengtx", "llama.context_length");
   expect_error("token_embd.weight", "token_embd.weighs", "no matrix token_embd.weight");
+  const float number = 1;
+  write_gguf(path_, {{"general.architecture", std::string("llama")}},
+             {{"token_embd.weight", ConstTensor(&number, {1})}});
+  EXPECT_EQ(error_of([&] { read_gguf_model(path_); }), path_ + ": no matrix token_embd.weight");
+}
+
+// Text ends with the tokenizer's eos, where it has one.
+TEST_F(GgufModel, TheTokenizerSaysWhatEndsAText) {
+  const auto model = random_model(shape_of_32());
+  const auto tokenizer = make_byte_tokenizer({{"</s>", 256, true}});
+  const auto end_tokens = [&](bool with_tokenizer) {
+    write_gguf_model(path_, *model, tokenizer.get(), f32);
+    return read_gguf_model(path_, with_tokenizer).end_tokens;
+  };
+  EXPECT_EQ(end_tokens(true), std::vector<int32_t>{});
+  tokenizer->set_special_tokens({.eos = 256});
+  EXPECT_EQ(end_tokens(true), std::vector<int32_t>{256});
+  EXPECT_EQ(end_tokens(false), std::vector<int32_t>{});
 }
 
 TEST_F(GgufModel, MutatedFilesAreRefusedOrRead) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cria/base/file.h"
+#include "exchange/sentencepiece_scores.h"
 #include "support/bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
@@ -88,6 +89,20 @@ TEST_F(GgufTokenizer, SentencePieceComesBackFromScores) {
   }
 }
 
+// What only looks like the name of a byte is a token that others make.
+TEST(SentencePieceScores, NamesOfBytesAreMadeOfNothing) {
+  const std::vector<std::pair<std::string, std::string>> parts = {{"<0x4", "1>"}, {"<0xZ", "1>"},
+                                                                  {"<0x1", "Z>"}, {"<0x41", "]"},
+                                                                  {"[0x4", "1>"}, {"<0x", "1>"}};
+  for (const auto& [left, right] : parts) {
+    const Texts names = {left, right, left + right};
+    EXPECT_EQ(vocabulary_of_scores(names, {0, 0, 0}, {}).merges.size(),
+              names.back() == "<0x41>" ? 0u : 1u)
+        << names.back();
+  }
+  EXPECT_EQ(vocabulary_of_scores({"<s>"}, {0}, {{"<s>", 0, true}}).own, 0u);
+}
+
 // Merges to the same token, in another order than scores bring them back.
 TEST_F(GgufTokenizer, TheOrderOfMergesComesBack) {
   const SentencePieceTokenizer tokenizer(small_sentencepiece(
@@ -158,7 +173,7 @@ BpeVocabulary with_unreached(Regex regex, bool ignore_merges) {
 TEST_F(GgufTokenizer, BpeComesBack) {
   for (const Regex regex : {Regex::gpt2, Regex::gpt4, Regex::llama3, Regex::smollm, Regex::qwen2}) {
     BpeTokenizer tokenizer(vocabulary(regex, false), {.before = {260}, .after = {}});
-    tokenizer.set_special_tokens({.bos = 260, .eos = 261});
+    tokenizer.set_special_tokens({.bos = 260, .eos = 261, .unk = 261});
     expect_same(tokenizer, 262, kText);
     expect_same(tokenizer, 270, kText);
   }
@@ -179,6 +194,9 @@ TEST_F(GgufTokenizer, PreTokenizerByPatternAndMerges) {
   EXPECT_EQ(pre(vocabulary(Regex::gpt4, false)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Regex::gpt4, true)), "llama-bpe");
   EXPECT_EQ(pre(with_unreached(Regex::llama3, false)), "smaug-bpe");
+  BpeVocabulary lacking = vocabulary(Regex::gpt4, false);
+  lacking.tokens[255] = "a\xFF";  // and none for the byte
+  EXPECT_EQ(pre(lacking), "smaug-bpe");
   EXPECT_NE(error_of([&] { pre(with_unreached(Regex::gpt2, true)); }).find("ignore_merges"),
             std::string::npos);
   BpeVocabulary normal = vocabulary(Regex::qwen2, false);
@@ -207,6 +225,10 @@ TEST_F(GgufTokenizer, BosAndEosAreAlwaysSomething) {
   EXPECT_EQ(ids(write(bytes.get(), 257)), (Ids{255, 256}));
   EXPECT_EQ(read_gguf_tokenizer(GgufFile(path_))->special_tokens(), (SpecialTokens{.eos = 256}));
   EXPECT_EQ(ids(write(make_char_tokenizer({'a', 'b'}).get(), 2)), (Ids{1, 1}));
+  BpeVocabulary lacking = tiny_vocabulary({{"a", "b"}});
+  lacking.tokens[255] = "abc";
+  const BpeTokenizer tokenizer(lacking);
+  EXPECT_EQ(ids(write(&tokenizer, 257)), (Ids{256, 256}));
 }
 
 TEST_F(GgufTokenizer, FillersAreUnique) {
@@ -304,6 +326,38 @@ TEST_F(GgufTokenizer, NoTokensOfTextAreNoTokenizer) {
     const std::string message = error_of([&] { read_gguf_tokenizer(file); });
     EXPECT_TRUE(contains(message, "no byte has a token")) << type << ": " << message;
   }
+}
+
+// 256 tokens are bytes where each has its own value, others characters where each is one and they
+// are in order. All else is a BPE without merges.
+TEST_F(GgufTokenizer, WhatTokensWithoutMergesAre) {
+  const auto kind_of = [&](const Texts& tokens, const std::vector<int32_t>& types) {
+    return read_gguf_tokenizer(write({{"tokenizer.ggml.model", std::string("gpt2")},
+                                      {"tokenizer.ggml.tokens", GgufArray(tokens)},
+                                      {"tokenizer.ggml.token_type", GgufArray(types)},
+                                      {"tokenizer.ggml.merges", GgufArray(Texts{})}}))
+        ->kind();
+  };
+  const auto kind = [&](const Texts& tokens) {
+    return kind_of(tokens, std::vector<int32_t>(tokens.size(), 1));
+  };
+  const Texts bytes(byte_characters().begin(), byte_characters().end());
+  EXPECT_EQ(kind(bytes), "bytes");
+  Texts other = bytes;
+  std::swap(other['a'], other['b']);
+  EXPECT_EQ(kind(other), "bpe") << "not in order";
+  other = bytes;
+  other.insert(other.begin() + 'a', "<s>");
+  std::vector<int32_t> types(257, 1);
+  types['a'] = 3;
+  EXPECT_EQ(kind_of(other, types), "bpe") << "an added one among them";
+  EXPECT_EQ(kind({"a", "b"}), "chars");
+  EXPECT_EQ(kind({"b", "a"}), "bpe") << "not in order";
+  EXPECT_EQ(kind({"a", "ab"}), "bpe") << "two characters";
+  EXPECT_EQ(kind({"a", to_byte_characters("\xC3")}), "bpe") << "a part of a character";
+  EXPECT_EQ(kind({"a", to_byte_characters("\xC3\xA9")}), "chars");
+  const std::string message = error_of([&] { kind({"a", ""}); });
+  EXPECT_TRUE(message.starts_with(path_ + ": tokenizer.ggml.tokens: empty token")) << message;
 }
 
 TEST_F(GgufTokenizer, BosIsAddedAsThePreTokenizerHasIt) {

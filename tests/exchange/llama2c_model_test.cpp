@@ -194,6 +194,14 @@ TEST_F(Llama2cModel, RolesStandWhereRunExpectsThem) {
   EXPECT_EQ(llama2c_rows(*characters, 6), (Rows{-1, 3, 4, 0, 1, 2, 5}));
   characters->set_special_tokens({.eos = 3});
   EXPECT_EQ(llama2c_rows(*characters, 5), (Rows{-1, 3, -1, 0, 1, 2, 4}));
+  const std::pair<SpecialTokens, Rows> shared[] = {
+      {{.bos = 3, .eos = 4, .unk = 3}, {-1, 3, 4, 0, 1, 2}},
+      {{.bos = 3, .eos = 4, .unk = 4}, {-1, 3, 4, 0, 1, 2}},
+      {{.bos = 3, .eos = 3, .unk = 4}, {4, 3, -1, 0, 1, 2}}};
+  for (const auto& [roles, rows] : shared) {
+    characters->set_special_tokens(roles);
+    EXPECT_EQ(llama2c_rows(*characters, 5), rows) << roles.unk;
+  }
   characters->set_special_tokens({.bos = 1});
   EXPECT_EQ(llama2c_rows(*characters, 5), Rows{});
   const Rows of_bytes = llama2c_rows(*make_byte_tokenizer(), 256);

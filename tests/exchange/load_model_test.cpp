@@ -56,6 +56,11 @@ TEST(LoadModel, CheckpointsByName) {
   write_file(join_path(best_path(run), kTrainerFile), "{\"step\":12}");
   EXPECT_EQ(find_checkpoint(run + "@best"), best_path(run));
   EXPECT_EQ(list_checkpoints(run).size(), 2u);
+  const std::string young = directory / "young";  // no checkpoint of it is written yet
+  fs::create_directories(join_path(young, "checkpoints"));
+  EXPECT_EQ(find_checkpoint(young), "");
+  EXPECT_EQ(error_of([&] { find_checkpoint(young + "@step-10"); }),
+            young + "@step-10: the run has no checkpoints");
   // A path that is there is meant as it stands.
   fs::create_directories(run + "@best");
   EXPECT_EQ(find_checkpoint(run + "@best"), "");

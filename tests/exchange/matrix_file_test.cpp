@@ -53,8 +53,16 @@ TEST_F(MatrixFile, ReadsTheOnlyMatrix) {
   write_safetensors(safetensors_,
                     {{"bias", ConstTensor(kMatrix, {3})}, {"table", ConstTensor(kMatrix, {3, 2})}});
   expect_matrix(safetensors_, 3, 2, {1, 2, 3, 4, 5, 6});
+  write_safetensors(safetensors_, {{"ids", ConstTensor(kMatrix + 2, {2, 2})},
+                                   {"table", ConstTensor(kMatrix, {3, 2})}});
+  std::string bytes = read_file(safetensors_);
+  write_file(safetensors_, bytes.replace(bytes.find("F32"), 3, "I32"));
+  expect_matrix(safetensors_, 3, 2, {1, 2, 3, 4, 5, 6});
   write_safetensors(safetensors_, {{"bias", ConstTensor(kMatrix, {3})}});
-  EXPECT_NE(error_of(safetensors_).find("no matrix in this file"), std::string::npos);
+  EXPECT_EQ(error_of(safetensors_), safetensors_ +
+                                        ": no matrix in this file\n"
+                                        "  expected: one tensor of two dimensions, F32, F16 or "
+                                        "BF16");
 }
 
 TEST_F(MatrixFile, ReadsTheOneThatIsNamed) {
@@ -75,6 +83,16 @@ TEST_F(MatrixFile, ReadsTheOneThatIsNamed) {
       safetensors_ + ": tensor 'bias': not a matrix\n  expected: [rows, columns]\n  got: [3]");
   EXPECT_NE(error_of(safetensors_ + ":A").find("did you mean 'a'?"), std::string::npos);
   EXPECT_NE(error_of(safetensors_ + ":").find("no such tensor"), std::string::npos);
+}
+
+TEST_F(MatrixFile, NamesTheFirstFiveOfMany) {
+  std::vector<TensorSource> many;
+  for (const char* const name : {"a", "b", "c", "d", "e", "f", "g"}) {
+    many.push_back({name, ConstTensor(kMatrix, {3, 2})});
+  }
+  write_safetensors(safetensors_, many);
+  const std::string message = error_of(safetensors_);
+  EXPECT_NE(message.find("\n  got: 'a', 'b', 'c', 'd', 'e' and 2 more\n"), message.npos) << message;
 }
 
 // Of the golden file's tensors, ids [2, 6] is a matrix too, but of integers.

@@ -58,7 +58,8 @@ class ParameterFile : public testing::Test {
     return all;
   }
 
-  void write(const std::vector<Stored>& tensors) {
+  // The first tensor in a form of its own.
+  void write(const std::vector<Stored>& tensors, NumberFormat first = NumberFormat::f32) {
     std::vector<TensorSource> views;
     for (const Stored& each : tensors) {
       const float* const data = each.values.data();
@@ -66,6 +67,7 @@ class ParameterFile : public testing::Test {
                                       ? ConstTensor(data, {each.shape[0]})
                                       : ConstTensor(data, {each.shape[0], each.shape[1]})});
     }
+    views[0].format = first;
     write_safetensors(path_, views);
   }
 
@@ -186,6 +188,14 @@ TEST_F(ParameterFile, AcceptsTiedCopiesAndRopeFrequencies) {
   tensors[4].shape = {2, 3};
   write(tensors);
   EXPECT_TRUE(error_of_read().starts_with(path_ + ": tensor 'head.weight': wrong shape"));
+
+  // The same numbers in another form.
+  const std::vector<float> exact = {1, 2, -3, 0.5, 0, 4};
+  std::ranges::copy(exact, source_.parameters.find("embed.weight")->mutable_value().data);
+  tensors[0].values = tensors[4].values = exact;
+  tensors[4].shape = tensors[0].shape;
+  write(tensors, NumberFormat::bf16);
+  EXPECT_EQ(error_of_read(), "no error");
 
   // The tied tensor under its other name alone.
   tensors = stored();

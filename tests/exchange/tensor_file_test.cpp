@@ -8,6 +8,7 @@
 #include "io/llama2c.h"
 #include "io/safetensors.h"
 #include "support/errors.h"
+#include "support/file_tensor.h"
 #include "support/files.h"
 
 namespace cria {
@@ -86,6 +87,55 @@ TEST_F(TensorFileTest, Gguf) {
   EXPECT_EQ(file.require("blk.0.other.weight").hugging_face_name, "");
 }
 
+// Of another architecture, or without the keys, nothing is said of names and heads.
+TEST_F(TensorFileTest, GgufWithoutTheKeysOfALlama) {
+  const struct {
+    const char* architecture;
+    uint32_t heads, kv_heads;  // 0: no such key
+    const char* name;
+    int64_t q_heads, k_heads;
+  } cases[] = {
+      {"llama", 4, 2, "model.layers.0.self_attn.q_proj.weight", 4, 2},
+      {"llama", 4, 0, "model.layers.0.self_attn.q_proj.weight", 4, 4},
+      {"llama", 0, 2, "", 0, 0},
+      {"gemma", 4, 2, "", 0, 0},
+      {"", 4, 2, "", 0, 0},
+  };
+  const ConstTensor six(small.data(), {6});
+  for (const auto& [architecture, heads, kv_heads, name, q_heads, k_heads] : cases) {
+    GgufMetadata metadata;
+    if (*architecture) metadata.emplace_back("general.architecture", std::string(architecture));
+    if (heads > 0) metadata.emplace_back("llama.attention.head_count", heads);
+    if (kv_heads > 0) metadata.emplace_back("llama.attention.head_count_kv", kv_heads);
+    write_gguf(path("m"), metadata, {{"blk.0.attn_q.weight", six}, {"blk.0.attn_k.weight", six}});
+    const TensorFile file(path("m"));
+    const std::string what = std::string(architecture) + " " + std::to_string(heads);
+    EXPECT_FALSE(file.tied().has_value()) << what << ": no table is there to be the head's";
+    const FileTensor& query = file.require("blk.0.attn_q.weight");
+    EXPECT_EQ(query.hugging_face_name, name) << what;
+    EXPECT_EQ(query.interleaved_heads, q_heads) << what;
+    EXPECT_EQ(file.require("blk.0.attn_k.weight").interleaved_heads, k_heads) << what;
+  }
+}
+
+// Six rows are one head of six, in another order; no two heads or four are of pairs of rows.
+TEST_F(TensorFileTest, RowsThatAreNoHeadsStayInTheirOrder) {
+  FileTensor tensor = file_tensor(small, {6});
+  const auto read_with = [&](int64_t heads) {
+    tensor.interleaved_heads = heads;
+    return read(as_hugging_face(tensor), 0, 6);
+  };
+  EXPECT_EQ(read_with(1), (Values{0, 2, 4, 1, 3, 5}));
+  for (const int64_t heads : {int64_t{0}, int64_t{2}, int64_t{4}, INT64_MAX}) {
+    EXPECT_EQ(read_with(heads), small) << heads;
+  }
+  EXPECT_EQ(read(as_hugging_face(file_tensor({7}, {})), 0, 1), Values{7});
+  FileTensor integers = tensor;
+  integers.interleaved_heads = 1;
+  integers.read = {};
+  EXPECT_FALSE(as_hugging_face(integers).read);
+}
+
 TEST_F(TensorFileTest, Llama2c) {
   const Values zeros(64);
   for (const int version : {0, 1, 2}) {
@@ -120,6 +170,24 @@ TEST_F(TensorFileTest, Llama2c) {
   }
 }
 
+TEST_F(TensorFileTest, AMatrixOfOneRowIsOne) {
+  const Llama2cHeader header = {.version = 0,
+                                .dim = 4,
+                                .hidden_dim = 1,
+                                .layers = 1,
+                                .heads = 2,
+                                .kv_heads = 2,
+                                .vocab_size = 3,
+                                .sequence_length = 3,
+                                .tied = true,
+                                .group_size = 0};
+  const Values zeros(16);
+  write_llama2c(path("m.bin"), header, [&](const Llama2cTensor& tensor) {
+    return std::span(zeros).first(static_cast<size_t>(tensor.size()));
+  });
+  EXPECT_EQ(TensorFile(path("m.bin")).require("w1 of layer 0").shape, (std::vector<int64_t>{1, 4}));
+}
+
 // Offsets beyond 32 bits: 5 GB, of which the disk has only the beginning and the end.
 TEST_F(TensorFileTest, LargeFiles) {
   constexpr int64_t kLarge = int64_t{5} << 30;
@@ -148,6 +216,10 @@ TEST_F(TensorFileTest, Errors) {
   write_quickly(path("text"), "Once upon a time, there was a girl.");
   EXPECT_FALSE(tensor_file_format(path("text")).has_value());
   EXPECT_FALSE(tensor_file_format(path("nothing")).has_value());
+  for (const std::string& bytes : {std::string("abcdefgh{}"), std::string(64, '\0')}) {
+    write_quickly(path("bytes"), bytes);
+    EXPECT_FALSE(tensor_file_format(path("bytes")).has_value()) << bytes;
+  }
   EXPECT_EQ(error_of([&] { TensorFile(path("text")); }),
             path("text") +
                 ": not a file of tensors\n"

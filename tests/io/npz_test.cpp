@@ -55,24 +55,29 @@ TEST(Zip, ManyMembersTakeZip64) {
   EXPECT_EQ(stored_members(archive(contents)).size(), 65535u);
 }
 
-// A file with holes: 5 GB of zeros, then a member whose offset takes more than 32 bits.
+// A file with holes: twice 5 GB of zeros, then a member whose offset alone takes more than 32 bits.
 TEST(Zip, SizesAndOffsetsBeyondFourGigabytes) {
   const TemporaryDirectory directory;
   const std::string path = directory / "f.npz";
   const uint64_t size = 5'000'000'000;
-  const ZipMember large{"large", 0, size, 0};
-  const std::string first = zip_local_header(large);
-  const ZipMember small{"small", crc32("ABC"), 3, first.size() + size};
-  const std::string second = zip_local_header(small) + "ABC";
+  const ZipMember first{"first", 0, size, 0};
+  const std::string header = zip_local_header(first);
+  const ZipMember second{"second", 0, size, header.size() + size};
+  const std::string other = zip_local_header(second);
+  const ZipMember small{"small", crc32("ABC"), 3, second.offset + other.size() + size};
+  const std::string last = zip_local_header(small) + "ABC";
   {
     std::ofstream file(path, std::ios::binary);
-    file << first;
+    file << header;
+    file.seekp(static_cast<std::streamoff>(second.offset));
+    file << other;
     file.seekp(static_cast<std::streamoff>(small.offset));
-    file << second << zip_directory(std::vector{large, small}, small.offset + second.size());
+    file << last << zip_directory(std::vector{first, second, small}, small.offset + last.size());
   }
   const MappedFile file(path);
   const auto members = stored_members(file.bytes());
-  EXPECT_EQ(members.at("large").data.size(), size);
+  EXPECT_EQ(members.at("first").data.size(), size);
+  EXPECT_EQ(members.at("second").data.size(), size);
   EXPECT_EQ(members.at("small").data, "ABC");
 }
 
@@ -80,6 +85,11 @@ TEST(Zip, RefusesUnsafeNames) {
   for (const std::string name : {"", "/a", "a/b", "..\\a", "\xff"}) {
     EXPECT_FALSE(error_of([&] { check_zip_name(name, "f.npz"); }).empty()) << name;
   }
+  const auto error_of_length = [](size_t length) {
+    return error_of([&] { check_zip_name(std::string(length, 'a'), "f.npz"); });
+  };
+  EXPECT_EQ(error_of_length(65535), "");
+  EXPECT_NE(error_of_length(65536), "");
 }
 
 TEST(Npz, HoldsArrays) {

@@ -135,6 +135,7 @@ TEST(BpeTrainer, Errors) {
   EXPECT_NE(error(300, {"\xff\xff"}).find("is not UTF-8"), std::string::npos);
   EXPECT_NE(error(300, {"a"}).find("stands for a byte"), std::string::npos);
   EXPECT_NE(error(300, {"\u0120"}).find("stands for a byte"), std::string::npos);
+  EXPECT_EQ(error(300, {"<a b>"}), "");  // a space stands for no byte there
   // "\u0120t" is how a file of the vocabulary spells " t".
   EXPECT_EQ(error(300, {"\u0120t"}), "");
   EXPECT_NE(error(300, {"\u0120t"}, " t").find("is spelled as a token"), std::string::npos);

@@ -67,6 +67,25 @@ TEST(FileSplitTest, TheFirstDocumentTrainsAndSomethingValidates) {
   EXPECT_EQ(split_of(other, {5, 5, 5}, true).val.tokens, 0);
 }
 
+TEST(FileSplitTest, FilesOfNothingAndOfOneToken) {
+  FileSplitter splitter(0.9);
+  const FileSplit nothing = split_of(splitter, {}, false);
+  EXPECT_EQ(nothing.train.tokens + nothing.val.tokens, 0);
+  EXPECT_FALSE(nothing.cuts_document);
+  const FileSplit one = split_of(splitter, {1}, true);
+  EXPECT_EQ(one.train.documents, 0);
+  EXPECT_EQ(one.val.documents, 1);
+  EXPECT_EQ(one.val.tokens, 1);
+}
+
+// The ends that are remembered are then some of them, of which the last is none of the file's.
+TEST(FileSplitTest, OfManyDocumentsTheLastValidate) {
+  FileSplitter splitter(1e-9);
+  const FileSplit split = split_of(splitter, Lengths(100001, 1), true);
+  EXPECT_GE(split.val.documents, 1);
+  EXPECT_LT(split.val.documents, 10);
+}
+
 TEST(FileSplitTest, MillionsOfDocumentsAreDividedAlmostExactly) {
   std::mt19937 random(1);
   FileSplitter splitter(0.1);

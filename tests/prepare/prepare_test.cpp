@@ -187,8 +187,13 @@ TEST_F(PrepareTest, ASingleDocumentIsSplitByTokens) {
 TEST_F(PrepareTest, TheEndOfEachFileValidates) {
   const std::string small = write("a.txt", std::string(90, 'a') + std::string(10, 'b'));
   const std::string large = write("b.txt", std::string(9000, 'c') + std::string(1000, 'd'));
-  for (const Names& files : {Names{small, large}, Names{large, small}}) {
+  // Also in several shards, which are read again when they are divided.
+  for (const auto& [files, shard_tokens] :
+       {std::pair(Names{small, large}, ShardSeries::kShardTokens),
+        std::pair(Names{large, small}, ShardSeries::kShardTokens),
+        std::pair(Names{small, large}, int64_t{3000})}) {
     PrepareRequest both = request(files, "bytes");
+    both.shard_tokens = shard_tokens;
     std::string said;
     both.note = [&](const std::string& line) { said += line; };
     const Json json = prepare(both);
@@ -334,6 +339,14 @@ TEST_F(PrepareTest, WhatWasPassedOverIsNamed) {
   prepare(bad);
   EXPECT_EQ(text("train") + text("val"), "onetwo");
   EXPECT_EQ(said, "bad lines passed over: 1\n  " + a + ":2:1: invalid JSON value\n");
+  // Of many the first ten.
+  std::string lines = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+  for (int i = 0; i < 11; ++i) lines += "x\n";
+  write("a.jsonl", lines);
+  said.clear();
+  prepare(bad);
+  EXPECT_TRUE(said.starts_with("bad lines passed over: 11\n  " + a + ":3:1: ")) << said;
+  EXPECT_TRUE(said.ends_with("  " + a + ":12:1: invalid JSON value\n  ...\n")) << said;
 }
 
 // --- prompts
@@ -502,6 +515,20 @@ TEST_F(PrepareTest, StoppedAtAnyTimeItLeavesNothing) {
     EXPECT_THROW(prepare_dataset(learned), Interrupted) << last;
     EXPECT_EQ(directory_.names(), Names{"a.txt"}) << last;
   }
+}
+
+// They are read once to learn from and again to be encoded.
+TEST_F(PrepareTest, TextsThatChangeMeanwhileAreRefused) {
+  const std::string first = random_text(1000000), a = write("a.txt", first);
+  PrepareRequest learned = request({a}, "bpe");
+  learned.vocab_size = 280;
+  learned.progress = [&](const PrepareProgress& progress) {
+    if (progress.phase == std::string("learning merges")) write_quickly(a, "aab");
+  };
+  EXPECT_EQ(error_of([&] { prepare_dataset(learned); }),
+            a + ": the texts changed while they were read\n  expected: " +
+                std::to_string(first.size()) + " bytes of text, as before\n  got: 3");
+  EXPECT_EQ(directory_.names(), Names{"a.txt"});
 }
 
 // --- the directory

@@ -128,6 +128,18 @@ TEST_F(TextInputTest, TextIsUtf8UnlessTold) {
   EXPECT_EQ(texts(), Texts{read_file(a)});
 }
 
+// None of them begins a character.
+TEST_F(TextInputTest, BytesThatGoOnWithNothing) {
+  for (const size_t count : {1, 2, 4}) {
+    const std::string a = write("a.txt", std::string(count, '\x80'));
+    EXPECT_TRUE(error_of([&] { read({a}); }).starts_with(a + " at byte 0: invalid UTF-8"));
+    read({a}, {.invalid_utf8 = InvalidUtf8::replace});
+    std::string replaced;
+    for (size_t i = 0; i < count; ++i) replaced += "\uFFFD";
+    EXPECT_EQ(texts(), Texts{replaced});
+  }
+}
+
 TEST_F(TextInputTest, OtherEncodingsAreNamed) {
   std::string utf16;
   for (const char c : std::string("The dog and the cat.")) utf16 += {c, '\0'};

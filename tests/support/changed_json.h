@@ -1,4 +1,4 @@
-// JSON with one value changed.
+// JSON with one value changed, or left out.
 #pragma once
 
 #include <string>
@@ -17,6 +17,13 @@ inline Json with(const Json& json, std::vector<std::string> keys, const Json& va
   const Json* const inner = json.find(first);
   changed.set(first, with(inner ? *inner : Json(), keys, value));
   return changed;
+}
+
+// The object without that key.
+inline Json without(const Json& json, const std::string& key) {
+  Json::Object rest = json.as_object("test");
+  std::erase_if(rest, [&](const auto& member) { return member.first == key; });
+  return rest;
 }
 
 }  // namespace cria

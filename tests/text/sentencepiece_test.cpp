@@ -196,6 +196,23 @@ TEST(SentencePiece, NamesWhatIsWrongWithAVocabulary) {
         v.merges.push_back({kFirstByte, kFirstByte, id});
       },
       "merge 6 is of a token that stands for itself");
+  const auto add = [](V& v, const std::string& name) {
+    v.added.push_back({name, static_cast<int32_t>(v.names.size()), true});
+    v.names.push_back(name);
+  };
+  expect(
+      [&](V& v) {
+        v.names[kFirstByte + 10] = "x";
+        add(v, "<0x0A>");
+      },
+      "byte 10 has no token");
+  expect(
+      [&](V& v) {
+        add(v, "aa\u2581");
+        const auto aa = static_cast<int32_t>(std::ranges::find(v.names, "aa") - v.names.begin());
+        v.merges.push_back({aa, kFirstByte + 256, v.added.back().id});
+      },
+      "merge 6 is of a token that stands for itself");
   expect([](V& v) { v.added[0].id = 9999; }, "added token '<unk>' has an id outside");
   expect([](V& v) { v.added[0].id = 1; }, "added token '<unk>' is not the token of its id");
   expect([](V& v) { --v.own; }, "id 269 is neither of the vocabulary nor an added token");

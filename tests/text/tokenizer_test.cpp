@@ -126,6 +126,15 @@ TEST(Tokenizer, RefusesAddedTokens) {
   EXPECT_THROW(make_byte_tokenizer({{"<s>", 257, true}}), Error);
 }
 
+// A character has at most three bytes after its first; text that is none may have more.
+TEST(Tokenizer, BytesAreCutBetweenCharacters) {
+  const auto tokenizer = make_byte_tokenizer();
+  EXPECT_EQ(tokenizer->find_cut("a\xF0\x9F\x98\x80z", 2), 5u);
+  EXPECT_EQ(tokenizer->find_cut("a\x80\x80\x80\x80z", 1), 4u);
+  EXPECT_EQ(tokenizer->find_cut("a\x80", 1), 2u);
+  EXPECT_EQ(tokenizer->find_cut("a", 5), 1u);
+}
+
 TEST(Tokenizer, NoTextIsCutInsideAnAddedToken) {
   const auto tokenizer = make_byte_tokenizer({{"<x>", 256, false}, {"<yyyy>", 257, true}});
   EXPECT_EQ(tokenizer->find_cut("a<x>b", 1), 1u);

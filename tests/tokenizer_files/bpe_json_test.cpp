@@ -97,10 +97,27 @@ TEST(BpeJson, AddedTokensKeepTheirIds) {
   EXPECT_EQ(encode(*bpe_from_json(json, "t.json"), "<first>ab<last>"), (Ids{256, 257, 258}));
 }
 
+// An added token that is the only one for its byte is a token of plain text too, also behind all
+// others.
+TEST(BpeJson, AnAddedTokenMayBeTheOnlyOneForItsByte) {
+  BpeVocabulary vocabulary = tiny_vocabulary({});
+  std::rotate(vocabulary.tokens.begin() + 'x', vocabulary.tokens.begin() + 'x' + 1,
+              vocabulary.tokens.end());
+  vocabulary.added.push_back({"x", 255, true});
+  const Json json = bpe_json(vocabulary, {});
+  const Json* const x = json.find("model")->find("vocab")->find("x");
+  ASSERT_NE(x, nullptr);
+  EXPECT_EQ(*x, Json(255));
+  EXPECT_EQ(bpe_from_json(json, "t.json")->encode_prompt("wxy", "test"), (Ids{'w', 255, 'x'}));
+}
+
 TEST(BpeJson, AddedTokensThatCannotBeWritten) {
   // "Ġ" is how the file writes a space.
   const std::string message = error_of([] { bpe_json(tiny_vocabulary({}, {"Ġ"}), {}); });
   EXPECT_NE(message.find("cannot express the added token 'Ġ'"), std::string::npos) << message;
+  BpeVocabulary merged = tiny_vocabulary({{" ", "b"}});
+  merged.added.push_back({" b", 256, true});
+  EXPECT_TRUE(contains(error_of([&] { bpe_json(merged, {}); }), "express the added token ' b'"));
   // A line feed of its own is another name than the stand-in for the byte.
   const Json json = bpe_json(tiny_vocabulary({}, {"\n"}), {});
   EXPECT_EQ(encode(*bpe_from_json(json, "t.json"), "a\n"), (Ids{'a', 256}));
@@ -114,6 +131,7 @@ TEST(BpeJson, ReadsOtherWaysToSayTheSame) {
   expect_same({"model", "merges"}, R"(["#version: 0.2","a b","Ġ ab","ab c","Ċ Ċ"])");
   expect_same({"model", "merges"}, R"([["a","b"],["Ġ","ab"],["ab","c"],["Ċ","Ċ"]])");
   expect_same({"model", "continuing_subword_prefix"}, R"("")");
+  expect_same({"model"}, without(*json.find("model"), "type").dump());
   expect_same({"model", "unk_token"}, R"("<s>")");
   expect_same({"normalizer"}, R"({"type":"Sequence","normalizers":[]})");
   expect_same({"truncation"}, R"({"max_length":512})");
@@ -187,6 +205,7 @@ TEST(BpeJson, NamesWhatIsWrong) {
   expect_error({"model", "vocab", "€"}, "260", "added token '<s>' has another id");
   expect_error({"model", "merges"}, R"([["a","b"],["a","c"]])", "got: 'ac'");
   expect_error({"model", "merges"}, R"(["a b c"])", "'model.merges[0]' is not a merge");
+  expect_error({"model", "merges"}, R"(["ab"])", "'model.merges[0]' is not a merge");
   expect_error({"model", "merges"}, R"([["a"]])", "'model.merges[0]' is not a merge");
   expect_error({"model", "merges"}, R"([1])", "model.merges[0]");
   expect_error({"model", "merges"}, R"(["a b","a b"])", "two merges of 'a' and 'b'");
@@ -213,6 +232,12 @@ TEST(BpeJson, NamesWhatIsWrongWithATemplate) {
       R"(],"special_tokens":{"x":{"ids":[260]}}})";
   const std::string twice = before + "," + before;
   expect_error({"post_processor"}, R"({"type":"Sequence","processors":[)" + twice + "]}",
+               "'post_processor.processors[1]' is not supported");
+  const std::string after =
+      R"({"type":"TemplateProcessing","single":[)" + text +
+      R"(,{"SpecialToken":{"id":"x"}}],"special_tokens":{"x":{"ids":[260]}}})";
+  expect_error({"post_processor"},
+               R"({"type":"Sequence","processors":[)" + after + "," + after + "]}",
                "'post_processor.processors[1]' is not supported");
   expect("[" + text + "," + text + "]", "has the text twice");
   expect(R"([{"Sequence":{"id":"B","type_id":0}}])", "got: \"B\"");

@@ -62,6 +62,7 @@ TEST(SentencePieceJson, ReadsOtherWaysToSayTheSame) {
   };
   expect_same({"model", "merges"}, R"(["▁ a","a b","▁a b"])");
   expect_same({"model", "fuse_unk"}, "true");
+  expect_same({"model"}, without(*json.find("model"), "type").dump());
   expect_same({"model", "unk_token"}, R"("<unk>")");
   expect_same({"normalizer"},
               R"({"normalizers":[{"prepend":"▁","type":"Prepend"},{"content":"▁","type":"Replace",)"
@@ -111,6 +112,8 @@ TEST(SentencePieceJson, NamesWhatIsNotSupported) {
          "'pre_tokenizer'");
   expect_error({"decoder"}, "null", "'decoder' is not supported");
   expect_error({"decoder", "decoders"}, R"([{"type":"Fuse"}])", "'decoder' is not supported");
+  expect_error({"decoder", "decoders"}, "{}", "'decoder' is not supported");
+  expect_error({"decoder"}, "[]", "'decoder' is not supported");
   expect_error({"model", "ignore_merges"}, "true", "'model.ignore_merges'");
   expect_error({"model", "byte_fallback"}, "false", "'model.byte_fallback'");
   expect_error({"model", "type"}, R"("Unigram")", "got: \"Unigram\"");

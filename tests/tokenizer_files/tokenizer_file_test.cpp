@@ -129,6 +129,8 @@ TEST_F(TokenizerFiles, LlamaTokenizerPutsTheSpaceInFrontAsItsConfigSays) {
   EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
   write("config.json", R"({"model_type": "mistral"})");
   EXPECT_EQ(front(llama + "}"), FrontSpace::each_part);
+  write("config.json", R"({"architectures": ["LlamaForCausalLM"]})");  // of no type
+  EXPECT_EQ(front(llama + "}"), FrontSpace::at_beginning);
 }
 
 TEST_F(TokenizerFiles, ConfigsActAsInTransformers) {
@@ -224,6 +226,12 @@ TEST_F(TokenizerFiles, NamesWhatIsNoTokenizer) {
   expect("<!DOCTYPE html>", "a web page");
   expect("<html lang='en'>", "a web page");
   expect("\x80\x09", "got: '\\x80\\t'");
+  expect("\x80\x01", "got: '\\x80\\x01'");
+  expect("\nonce", "got: '\\nonce'");
+  // Almost a line of a tiktoken file, "YWI= 256".
+  for (const std::string line : {" 256", "YWI 256", "YW-= 256", "YWI= ", "YWI= 2x", "YWI="}) {
+    expect(line, "got: '" + line + "'");
+  }
   expect("once upon a time", "got: 'once upon a time'");
   expect("\x80", "got: '\\x80'");
   expect(" \n", "got: ' \\n'");
@@ -315,6 +323,8 @@ TEST_F(TokenizerFiles, Gpt2sTwoFilesAskForBos) {
     EXPECT_NE(message.find(part), message.npos) << message;
   };
   expect(R"({"add_bos_token":true})", "add_bos_token without a bos_token");
+  write("tokenizer_config.json", R"({"tokenizer_class":"PreTrainedTokenizerFast"})");
+  EXPECT_EQ(error(""), "");
   // Others use the same two files and cut text otherwise.
   expect(R"({"tokenizer_class":"Qwen2Tokenizer"})", "got: 'Qwen2Tokenizer'");
   expect(R"({"add_prefix_space":true})", "got: add_prefix_space");

@@ -315,6 +315,26 @@ TEST_F(CliTest, PrepareManyDocuments) {
   EXPECT_EQ(tokenizer->special_tokens().eos, 258);
 }
 
+TEST_F(CliTest, PrepareReadsStandardInput) {
+  const auto by_shell = [&](const std::string& command) {
+    return Process("/bin/sh", {"-c", command}, path("")).wait();
+  };
+  const std::string prepare = "'" + cria_binary() + "' prepare - --out ";
+  for (const std::string& command :
+       {prepare + "from_file < text.txt", "cat text.txt | " + prepare + "from_pipe"}) {
+    const ProcessResult result = by_shell(command);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  for (const std::string directory : {"from_file", "from_pipe"}) {
+    EXPECT_EQ(read(directory + "/dataset.json"), read("data/dataset.json"));
+  }
+  const ProcessResult directory = by_shell(prepare + "d < data");
+  EXPECT_EQ(directory.exit_code, 1);
+  EXPECT_EQ(
+      directory.err,
+      "cria: error: standard input: is a directory\n  expected: a file\n  got: a directory\n");
+}
+
 // A prepare that reads from a pipe which nobody closes.
 class CliPipeTest : public CliTest {
  public:

@@ -76,6 +76,20 @@ TEST_F(InspectModelTest, AFileAsJson) {
   EXPECT_EQ(odd.find("histogram")->find("counts")->as_array("counts").size(), 24u);
 }
 
+// An index beside its files, from the directory where they are.
+TEST_F(InspectModelTest, AFileInParts) {
+  std::filesystem::rename(path("a.safetensors"), path("part.safetensors"));
+  const std::string index = "model.safetensors.index.json", rest = R"(norm":"part.safetensors"}})";
+  write(index, R"({"weight_map":{"model.layers.0.)" + rest);
+  EXPECT_TRUE(contains(run({"inspect", index}).out, "tensors    3, 1 F16, 2 F32, 52 bytes"));
+  write(index, R"({"weight_map":{"model.layers.1.)" + rest);
+  expect_failure({"inspect", index}, 1,
+                 index +
+                     ": weight_map: the tensor is not where the index says\n"
+                     "  expected: part.safetensors: tensor 'model.layers.1.norm'\n"
+                     "  got: nowhere");
+}
+
 TEST_F(InspectModelTest, ARun) {
   const std::string out = run({"inspect", "run"}).out;
   EXPECT_TRUE(
