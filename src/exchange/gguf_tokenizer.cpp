@@ -9,7 +9,6 @@
 
 #include "base/unicode.h"
 #include "exchange/gguf_keys.h"
-#include "exchange/gguf_token_types.h"
 #include "exchange/refuse.h"
 #include "exchange/sentencepiece_scores.h"
 #include "text/bpe.h"
