@@ -27,10 +27,6 @@ constexpr double kTheta = 10000.0, kEpsilon = 1e-5;
 constexpr int64_t kGroupSize = 64;                          // llama2.c's own
 constexpr const char* kRoles[] = {"<unk>", "<s>", "</s>"};  // by id; the bytes follow
 
-bool is_rotated(const Llama2cTensor& tensor) {
-  return tensor.role == Llama2cRole::query || tensor.role == Llama2cRole::key;
-}
-
 // mean[i] = (table[0, i] + ... + table[rows - 1, i]) / rows
 std::vector<float> mean_row(const ConstTensor& table) {
   std::vector<double> sums(static_cast<size_t>(table.columns()));
@@ -156,7 +152,8 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
                                  : 0};
   std::vector<float> interleaved, chosen;
   write_llama2c(path, header, [&](const Llama2cTensor& tensor) -> std::span<const float> {
-    const ConstTensor& value = model.parameters().find(hugging_face_name(tensor))->value;
+    const std::string name = hugging_face_name(tensor);
+    const ConstTensor& value = model.parameters().find(name)->value;
     const auto size = static_cast<size_t>(value.size());
     const bool is_table = tensor.role == Llama2cRole::embedding || tensor.role == Llama2cRole::head;
     if (is_table && !rows.empty()) {
@@ -168,7 +165,7 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
       }
       return chosen;
     }
-    if (!is_rotated(tensor)) return {value.data, size};
+    if (!is_rotated(name)) return {value.data, size};
     interleaved.resize(size);
     read_interleaved(value, config.head_dim, 0, tensor.rows, interleaved.data());
     return interleaved;

@@ -211,15 +211,6 @@ Llama2cFile::Llama2cFile(const std::string& path) : file_(path) {
   }
 }
 
-const Llama2cTensor& Llama2cFile::find(Llama2cRole role, int64_t layer) const {
-  for (const Llama2cTensor& tensor : tensors_) {
-    if (tensor.role == role && tensor.layer == layer) return tensor;
-  }
-  Llama2cTensor wanted = shape_of(role, header_);
-  wanted.layer = layer;
-  throw Error("no such tensor", {.where = path(), .expected = wanted.name()});
-}
-
 std::string_view Llama2cFile::bytes(const Llama2cTensor& tensor) const {
   return file_.bytes().substr(tensor.offset, llama2c_bytes(tensor, header_));
 }
