@@ -16,7 +16,7 @@
 #include "exchange/sentencepiece_scores.h"
 #include "io/llama2c.h"
 #include "model/config_json.h"
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 #include "text/sentencepiece.h"
 #include "tokenizer_files/tokenizer_json.h"
 
