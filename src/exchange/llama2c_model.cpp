@@ -66,11 +66,6 @@ void require_llama2c_expressible(const ModelConfig& config, const std::string& p
   }
 }
 
-std::string byte_piece(unsigned char byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
-}
-
 // Whether run.c would print this token as a byte: it looks at the beginning only.
 bool looks_like_byte(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
@@ -87,8 +82,8 @@ std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string
   const std::string_view text = tokenizer.token(id);
   const auto first = static_cast<unsigned char>(text[0]);
   const bool is_byte = text.size() == 1 && (first == 0 || first >= 0x80 ||
-                                            token_name(tokenizer, id) == byte_piece(first));
-  if (is_byte) return byte_piece(first);
+                                            token_name(tokenizer, id) == byte_name(first));
+  if (is_byte) return byte_name(first);
   if (text.find('\0') != text.npos || looks_like_byte(text)) {
     refuse(path, "token " + std::to_string(id) + " of the tokenizer",
            "a text that llama2.c prints as it is", quote(text), "--to gguf can say it");
@@ -102,7 +97,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces,
   constexpr size_t kBytes = std::size(kRoles);
   for (size_t byte = 0; byte < 256; ++byte) {
     const bool is_byte = pieces.size() > kBytes + byte &&
-                         pieces[kBytes + byte].text == byte_piece(static_cast<unsigned char>(byte));
+                         pieces[kBytes + byte].text == byte_name(static_cast<uint8_t>(byte));
     if (!is_byte) return nullptr;
   }
   if (std::ssize(pieces) != vocab_size) {

@@ -21,17 +21,8 @@ constexpr std::string_view kSpaceText = "\xE2\x96\x81";
 constexpr size_t kAsciiCharacters = 128;
 constexpr uint32_t kNoCharacter = ~uint32_t{0};
 
-std::string byte_name(size_t byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
-}
-
 std::string with_spaces(std::string_view name) {
   return replace_all(name, kSpaceText, " ");
-}
-
-bool goes_on(char byte) {
-  return (byte & 0xC0) == 0x80;
 }
 
 // The character as the vocabulary writes it; kNoCharacter for a byte outside valid UTF-8.
@@ -52,6 +43,11 @@ uint32_t ascii_place(uint32_t character) {
 }
 
 }  // namespace
+
+std::string byte_name(uint8_t byte) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
+}
 
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceVocabulary vocabulary, TextEnds ends)
     : vocabulary_(std::move(vocabulary)),
@@ -127,7 +123,8 @@ void SentencePieceTokenizer::index_tokens() {
          "without it some texts could not be encoded");
   };
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    byte_ids_[byte] = require(byte_name(byte), "byte " + std::to_string(byte));
+    byte_ids_[byte] =
+        require(byte_name(static_cast<uint8_t>(byte)), "byte " + std::to_string(byte));
     tokens_[static_cast<size_t>(byte_ids_[byte])] = static_cast<char>(byte);
   }
   require(std::string(kSpaceText), "the space");
@@ -172,9 +169,9 @@ bool SentencePieceTokenizer::has_side_by_side(uint32_t left, uint32_t right) con
 
 // Whether no merge can join what is before `at` with what is behind it, 0 < at < text.size().
 bool SentencePieceTokenizer::is_cut(std::string_view text, size_t at) const {
-  if (goes_on(text[at])) return false;
+  if (!starts_character(text[at])) return false;
   size_t before = at - 1;
-  while (before > 0 && at - before < 4 && goes_on(text[before])) --before;
+  while (before > 0 && at - before < 4 && !starts_character(text[before])) --before;
   const Decoded left = decoded_at(text, before);
   if (before + static_cast<size_t>(left.length) != at) return true;  // a byte outside UTF-8
   return !has_side_by_side(left.code_point, decoded_at(text, at).code_point);

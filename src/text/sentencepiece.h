@@ -25,6 +25,8 @@ enum class FrontSpace {
   never,         // none
 };
 
+std::string byte_name(uint8_t byte);  // of its token: "<0x0A>"
+
 struct SentencePieceVocabulary {
   std::vector<std::string> names;  // by id: "\u2581the", "<0x0A>"; of added tokens their text
   size_t own = 0;                  // the first of them take part in merging; the rest are added
