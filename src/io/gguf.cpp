@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
