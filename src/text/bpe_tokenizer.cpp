@@ -12,39 +12,16 @@
 #include "text/fail.h"
 
 namespace cria {
-namespace {
-
-std::string with_id(int32_t id, const std::vector<std::string>& tokens) {
-  return quote(tokens[static_cast<size_t>(id)]) + " (id " + std::to_string(id) + ")";
-}
-
-}  // namespace
-
 BpeTokenizer::BpeTokenizer(BpeVocabulary vocabulary, TextEnds ends)
     : vocabulary_(std::move(vocabulary)),
-      added_(std::make_unique<AddedTokens>(vocabulary_.added)),
+      added_(std::make_unique<AddedTokens>(vocabulary_.added, vocabulary_.tokens)),
       caches_(std::make_unique<BpeCaches>()) {
-  check_added();
   index_tokens();
   merges_ = std::make_unique<BpeMerges>(vocabulary_.merges, vocabulary_.tokens);
   set_ends(std::move(ends));
 }
 
 BpeTokenizer::~BpeTokenizer() = default;
-
-void BpeTokenizer::check_added() const {
-  const auto count = static_cast<int64_t>(vocabulary_.tokens.size());
-  for (const AddedToken& added : vocabulary_.added) {
-    if (added.id < 0 || added.id >= count) {
-      fail("added token " + quote(added.text) + " has an id outside the vocabulary",
-           "0 to " + std::to_string(count - 1), std::to_string(added.id));
-    }
-    if (vocabulary_.tokens[static_cast<size_t>(added.id)] != added.text) {
-      fail("added token " + quote(added.text) + " is not the token of its id", quote(added.text),
-           with_id(added.id, vocabulary_.tokens));
-    }
-  }
-}
 
 void BpeTokenizer::index_tokens() {
   const std::vector<std::string>& tokens = vocabulary_.tokens;

@@ -65,7 +65,6 @@ class BpeTokenizer : public Tokenizer {
 
  private:
   void index_tokens();
-  void check_added() const;
 
   BpeVocabulary vocabulary_;
   std::array<int32_t, 256> byte_ids_{};

@@ -51,9 +51,9 @@ std::string byte_name(uint8_t byte) {
 
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceVocabulary vocabulary, TextEnds ends)
     : vocabulary_(std::move(vocabulary)),
-      added_(std::make_unique<AddedTokens>(vocabulary_.added)),
+      added_(std::make_unique<AddedTokens>(vocabulary_.added, vocabulary_.names)),
       caches_(std::make_unique<BpeCaches>()) {
-  check_added();
+  check_all_known();
   index_tokens();
   merges_ = std::make_unique<BpeMerges>(vocabulary_.merges, vocabulary_.names);
   index_neighbors();
@@ -62,7 +62,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceVocabulary vocabular
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 
-void SentencePieceTokenizer::check_added() const {
+void SentencePieceTokenizer::check_all_known() const {
   const std::vector<std::string>& names = vocabulary_.names;
   if (names.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     fail("too many tokens for 31-bit ids");
@@ -71,15 +71,6 @@ void SentencePieceTokenizer::check_added() const {
   std::vector<bool> is_known(names.size());
   std::fill_n(is_known.begin(), vocabulary_.own, true);
   for (const AddedToken& added : vocabulary_.added) {
-    const std::string name = "added token " + quote(added.text);
-    if (added.id < 0 || static_cast<size_t>(added.id) >= names.size()) {
-      fail(name + " has an id outside the vocabulary", "0 to " + std::to_string(names.size() - 1),
-           std::to_string(added.id));
-    }
-    if (names[static_cast<size_t>(added.id)] != added.text) {
-      fail(name + " is not the token of its id", quote(added.text),
-           quote(names[static_cast<size_t>(added.id)]));
-    }
     is_known[static_cast<size_t>(added.id)] = true;
   }
   const auto unknown = std::ranges::find(is_known, false);

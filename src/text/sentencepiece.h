@@ -70,7 +70,7 @@ class SentencePieceTokenizer : public Tokenizer {
  private:
   void index_tokens();
   void index_neighbors();
-  void check_added() const;
+  void check_all_known() const;
   bool has_side_by_side(uint32_t left, uint32_t right) const;
   bool is_cut(std::string_view text, size_t at) const;
   size_t piece_end(std::string_view text, size_t begin) const;
