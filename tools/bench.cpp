@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
-#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "report/bench_compare.h"
 #include "report/bench_measure.h"

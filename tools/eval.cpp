@@ -1,5 +1,4 @@
 // cria eval: how well a model predicts token shards.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -89,9 +88,7 @@ int run_eval(const Arguments& arguments) {
   const std::string shards = shards_of(options.text("data", ""), "val");
   const Dataset dataset(shards, format, config.vocab_size, options.has("loss-mask"));
   if (loaded.tokenizer) require_tokenizer_of(shards, *loaded.tokenizer);
-  constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
-  const int64_t length = options.integer(
-      "sequence-length", std::min(config.max_position_embeddings, kDefaultMost), 1, kLongest);
+  const int64_t length = sequence_length_of(options, config);
   loaded.model->reserve_positions(length);
   const int64_t batch = options.integer("batch-size", 8, 1, 1 << 20);
   const std::optional<DocumentMarks> documents = marks_of(options, config);

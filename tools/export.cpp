@@ -6,7 +6,6 @@
 #include "base/unicode.h"
 #include "cli/chosen_model.h"
 #include "cli/commands.h"
-#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/chosen_model.h"
 #include "cli/commands.h"
-#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "cria/base/error.h"
 #include "cria/base/json.h"

@@ -9,7 +9,6 @@
 #include "cli/options.h"
 #include "cli/prepare_request.h"
 #include "cli/progress.h"
-#include "cria/base/error.h"
 #include "report/report_text.h"
 
 namespace cria {

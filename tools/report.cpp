@@ -2,7 +2,6 @@
 #include "report/report.h"
 
 #include <cstdio>
-#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options.h"

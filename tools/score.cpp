@@ -1,5 +1,4 @@
 // cria score: the loss of texts, token by token.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <numbers>
@@ -99,12 +98,7 @@ int run_score(const Arguments& arguments) {
   const LoadedModel loaded = load_model(options.positional().front());
   tell_chosen_model(options.positional().front(), loaded);
   const Tokenizer& tokenizer = require_tokenizer(loaded);
-  constexpr int64_t kLongest = 1 << 24, kDefaultMost = 2048;
-  Scorer scorer(
-      *loaded.model,
-      options.integer("sequence-length",
-                      std::min(loaded.model->config().max_position_embeddings, kDefaultMost), 1,
-                      kLongest));
+  Scorer scorer(*loaded.model, sequence_length_of(options, loaded.model->config()));
   Total all;
   std::vector<std::vector<std::string>> rows;
   for (const Document& document : documents) {

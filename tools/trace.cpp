@@ -1,7 +1,6 @@
 // cria trace: a text through a model, step by step.
 #include "cli/chosen_model.h"
 #include "cli/commands.h"
-#include "cli/model_from_config.h"
 #include "cli/options.h"
 #include "report/report_text.h"
 #include "report/trace_report.h"

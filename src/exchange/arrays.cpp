@@ -57,24 +57,20 @@ void write_npz(const std::string& path, const Llama& model) {
 void write_projector(const std::string& directory, const std::string& folder,
                      const std::string& name, const ConstTensor& matrix, const Tokenizer* tokens) {
   const auto inside = [&](const char* file) { return folder.empty() ? file : folder + "/" + file; };
-  const ProjectorEmbedding embedding = {.name = name,
-                                        .rows = matrix.rows(),
-                                        .columns = matrix.columns(),
-                                        .vectors_path = inside("vectors.tsv"),
-                                        .metadata_path = inside("metadata.tsv")};
+  const std::string vectors = inside("vectors.tsv"), metadata = inside("metadata.tsv");
   make_directories(join_path(directory, folder));
-  write_vectors_tsv(join_path(directory, embedding.vectors_path), matrix);
-  const std::vector<std::string> columns =
-      tokens ? std::vector<std::string>{"token", "id"} : std::vector<std::string>{"row"};
-  write_metadata_tsv(join_path(directory, embedding.metadata_path), columns, matrix.rows(),
-                     [&](int64_t row) -> std::vector<std::string> {
-                       const std::string number = std::to_string(row);
-                       if (!tokens) return {number};
-                       const bool known = row < tokens->vocab_size();
-                       const auto id = static_cast<int32_t>(row);
-                       return {known ? std::string(tokens->token(id)) : "no token", number};
-                     });
-  write_file(join_path(directory, "projector_config.pbtxt"), projector_config({&embedding, 1}));
+  write_vectors_tsv(join_path(directory, vectors), matrix);
+  std::string labels = tokens ? metadata_line({"token", "id"}) : "";
+  for (int64_t row = 0; row < matrix.rows(); ++row) {
+    const std::string number = std::to_string(row);
+    const bool known = tokens && row < tokens->vocab_size();
+    const std::string token =
+        known ? std::string(tokens->token(static_cast<int32_t>(row))) : "no token";
+    labels += tokens ? metadata_line({token, number}) : metadata_line({number});
+  }
+  write_file(join_path(directory, metadata), labels);
+  write_file(join_path(directory, "projector_config.pbtxt"),
+             projector_config(name, matrix, vectors, metadata));
 }
 
 void write_projector_directory(const std::string& path, const Llama& model,

@@ -1,7 +1,5 @@
 #include "exchange/gguf_model.h"
 
-#include <vector>
-
 #include "base/number.h"
 #include "cria/position/rope_scaling.h"
 #include "exchange/gguf_keys.h"
@@ -123,21 +121,18 @@ NumberFormat format_of(const ConstTensor& tensor, NumberFormat wanted) {
   return is_whole ? wanted : NumberFormat::f16;
 }
 
-// llama3: what the plain frequencies are divided by.
-std::vector<float> frequency_divisors(const ModelConfig& config) {
+}  // namespace
+
+std::vector<double> frequency_divisors(const ModelConfig& config) {
   const auto frequencies = [&](const RopeScaling& scaling) {
     return rope_frequencies(scaling, config.head_dim, config.rope_theta,
                             config.max_position_embeddings, config.max_position_embeddings);
   };
-  const std::vector<double> plain = frequencies({}), scaled = frequencies(config.rope_scaling);
-  std::vector<float> divisors;
-  for (size_t i = 0; i < plain.size(); ++i) {
-    divisors.push_back(static_cast<float>(plain[i] / scaled[i]));
-  }
+  std::vector<double> divisors = frequencies({});
+  const std::vector<double> scaled = frequencies(config.rope_scaling);
+  for (size_t i = 0; i < divisors.size(); ++i) divisors[i] /= scaled[i];
   return divisors;
 }
-
-}  // namespace
 
 void write_gguf_model(const std::string& path, const Llama& model, const Tokenizer* tokenizer,
                       NumberFormat format) {
@@ -148,7 +143,9 @@ void write_gguf_model(const std::string& path, const Llama& model, const Tokeniz
   std::vector<TensorSource> tensors;
   std::vector<float> divisors;
   if (config.rope_scaling.rope_type == "llama3") {
-    divisors = frequency_divisors(config);
+    for (const double each : frequency_divisors(config)) {
+      divisors.push_back(static_cast<float>(each));
+    }
     tensors.push_back({kRopeFrequencies, ConstTensor(divisors.data(), {std::ssize(divisors)})});
   }
   for (const Parameter& slot : model.parameters().slots()) {

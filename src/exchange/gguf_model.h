@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cria/exchange/model_directory.h"
 #include "cria/io/number_format.h"
@@ -24,5 +25,8 @@ void write_gguf_model(const std::string& path, const Llama& model, const Tokeniz
 // once the file is known to hold them. with_tokenizer: false leaves the tokenizer out, whatever
 // its kind.
 LoadedModel read_gguf_model(const std::string& path, bool with_tokenizer = true);
+
+// What scaling divides the frequencies of RoPE by, [D / 2]: GGUF has llama3's so, as a tensor.
+std::vector<double> frequency_divisors(const ModelConfig& config);
 
 }  // namespace cria

@@ -167,17 +167,12 @@ class ShapeReader {
     require_shape(tensor.shape, ConstTensor(nullptr, {pairs}), tensor.where);
     std::vector<float> divisors(static_cast<size_t>(pairs));
     tensor.read_rows(0, 1, divisors.data());
-    const auto frequencies = [&](const RopeScaling& scaling) {
-      return rope_frequencies(scaling, config.head_dim, config.rope_theta,
-                              config.max_position_embeddings, config.max_position_embeddings);
-    };
-    const std::vector<double> plain = frequencies({}), scaled = frequencies(config.rope_scaling);
-    for (size_t i = 0; i < plain.size(); ++i) {
-      const double expected = plain[i] / scaled[i];
-      if (std::abs(divisors[i] - expected) <= 1e-4 * expected) continue;
+    const std::vector<double> expected = frequency_divisors(config);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (std::abs(divisors[i] - expected[i]) <= 1e-4 * expected[i]) continue;
       throw Error("not the scaling of Llama 3",
                   {.where = tensor.where + " element " + std::to_string(i),
-                   .expected = shortest_double(expected),
+                   .expected = shortest_double(expected[i]),
                    .got = shortest_double(divisors[i])});
     }
   }

@@ -9,10 +9,9 @@
 
 #include "base/unicode.h"
 #include "exchange/gguf_keys.h"
-#include "exchange/gguf_token_types.h"
 #include "exchange/refuse.h"
 #include "exchange/sentencepiece_scores.h"
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 #include "tokenizer_files/byte_characters.h"
 
 namespace cria {
@@ -26,14 +25,14 @@ bool merges_reach_every_token(BpeVocabulary vocabulary) {
     if (piece_end(regex, added.text, 0) == added.text.size()) return false;
   }
   vocabulary.ignore_merges = false;
-  const Bpe merging(std::move(vocabulary));
-  std::vector<bool> is_added(merging.vocabulary().tokens.size());
-  for (const AddedToken& added : merging.vocabulary().added) is_added[added.id] = true;
+  const BpeTokenizer merging(std::move(vocabulary));
+  std::vector<bool> is_added(static_cast<size_t>(merging.vocab_size()));
+  for (const AddedToken& added : merging.added_tokens()) is_added[added.id] = true;
   std::vector<int32_t> ids;
   for (size_t id = 0; id < is_added.size(); ++id) {
     if (is_added[id]) continue;
     ids.clear();
-    const std::string& token = merging.vocabulary().tokens[id];
+    const std::string_view token = merging.token(static_cast<int32_t>(id));
     if (merging.first_without_token(token) < token.size()) return false;
     merging.encode_piece(token, ids);
     if (ids.size() != 1) return false;

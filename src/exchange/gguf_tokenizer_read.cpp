@@ -8,7 +8,6 @@
 #include "base/unicode.h"
 #include "cria/base/error.h"
 #include "exchange/gguf_keys.h"
-#include "exchange/gguf_token_types.h"
 #include "exchange/gguf_tokenizer.h"
 #include "exchange/sentencepiece_scores.h"
 #include "text/bpe_tokenizer.h"

@@ -16,7 +16,7 @@
 #include "exchange/sentencepiece_scores.h"
 #include "io/llama2c.h"
 #include "model/config_json.h"
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 #include "text/sentencepiece.h"
 #include "tokenizer_files/tokenizer_json.h"
 
@@ -26,10 +26,6 @@ namespace {
 constexpr double kTheta = 10000.0, kEpsilon = 1e-5;
 constexpr int64_t kGroupSize = 64;                          // llama2.c's own
 constexpr const char* kRoles[] = {"<unk>", "<s>", "</s>"};  // by id; the bytes follow
-
-bool is_rotated(const Llama2cTensor& tensor) {
-  return tensor.role == Llama2cRole::query || tensor.role == Llama2cRole::key;
-}
 
 // mean[i] = (table[0, i] + ... + table[rows - 1, i]) / rows
 std::vector<float> mean_row(const ConstTensor& table) {
@@ -70,11 +66,6 @@ void require_llama2c_expressible(const ModelConfig& config, const std::string& p
   }
 }
 
-std::string byte_piece(unsigned char byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
-}
-
 // Whether run.c would print this token as a byte: it looks at the beginning only.
 bool looks_like_byte(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
@@ -91,8 +82,8 @@ std::string piece_text(const Tokenizer& tokenizer, int32_t id, const std::string
   const std::string_view text = tokenizer.token(id);
   const auto first = static_cast<unsigned char>(text[0]);
   const bool is_byte = text.size() == 1 && (first == 0 || first >= 0x80 ||
-                                            token_name(tokenizer, id) == byte_piece(first));
-  if (is_byte) return byte_piece(first);
+                                            token_name(tokenizer, id) == byte_name(first));
+  if (is_byte) return byte_name(first);
   if (text.find('\0') != text.npos || looks_like_byte(text)) {
     refuse(path, "token " + std::to_string(id) + " of the tokenizer",
            "a text that llama2.c prints as it is", quote(text), "--to gguf can say it");
@@ -106,7 +97,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const std::vector<Llama2cPiece>& pieces,
   constexpr size_t kBytes = std::size(kRoles);
   for (size_t byte = 0; byte < 256; ++byte) {
     const bool is_byte = pieces.size() > kBytes + byte &&
-                         pieces[kBytes + byte].text == byte_piece(static_cast<unsigned char>(byte));
+                         pieces[kBytes + byte].text == byte_name(static_cast<uint8_t>(byte));
     if (!is_byte) return nullptr;
   }
   if (std::ssize(pieces) != vocab_size) {
@@ -156,7 +147,8 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
                                  : 0};
   std::vector<float> interleaved, chosen;
   write_llama2c(path, header, [&](const Llama2cTensor& tensor) -> std::span<const float> {
-    const ConstTensor& value = model.parameters().find(hugging_face_name(tensor))->value;
+    const std::string name = hugging_face_name(tensor);
+    const ConstTensor& value = model.parameters().find(name)->value;
     const auto size = static_cast<size_t>(value.size());
     const bool is_table = tensor.role == Llama2cRole::embedding || tensor.role == Llama2cRole::head;
     if (is_table && !rows.empty()) {
@@ -168,7 +160,7 @@ void write_llama2c_model(const std::string& path, const Llama& model, int versio
       }
       return chosen;
     }
-    if (!is_rotated(tensor)) return {value.data, size};
+    if (!is_rotated(name)) return {value.data, size};
     interleaved.resize(size);
     read_interleaved(value, config.head_dim, 0, tensor.rows, interleaved.data());
     return interleaved;

@@ -9,7 +9,6 @@
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
-#include "exchange/rope_layout.h"
 #include "io/safetensors.h"
 
 namespace cria {
@@ -171,15 +170,13 @@ void read_parameters(Parameters& parameters, std::span<const PlaneName> planes,
   for (const PlaneName& plane : planes) {
     for (Parameter& slot : parameters.slots()) {
       if (!has(plane, slot)) continue;
-      const FileTensor& tensor = **next++;
+      const FileTensor tensor = as_hugging_face(**next++);
       const Tensor out = mutable_plane_of(slot, plane.plane);
       if (plane.plane == StoredPlane::value) {
         tensor.read(0, out.size(), out.data);
       } else {
         read_own(tensor, parameters.moments(), slot.offset, out);
       }
-      if (tensor.interleaved_heads > 0)
-        make_half_split(out, out.shape[0] / tensor.interleaved_heads);
     }
   }
 }

@@ -1,7 +1,6 @@
 #include "exchange/rope_layout.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace cria {
 namespace {
@@ -18,12 +17,12 @@ int64_t row_elements(const ConstTensor& tensor, int64_t head_dim) {
   return tensor.rank == 1 ? 1 : tensor.shape[1];
 }
 
-}  // namespace
-
 int64_t half_split_row(int64_t interleaved, int64_t head_dim) {
   const int64_t inside = interleaved % head_dim;
   return interleaved - inside + inside % 2 * (head_dim / 2) + inside / 2;
 }
+
+}  // namespace
 
 int64_t interleaved_row(int64_t half_split, int64_t head_dim) {
   const int64_t inside = half_split % head_dim, half = head_dim / 2;
@@ -35,19 +34,6 @@ void read_interleaved(const ConstTensor& half_split, int64_t head_dim, int64_t f
   const int64_t elements = row_elements(half_split, head_dim);
   for (int64_t row = first; row < first + count; ++row) {
     out = std::copy_n(half_split.data + half_split_row(row, head_dim) * elements, elements, out);
-  }
-}
-
-void make_half_split(const Tensor& tensor, int64_t head_dim) {
-  const int64_t elements = row_elements(tensor, head_dim);
-  std::vector<float> head(static_cast<size_t>(head_dim * elements));
-  for (int64_t begin = 0; begin < tensor.shape[0]; begin += head_dim) {
-    float* const rows = tensor.data + begin * elements;
-    std::copy_n(rows, head.size(), head.data());
-    for (int64_t row = 0; row < head_dim; ++row) {
-      std::copy_n(head.data() + row * elements, elements,
-                  rows + half_split_row(row, head_dim) * elements);
-    }
   }
 }
 

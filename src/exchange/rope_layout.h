@@ -10,16 +10,12 @@
 
 namespace cria {
 
-// Interleaved row h D + 2i + j is half-split row h D + j D/2 + i, j being 0 or 1.
-int64_t half_split_row(int64_t interleaved, int64_t head_dim);
+// Half-split row h D + j D/2 + i, j being 0 or 1, is interleaved row h D + 2i + j.
 int64_t interleaved_row(int64_t half_split, int64_t head_dim);
 
 // Rows first to first + count of a half-split weight [heads * D, C], or elements of a bias
 // [heads * D], in the interleaved order, to out [count, C] or [count].
 void read_interleaved(const ConstTensor& half_split, int64_t head_dim, int64_t first, int64_t count,
                       float* out);
-
-// The reverse, in place: an interleaved weight or bias becomes half-split.
-void make_half_split(const Tensor& tensor, int64_t head_dim);
 
 }  // namespace cria

@@ -1,7 +1,6 @@
 #include "experiment/comparison.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/number.h"
 #include "base/timing.h"

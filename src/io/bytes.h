@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -46,13 +47,15 @@ class ByteReader {
 
   uint64_t offset() const { return offset_; }
   uint64_t rest() const { return bytes_.size(); }
+  std::string here() const { return where_ + " at byte " + std::to_string(offset_); }
 
   std::string_view take(uint64_t count, const char* what) {
     if (count > bytes_.size()) {
-      throw Error("the file ends too early", {.where = where_ + ": byte " + std::to_string(offset_),
-                                              .expected = std::to_string(count) + " bytes: " + what,
-                                              .got = std::to_string(bytes_.size()),
-                                              .hint = "is the file cut off?"});
+      throw Error("the file ends too early",
+                  {.where = here(),
+                   .expected = std::to_string(count) + " bytes of " + what,
+                   .got = std::to_string(bytes_.size()),
+                   .hint = "is the file cut off?"});
     }
     const std::string_view taken = bytes_.substr(0, count);
     bytes_.remove_prefix(count);
@@ -60,9 +63,11 @@ class ByteReader {
     return taken;
   }
 
-  template <class Bits>
-  Bits number(const char* what) {
-    return load<Bits>(take(sizeof(Bits), what).data());
+  template <class Number>
+  Number number(const char* what) {
+    Number value;
+    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
+    return value;
   }
 
  private:

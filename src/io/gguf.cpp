@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 #include "base/unicode.h"
 #include "cria/base/error.h"
@@ -200,7 +199,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
   }
   // A file without tensors may end before the padding.
   const uint64_t begin =
-      std::min<uint64_t>(padded(cursor.at(), static_cast<uint64_t>(alignment)), bytes.size());
+      std::min<uint64_t>(padded(cursor.offset(), static_cast<uint64_t>(alignment)), bytes.size());
   const std::string_view data = bytes.substr(begin);
   check_ranges(entries, data.size(), static_cast<uint64_t>(alignment));
   for (GgufEntry& entry : entries) {

@@ -1,9 +1,7 @@
 // A GGUF file's metadata, value after value.
 #pragma once
 
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,11 +9,10 @@
 #include <vector>
 
 #include "cria/base/error.h"
+#include "io/bytes.h"
 #include "io/gguf.h"
 
 namespace cria {
-
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they are stored");
 
 inline constexpr uint64_t kMaxStringBytes = uint64_t{1} << 30;  // ggml's bound
 
@@ -28,32 +25,9 @@ template <>
 inline constexpr uint64_t kMinBytes<std::string> = 8;
 
 // Reads a file from its beginning; nothing is believed that the rest of the file cannot hold.
-class GgufCursor {
+class GgufCursor : public ByteReader {
  public:
-  GgufCursor(std::string_view bytes, const std::string& path) : bytes_(bytes), path_(path) {}
-
-  uint64_t at() const { return at_; }
-  uint64_t rest() const { return bytes_.size() - at_; }
-  std::string here() const { return path_ + " at byte " + std::to_string(at_); }
-
-  std::string_view take(uint64_t count, const char* what) {
-    if (count > rest()) {
-      throw Error("the file ends inside its metadata",
-                  {.where = here(),
-                   .expected = std::to_string(count) + " bytes of " + what,
-                   .got = std::to_string(rest()),
-                   .hint = "is the file cut off?"});
-    }
-    at_ += count;
-    return bytes_.substr(at_ - count, count);
-  }
-
-  template <class Number>
-  Number number(const char* what) {
-    Number value;
-    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
-    return value;
-  }
+  using ByteReader::ByteReader;
 
   // A count of things that take at least min_bytes each.
   uint64_t count(uint64_t min_bytes, const char* what) {
@@ -126,10 +100,6 @@ class GgufCursor {
   void read_alternative(Variant& variant, size_t type, std::index_sequence<kIndex...>) {
     ((type == kIndex ? read(variant.template emplace<kIndex>()) : void()), ...);
   }
-
-  std::string_view bytes_;
-  const std::string& path_;
-  uint64_t at_ = 0;
 };
 
 }  // namespace cria

@@ -102,7 +102,7 @@ void check(const Llama2cHeader& h, const std::string& where) {
 // The seven numbers, which begin where the reader is.
 void read_numbers(ByteReader& reader, Llama2cHeader& header) {
   for (const Bound& bound : kBounds) {
-    header.*bound.value = static_cast<int32_t>(reader.number<uint32_t>(bound.name));
+    header.*bound.value = reader.number<int32_t>(bound.name);
   }
 }
 
@@ -116,7 +116,7 @@ Llama2cHeader read_header(std::string_view file, const std::string& path) {
     return header;
   }
   reader.number<uint32_t>("the magic number");
-  header.version = static_cast<int32_t>(reader.number<uint32_t>("the version"));
+  header.version = reader.number<int32_t>("the version");
   if (header.version != 1 && header.version != 2) {
     throw Error("unknown version",
                 {.where = path, .expected = "1 or 2", .got = std::to_string(header.version)});
@@ -130,7 +130,7 @@ Llama2cHeader read_header(std::string_view file, const std::string& path) {
   }
   header.tied = tied == 1;
   if (header.version == 2) {
-    header.group_size = static_cast<int32_t>(reader.number<uint32_t>("the group size"));
+    header.group_size = reader.number<int32_t>("the group size");
   }
   const std::string_view padding =
       reader.take(kLlama2cHeaderBytes - reader.offset(), "zeros to the end of the header");
@@ -209,15 +209,6 @@ Llama2cFile::Llama2cFile(const std::string& path) : file_(path) {
          .got = std::to_string(size),
          .hint = size < end ? "is the file cut off, or another format?" : "is it another format?"});
   }
-}
-
-const Llama2cTensor& Llama2cFile::find(Llama2cRole role, int64_t layer) const {
-  for (const Llama2cTensor& tensor : tensors_) {
-    if (tensor.role == role && tensor.layer == layer) return tensor;
-  }
-  Llama2cTensor wanted = shape_of(role, header_);
-  wanted.layer = layer;
-  throw Error("no such tensor", {.where = path(), .expected = wanted.name()});
 }
 
 std::string_view Llama2cFile::bytes(const Llama2cTensor& tensor) const {

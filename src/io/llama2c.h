@@ -76,8 +76,6 @@ class Llama2cFile {
   const std::string& path() const { return file_.path(); }
   const Llama2cHeader& header() const { return header_; }
   const std::vector<Llama2cTensor>& tensors() const { return tensors_; }
-  // Error when there is none: a tied head, or a layer too many.
-  const Llama2cTensor& find(Llama2cRole role, int64_t layer = 0) const;
   std::string_view bytes(const Llama2cTensor& tensor) const;  // one of tensors(), as stored
   // Elements first to first + out.size() of one of tensors(), row-major, as fp32.
   void read(const Llama2cTensor& tensor, int64_t first, std::span<float> out) const;

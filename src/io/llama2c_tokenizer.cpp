@@ -50,7 +50,7 @@ std::vector<Llama2cPiece> read_llama2c_tokenizer(const std::string& path) {
   reader.number<uint32_t>("the length of the longest token");
   std::vector<Llama2cPiece> pieces;
   while (reader.rest() > 0) {
-    const auto score = std::bit_cast<float>(reader.number<uint32_t>("a score"));
+    const auto score = reader.number<float>("a score");
     if (!std::isfinite(score)) {
       throw Error("the score is not finite",
                   {.where = place(path, pieces.size()), .got = std::to_string(score)});

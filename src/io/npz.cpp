@@ -1,9 +1,6 @@
 #include "io/npz.h"
 
-#include <algorithm>
-
 #include "base/unicode.h"
-#include "cria/base/error.h"
 #include "io/bytes.h"
 #include "io/crc.h"
 #include "io/npy.h"
@@ -14,17 +11,12 @@ NpzWriter::NpzWriter(const std::string& path) : path_(path), file_(path) {}
 
 void NpzWriter::add(const std::string& name, const std::vector<int64_t>& shape,
                     std::span<const float> values) {
-  const std::string where = path_ + ": array " + quote(name);
-  const std::string header = npy_header(shape, values, where);
+  const std::string header = npy_header(shape, values, path_ + ": array " + quote(name));
   const std::string_view data = bytes_of(values);
   const ZipMember member{.name = name + ".npy",
                          .crc32 = crc32(data, crc32(header)),
                          .size = header.size() + data.size(),
                          .offset = end_};
-  check_zip_name(member.name, where);
-  const bool taken = std::any_of(members_.begin(), members_.end(),
-                                 [&](const ZipMember& other) { return other.name == member.name; });
-  if (taken) throw Error("the name is taken", {.where = where});
   const std::string local = zip_local_header(member);
   for (const std::string_view part : {std::string_view(local), std::string_view(header), data}) {
     file_.write(part);

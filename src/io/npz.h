@@ -12,8 +12,7 @@
 namespace cria {
 
 // Writes arrays one after the other, uncompressed; the same arrays give the same bytes. The file
-// appears with commit(). An array's name is what NumPy calls it: without ".npy". Error when it is
-// no plain file name or was there before.
+// appears with commit(). An array's name is what NumPy calls it, without ".npy", and no other's.
 class NpzWriter {
  public:
   explicit NpzWriter(const std::string& path);

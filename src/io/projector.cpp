@@ -24,39 +24,6 @@ bool is_visible(uint32_t c) {
          c != '\\';
 }
 
-// A string of the protobuf text format.
-std::string pbtxt_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-void check_relative(const std::string& path, const std::string& where) {
-  std::string part;
-  bool inside = !path.empty() && path.front() != '/';
-  for (const char c : path + "/") {
-    if (c != '/') {
-      part += c;
-    } else {
-      inside = inside && part != "..";
-      part.clear();
-    }
-  }
-  if (!inside) {
-    throw Error("the projector refuses the path",
-                {.where = where,
-                 .expected = "one below the directory of projector_config.pbtxt",
-                 .got = quote(path)});
-  }
-}
-
 }  // namespace
 
 std::string projector_cell(std::string_view text) {
@@ -95,42 +62,18 @@ void write_vectors_tsv(const std::string& path, const ConstTensor& points) {
   file.commit();
 }
 
-void write_metadata_tsv(const std::string& path, const std::vector<std::string>& columns,
-                        int64_t rows, const ProjectorRow& row) {
-  if (columns.empty()) throw Error("metadata without a column", {.where = path});
-  AtomicFile file(path);
-  const auto write_line = [&](const std::vector<std::string>& texts, const std::string& where) {
-    if (texts.size() != columns.size()) {
-      throw Error("wrong number of columns", {.where = where,
-                                              .expected = std::to_string(columns.size()),
-                                              .got = std::to_string(texts.size())});
-    }
-    std::string line;
-    for (const std::string& text : texts) {
-      if (!line.empty()) line += '\t';
-      line += projector_cell(text);
-    }
-    file.write(line + '\n');
-  };
-  if (columns.size() > 1) write_line(columns, path);
-  for (int64_t i = 0; i < rows; ++i) write_line(row(i), path + ": row " + std::to_string(i));
-  file.commit();
+std::string metadata_line(const std::vector<std::string>& texts) {
+  std::vector<std::string> cells;
+  for (const std::string& text : texts) cells.push_back(projector_cell(text));
+  return joined(cells, "\t") + "\n";
 }
 
-std::string projector_config(std::span<const ProjectorEmbedding> embeddings) {
-  std::string text;
-  for (const ProjectorEmbedding& embedding : embeddings) {
-    const std::string where = "projector_config.pbtxt: " + quote(embedding.name);
-    check_relative(embedding.vectors_path, where);
-    check_relative(embedding.metadata_path, where);
-    text += "embeddings {\n  tensor_name: " + pbtxt_string(embedding.name) + '\n';
-    for (const int64_t size : {embedding.rows, embedding.columns}) {
-      text += "  tensor_shape: " + std::to_string(size) + '\n';
-    }
-    text += "  tensor_path: " + pbtxt_string(embedding.vectors_path) + '\n';
-    text += "  metadata_path: " + pbtxt_string(embedding.metadata_path) + "\n}\n";
-  }
-  return text;
+std::string projector_config(const std::string& name, const ConstTensor& points,
+                             const std::string& vectors_path, const std::string& metadata_path) {
+  return "embeddings {\n  tensor_name: \"" + name +
+         "\"\n  tensor_shape: " + std::to_string(points.rows()) +
+         "\n  tensor_shape: " + std::to_string(points.columns()) + "\n  tensor_path: \"" +
+         vectors_path + "\"\n  metadata_path: \"" + metadata_path + "\"\n}\n";
 }
 
 }  // namespace cria

@@ -55,7 +55,7 @@ void append_bytes(std::string& out, uint64_t field, std::string_view bytes) {
   out += bytes;
 }
 
-uint64_t read_varint(ByteReader& reader, const std::string& where) {
+uint64_t read_varint(ByteReader& reader) {
   uint64_t value = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     const uint8_t byte = reader.number<uint8_t>("a varint");
@@ -63,8 +63,7 @@ uint64_t read_varint(ByteReader& reader, const std::string& where) {
     value |= uint64_t{byte & 0x7Fu} << shift;
     if (byte < 0x80) return value;
   }
-  throw Error("a number of more than 64 bits",
-              {.where = where + ": byte " + std::to_string(reader.offset())});
+  throw Error("a number of more than 64 bits", {.where = reader.here()});
 }
 
 // --- TFRecord
@@ -115,26 +114,26 @@ void read_event(std::string_view data, uint64_t offset, const std::string& where
                 EventRecord& record) {
   for (ByteReader reader(data, where, offset); reader.rest() > 0;) {
     const uint64_t at = reader.offset();
-    const uint64_t key = read_varint(reader, where);
+    const uint64_t key = read_varint(reader);
     const uint64_t field = key >> 3, type = key & 7;
     const bool expected_type = (field != kWallTime || type == kEightBytes) &&
                                (field != kStep || type == kVarint) &&
                                (field != kFileVersion || type == kDelimited) && field != 0;
     if (expected_type && type == kVarint) {
-      const uint64_t number = read_varint(reader, where);
+      const uint64_t number = read_varint(reader);
       if (field == kStep) record.step = static_cast<int64_t>(number);
     } else if (expected_type && type == kEightBytes) {
-      const uint64_t bits = reader.number<uint64_t>("a field of eight bytes");
-      if (field == kWallTime) record.wall_time = std::bit_cast<double>(bits);
+      const double number = reader.number<double>("a field of eight bytes");
+      if (field == kWallTime) record.wall_time = number;
     } else if (expected_type && type == kDelimited) {
-      const uint64_t size = read_varint(reader, where);
+      const uint64_t size = read_varint(reader);
       const std::string_view content = reader.take(size, "a field");
       if (field == kFileVersion) record.file_version = content;
     } else if (expected_type && type == kFourBytes) {
       reader.take(4, "a field of four bytes");
     } else {
       throw Error("not an event of TensorBoard",
-                  {.where = where + ": byte " + std::to_string(at),
+                  {.where = where + " at byte " + std::to_string(at),
                    .expected = "a field of a message",
                    .got = "field " + std::to_string(field) + " of type " + std::to_string(type)});
     }
@@ -144,7 +143,7 @@ void read_event(std::string_view data, uint64_t offset, const std::string& where
 void require_check(std::string_view bytes, uint32_t check, uint64_t offset,
                    const std::string& where) {
   if (masked_crc(bytes) == check) return;
-  throw Error("wrong checksum", {.where = where + ": byte " + std::to_string(offset),
+  throw Error("wrong checksum", {.where = where + " at byte " + std::to_string(offset),
                                  .hint = "the file is damaged: move it away to go on without it"});
 }
 

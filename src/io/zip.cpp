@@ -1,9 +1,5 @@
 #include "io/zip.h"
 
-#include <algorithm>
-
-#include "base/unicode.h"
-#include "cria/base/error.h"
 #include "io/bytes.h"
 
 namespace cria {
@@ -19,7 +15,6 @@ constexpr uint16_t kZipVersion = 20, kVersion64 = 45;
 constexpr uint16_t kUnix = 3 << 8;  // who made it: says how to read the attributes
 constexpr uint32_t kRegularFile = uint32_t{0600} << 16;
 constexpr uint16_t kDate = 0x0021;  // 1980-01-01, so that bytes depend on nothing else
-constexpr uint16_t kUtf8Name = 1 << 11;
 
 bool is_large(uint64_t number) {
   return number >= kFull32;
@@ -41,10 +36,8 @@ std::string extra64(std::initializer_list<uint64_t> numbers) {
 // What local headers and the directory have in common: from the version to the length of the extra
 // field.
 void append_common(std::string& out, const ZipMember& member, const std::string& extra) {
-  const bool ascii = std::all_of(member.name.begin(), member.name.end(),
-                                 [](char byte) { return static_cast<uint8_t>(byte) < 0x80; });
   append(out, extra.empty() ? kZipVersion : kVersion64);
-  append(out, ascii ? uint16_t{0} : kUtf8Name);
+  append(out, uint16_t{0});  // nothing special
   append(out, uint16_t{0});  // stored
   append(out, uint16_t{0});  // midnight
   append(out, kDate);
@@ -56,14 +49,6 @@ void append_common(std::string& out, const ZipMember& member, const std::string&
 }
 
 }  // namespace
-
-void check_zip_name(std::string_view name, const std::string& where) {
-  const bool plain = !name.empty() && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
-  if (!plain || name.size() > kFull16 || first_invalid_utf8(name)) {
-    throw Error("not a name for a member of an archive",
-                {.where = where, .expected = "a plain file name", .got = quote(name)});
-  }
-}
 
 std::string zip_local_header(const ZipMember& member) {
   const std::string extra =

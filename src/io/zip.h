@@ -10,14 +10,11 @@
 namespace cria {
 
 struct ZipMember {
-  std::string name;
+  std::string name;  // ASCII, of less than 64 KiB
   uint32_t crc32 = 0;
   uint64_t size = 0;    // bytes
   uint64_t offset = 0;  // of its local header in the file
 };
-
-// Error unless name is one for a file: UTF-8 of less than 64 KiB, not empty, without a path.
-void check_zip_name(std::string_view name, const std::string& where);
 
 // What stands before a member's data.
 std::string zip_local_header(const ZipMember& member);

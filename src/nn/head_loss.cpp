@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cria/kernels/kernels.h"
 #include "cria/nn/linear.h"
 #include "kernels/products.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cria/kernels/kernels.h"
 #include "kernels/products.h"
 
 namespace cria {

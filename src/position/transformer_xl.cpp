@@ -1,7 +1,6 @@
 #include "position/transformer_xl.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cria/base/parallel.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "prepare/word_counts.h"
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 

@@ -11,8 +11,7 @@
 #include "cria/base/file.h"
 #include "cria/base/json.h"
 #include "cria/base/rng.h"
-#include "prepare/demo_corpus_plots.h"
-#include "prepare/demo_corpus_words.h"
+#include "prepare/demo_corpus_grammar.h"
 
 // The notation of the rules. A rule with fields is a list of words, each with its fields after
 // slashes; a word that is remembered is not picked. Any other rule is a list of texts, with
@@ -106,8 +105,7 @@ void add_rule(const DemoRule& source, Grammar& grammar) {
 const Grammar& demo_grammar() {
   static const Grammar grammar = [] {
     Grammar rules;
-    for (const DemoRule& rule : kDemoWords) add_rule(rule, rules);
-    for (const DemoRule& rule : kDemoPlots) add_rule(rule, rules);
+    for (const DemoRule& rule : kDemoRules) add_rule(rule, rules);
     return rules;
   }();
   return grammar;

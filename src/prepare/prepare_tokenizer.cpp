@@ -8,7 +8,6 @@
 #include "cria/exchange/load_model.h"
 #include "cria/tokenizer_files/tokenizer_file.h"
 #include "prepare/bpe_trainer.h"
-#include "text/bpe_tokenizer.h"
 #include "text/pretokenizer.h"
 #include "text/word_tokenizer.h"
 

@@ -1,7 +1,6 @@
 #include "cria/tensor/arena.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>

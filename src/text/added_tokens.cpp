@@ -4,23 +4,38 @@
 #include <utility>
 
 #include "base/unicode.h"
-#include "cria/base/error.h"
+#include "text/fail.h"
 
 namespace cria {
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : list_(std::move(tokens)) {
   for (size_t i = 0; i < list_.size(); ++i) {
     const std::string& text = list_[i].text;
-    if (text.empty()) throw Error("empty added token", {.expected = "at least one byte"});
+    if (text.empty()) fail("empty added token", "at least one byte");
     std::vector<size_t>& others = by_first_byte_[byte_of(text[0])];
     // Before the first that is shorter.
     const auto place = std::ranges::find_if(
         others, [&](size_t other) { return list_[other].text.size() < text.size(); });
     for (auto other = others.begin(); other != place; ++other) {
       if (list_[*other].text != text) continue;
-      throw Error("added token " + quote(text) + " is there twice");
+      fail("added token " + quote(text) + " is there twice");
     }
     others.insert(place, i);
     any_plain_ |= !list_[i].special;
+  }
+}
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& names)
+    : AddedTokens(std::move(tokens)) {
+  for (const auto& [text, id, special] : list_) {
+    const std::string name = "added token " + quote(text);
+    if (id < 0 || id >= std::ssize(names)) {
+      fail(name + " has an id outside the vocabulary", "0 to " + std::to_string(names.size() - 1),
+           std::to_string(id));
+    }
+    if (const std::string& named = names[static_cast<size_t>(id)]; named != text) {
+      fail(name + " is not the token of its id", quote(text),
+           quote(named) + " (id " + std::to_string(id) + ")");
+    }
   }
 }
 

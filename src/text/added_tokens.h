@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,8 @@ class AddedTokens {
  public:
   // Error for an empty token, and for one that is there twice.
   explicit AddedTokens(std::vector<AddedToken> tokens);
+  // Those of a vocabulary that names every id: Error too for one that is not the name of its id.
+  AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& names);
 
   const std::vector<AddedToken>& list() const { return list_; }
 

@@ -40,7 +40,7 @@ inline Character character_at(std::string_view text, size_t at) {
 // The beginning of the character that `at` is in the middle of, or at itself.
 size_t character_start(std::string_view text, size_t at) {
   for (size_t back = 1; back < 4 && back <= at && at < text.size(); ++back) {
-    if ((text[at] & 0xC0) != 0x80) break;
+    if (starts_character(text[at])) break;
     const Decoded decoded = decode_utf8(text, at - back);
     if (decoded.length != 0) return static_cast<size_t>(decoded.length) > back ? at - back : at;
   }
@@ -167,11 +167,8 @@ const std::vector<std::string>& regex_names() {
 }
 
 Regex regex(const std::string& name) {
-  if (name == "gpt2") return Regex::gpt2;
-  if (name == "gpt4") return Regex::gpt4;
-  if (name == "llama3") return Regex::llama3;
-  if (name == "smollm") return Regex::smollm;
-  if (name == "qwen2") return Regex::qwen2;
+  const auto found = std::ranges::find(regex_names(), name);
+  if (found != regex_names().end()) return static_cast<Regex>(found - regex_names().begin());
   throw Error("unknown pretokenizer regex", {.expected = one_of(regex_names()),
                                              .got = quote(name),
                                              .hint = did_you_mean(name, regex_names())});

@@ -19,7 +19,7 @@ namespace cria {
 // \p{L}, \p{N} and \s are the classes of base/unicode_classes. Ignoring case, U+017F is an s.
 enum class Regex { gpt2, gpt4, llama3, smollm, qwen2, words };
 
-// "gpt2", "gpt4", "llama3", "smollm", "qwen2"
+// "gpt2", "gpt4", "llama3", "smollm", "qwen2": in the order of Regex
 const std::vector<std::string>& regex_names();
 Regex regex(const std::string& name);  // Error for an unknown name
 

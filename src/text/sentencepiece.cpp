@@ -21,17 +21,8 @@ constexpr std::string_view kSpaceText = "\xE2\x96\x81";
 constexpr size_t kAsciiCharacters = 128;
 constexpr uint32_t kNoCharacter = ~uint32_t{0};
 
-std::string byte_name(size_t byte) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
-}
-
 std::string with_spaces(std::string_view name) {
   return replace_all(name, kSpaceText, " ");
-}
-
-bool goes_on(char byte) {
-  return (byte & 0xC0) == 0x80;
 }
 
 // The character as the vocabulary writes it; kNoCharacter for a byte outside valid UTF-8.
@@ -53,11 +44,16 @@ uint32_t ascii_place(uint32_t character) {
 
 }  // namespace
 
+std::string byte_name(uint8_t byte) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
+}
+
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceVocabulary vocabulary, TextEnds ends)
     : vocabulary_(std::move(vocabulary)),
-      added_(std::make_unique<AddedTokens>(vocabulary_.added)),
+      added_(std::make_unique<AddedTokens>(vocabulary_.added, vocabulary_.names)),
       caches_(std::make_unique<BpeCaches>()) {
-  check_added();
+  check_all_known();
   index_tokens();
   merges_ = std::make_unique<BpeMerges>(vocabulary_.merges, vocabulary_.names);
   index_neighbors();
@@ -66,7 +62,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceVocabulary vocabular
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 
-void SentencePieceTokenizer::check_added() const {
+void SentencePieceTokenizer::check_all_known() const {
   const std::vector<std::string>& names = vocabulary_.names;
   if (names.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     fail("too many tokens for 31-bit ids");
@@ -75,15 +71,6 @@ void SentencePieceTokenizer::check_added() const {
   std::vector<bool> is_known(names.size());
   std::fill_n(is_known.begin(), vocabulary_.own, true);
   for (const AddedToken& added : vocabulary_.added) {
-    const std::string name = "added token " + quote(added.text);
-    if (added.id < 0 || static_cast<size_t>(added.id) >= names.size()) {
-      fail(name + " has an id outside the vocabulary", "0 to " + std::to_string(names.size() - 1),
-           std::to_string(added.id));
-    }
-    if (names[static_cast<size_t>(added.id)] != added.text) {
-      fail(name + " is not the token of its id", quote(added.text),
-           quote(names[static_cast<size_t>(added.id)]));
-    }
     is_known[static_cast<size_t>(added.id)] = true;
   }
   const auto unknown = std::ranges::find(is_known, false);
@@ -127,7 +114,8 @@ void SentencePieceTokenizer::index_tokens() {
          "without it some texts could not be encoded");
   };
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    byte_ids_[byte] = require(byte_name(byte), "byte " + std::to_string(byte));
+    byte_ids_[byte] =
+        require(byte_name(static_cast<uint8_t>(byte)), "byte " + std::to_string(byte));
     tokens_[static_cast<size_t>(byte_ids_[byte])] = static_cast<char>(byte);
   }
   require(std::string(kSpaceText), "the space");
@@ -172,9 +160,9 @@ bool SentencePieceTokenizer::has_side_by_side(uint32_t left, uint32_t right) con
 
 // Whether no merge can join what is before `at` with what is behind it, 0 < at < text.size().
 bool SentencePieceTokenizer::is_cut(std::string_view text, size_t at) const {
-  if (goes_on(text[at])) return false;
+  if (!starts_character(text[at])) return false;
   size_t before = at - 1;
-  while (before > 0 && at - before < 4 && goes_on(text[before])) --before;
+  while (before > 0 && at - before < 4 && !starts_character(text[before])) --before;
   const Decoded left = decoded_at(text, before);
   if (before + static_cast<size_t>(left.length) != at) return true;  // a byte outside UTF-8
   return !has_side_by_side(left.code_point, decoded_at(text, at).code_point);

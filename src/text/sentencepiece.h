@@ -25,6 +25,8 @@ enum class FrontSpace {
   never,         // none
 };
 
+std::string byte_name(uint8_t byte);  // of its token: "<0x0A>"
+
 struct SentencePieceVocabulary {
   std::vector<std::string> names;  // by id: "\u2581the", "<0x0A>"; of added tokens their text
   size_t own = 0;                  // the first of them take part in merging; the rest are added
@@ -68,7 +70,7 @@ class SentencePieceTokenizer : public Tokenizer {
  private:
   void index_tokens();
   void index_neighbors();
-  void check_added() const;
+  void check_all_known() const;
   bool has_side_by_side(uint32_t left, uint32_t right) const;
   bool is_cut(std::string_view text, size_t at) const;
   size_t piece_end(std::string_view text, size_t begin) const;

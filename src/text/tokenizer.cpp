@@ -122,9 +122,8 @@ class CharTokenizer : public PlainTokenizer {
 }  // namespace
 
 size_t Tokenizer::find_cut(std::string_view text, size_t from) const {
-  // Continuation bytes 10xxxxxx belong to what comes before them.
   size_t at = std::min(from, text.size());
-  for (int back = 0; back < 3 && at < text.size() && (text[at] & 0xC0) == 0x80; ++back) ++at;
+  for (int back = 0; back < 3 && at < text.size() && !starts_character(text[at]); ++back) ++at;
   return at;
 }
 

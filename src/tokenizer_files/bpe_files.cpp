@@ -75,9 +75,9 @@ std::optional<std::string> from_base64(std::string_view text) {
   return bytes;
 }
 
-// Bpe checks the rest; what it finds is to name the file.
+// BpeTokenizer checks the rest; what it finds is to name the file.
 BpeVocabulary checked(BpeVocabulary vocabulary, const std::string& path) {
-  with_context({.where = path}, [&] { const Bpe bpe(vocabulary); });
+  with_context({.where = path}, [&] { const BpeTokenizer bpe(vocabulary); });
   return vocabulary;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 

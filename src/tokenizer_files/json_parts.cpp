@@ -9,16 +9,18 @@
 
 namespace cria {
 
-Json added_token_json(const AddedToken& token) {
-  return Json::Object{{"id", token.id},          {"content", token.text}, {"single_word", false},
-                      {"lstrip", false},         {"rstrip", false},       {"normalized", false},
-                      {"special", token.special}};
-}
-
 Json::Array added_tokens_json(std::vector<AddedToken> added) {
   std::ranges::sort(added, {}, &AddedToken::id);
   Json::Array tokens;
-  for (const AddedToken& token : added) tokens.push_back(added_token_json(token));
+  for (const AddedToken& token : added) {
+    tokens.push_back(Json::Object{{"id", token.id},
+                                  {"content", token.text},
+                                  {"single_word", false},
+                                  {"lstrip", false},
+                                  {"rstrip", false},
+                                  {"normalized", false},
+                                  {"special", token.special}});
+  }
   return tokens;
 }
 
@@ -166,22 +168,12 @@ TokenIdsByName JsonParts::ids_of(const std::vector<std::string>& names) {
   return ids;
 }
 
-std::vector<AddedToken> JsonParts::read_added_tokens(const TokenIdsByName& ids) const {
-  const auto known = [&](const std::string& text) -> std::optional<int32_t> {
-    const auto found = ids.find(text);
-    if (found == ids.end()) return std::nullopt;
-    return found->second;
-  };
-  return read_added_tokens(known, ids.size());
-}
-
 // The id is the vocabulary's, or else the next one: Hugging Face goes by that, not by the file.
-std::vector<AddedToken> JsonParts::read_added_tokens(
-    const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const {
+std::vector<AddedToken> JsonParts::read_added_tokens(const TokenIdsByName& ids) const {
   const Json::Array& all = member(file_, "added_tokens").as_array(at("added_tokens"));
   std::vector<AddedToken> added;
   std::vector<std::string> normalized, others;
-  auto next = static_cast<int64_t>(count);
+  auto next = static_cast<int64_t>(ids.size());
   for (size_t i = 0; i < all.size(); ++i) {
     const std::string name = "added_tokens[" + std::to_string(i) + "]";
     require_keys(all[i], name,
@@ -192,8 +184,8 @@ std::vector<AddedToken> JsonParts::read_added_tokens(
     const std::string& text = member(all[i], "content").as_string(at(name + ".content"));
     (flag(all[i], name, "normalized", false) ? normalized : others).push_back(text);
     const int64_t id = member(all[i], "id").as_int(at(name + ".id"));
-    const std::optional<int32_t> of_vocabulary = known(text);
-    const int64_t expected = of_vocabulary ? *of_vocabulary : next++;
+    const auto known = ids.find(text);
+    const int64_t expected = known != ids.end() ? known->second : next++;
     if (id != expected) {
       fail("added token " + quote(text) + " has another id than Hugging Face would give it",
            std::to_string(expected), quote(name + ".id") + " is " + std::to_string(id));

@@ -15,8 +15,7 @@
 
 namespace cria {
 
-// An object of added_tokens.
-Json added_token_json(const AddedToken& token);
+// added_tokens, in the order of ids.
 Json::Array added_tokens_json(std::vector<AddedToken> added);
 
 // null, or a TemplateProcessing. name(id): the token as the file writes it.
@@ -56,9 +55,7 @@ class JsonParts {
   std::vector<std::string> read_names(const Json& model) const;
   static TokenIdsByName ids_of(const std::vector<std::string>& names);  // views of them
 
-  // known(text): the id that the vocabulary has for it; count: ids of the vocabulary.
-  std::vector<AddedToken> read_added_tokens(
-      const std::function<std::optional<int32_t>(const std::string&)>& known, size_t count) const;
+  // ids: of the vocabulary.
   std::vector<AddedToken> read_added_tokens(const TokenIdsByName& ids) const;
 
   // count: ids that there are.

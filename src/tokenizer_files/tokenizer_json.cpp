@@ -1,13 +1,11 @@
 #include "tokenizer_files/tokenizer_json.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "base/checksum.h"
 #include "base/unicode.h"
 #include "cria/base/error.h"
-#include "cria/base/json.h"
 #include "cria/base/rng.h"
 #include "tokenizer_files/bpe_json.h"
 #include "tokenizer_files/byte_characters.h"
@@ -48,12 +46,11 @@ class LayoutReader : JsonParts {
     require_same(to_json(layout(bytes)), file_, "");
     const std::vector<std::string> tokens = read_names(member(file_, "model"));
     if (tokens.empty()) refuse("the vocabulary is empty", "at least one token", "none");
-    const TokenIdsByName ids = ids_of(tokens);
-    const auto known = [&](const std::string& text) -> std::optional<int32_t> {
-      if (!ids.contains(text)) return std::nullopt;
+    std::vector<AddedToken> added = read_added_tokens(ids_of(tokens));
+    for (const auto& [text, id, special] : added) {
+      if (static_cast<size_t>(id) >= tokens.size()) continue;
       refuse("added token " + quote(text) + " is in the vocabulary", "another one", quote(text));
-    };
-    std::vector<AddedToken> added = read_added_tokens(known, tokens.size());
+    }
     const TextEnds ends = read_ends(tokens.size() + added.size());
     if (bytes) require_byte_order(tokens);
     const std::vector<uint32_t> code_points = bytes ? std::vector<uint32_t>() : characters(tokens);

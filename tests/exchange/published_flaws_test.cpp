@@ -146,7 +146,7 @@ TEST_F(PublishedFlaws, CountsBelievedBeforeTheBytesAreThere) {
   expect_gguf(0, 1, key("a", 8) + little_endian(1 << 30) + rest, "bytes of a string");
   expect("a.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (281474976710656,), }"),
          "expected: 2251799813685248 bytes");
-  expect("tokenizer.bin", llama2c({8, 0, 0xFFFFFFFF}), "4294967295 bytes: a token");
+  expect("tokenizer.bin", llama2c({8, 0, 0xFFFFFFFF}), "4294967295 bytes of a token");
   expect("a.bin", shard(INT32_MAX, ""), "truncated shard");
   expect("config.json", R"({"model_type":"llama","vocab_size":4,"hidden_size":1000000000000})",
          "hidden_size");

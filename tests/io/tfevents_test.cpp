@@ -111,7 +111,7 @@ TEST(TfEvents, SkipsWhatItDoesNotKnow) {
 TEST(TfEvents, RefusesDamage) {
   const auto expect_error = [](const std::string& bytes, const std::string& fragment) {
     const std::string message = error_of([&] { scan_events(bytes, "f"); });
-    EXPECT_TRUE(message.starts_with("f: byte ")) << message;
+    EXPECT_TRUE(message.starts_with("f at byte ")) << message;
     EXPECT_NE(message.find(fragment), message.npos) << fragment << " in " << message;
   };
   for (size_t i = 0; i < kScalar.size(); ++i) {
@@ -124,7 +124,7 @@ TEST(TfEvents, RefusesDamage) {
   expect_error(record("\x10" + std::string(10, '\x80')), "more than 64 bits");
   expect_error(record("\x09xyz"), "a field of eight bytes");
   expect_error(record("\x45xyz"), "expected: 4 bytes");
-  expect_error(record("\x1a\x05xyz"), "expected: 5 bytes: a field");
+  expect_error(record("\x1a\x05xyz"), "expected: 5 bytes of a field");
   expect_error(record("\x1a" + std::string(9, '\xff') + "\x01xyz"), "a field");
   for (const char* field : {"\x23", "\x24", "\x26", "\x27"}) {
     expect_error(record(field), "not an event of TensorBoard");
@@ -222,7 +222,7 @@ TEST(TfEvents, DamagedFilesScanOrThrow) {
       }
       ++scanned;
     });
-    ASSERT_TRUE(message.empty() || message.starts_with("f: byte ")) << message;
+    ASSERT_TRUE(message.empty() || message.starts_with("f at byte ")) << message;
   }
   EXPECT_GT(scanned, 500);
   EXPECT_LT(scanned, 19500);

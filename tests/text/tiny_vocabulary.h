@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 

@@ -71,9 +71,9 @@ class BpeFiles : public testing::Test {
   std::string vocab_ = directory_ / "vocab", merges_ = directory_ / "merges.txt";
 };
 
-Ids encode(const Bpe& bpe, std::string_view text, bool allow_special = false) {
+Ids encode(const BpeTokenizer& bpe, std::string_view text, bool allow_special = false) {
   Ids ids;
-  bpe.encode(text, ids, allow_special);
+  bpe.encode(text, ids, "text", 0, allow_special);
   return ids;
 }
 
@@ -94,7 +94,7 @@ TEST_F(BpeFiles, ReadsGpt2) {
   EXPECT_EQ(vocabulary.added[1].text, "<|end of é|>");
   EXPECT_EQ(vocabulary.added[1].id, 260);
   EXPECT_TRUE(vocabulary.added[1].special);
-  EXPECT_EQ(encode(Bpe(vocabulary), "x a<|end of é|>", true), (Ids{'x', 256, 260}));
+  EXPECT_EQ(encode(BpeTokenizer(vocabulary), "x a<|end of é|>", true), (Ids{'x', 256, 260}));
 }
 
 TEST_F(BpeFiles, NamesWhatIsWrongInGpt2Files) {
@@ -132,7 +132,7 @@ TEST_F(BpeFiles, ReadsTiktoken) {
   EXPECT_EQ(vocabulary.merges[2].left, 'a');
   EXPECT_EQ(vocabulary.merges[2].right, 257);
   EXPECT_EQ(vocabulary.merges[3].left, 256);
-  const Bpe bpe(vocabulary);
+  const BpeTokenizer bpe(vocabulary);
   EXPECT_EQ(encode(bpe, "xyz"), (Ids{259}));  // a whole piece, though nothing makes it
   EXPECT_EQ(encode(bpe, "xyza"), (Ids{'x', 'y', 'z', 'a'}));
   EXPECT_EQ(encode(bpe, "dabc"), (Ids{'d', 258}));
@@ -183,7 +183,7 @@ TEST_F(BpeFiles, DamagedFilesAreReadOrRefused) {
   Rng rng(1, "bpe_files");
   const auto attempt = [&](auto&& read) {
     const std::string message = error_of([&] {
-      const Bpe bpe(read());
+      const BpeTokenizer bpe(read());
       ASSERT_EQ(bpe.decode(encode(bpe, "abcabxyz<s>", true)), "abcabxyz<s>");
     });
     const bool named = message.starts_with(vocab_) || message.starts_with(merges_);
@@ -205,10 +205,10 @@ TEST_F(BpeFiles, DamagedFilesAreReadOrRefused) {
 TEST(Gpt2Files, GiveKnownIds) {
   const std::string names = shared_file("gpt2/vocab.json"), merges = shared_file("gpt2/merges.txt");
   if (names.empty()) GTEST_SKIP() << "CRIA_SHARED_DATA names no folder with gpt2/vocab.json";
-  const Bpe bpe(read_gpt2_files(names, merges));
-  EXPECT_EQ(bpe.vocabulary().tokens.size(), 50257u);
-  EXPECT_EQ(bpe.vocabulary().merges.size(), 50000u);
-  ASSERT_EQ(bpe.vocabulary().added.size(), 1u);
+  const BpeTokenizer bpe(read_gpt2_files(names, merges));
+  EXPECT_EQ(bpe.bpe_vocabulary()->tokens.size(), 50257u);
+  EXPECT_EQ(bpe.bpe_vocabulary()->merges.size(), 50000u);
+  ASSERT_EQ(bpe.bpe_vocabulary()->added.size(), 1u);
   EXPECT_EQ(encode(bpe, "Hello, world!<|endoftext|>", true), (Ids{15496, 11, 995, 0, 50256}));
   EXPECT_EQ(encode(bpe, "  tokenization"), (Ids{220, 11241, 1634}));
 }

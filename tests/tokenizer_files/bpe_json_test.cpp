@@ -13,7 +13,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-Ids encode(const BpeTokenizer& tokenizer, std::string_view text) {
+Ids encode_all(const BpeTokenizer& tokenizer, std::string_view text) {
   Ids ids;
   tokenizer.encode(text, ids, "test", 0, true);
   return ids;
@@ -70,7 +70,7 @@ TEST(BpeJson, ReadsWhatItWrote) {
     EXPECT_EQ(read.added[1].special, false);
     EXPECT_EQ(back->ends().before, (Ids{260, 'x'}));
     EXPECT_EQ(back->ends().after, (Ids{261}));
-    EXPECT_EQ(encode(*back, "x abc<s>"), encode(tokenizer, "x abc<s>"));
+    EXPECT_EQ(encode_all(*back, "x abc<s>"), encode_all(tokenizer, "x abc<s>"));
   }
 }
 
@@ -94,7 +94,7 @@ TEST(BpeJson, AddedTokensKeepTheirIds) {
   const Json& vocab = *json.find("model")->find("vocab");
   EXPECT_EQ(vocab.as_object("").size(), 258u);
   EXPECT_EQ(*vocab.find("<first>"), Json(256));
-  EXPECT_EQ(encode(*bpe_from_json(json, "t.json"), "<first>ab<last>"), (Ids{256, 257, 258}));
+  EXPECT_EQ(encode_all(*bpe_from_json(json, "t.json"), "<first>ab<last>"), (Ids{256, 257, 258}));
 }
 
 // An added token that is the only one for its byte is a token of plain text too, also behind all
@@ -120,7 +120,7 @@ TEST(BpeJson, AddedTokensThatCannotBeWritten) {
   EXPECT_TRUE(contains(error_of([&] { bpe_json(merged, {}); }), "express the added token ' b'"));
   // A line feed of its own is another name than the stand-in for the byte.
   const Json json = bpe_json(tiny_vocabulary({}, {"\n"}), {});
-  EXPECT_EQ(encode(*bpe_from_json(json, "t.json"), "a\n"), (Ids{'a', 256}));
+  EXPECT_EQ(encode_all(*bpe_from_json(json, "t.json"), "a\n"), (Ids{'a', 256}));
 }
 
 TEST(BpeJson, ReadsOtherWaysToSayTheSame) {

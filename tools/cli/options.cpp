@@ -9,7 +9,6 @@
 #include "base/checksum.h"
 #include "base/number.h"
 #include "base/unicode.h"
-#include "cria/base/error.h"
 #include "cria/base/file.h"
 #include "cria/base/parallel.h"
 #include "train/key_hints.h"

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "base/number.h"
-#include "cli/model_from_config.h"
+#include "cli/chosen_model.h"
 #include "cli/terminal.h"
 #include "cria/base/error.h"
 

@@ -1,15 +1,13 @@
-#include "report/inspect_diagnostics.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "cli/chosen_model.h"
-#include "cli/model_from_config.h"
 #include "cli/progress.h"
 #include "cria/train/metrics.h"
 #include "inference/shard_tokenizer.h"
 #include "inspect/diagnostics.h"
+#include "report/inspect_model.h"
 #include "report/report_text.h"
 #include "train/part_norms.h"
 

@@ -17,4 +17,7 @@ const std::vector<Option>& model_options();
 
 int inspect_model(const Options& options, const std::string& path);
 
+// With --diagnostics: what goes on inside a model, measured on data.
+int inspect_diagnostics(const Options& options, const std::string& path);
+
 }  // namespace cria

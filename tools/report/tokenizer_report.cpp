@@ -6,7 +6,7 @@
 
 #include "base/unicode.h"
 #include "report/report_text.h"
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 
 namespace cria {
 namespace {

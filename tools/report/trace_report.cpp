@@ -19,18 +19,11 @@ constexpr size_t kHeadsShown = 16;
 
 using Row = std::span<const float>;
 
-double dot(Row x, Row y) {
-  double sum = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    sum += static_cast<double>(x[i]) * static_cast<double>(y[i]);
-  }
-  return sum;
-}
-
 // The angle between x and y in degrees; 0 when one of them is 0.
 double angle(Row x, Row y) {
   const double norms = norm_of(x) * norm_of(y);
-  const double cosine = norms > 0 ? std::clamp(dot(x, y) / norms, -1.0, 1.0) : 1.0;
+  const double cosine =
+      norms > 0 ? std::clamp(dot(x.data(), y.data(), std::ssize(x)) / norms, -1.0, 1.0) : 1.0;
   return std::acos(cosine) * 180 / std::numbers::pi;
 }
 

@@ -1,4 +1,4 @@
-#include "text/bpe.h"
+#include "text/bpe_tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -16,21 +16,21 @@ using Ids = std::vector<int32_t>;
 using Strings = std::vector<std::string>;
 
 // What the ids stand for, which is easier to read than the ids.
-Strings texts_of(const Bpe& bpe, const Ids& ids) {
+Strings texts_of(const BpeTokenizer& bpe, const Ids& ids) {
   Strings texts;
   for (const int32_t id : ids) texts.push_back(bpe.decode({id}));
   return texts;
 }
 
-Strings piece(const Bpe& bpe, std::string_view text) {
+Strings piece(const BpeTokenizer& bpe, std::string_view text) {
   Ids ids;
   bpe.encode_piece(text, ids);
   return texts_of(bpe, ids);
 }
 
-Ids encode(const Bpe& bpe, std::string_view text, bool allow_special = false) {
+Ids encode(const BpeTokenizer& bpe, std::string_view text, bool allow_special = false) {
   Ids ids;
-  bpe.encode(text, ids, allow_special);
+  bpe.encode(text, ids, "text", 0, allow_special);
   return ids;
 }
 
@@ -57,7 +57,7 @@ const std::vector<std::pair<std::string, std::string>> kMerges = {
     {"aa", "aa"}, {"ab", "ba"}, {"c", "aab"}, {"aaaa", "aaaa"}, {"b", "c"}};
 
 TEST(Bpe, LowestRankFirstThenLeftmost) {
-  const Bpe bpe(tiny_vocabulary({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"a", "bc"}}));
+  const BpeTokenizer bpe(tiny_vocabulary({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"a", "bc"}}));
   EXPECT_EQ(piece(bpe, "abc"), (Strings{"abc"}));  // b c before a b
   EXPECT_EQ(piece(bpe, "abd"), (Strings{"ab", "d"}));
   EXPECT_EQ(piece(bpe, "aaa"), (Strings{"aa", "a"}));  // the leftmost of two
@@ -68,7 +68,7 @@ TEST(Bpe, LowestRankFirstThenLeftmost) {
 
 TEST(Bpe, ShortAndLongPiecesAreAsDefined) {
   const BpeVocabulary vocabulary = tiny_vocabulary(kMerges);
-  const Bpe bpe(vocabulary);
+  const BpeTokenizer bpe(vocabulary);
   Rng rng(1, "bpe");
   for (int i = 0; i < 500; ++i) {
     std::string text(rng.below(i % 2 ? 120 : 20), ' ');
@@ -81,7 +81,7 @@ TEST(Bpe, ShortAndLongPiecesAreAsDefined) {
 
 // A scan of all pairs for each merge would take hours.
 TEST(Bpe, OneRepeatedByteIsNotQuadratic) {
-  const Bpe bpe(tiny_vocabulary(kMerges));
+  const BpeTokenizer bpe(tiny_vocabulary(kMerges));
   Ids ids;
   bpe.encode_piece(std::string(1'000'001, 'a'), ids);
   Ids expected(125'000, encode(bpe, "aaaaaaaa").front());
@@ -92,9 +92,9 @@ TEST(Bpe, OneRepeatedByteIsNotQuadratic) {
 TEST(Bpe, IgnoreMergesTakesAPieceThatIsAToken) {
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}, {"b", "c"}}, {"<s>"});
   vocabulary.tokens.push_back("abc");  // which no merge makes
-  EXPECT_EQ(piece(Bpe(vocabulary), "abc"), (Strings{"ab", "c"}));
+  EXPECT_EQ(piece(BpeTokenizer(vocabulary), "abc"), (Strings{"ab", "c"}));
   vocabulary.ignore_merges = true;
-  const Bpe bpe(vocabulary);
+  const BpeTokenizer bpe(vocabulary);
   EXPECT_EQ(piece(bpe, "abc"), (Strings{"abc"}));
   EXPECT_EQ(piece(bpe, "abcb"), (Strings{"ab", "c", "b"}));
   EXPECT_EQ(piece(bpe, "<s>"), (Strings{"<", "s", ">"}));  // an added token is no piece
@@ -103,7 +103,7 @@ TEST(Bpe, IgnoreMergesTakesAPieceThatIsAToken) {
 TEST(Bpe, AddedTokensAreSplitOffWhenAllowed) {
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}}, {"<s>", "<s>>", "s>a", "<"});
   vocabulary.added[3].special = false;
-  const Bpe bpe(vocabulary);
+  const BpeTokenizer bpe(vocabulary);
   EXPECT_EQ(texts_of(bpe, encode(bpe, "ab<s>ab", true)), (Strings{"ab", "<s>", "ab"}));
   // The longest there; the leftmost, though a longer one starts inside it.
   EXPECT_EQ(texts_of(bpe, encode(bpe, "<s>>", true)), (Strings{"<s>>"}));
@@ -115,13 +115,13 @@ TEST(Bpe, AddedTokensAreSplitOffWhenAllowed) {
 }
 
 TEST(Bpe, MergesDoNotCrossAddedTokensOrPieces) {
-  const Bpe bpe(tiny_vocabulary({{"a", "b"}, {"a", " "}}, {"|"}));
+  const BpeTokenizer bpe(tiny_vocabulary({{"a", "b"}, {"a", " "}}, {"|"}));
   EXPECT_EQ(texts_of(bpe, encode(bpe, "a|b a b", true)),
             (Strings{"a", "|", "b", " ", "a", " ", "b"}));
 }
 
 TEST(Bpe, AnyBytesComeBack) {
-  const Bpe bpe(tiny_vocabulary(kMerges, {"<s>"}));
+  const BpeTokenizer bpe(tiny_vocabulary(kMerges, {"<s>"}));
   Rng rng(1, "any bytes");
   for (int i = 0; i < 300; ++i) {
     std::string text(rng.below(200), ' ');
@@ -137,7 +137,7 @@ TEST(Bpe, AnyBytesComeBack) {
 // More words than the cache holds, each of them twice.
 TEST(Bpe, CacheChangesNothing) {
   const BpeVocabulary vocabulary = tiny_vocabulary(kMerges);
-  const Bpe bpe(vocabulary);
+  const BpeTokenizer bpe(vocabulary);
   std::string text;
   Ids expected;
   for (int i = 0; i < 100'000; ++i) {
@@ -153,7 +153,7 @@ TEST(Bpe, CacheChangesNothing) {
 }
 
 TEST(Bpe, ThreadsMayShareOne) {
-  const Bpe bpe(tiny_vocabulary(kMerges));
+  const BpeTokenizer bpe(tiny_vocabulary(kMerges));
   const std::string text = "aab baab cab aaaa abba";
   const Ids expected = encode(bpe, text);
   std::vector<Ids> ids(4);
@@ -169,7 +169,7 @@ TEST(Bpe, ThreadsMayShareOne) {
 }
 
 TEST(Bpe, DecodeNamesAnIdOutside) {
-  const Bpe bpe(tiny_vocabulary({}));
+  const BpeTokenizer bpe(tiny_vocabulary({}));
   EXPECT_EQ(bpe.decode({0, 255}), std::string("\0\xFF", 2));
   const std::string message = error_of([&] { bpe.decode({65, 256}); });
   EXPECT_EQ(message, "token id outside the vocabulary\n  expected: 0 to 255\n  got: 256");
@@ -182,7 +182,7 @@ TEST(Bpe, AByteWithoutATokenMattersWhereATextHasIt) {
     BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}});
     vocabulary.tokens[4] = "\4!";
     vocabulary.ignore_merges = ignore_merges;
-    const Bpe bpe(vocabulary);
+    const BpeTokenizer bpe(vocabulary);
     EXPECT_EQ(encode(bpe, "ab abx"), (Ids{256, ' ', 256, 'x'}));
     EXPECT_EQ(
         error_of([&] { encode(bpe, "ab ab\4"); }),
@@ -203,10 +203,10 @@ TEST(Bpe, NamesWhatIsWrongWithAVocabulary) {
   const auto expect_error = [&](const std::string& part, auto&& spoil) {
     BpeVocabulary vocabulary = good;
     spoil(vocabulary);
-    const std::string message = error_of([&] { Bpe{vocabulary}; });
+    const std::string message = error_of([&] { BpeTokenizer{vocabulary}; });
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nwanted " << part;
   };
-  EXPECT_EQ(error_of([&] { Bpe{good}; }), "");
+  EXPECT_EQ(error_of([&] { BpeTokenizer{good}; }), "");
   expect_error("empty token", [](auto& v) { v.tokens[256] = ""; });
   expect_error("two ids for the token 'b'", [](auto& v) { v.tokens.push_back("b"); });
   expect_error("merge 1 does not make its result", [](auto& v) { v.merges[1].left = 'x'; });
@@ -231,7 +231,7 @@ BpeVocabulary normal_vocabulary(Regex regex) {
 }
 
 TEST(BpeNfc, WhatIsBetweenAddedTokensIsNormalized) {
-  const Bpe bpe(normal_vocabulary(Regex::qwen2));
+  const BpeTokenizer bpe(normal_vocabulary(Regex::qwen2));
   EXPECT_EQ(encode(bpe, "e\u0301"), (Ids{256}));
   EXPECT_EQ(encode(bpe, "\u00e9"), (Ids{256}));
   // The sign of the added token is its own.
@@ -245,7 +245,7 @@ TEST(BpeNfc, CutsAreWhereBothSidesAreNormalizedAlone) {
   Rng rng(1, "cuts");
   int cuts = 0;
   for (const Regex regex : {Regex::gpt2, Regex::qwen2}) {
-    const Bpe bpe(normal_vocabulary(regex));
+    const BpeTokenizer bpe(normal_vocabulary(regex));
     for (int round = 0; round < 3000; ++round) {
       std::string text;
       for (int i = 0; i < 20; ++i) text += units[rng.below(units.size())];
