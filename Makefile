@@ -32,12 +32,12 @@ else ifeq ($(FLAVOUR),debug)
   flavour_flags := -O0 -g -D_GLIBCXX_ASSERTIONS
 else ifeq ($(FLAVOUR),asan)
   OUT := build/asan
-  # g++ warns of uninitialized members of std::function where sanitizers have changed the code.
+  # g++ warns of uninitialized members where sanitizers have changed the code.
   flavour_flags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -Wno-unknown-warning-option -Wno-maybe-uninitialized
 else ifeq ($(FLAVOUR),tsan)
   OUT := build/tsan
-  flavour_flags := -O1 -g -fsanitize=thread -Wno-tsan
+  flavour_flags := -O1 -g -fsanitize=thread -Wno-tsan -Wno-maybe-uninitialized
 else ifeq ($(FLAVOUR),coverage)
   OUT := build/coverage
   flavour_flags := -O1 --coverage -fprofile-update=atomic
