@@ -13,8 +13,7 @@ struct DemoRule {
 
 inline constexpr DemoRule kDemoRules[] = {
     // --- Words. The hero and the friend are always a she and a he, so a pronoun never points at
-    // two
-    // characters. No two names begin alike: the first letter tells the rest.
+    // both. No two names begin alike: the first letter tells the rest.
     {"female", "name he him his noun other", R"(
   Lily/she/her/her/girl/male | Mia/she/her/her/girl/male | Rose/she/her/her/girl/male |
   Kate/she/her/her/girl/male | Poppy/she/her/her/pig/male | Dot/she/her/her/duck/male)"},
