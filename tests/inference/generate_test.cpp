@@ -617,7 +617,8 @@ TEST(GenerateOptions, RefusesWhatIsOutOfRange) {
            {{.top_p = nan}, "top_p"},
            {{.min_p = 1.5}, "min_p"},
            {{.repetition_penalty = 0}, "repetition_penalty"}}) {
-    const std::string message = error_of([&] { produce(generator, "0", sampling); });
+    const std::string message =
+        error_of([&, wanted = sampling] { produce(generator, "0", wanted); });
     EXPECT_TRUE(message.starts_with("sampling: " + name + ": not possible")) << message;
   }
 }

@@ -318,7 +318,8 @@ TEST(AdamW, RefusesWhatItCannotUse) {
            {{.groups = {{.name = "a", .pattern = "*", .learning_rate_factor = -1}}},
             "groups.a.learning_rate_factor"},
            {{.groups = {{.name = "a", .pattern = "*", .beta2 = 2.0}}}, "groups.a.beta2"}}) {
-    const std::string message = error_of([&] { AdamWOptimizer(parameters, config); });
+    const std::string message =
+        error_of([&, wanted = config] { AdamWOptimizer(parameters, wanted); });
     EXPECT_TRUE(message.starts_with("AdamW: " + name + ": not possible")) << message;
   }
 }
