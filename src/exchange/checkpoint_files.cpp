@@ -41,7 +41,7 @@ bool require_whole(const std::string& checkpoint, CheckpointFiles files) {
   const std::string path = join_path(checkpoint, kTrainerFile);
   if (!verifies_checksums() || (files == CheckpointFiles::weights && !exists(path))) return false;
   const Json trainer = read_json(path);
-  trainer.as_object(path);
+  trainer.as_object(path);  // or an Error: what has no members lacks checksums too
   const Json* const said = trainer.find(kFiles);
   if (!said && !trainer.find(kChecksum)) return false;
   require_own_checksum(trainer, path);

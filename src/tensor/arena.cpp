@@ -74,16 +74,16 @@ AlignedBytes allocate_untouched(int64_t bytes, const char* what) {
 
 void give_back_zeros(float* begin, float* end) {
 #ifdef __linux__
+  // In floats, as all that follows.
   static const int64_t page = sysconf(_SC_PAGESIZE) / static_cast<int64_t>(sizeof(float));
   const auto beyond_page = [](const float* place) {
     return static_cast<int64_t>(reinterpret_cast<uintptr_t>(place) / sizeof(float)) % page;
   };
-  float* const first = begin + (page - beyond_page(begin)) % page;
-  float* const last = end - beyond_page(end);
+  const int64_t before = (page - beyond_page(begin)) % page;
+  const int64_t whole_pages = end - begin - before - beyond_page(end);
   // Such pages come as zeros when they are touched.
-  if (first < last && madvise(first, (last - first) * sizeof(float), MADV_DONTNEED) == 0) {
-    std::fill(begin, first, 0.0f);
-    begin = last;
+  if (whole_pages > 0 && madvise(begin + before, whole_pages * sizeof(float), MADV_DONTNEED) == 0) {
+    begin = std::fill_n(begin, before, 0.0f) + whole_pages;
   }
 #endif
   std::fill(begin, end, 0.0f);

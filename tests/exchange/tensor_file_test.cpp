@@ -26,6 +26,15 @@ class TensorFileTest : public testing::Test {
     return values;
   }
 
+  // A model of llama2.c, of zeros.
+  void write_zeros(const std::string& file, const Llama2cHeader& header) const {
+    Values zeros;
+    write_llama2c(file, header, [&](const Llama2cTensor& tensor) {
+      zeros.resize(static_cast<size_t>(tensor.size()));
+      return std::span<const float>(zeros);
+    });
+  }
+
   // [3, 2] of rows 0 1, 2 3, 4 5
   Values small = {0, 1, 2, 3, 4, 5};
 
@@ -137,7 +146,6 @@ TEST_F(TensorFileTest, RowsThatAreNoHeadsStayInTheirOrder) {
 }
 
 TEST_F(TensorFileTest, Llama2c) {
-  const Values zeros(64);
   for (const int version : {0, 1, 2}) {
     const Llama2cHeader header = {.version = version,
                                   .dim = 4,
@@ -149,9 +157,7 @@ TEST_F(TensorFileTest, Llama2c) {
                                   .sequence_length = 3,
                                   .tied = false,
                                   .group_size = version == 2 ? 4 : 0};
-    write_llama2c(path("m.bin"), header, [&](const Llama2cTensor& tensor) {
-      return std::span(zeros).first(static_cast<size_t>(tensor.size()));
-    });
+    write_zeros(path("m.bin"), header);
     EXPECT_EQ(tensor_file_format(path("m.bin")), TensorFileFormat::llama2c);
     const TensorFile file(path("m.bin"));
     EXPECT_EQ(file.tied(), false);
@@ -171,20 +177,13 @@ TEST_F(TensorFileTest, Llama2c) {
 }
 
 TEST_F(TensorFileTest, AMatrixOfOneRowIsOne) {
-  const Llama2cHeader header = {.version = 0,
-                                .dim = 4,
-                                .hidden_dim = 1,
-                                .layers = 1,
-                                .heads = 2,
-                                .kv_heads = 2,
-                                .vocab_size = 3,
-                                .sequence_length = 3,
-                                .tied = true,
-                                .group_size = 0};
-  const Values zeros(16);
-  write_llama2c(path("m.bin"), header, [&](const Llama2cTensor& tensor) {
-    return std::span(zeros).first(static_cast<size_t>(tensor.size()));
-  });
+  write_zeros(path("m.bin"), {.dim = 4,
+                              .hidden_dim = 1,
+                              .layers = 1,
+                              .heads = 2,
+                              .kv_heads = 2,
+                              .vocab_size = 3,
+                              .sequence_length = 3});
   EXPECT_EQ(TensorFile(path("m.bin")).require("w1 of layer 0").shape, (std::vector<int64_t>{1, 4}));
 }
 

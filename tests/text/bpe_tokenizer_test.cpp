@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cria/base/rng.h"
+#include "support/encoded.h"
 #include "support/errors.h"
 #include "text/tiny_vocabulary.h"
 
@@ -26,12 +27,6 @@ Strings piece(const BpeTokenizer& bpe, std::string_view text) {
   Ids ids;
   bpe.encode_piece(text, ids);
   return texts_of(bpe, ids);
-}
-
-Ids encode(const BpeTokenizer& bpe, std::string_view text, bool allow_special = false) {
-  Ids ids;
-  bpe.encode(text, ids, "text", 0, allow_special);
-  return ids;
 }
 
 // The definition: one merge after the other, each found by looking at all pairs.
@@ -84,7 +79,7 @@ TEST(Bpe, OneRepeatedByteIsNotQuadratic) {
   const BpeTokenizer bpe(tiny_vocabulary(kMerges));
   Ids ids;
   bpe.encode_piece(std::string(1'000'001, 'a'), ids);
-  Ids expected(125'000, encode(bpe, "aaaaaaaa").front());
+  Ids expected(125'000, encoded(bpe, "aaaaaaaa").front());
   expected.push_back('a');
   EXPECT_EQ(ids, expected);
 }
@@ -104,19 +99,19 @@ TEST(Bpe, AddedTokensAreSplitOffWhenAllowed) {
   BpeVocabulary vocabulary = tiny_vocabulary({{"a", "b"}}, {"<s>", "<s>>", "s>a", "<"});
   vocabulary.added[3].special = false;
   const BpeTokenizer bpe(vocabulary);
-  EXPECT_EQ(texts_of(bpe, encode(bpe, "ab<s>ab", true)), (Strings{"ab", "<s>", "ab"}));
+  EXPECT_EQ(texts_of(bpe, encoded(bpe, "ab<s>ab", true)), (Strings{"ab", "<s>", "ab"}));
   // The longest there; the leftmost, though a longer one starts inside it.
-  EXPECT_EQ(texts_of(bpe, encode(bpe, "<s>>", true)), (Strings{"<s>>"}));
-  EXPECT_EQ(encode(bpe, "<s>a", true), (Ids{257, 'a'}));
-  EXPECT_EQ(encode(bpe, "ss>a", true), (Ids{'s', 259}));
-  EXPECT_EQ(encode(bpe, "<s><s>", true), (Ids{257, 257}));
+  EXPECT_EQ(texts_of(bpe, encoded(bpe, "<s>>", true)), (Strings{"<s>>"}));
+  EXPECT_EQ(encoded(bpe, "<s>a", true), (Ids{257, 'a'}));
+  EXPECT_EQ(encoded(bpe, "ss>a", true), (Ids{'s', 259}));
+  EXPECT_EQ(encoded(bpe, "<s><s>", true), (Ids{257, 257}));
   // Only the one that is not special.
-  EXPECT_EQ(encode(bpe, "<s>a", false), (Ids{260, 's', '>', 'a'}));
+  EXPECT_EQ(encoded(bpe, "<s>a", false), (Ids{260, 's', '>', 'a'}));
 }
 
 TEST(Bpe, MergesDoNotCrossAddedTokensOrPieces) {
   const BpeTokenizer bpe(tiny_vocabulary({{"a", "b"}, {"a", " "}}, {"|"}));
-  EXPECT_EQ(texts_of(bpe, encode(bpe, "a|b a b", true)),
+  EXPECT_EQ(texts_of(bpe, encoded(bpe, "a|b a b", true)),
             (Strings{"a", "|", "b", " ", "a", " ", "b"}));
 }
 
@@ -127,9 +122,9 @@ TEST(Bpe, AnyBytesComeBack) {
     std::string text(rng.below(200), ' ');
     for (char& c : text) c = static_cast<char>(i % 3 ? rng.below(256) : "ab <s>"[rng.below(6)]);
     for (const bool allow_special : {false, true}) {
-      const Ids ids = encode(bpe, text, allow_special);
+      const Ids ids = encoded(bpe, text, allow_special);
       ASSERT_EQ(bpe.decode(ids), text);
-      ASSERT_EQ(encode(bpe, text, allow_special), ids);  // now from the cache
+      ASSERT_EQ(encoded(bpe, text, allow_special), ids);  // now from the cache
     }
   }
 }
@@ -149,19 +144,19 @@ TEST(Bpe, CacheChangesNothing) {
     expected.push_back('.');
     expected.insert(expected.end(), ids.begin(), ids.end());
   }
-  EXPECT_EQ(encode(bpe, text), expected);
+  EXPECT_EQ(encoded(bpe, text), expected);
 }
 
 TEST(Bpe, ThreadsMayShareOne) {
   const BpeTokenizer bpe(tiny_vocabulary(kMerges));
   const std::string text = "aab baab cab aaaa abba";
-  const Ids expected = encode(bpe, text);
+  const Ids expected = encoded(bpe, text);
   std::vector<Ids> ids(4);
   {
     std::vector<std::jthread> threads;
     for (Ids& out : ids) {
       threads.emplace_back([&] {
-        for (int i = 0; i < 100; ++i) out = encode(bpe, text);
+        for (int i = 0; i < 100; ++i) out = encoded(bpe, text);
       });
     }
   }
@@ -183,17 +178,17 @@ TEST(Bpe, AByteWithoutATokenMattersWhereATextHasIt) {
     vocabulary.tokens[4] = "\4!";
     vocabulary.ignore_merges = ignore_merges;
     const BpeTokenizer bpe(vocabulary);
-    EXPECT_EQ(encode(bpe, "ab abx"), (Ids{256, ' ', 256, 'x'}));
+    EXPECT_EQ(encoded(bpe, "ab abx"), (Ids{256, ' ', 256, 'x'}));
     EXPECT_EQ(
-        error_of([&] { encode(bpe, "ab ab\4"); }),
+        error_of([&] { encoded(bpe, "ab ab\4"); }),
         "text at byte 5: the byte '\\x04' has no token\n  expected: bytes that the vocabulary "
         "has\n  got: '\\x04'\n  hint: leave it out of the text: the tokenizer was made without "
         "it");
     const std::string token = "\4!";
     if (ignore_merges) {
-      EXPECT_EQ(encode(bpe, token), Ids{4});
+      EXPECT_EQ(encoded(bpe, token), Ids{4});
     } else {
-      EXPECT_NE(error_of([&] { encode(bpe, token); }), "");
+      EXPECT_NE(error_of([&] { encoded(bpe, token); }), "");
     }
   }
 }
@@ -232,11 +227,11 @@ BpeVocabulary normal_vocabulary(Regex regex) {
 
 TEST(BpeNfc, WhatIsBetweenAddedTokensIsNormalized) {
   const BpeTokenizer bpe(normal_vocabulary(Regex::qwen2));
-  EXPECT_EQ(encode(bpe, "e\u0301"), (Ids{256}));
-  EXPECT_EQ(encode(bpe, "\u00e9"), (Ids{256}));
+  EXPECT_EQ(encoded(bpe, "e\u0301"), (Ids{256}));
+  EXPECT_EQ(encoded(bpe, "\u00e9"), (Ids{256}));
   // The sign of the added token is its own.
-  EXPECT_EQ(encode(bpe, "<x>\u0338e\u0301"), (Ids{258, 0xCC, 0xB8, 256}));
-  EXPECT_EQ(texts_of(bpe, encode(bpe, ">\u0338")), (Strings{"\xE2", "\x89", "\xAF"}));
+  EXPECT_EQ(encoded(bpe, "<x>\u0338e\u0301"), (Ids{258, 0xCC, 0xB8, 256}));
+  EXPECT_EQ(texts_of(bpe, encoded(bpe, ">\u0338")), (Strings{"\xE2", "\x89", "\xAF"}));
 }
 
 TEST(BpeNfc, CutsAreWhereBothSidesAreNormalizedAlone) {
@@ -251,9 +246,9 @@ TEST(BpeNfc, CutsAreWhereBothSidesAreNormalizedAlone) {
       for (int i = 0; i < 20; ++i) text += units[rng.below(units.size())];
       const size_t cut = bpe.find_cut(text, 1 + rng.below(text.size()));
       if (cut == text.size()) continue;
-      Ids both = encode(bpe, text.substr(0, cut));
-      for (const int32_t id : encode(bpe, text.substr(cut))) both.push_back(id);
-      EXPECT_EQ(both, encode(bpe, text)) << testing::PrintToString(text) << " at " << cut;
+      Ids both = encoded(bpe, text.substr(0, cut));
+      for (const int32_t id : encoded(bpe, text.substr(cut))) both.push_back(id);
+      EXPECT_EQ(both, encoded(bpe, text)) << testing::PrintToString(text) << " at " << cut;
       ++cuts;
     }
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cria/base/rng.h"
+#include "support/encoded.h"
 #include "support/errors.h"
 #include "text/pretokenizer.h"
 #include "text/small_sentencepiece.h"
@@ -34,17 +35,10 @@ Strings names(const SentencePieceTokenizer& tokenizer, const std::vector<int32_t
   return result;
 }
 
-std::vector<int32_t> encode(const Tokenizer& tokenizer, std::string_view text,
-                            bool allow_special = false) {
-  std::vector<int32_t> ids;
-  tokenizer.encode(text, ids, "test", 0, allow_special);
-  return ids;
-}
-
 Strings pieces(std::string_view text, FrontSpace front = FrontSpace::each_part,
                bool allow_special = false) {
   const SentencePieceTokenizer tokenizer(sample(front));
-  return names(tokenizer, encode(tokenizer, text, allow_special));
+  return names(tokenizer, encoded(tokenizer, text, allow_special));
 }
 
 TEST(SentencePiece, MergesByRankWithASpaceInFront) {
@@ -95,20 +89,20 @@ TEST(SentencePiece, TokensAreBytesOfText) {
   EXPECT_EQ(tokenizer.token(kFirstByte + 10), "\n");
   EXPECT_EQ(tokenizer.token(kFirstByte), std::string_view("\0", 1));
   EXPECT_EQ(tokenizer.token(kFirstByte + 256), " ");
-  EXPECT_EQ(tokenizer.token(encode(tokenizer, "a")[0]), " a");
+  EXPECT_EQ(tokenizer.token(encoded(tokenizer, "a")[0]), " a");
   EXPECT_EQ(tokenizer.encode_prompt("", "test"), std::vector<int32_t>{1});
 }
 
 TEST(SentencePiece, TheSpaceInFrontIsNotShown) {
   SentencePieceTokenizer tokenizer(sample());
   tokenizer.set_special_tokens({.bos = 1});
-  const std::vector<int32_t> ids = encode(tokenizer, "<s>  a a", true);
+  const std::vector<int32_t> ids = encoded(tokenizer, "<s>  a a", true);
   std::string text;
   bool begins = true;
   for (const int32_t id : ids) text += tokenizer.shown(id, begins);
   EXPECT_EQ(text, "  a a");
-  EXPECT_EQ(tokenizer.decode(encode(tokenizer, "  a a")), "  a a");
-  EXPECT_EQ(tokenizer.decode(encode(tokenizer, "a")), "a");
+  EXPECT_EQ(tokenizer.decode(encoded(tokenizer, "  a a")), "  a a");
+  EXPECT_EQ(tokenizer.decode(encoded(tokenizer, "a")), "a");
 }
 
 // Any bytes, of few kinds so that much is merged.
@@ -124,7 +118,7 @@ TEST(SentencePiece, DecodesToTheSameBytes) {
   Rng rng(1, "sentencepiece");
   for (int i = 0; i < 2000; ++i) {
     const std::string text = random_text(rng, rng.below(80));
-    ASSERT_EQ(tokenizer.decode(encode(tokenizer, text)), text);
+    ASSERT_EQ(tokenizer.decode(encoded(tokenizer, text)), text);
   }
 }
 
@@ -150,7 +144,7 @@ TEST(SentencePiece, CutTextHasTheIdsOfTheWhole) {
         }
         begin += cut;
       }
-      ASSERT_EQ(ids, encode(tokenizer, text)) << text;
+      ASSERT_EQ(ids, encoded(tokenizer, text)) << text;
     }
   }
 }
@@ -159,7 +153,7 @@ TEST(SentencePiece, LongTexts) {
   const SentencePieceTokenizer tokenizer(sample());
   // No place to cut for more than a piece: longest pieces, in whole characters, one after another.
   std::string text = "c" + std::string(2 * kLongestPiece + 5, 'a');
-  const std::vector<int32_t> ids = encode(tokenizer, text);
+  const std::vector<int32_t> ids = encoded(tokenizer, text);
   EXPECT_EQ(tokenizer.decode(ids), text);
   EXPECT_EQ(ids.size(), 2 + kLongestPiece + 3);
   const size_t cut = tokenizer.find_cut(text, 10);

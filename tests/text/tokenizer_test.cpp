@@ -7,6 +7,7 @@
 #include "cria/base/error.h"
 #include "cria/base/file.h"
 
+#include "support/encoded.h"
 #include "support/errors.h"
 #include "support/files.h"
 
@@ -22,12 +23,6 @@ Characters characters_of(std::string_view text) {
   return set.sorted();
 }
 
-Ids encode_text(const Tokenizer& tokenizer, std::string_view text) {
-  Ids ids;
-  tokenizer.encode(text, ids, "text");
-  return ids;
-}
-
 TEST(ByteTokenizer, IdsAreBytes) {
   const auto tokenizer = make_byte_tokenizer();
   EXPECT_EQ(tokenizer->kind(), "bytes");
@@ -39,7 +34,7 @@ TEST(ByteTokenizer, IdsAreBytes) {
     ids.push_back(byte);
     EXPECT_EQ(tokenizer->token(byte), std::string(1, static_cast<char>(byte)));
   }
-  EXPECT_EQ(encode_text(*tokenizer, text), ids);
+  EXPECT_EQ(encoded(*tokenizer, text), ids);
   EXPECT_EQ(tokenizer->decode(ids), text);
 }
 
@@ -55,7 +50,7 @@ TEST(CharTokenizer, IdsAreInCodePointOrder) {
   const auto tokenizer = make_char_tokenizer(characters_of("zeé€😀\n"));
   EXPECT_EQ(tokenizer->kind(), "chars");
   EXPECT_EQ(tokenizer->vocab_size(), 6);
-  EXPECT_EQ(encode_text(*tokenizer, "\nezé€😀z"), (Ids{0, 1, 2, 3, 4, 5, 2}));
+  EXPECT_EQ(encoded(*tokenizer, "\nezé€😀z"), (Ids{0, 1, 2, 3, 4, 5, 2}));
   EXPECT_EQ(tokenizer->decode({5, 0, 3}), "😀\né");
   EXPECT_EQ(tokenizer->token(4), "€");
 }
@@ -110,7 +105,7 @@ TEST(Tokenizer, AddedTokensAreFoundFirst) {
   const auto tokenizer =
       make_char_tokenizer({'a', 'b'}, {{"ab", 2, false}, {"aba", 3, true}, {"<s>", 4, true}});
   EXPECT_EQ(tokenizer->vocab_size(), 5);
-  EXPECT_EQ(encode_text(*tokenizer, "babab"), (Ids{1, 2, 2}));
+  EXPECT_EQ(encoded(*tokenizer, "babab"), (Ids{1, 2, 2}));
   Ids ids;
   tokenizer->encode("babab<s>", ids, "text", 0, true);  // the leftmost, then the longest
   EXPECT_EQ(ids, (Ids{1, 3, 1, 4}));
@@ -169,7 +164,7 @@ TEST(CharTokenizer, Shakespeare) {
   const std::string text = read_file(path);
   const auto tokenizer = make_char_tokenizer(characters_of(text));
   EXPECT_EQ(tokenizer->vocab_size(), 65);
-  const Ids ids = encode_text(*tokenizer, text);
+  const Ids ids = encoded(*tokenizer, text);
   EXPECT_EQ(ids.size(), 1115394u);
   // "First Cit": new line is 0, space 1, A 13, a 39.
   EXPECT_EQ(Ids(ids.begin(), ids.begin() + 9), (Ids{18, 47, 56, 57, 58, 1, 15, 47, 58}));

@@ -5,6 +5,7 @@
 #include "base/mutations.h"
 #include "cria/base/file.h"
 #include "cria/base/json.h"
+#include "support/encoded.h"
 #include "support/errors.h"
 #include "support/files.h"
 #include "tokenizer_files/byte_characters.h"
@@ -71,12 +72,6 @@ class BpeFiles : public testing::Test {
   std::string vocab_ = directory_ / "vocab", merges_ = directory_ / "merges.txt";
 };
 
-Ids encode(const BpeTokenizer& bpe, std::string_view text, bool allow_special = false) {
-  Ids ids;
-  bpe.encode(text, ids, "text", 0, allow_special);
-  return ids;
-}
-
 TEST_F(BpeFiles, ReadsGpt2) {
   // A merge may begin with '#'; only the first line may be a version.
   const BpeVocabulary vocabulary =
@@ -94,7 +89,7 @@ TEST_F(BpeFiles, ReadsGpt2) {
   EXPECT_EQ(vocabulary.added[1].text, "<|end of é|>");
   EXPECT_EQ(vocabulary.added[1].id, 260);
   EXPECT_TRUE(vocabulary.added[1].special);
-  EXPECT_EQ(encode(BpeTokenizer(vocabulary), "x a<|end of é|>", true), (Ids{'x', 256, 260}));
+  EXPECT_EQ(encoded(BpeTokenizer(vocabulary), "x a<|end of é|>", true), (Ids{'x', 256, 260}));
 }
 
 TEST_F(BpeFiles, NamesWhatIsWrongInGpt2Files) {
@@ -133,9 +128,9 @@ TEST_F(BpeFiles, ReadsTiktoken) {
   EXPECT_EQ(vocabulary.merges[2].right, 257);
   EXPECT_EQ(vocabulary.merges[3].left, 256);
   const BpeTokenizer bpe(vocabulary);
-  EXPECT_EQ(encode(bpe, "xyz"), (Ids{259}));  // a whole piece, though nothing makes it
-  EXPECT_EQ(encode(bpe, "xyza"), (Ids{'x', 'y', 'z', 'a'}));
-  EXPECT_EQ(encode(bpe, "dabc"), (Ids{'d', 258}));
+  EXPECT_EQ(encoded(bpe, "xyz"), (Ids{259}));  // a whole piece, though nothing makes it
+  EXPECT_EQ(encoded(bpe, "xyza"), (Ids{'x', 'y', 'z', 'a'}));
+  EXPECT_EQ(encoded(bpe, "dabc"), (Ids{'d', 258}));
 }
 
 TEST_F(BpeFiles, NamesWhatIsWrongInATiktokenFile) {
@@ -184,7 +179,7 @@ TEST_F(BpeFiles, DamagedFilesAreReadOrRefused) {
   const auto attempt = [&](auto&& read) {
     const std::string message = error_of([&] {
       const BpeTokenizer bpe(read());
-      ASSERT_EQ(bpe.decode(encode(bpe, "abcabxyz<s>", true)), "abcabxyz<s>");
+      ASSERT_EQ(bpe.decode(encoded(bpe, "abcabxyz<s>", true)), "abcabxyz<s>");
     });
     const bool named = message.starts_with(vocab_) || message.starts_with(merges_);
     EXPECT_TRUE(message.empty() || named) << message;
@@ -209,8 +204,8 @@ TEST(Gpt2Files, GiveKnownIds) {
   EXPECT_EQ(bpe.bpe_vocabulary()->tokens.size(), 50257u);
   EXPECT_EQ(bpe.bpe_vocabulary()->merges.size(), 50000u);
   ASSERT_EQ(bpe.bpe_vocabulary()->added.size(), 1u);
-  EXPECT_EQ(encode(bpe, "Hello, world!<|endoftext|>", true), (Ids{15496, 11, 995, 0, 50256}));
-  EXPECT_EQ(encode(bpe, "  tokenization"), (Ids{220, 11241, 1634}));
+  EXPECT_EQ(encoded(bpe, "Hello, world!<|endoftext|>", true), (Ids{15496, 11, 995, 0, 50256}));
+  EXPECT_EQ(encoded(bpe, "  tokenization"), (Ids{220, 11241, 1634}));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/mutations.h"
 #include "support/changed_json.h"
+#include "support/encoded.h"
 #include "support/errors.h"
 #include "text/tiny_vocabulary.h"
 #include "tokenizer_files/byte_characters.h"
@@ -12,12 +13,6 @@ namespace cria {
 namespace {
 
 using Ids = std::vector<int32_t>;
-
-Ids encode_all(const BpeTokenizer& tokenizer, std::string_view text) {
-  Ids ids;
-  tokenizer.encode(text, ids, "test", 0, true);
-  return ids;
-}
 
 BpeVocabulary sample() {
   return tiny_vocabulary({{"a", "b"}, {" ", "ab"}, {"ab", "c"}, {"\n", "\n"}}, {"<s>", "</s>"});
@@ -70,7 +65,7 @@ TEST(BpeJson, ReadsWhatItWrote) {
     EXPECT_EQ(read.added[1].special, false);
     EXPECT_EQ(back->ends().before, (Ids{260, 'x'}));
     EXPECT_EQ(back->ends().after, (Ids{261}));
-    EXPECT_EQ(encode_all(*back, "x abc<s>"), encode_all(tokenizer, "x abc<s>"));
+    EXPECT_EQ(encoded(*back, "x abc<s>", true), encoded(tokenizer, "x abc<s>", true));
   }
 }
 
@@ -94,7 +89,7 @@ TEST(BpeJson, AddedTokensKeepTheirIds) {
   const Json& vocab = *json.find("model")->find("vocab");
   EXPECT_EQ(vocab.as_object("").size(), 258u);
   EXPECT_EQ(*vocab.find("<first>"), Json(256));
-  EXPECT_EQ(encode_all(*bpe_from_json(json, "t.json"), "<first>ab<last>"), (Ids{256, 257, 258}));
+  EXPECT_EQ(encoded(*bpe_from_json(json, "t.json"), "<first>ab<last>", true), (Ids{256, 257, 258}));
 }
 
 // An added token that is the only one for its byte is a token of plain text too, also behind all
@@ -120,7 +115,7 @@ TEST(BpeJson, AddedTokensThatCannotBeWritten) {
   EXPECT_TRUE(contains(error_of([&] { bpe_json(merged, {}); }), "express the added token ' b'"));
   // A line feed of its own is another name than the stand-in for the byte.
   const Json json = bpe_json(tiny_vocabulary({}, {"\n"}), {});
-  EXPECT_EQ(encode_all(*bpe_from_json(json, "t.json"), "a\n"), (Ids{'a', 256}));
+  EXPECT_EQ(encoded(*bpe_from_json(json, "t.json"), "a\n", true), (Ids{'a', 256}));
 }
 
 TEST(BpeJson, ReadsOtherWaysToSayTheSame) {

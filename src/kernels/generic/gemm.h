@@ -247,7 +247,7 @@ inline float* panel_b(const Gemm& g, const PackedB& b, int64_t h, int64_t column
 // memory, and otherwise a panel.
 template <class Cells>
 inline void pack_whole_b(const Gemm& g, const LayoutB<Cells>& layout, const PackedB& b) {
-  constexpr int64_t kRows = 16 * Cells::kNumbers;
+  constexpr int64_t kRows = 16 * Cells::kNumbers;  // whole steps, in cells of any kind
   const bool by_rows = g.b_column == 1;
   const int64_t panels = ceil_div(b.columns, layout.width);
   const int64_t blocks = ceil_div(b.depth, layout.block_k);
