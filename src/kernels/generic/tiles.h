@@ -44,10 +44,12 @@ class TilesInUse {
 
 // c[row * c_row + lane] = the sum over all steps, of kRowTiles x kLaneTiles tiles, that begins with
 // start[row * start_row + lane], or with 0 where start is null.
-// Registers: C in 0 to 3, A in 4 and 5, B in 6 and 7.
+// Registers: C in 0 to 3, A in 4 and 5, B in 6 and 7. B streams from L2: the next step's lines are
+// asked for a quarter at a time, because a tile's loads wait behind too many at once.
 template <int kRowTiles, int kLaneTiles>
 inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
   constexpr int64_t kFloat = sizeof(float);
+  constexpr int64_t kLine = 64 / kFloat, kQuarter = kLaneTiles * kTileCells / 4;  // lines
   constexpr bool kTwoRows = kRowTiles == 2, kTwoLanes = kLaneTiles == 2;
   const float *a = f.a, *b = f.b;
   const int64_t b_row = f.b_row * kFloat;
@@ -65,18 +67,26 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
     if constexpr (kTwoRows && kTwoLanes) _tile_zero(3);
   }
   for (int64_t step = 0; step < f.steps; ++step, a += f.a_step, b += kTileCells * f.b_row) {
+    const auto prefetch_quarter = [&](int64_t quarter) {
+      CRIA_UNROLL
+      for (int64_t line = 0; line < kQuarter; ++line) {
+        __builtin_prefetch(b + kTileCells * f.b_row + (quarter * kQuarter + line) * kLine, 0, 3);
+      }
+    };
     _tile_loadd(4, a, kTileCells * kFloat);
+    prefetch_quarter(0);
     _tile_loadd(6, b, b_row);
+    prefetch_quarter(1);
     _tile_dpbf16ps(0, 4, 6);
-    if constexpr (kTwoLanes) {
-      _tile_loadd(7, b + kTileLanes, b_row);
-      _tile_dpbf16ps(1, 4, 7);
-    }
+    if constexpr (kTwoLanes) _tile_loadd(7, b + kTileLanes, b_row);
+    prefetch_quarter(2);
+    if constexpr (kTwoLanes) _tile_dpbf16ps(1, 4, 7);
     if constexpr (kTwoRows) {
       _tile_loadd(5, a + kTileRows * kTileCells, kTileCells * kFloat);
       _tile_dpbf16ps(2, 5, 6);
-      if constexpr (kTwoLanes) _tile_dpbf16ps(3, 5, 7);
     }
+    prefetch_quarter(3);
+    if constexpr (kTwoRows && kTwoLanes) _tile_dpbf16ps(3, 5, 7);
   }
   _tile_stored(0, c, c_row * kFloat);
   if constexpr (kTwoLanes) _tile_stored(1, c + kTileLanes, c_row * kFloat);
