@@ -5,8 +5,8 @@
 #ifdef __aarch64__  // 32 registers
 #define CRIA_GEMM_ROWS 8
 #define CRIA_GEMM_VECTORS 3
-#else  // 16
-#define CRIA_GEMM_ROWS 6
-#define CRIA_GEMM_VECTORS 2
+#else  // 16; without an instruction for it, a broadcast is costly: few rows
+#define CRIA_GEMM_ROWS 4
+#define CRIA_GEMM_VECTORS 3
 #endif
 #include "kernels/generic/table.h"

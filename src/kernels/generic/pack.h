@@ -115,11 +115,14 @@ inline void pack_b_transposed(const float* __restrict source, int64_t lane_strid
 template <class Cells>
 inline void pack_tiles_of_rows(const float* __restrict source, int64_t row_stride, int64_t rows,
                                int64_t depth, float* __restrict packed) {
-  constexpr int64_t kStepFloats = Cells::kMR * Cells::kStep;
+  constexpr int64_t kStepFloats = Cells::kMR * Cells::kStep, kAhead = 4;  // rows, from L3 or memory
   const int64_t cells = cells_of<Cells>(depth);
   for (int64_t i = 0; i < rows; ++i) {
     float* row = packed + i / Cells::kMR * Cells::kMR * cells + i % Cells::kMR * Cells::kStep;
     for (int64_t c = 0; c < cells; c += kWidth) {
+      const float* later = source + (i + kAhead) * row_stride + c * Cells::kNumbers;
+      __builtin_prefetch(later, 0, 3);
+      __builtin_prefetch(later + kWidth, 0, 3);
       store(row + c / Cells::kStep * kStepFloats + c % Cells::kStep,
             cells_of_row<Cells>(source + i * row_stride, c, depth));
     }

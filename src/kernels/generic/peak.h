@@ -13,13 +13,20 @@ template <class Cells>
 inline double multiply_add_rounds(int64_t rounds) {
   constexpr int64_t kSums = Cells::kMR * Cells::kNR / kWidth;
   const volatile float zero = 0;
-  const Vector a = broadcast(zero), b = broadcast(zero);
+  const Vector b = broadcast(zero);
+  Vector a = b;
   Vector sum[kSums];  // all different, or one would do for all
   CRIA_UNROLL
   for (int64_t i = 0; i < kSums; ++i) sum[i] = broadcast(static_cast<float>(i));
   for (int64_t round = 0; round < rounds; ++round) {
     CRIA_UNROLL
-    for (int64_t i = 0; i < kSums; ++i) sum[i] = Cells::multiply_add(sum[i], a, b);
+    for (int64_t i = 0; i < kSums; ++i) {
+#ifdef __SSE__
+      // Seems to change a: without fused multiply-adds, a b would be computed once for all sums.
+      asm volatile("" : "+x"(a));
+#endif
+      sum[i] = Cells::multiply_add(sum[i], a, b);
+    }
   }
   Vector total{};
   CRIA_UNROLL
