@@ -13,7 +13,7 @@
 //   NR        3 vectors of columns of B: a panel streams from L2, one row of three vectors for the
 //             24 multiply-adds of a step
 //   registers MR x NR, 8 x 3 vectors of sums, of the 32 that AVX-512 has; a wider block would not
-//             fit, a smaller one would load more often than it multiplies. With 16 registers: 6 x 2,
+//             fit, a smaller one would load more often than it multiplies. With 16: 6 x 2, and
 //             with SSE2, which has no broadcast, 4 x 3
 // Tiles have sizes of their own (cells.h): 2 x 2 of them are 32 x 32 of C, and panels of 256 cells,
 // 32 KiB of A, leave room in an L1 of 48 KiB for what streams by.
