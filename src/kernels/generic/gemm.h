@@ -129,6 +129,13 @@ inline void multiply_in_tiles(const Gemm& g, const Panels& p, const BlockC& bloc
     float* c = g.c + block.row * g.c_row + block.column;
     return multiply_tiles(two_rows, two_lanes, factors, c, g.c_row);
   }
+  if (const float* addend = block.addend(g)) {
+    factors.later_row = block.addend_row(g);
+    factors.later = addend + block.row * factors.later_row + block.column;
+  } else if (block.epilogue(g) == Gemm::Epilogue::silu_mul_backward) {
+    factors.later_row = 2 * g.n;
+    factors.later = g.other + block.row * factors.later_row + block.column;
+  }
   alignas(64) float sums[Cells::kMR * Cells::kNR];
   multiply_tiles(two_rows, two_lanes, factors, sums, Cells::kNR);
   finish_block(g, block, reinterpret_cast<const Vector*>(sums), Cells::kNR / kWidth);

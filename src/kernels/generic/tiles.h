@@ -22,6 +22,8 @@ struct TileFactors {
   int64_t steps;                 // of kTileCells cells
   const float* start = nullptr;  // what the sums begin with; null: 0
   int64_t start_row = 0;
+  const float* later = nullptr;  // what the sums will meet, asked for step by step; null: nothing
+  int64_t later_row = 0;
 };
 
 #if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the second is what clang 14 calls it
@@ -66,6 +68,7 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
     if constexpr (kTwoRows) _tile_zero(2);
     if constexpr (kTwoRows && kTwoLanes) _tile_zero(3);
   }
+  const int64_t later_rows = ceil_div(kRowTiles * kTileRows, max(1, f.steps));
   for (int64_t step = 0; step < f.steps; ++step, a += f.a_step, b += kTileCells * f.b_row) {
     const auto prefetch_quarter = [&](int64_t quarter) {
       CRIA_UNROLL
@@ -73,6 +76,12 @@ inline void multiply_tiles(const TileFactors& f, float* c, int64_t c_row) {
         __builtin_prefetch(b + kTileCells * f.b_row + (quarter * kQuarter + line) * kLine, 0, 3);
       }
     };
+    const int64_t later_end = f.later ? min((step + 1) * later_rows, kRowTiles * kTileRows) : 0;
+    for (int64_t row = step * later_rows; row < later_end; ++row) {
+      const float* later = f.later + row * f.later_row;
+      __builtin_prefetch(later, 1, 3);
+      if constexpr (kTwoLanes) __builtin_prefetch(later + kTileLanes, 1, 3);
+    }
     _tile_loadd(4, a, kTileCells * kFloat);
     prefetch_quarter(0);
     _tile_loadd(6, b, b_row);
