@@ -121,17 +121,19 @@ inline void multiply_in_tiles(const Gemm& g, const Panels& p, const BlockC& bloc
   const bool two_rows = block.rows > kTileRows, two_lanes = block.columns > kTileLanes;
   const bool whole = block.rows == (two_rows ? 2 : 1) * kTileRows &&
                      block.columns == (two_lanes ? 2 : 1) * kTileLanes;
+  const float* addend = block.addend(g);
+  const int64_t addend_row = block.addend_row(g);
+  if (addend) addend += block.row * addend_row + block.column;
   if (whole && block.is_plain(g)) {
-    if (const float* addend = block.addend(g)) {
-      factors.start_row = block.addend_row(g);
-      factors.start = addend + block.row * factors.start_row + block.column;
-    }
+    factors.start = addend;
+    factors.start_row = addend_row;
     float* c = g.c + block.row * g.c_row + block.column;
     return multiply_tiles(two_rows, two_lanes, factors, c, g.c_row);
   }
-  if (const float* addend = block.addend(g)) {
-    factors.later_row = block.addend_row(g);
-    factors.later = addend + block.row * factors.later_row + block.column;
+  // Neither is near when the sums are there, unless it is asked for.
+  if (addend) {
+    factors.later = addend;
+    factors.later_row = addend_row;
   } else if (block.epilogue(g) == Gemm::Epilogue::silu_mul_backward) {
     factors.later_row = 2 * g.n;
     factors.later = g.other + block.row * factors.later_row + block.column;
