@@ -93,6 +93,9 @@ inline void rotary(const Rotary& g) noexcept {
                   for (int64_t h = 0; h < g.heads; ++h) {
                     float* __restrict low = row + h * g.head_dim;
                     float* __restrict high = low + half;
+                    for (int64_t i = 0; i < g.head_dim; i += 16) {
+                      __builtin_prefetch(low + g.row_stride + i, 1, 3);  // the next row
+                    }
                     for (int64_t i = 0; i < half; ++i) {
                       const float x = low[i], y = high[i], s = sign * sin[i];
                       low[i] = x * cos[i] - y * s;
@@ -159,7 +162,11 @@ inline void softmax_gradient(const SoftmaxBlock& b, float gradient_scale) noexce
       const float factor = static_cast<float>(static_cast<double>(gradient_scale) / b.total[n]);
       const float maximum = b.maximum[n];
       for_vectors(
-          b.columns, [&](int64_t j) { store(row + j, exp(load(row + j) - maximum) * factor); },
+          b.columns,
+          [&](int64_t j) {
+            __builtin_prefetch(row + b.columns + j, 1, 3);  // the next row
+            store(row + j, exp(load(row + j) - maximum) * factor);
+          },
           [&](int64_t j, int64_t lanes) {
             store_part(row + j, exp(load_part(row + j, lanes, maximum) - maximum) * factor, lanes);
           });

@@ -45,11 +45,15 @@ CRIA_INLINE float exponentiate(float* row, int64_t visible, int64_t columns, flo
   return sum(total);
 }
 
-// The same sum, of all columns; row stays as it is.
+// The same sum, of all columns; row stays as it is. What follows it is asked for: the next row.
 CRIA_INLINE float sum_exponentials(const float* row, int64_t columns, float shift) {
   Vector total{};
   for_vectors(
-      columns, [&](int64_t j) { total += exp(load(row + j) - shift); },
+      columns,
+      [&](int64_t j) {
+        __builtin_prefetch(row + columns + j, 0, 3);
+        total += exp(load(row + j) - shift);
+      },
       [&](int64_t j, int64_t lanes) {
         total += first_lanes(exp(load_part(row + j, lanes, shift) - shift), lanes);
       });
