@@ -25,15 +25,18 @@ struct BlockC {
   // What its sums are added to, if anything: at first the addend, then C itself.
   const float* addend(const Gemm& g) const { return first ? g.addend : g.c; }
   int64_t addend_row(const Gemm& g) const { return first ? g.addend_row : g.c_row; }
-  Gemm::Epilogue epilogue(const Gemm& g) const { return last ? g.epilogue : Gemm::Epilogue::none; }
+  // The gate of silu_mul, the left half of C, is only stored.
+  Gemm::Epilogue epilogue(const Gemm& g) const {
+    const bool is_gate = g.epilogue == Gemm::Epilogue::silu_mul && column < half_columns(g);
+    return last && !is_gate ? g.epilogue : Gemm::Epilogue::none;
+  }
   // Whether nothing happens to the sums but an addition.
   bool is_plain(const Gemm& g) const {
     return !(first && g.bias) && epilogue(g) == Gemm::Epilogue::none;
   }
 };
 
-// Lanes [column, column + lanes) of a row of C have got `value` more. kEpilogue: g.epilogue if this
-// was the last part of the sum.
+// Lanes [column, column + lanes) of a row of C have got `value` more. kEpilogue: their block's.
 template <Gemm::Epilogue kEpilogue>
 CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lanes, Vector value,
                         bool first) {
@@ -55,10 +58,9 @@ CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lane
     return;
   }
   store_lanes(c, value, lanes);
-  // other = gate sigmoid(gate) up: gate is the left half of C, up the right
+  // other = gate sigmoid(gate) up: gate is the left half of C, this is up, the right
   if constexpr (kEpilogue == Gemm::Epilogue::silu_mul) {
     const int64_t half = g.n / 2;
-    if (column < half) return;
     const Vector z = load_lanes(c - half, lanes);
     store_lanes(g.other + row * half + column - half, z * sigmoid(z) * value, lanes);
   }
