@@ -60,7 +60,7 @@ CRIA_INLINE void finish(const Gemm& g, int64_t row, int64_t column, int64_t lane
   store_lanes(c, value, lanes);
   // other = gate sigmoid(gate) up: gate is the left half of C, this is up, the right
   if constexpr (kEpilogue == Gemm::Epilogue::silu_mul) {
-    const int64_t half = g.n / 2;
+    const int64_t half = half_columns(g);
     const Vector z = load_lanes(c - half, lanes);
     store_lanes(g.other + row * half + column - half, z * sigmoid(z) * value, lanes);
   }

@@ -45,7 +45,8 @@ CRIA_INLINE float exponentiate(float* row, int64_t visible, int64_t columns, flo
   return sum(total);
 }
 
-// The same sum, of all columns; row stays as it is. What follows it is asked for: the next row.
+// The same sum, of all columns; row stays as it is. What follows it, the next row, is asked for: a
+// long row ends where its page does, and beyond that processors fetch nothing ahead by themselves.
 CRIA_INLINE float sum_exponentials(const float* row, int64_t columns, float shift) {
   Vector total{};
   for_vectors(
